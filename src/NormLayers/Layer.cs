@@ -1,0 +1,94 @@
+namespace NormLayers;
+
+/// <summary>A differentiable function with parameters: what every layer and network of this library is.</summary>
+/// <remarks>
+/// The caller owns all tensors. A forward pass reads x and overwrites y; a backward pass is given the same x again,
+/// <b>overwrites</b> dx and <b>adds to</b> the parameters' gradients. A layer keeps only what is small (per row or per
+/// channel) and belongs to its last forward pass, and is therefore not for use by two threads at once.
+/// </remarks>
+public abstract class Layer
+{
+    private Shape? _lastShape;
+
+    /// <summary>Creates a layer.</summary>
+    /// <param name="name">Its name in reports and in parameter names, unique within a network: <c>norm1</c>.</param>
+    protected Layer(string name) => Name = name;
+
+    /// <summary>The layer's name in reports and in parameter names.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether the layer is in training mode (the default) or in evaluation mode.</summary>
+    public virtual bool Training { get; set; } = true;
+
+    /// <summary>The learnable parameters; empty for a layer without any.</summary>
+    public virtual IReadOnlyList<Parameter> Parameters => [];
+
+    /// <summary>The shape of the output for an input shape.</summary>
+    /// <param name="input">The input's shape.</param>
+    /// <exception cref="ArgumentException">The layer does not take this shape.</exception>
+    public abstract Shape OutputShape(Shape input);
+
+    /// <summary>The forward pass: overwrites <paramref name="y"/> with the layer's output for <paramref name="x"/>.</summary>
+    /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>
+    /// <param name="shape">The input's shape.</param>
+    /// <param name="y">Overwritten with the output, of shape <see cref="OutputShape"/>. See each layer for whether it may be x.</param>
+    /// <exception cref="ArgumentException">A shape the layer does not take, or a buffer of another length.</exception>
+    public void Forward(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        Shape output = OutputShape(shape);
+        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
+        Throw.IfLengthDiffers(y.Length, output, nameof(y));
+        _lastShape = null;
+        ForwardCore(x, shape, y);
+        _lastShape = shape;
+    }
+
+    /// <summary>
+    /// The backward pass of the last forward pass: <b>overwrites</b> <paramref name="dx"/> and <b>adds to</b> the gradients of
+    /// the parameters that are not frozen.
+    /// </summary>
+    /// <param name="x">The input of the last forward pass, unchanged.</param>
+    /// <param name="dy">The gradient of the loss with respect to the output, of the output's shape.</param>
+    /// <param name="dx">Overwritten with the gradient with respect to x, of x's shape; empty if it is not wanted.</param>
+    /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
+    /// <exception cref="ArgumentException">A buffer of another length than in the forward pass.</exception>
+    public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx)
+    {
+        if (_lastShape is not { } shape)
+        {
+            Throw.Operation($"{Name}: Backward needs a Forward before it, and none succeeded.");
+            return;
+        }
+
+        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
+        Throw.IfLengthDiffers(dy.Length, OutputShape(shape), nameof(dy));
+        if (!dx.IsEmpty)
+        {
+            Throw.IfLengthDiffers(dx.Length, shape, nameof(dx));
+        }
+
+        BackwardCore(x, dy, shape, dx);
+    }
+
+    /// <summary>
+    /// The same function in double precision, written as plain loops, with a copy of the present parameters and statistics:
+    /// the oracle of tests and of <see cref="Verification.GradientCheck"/>.
+    /// </summary>
+    /// <returns>The double twin, or null for a layer that has none.</returns>
+    public virtual ReferenceLayer? CreateReference() => null;
+
+    /// <summary>Sets the gradients of all parameters to zero.</summary>
+    public void ZeroGradients()
+    {
+        foreach (Parameter parameter in Parameters)
+        {
+            parameter.ZeroGradient();
+        }
+    }
+
+    /// <summary>The forward pass proper; lengths and shape have been checked.</summary>
+    protected abstract void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y);
+
+    /// <summary>The backward pass proper; lengths have been checked against the last forward pass.</summary>
+    protected abstract void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx);
+}

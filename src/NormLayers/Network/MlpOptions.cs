@@ -1,0 +1,58 @@
+namespace NormLayers.Network;
+
+/// <summary>Which normalization stands between a linear layer and its ReLU.</summary>
+public enum Normalization
+{
+    /// <summary>None: Linear → ReLU.</summary>
+    None,
+
+    /// <summary>Batch normalization: Linear → BatchNorm1D → ReLU.</summary>
+    BatchNorm,
+
+    /// <summary>Layer normalization: Linear → LayerNorm1D → ReLU.</summary>
+    LayerNorm,
+}
+
+/// <summary>How the weights of linear layers are drawn; biases start at 0.</summary>
+public enum Initialization
+{
+    /// <summary>Normal with variance 2 / inputs (He et al. 2015): made for ReLU.</summary>
+    HeNormal,
+
+    /// <summary>Uniform with variance 2 / inputs (He et al. 2015).</summary>
+    HeUniform,
+
+    /// <summary>Normal with variance 2 / (inputs + outputs) (Glorot &amp; Bengio 2010).</summary>
+    XavierNormal,
+
+    /// <summary>Uniform with variance 2 / (inputs + outputs) (Glorot &amp; Bengio 2010).</summary>
+    XavierUniform,
+}
+
+/// <summary>A multi-layer perceptron: Linear → normalization → ReLU for each hidden layer, then Linear to the logits.</summary>
+public sealed record MlpOptions
+{
+    /// <summary>The features of a sample, ≥ 1.</summary>
+    public required int InputFeatures { get; init; }
+
+    /// <summary>The width of each hidden layer, ≥ 1 each; at least one layer.</summary>
+    public IReadOnlyList<int> HiddenFeatures { get; init; } = [32];
+
+    /// <summary>The number of classes, ≥ 2: the width of the output.</summary>
+    public required int Classes { get; init; }
+
+    /// <summary>The normalization in every hidden layer.</summary>
+    public Normalization Normalization { get; init; } = Normalization.BatchNorm;
+
+    /// <summary>How weights are drawn.</summary>
+    public Initialization Initialization { get; init; } = Initialization.HeNormal;
+
+    /// <summary>The ε under the root of the normalization, ≥ 0.</summary>
+    public double Epsilon { get; init; } = 1e-5;
+
+    /// <summary>How batch normalization's running statistics follow the batches.</summary>
+    public Momentum Momentum { get; init; } = Momentum.Default;
+
+    /// <summary>The seed of the initial weights.</summary>
+    public ulong Seed { get; init; } = 42;
+}

@@ -1,0 +1,179 @@
+namespace NormLayers.Network;
+
+/// <summary>Layers one after the other, as one layer.</summary>
+/// <remarks>
+/// It owns the buffers between its layers and makes them grow as needed: after the first pass at the largest batch nothing
+/// is allocated any more. Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
+/// </remarks>
+public sealed class Sequential : Layer
+{
+    private readonly Layer[] _layers;
+    private readonly NamedParameter[] _named;
+    private readonly Parameter[] _parameters;
+    private readonly float[][] _activations;
+    private readonly float[][] _gradients;
+    private readonly Shape[] _shapes;
+    private bool _training = true;
+
+    /// <summary>Puts layers into a network.</summary>
+    /// <param name="layers">The layers, first to last; at least one, with different names.</param>
+    /// <exception cref="ArgumentException">No layer, or two of the same name.</exception>
+    public Sequential(params IEnumerable<Layer> layers)
+        : base("network")
+    {
+        _layers = [.. layers];
+        if (_layers.Length == 0)
+        {
+            Throw.Argument(nameof(layers), "at least one layer", "none");
+        }
+
+        HashSet<string> names = [];
+        foreach (Layer layer in _layers)
+        {
+            if (!names.Add(layer.Name))
+            {
+                Throw.Argument(nameof(layers), "layers with different names", $"'{layer.Name}' twice");
+            }
+        }
+
+        _named = [.. _layers.SelectMany(l => l.Parameters.Select(p => new NamedParameter($"{l.Name}.{p.Name}", p)))];
+        _parameters = [.. _named.Select(n => n.Parameter)];
+        _activations = new float[_layers.Length][];
+        _gradients = new float[_layers.Length][];
+        Array.Fill(_activations, []);
+        Array.Fill(_gradients, []);
+        _shapes = new Shape[_layers.Length + 1];
+    }
+
+    /// <summary>The layers, first to last.</summary>
+    public IReadOnlyList<Layer> Layers => _layers;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <summary>The parameters with their full names, as in <c>linear1.weight</c>, in the order of <see cref="Parameters"/>.</summary>
+    public IReadOnlyList<NamedParameter> NamedParameters => _named;
+
+    /// <inheritdoc/>
+    public override bool Training
+    {
+        get => _training;
+        set
+        {
+            _training = value;
+            foreach (Layer layer in _layers)
+            {
+                layer.Training = value;
+            }
+        }
+    }
+
+    /// <summary>The output of one layer in the last forward pass.</summary>
+    /// <param name="layer">0 to the number of layers − 1.</param>
+    /// <returns>The values, valid until the next forward pass.</returns>
+    public ReadOnlySpan<float> Activations(int layer) => _activations[layer].AsSpan(0, _shapes[layer + 1].Length);
+
+    /// <summary>The gradient of the loss with respect to the output of one layer, in the last backward pass.</summary>
+    /// <param name="layer">0 to the number of layers − 2: the last layer's is what the caller gave.</param>
+    /// <returns>The values, valid until the next backward pass.</returns>
+    public ReadOnlySpan<float> ActivationGradients(int layer) => _gradients[layer].AsSpan(0, _shapes[layer + 1].Length);
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        foreach (Layer layer in _layers)
+        {
+            input = layer.OutputShape(input);
+        }
+
+        return input;
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer? CreateReference()
+    {
+        ReferenceLayer?[] twins = Array.ConvertAll(_layers, l => l.CreateReference());
+        return twins.Contains(null) ? null : new Reference(_layers, twins!);
+    }
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        _shapes[0] = shape;
+        ReadOnlySpan<float> input = x;
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            _shapes[i + 1] = _layers[i].OutputShape(_shapes[i]);
+            Span<float> output = Buffer(_activations, i, _shapes[i + 1].Length);
+            _layers[i].Forward(input, _shapes[i], output);
+            input = output;
+        }
+
+        input.CopyTo(y);
+    }
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
+        ReadOnlySpan<float> upstream = dy;
+        for (int i = _layers.Length - 1; i > 0; i--)
+        {
+            Span<float> downstream = Buffer(_gradients, i - 1, _shapes[i].Length);
+            _layers[i].Backward(Activations(i - 1), upstream, downstream);
+            upstream = downstream;
+        }
+
+        _layers[0].Backward(x, upstream, dx);
+    }
+
+    private static Span<float> Buffer(float[][] buffers, int index, int length)
+    {
+        if (buffers[index].Length < length)
+        {
+            buffers[index] = new float[length];
+        }
+
+        return buffers[index].AsSpan(0, length);
+    }
+
+    private sealed class Reference : ReferenceLayer
+    {
+        private readonly Layer[] _layers;
+        private readonly ReferenceLayer[] _twins;
+
+        public Reference(Layer[] layers, ReferenceLayer[] twins)
+        {
+            _layers = layers;
+            _twins = twins;
+            Parameters = [.. layers.Zip(twins).SelectMany(p => p.Second.Parameters.Select(q => q with { Name = $"{p.First.Name}.{q.Name}" }))];
+        }
+
+        public override IReadOnlyList<ReferenceParameter> Parameters { get; }
+
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            for (int i = 0; i < _twins.Length; i++)
+            {
+                x = _twins[i].Forward(x, shape);
+                shape = _layers[i].OutputShape(shape);
+            }
+
+            return x;
+        }
+
+        public override double[] Backward(double[] dy)
+        {
+            for (int i = _twins.Length - 1; i >= 0; i--)
+            {
+                dy = _twins[i].Backward(dy);
+            }
+
+            return dy;
+        }
+    }
+}
+
+/// <summary>A parameter with its full name in a network.</summary>
+/// <param name="Name">Layer and parameter, as in <c>linear1.weight</c>.</param>
+/// <param name="Parameter">The parameter.</param>
+public sealed record NamedParameter(string Name, Parameter Parameter);

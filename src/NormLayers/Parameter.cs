@@ -1,0 +1,37 @@
+namespace NormLayers;
+
+/// <summary>A learnable tensor of a layer with its gradient.</summary>
+/// <remarks>Both arrays belong to the parameter for good: optimizers and callers read and write them in place.</remarks>
+public sealed class Parameter
+{
+    /// <summary>Creates a parameter, filled with one value, with a zero gradient.</summary>
+    /// <param name="name">The name within its layer, as in PyTorch's state dictionaries: <c>weight</c>, <c>bias</c>.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="fill">The initial value of every element.</param>
+    public Parameter(string name, Shape shape, float fill = 0)
+    {
+        Name = name;
+        Shape = shape;
+        Value = new float[shape.Length];
+        Gradient = new float[shape.Length];
+        Array.Fill(Value, fill);
+    }
+
+    /// <summary>The name within its layer.</summary>
+    public string Name { get; }
+
+    /// <summary>The shape of <see cref="Value"/> and <see cref="Gradient"/>.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>The values, row-major.</summary>
+    public float[] Value { get; }
+
+    /// <summary>The gradient of the loss with respect to <see cref="Value"/>; backward passes add to it.</summary>
+    public float[] Gradient { get; }
+
+    /// <summary>Whether backward passes leave the gradient, and optimizers the value, alone.</summary>
+    public bool Frozen { get; set; }
+
+    /// <summary>Sets the gradient to zero.</summary>
+    public void ZeroGradient() => Array.Clear(Gradient);
+}

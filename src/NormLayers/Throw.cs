@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+
+namespace NormLayers;
+
+/// <summary>All exceptions of the layers, each naming the argument, what was expected and what came.</summary>
+[StackTraceHidden]
+internal static class Throw
+{
+    [DoesNotReturn]
+    public static void Argument(string name, string expected, string actual) =>
+        throw new ArgumentException($"Expected {expected}, got {actual}.", name);
+
+    [DoesNotReturn]
+    public static void OutOfRange(string name, string expected, object actual) =>
+        throw new ArgumentOutOfRangeException(name, actual, $"Expected {expected}, got {string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{actual}")}.");
+
+    [DoesNotReturn]
+    public static void Operation(string message) => throw new InvalidOperationException(message);
+
+    /// <summary>Checks that a buffer holds exactly the elements of a shape.</summary>
+    public static void IfLengthDiffers(int length, Shape shape, string name)
+    {
+        if (length != shape.Length)
+        {
+            Argument(name, $"{shape.Length} elements for shape {shape}", $"{length}");
+        }
+    }
+
+    /// <summary>Checks that a buffer is as long as another.</summary>
+    public static void IfLengthDiffers(int length, int expected, string name)
+    {
+        if (length != expected)
+        {
+            Argument(name, $"{expected} elements", $"{length}");
+        }
+    }
+
+    /// <summary>Checks that a count is at least 1.</summary>
+    public static void IfNotPositive(int value, string name)
+    {
+        if (value < 1)
+        {
+            OutOfRange(name, "a number ≥ 1", value);
+        }
+    }
+
+    /// <summary>Checks that a number is finite and not negative.</summary>
+    public static void IfNegativeOrNotFinite(double value, string name)
+    {
+        if (!double.IsFinite(value) || value < 0)
+        {
+            OutOfRange(name, "a finite number ≥ 0", value);
+        }
+    }
+
+    /// <summary>Checks that a number is finite and greater than 0.</summary>
+    public static void IfNotPositiveOrNotFinite(double value, string name)
+    {
+        if (!double.IsFinite(value) || value <= 0)
+        {
+            OutOfRange(name, "a finite number > 0", value);
+        }
+    }
+}

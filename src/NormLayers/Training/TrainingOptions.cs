@@ -1,0 +1,20 @@
+namespace NormLayers.Training;
+
+/// <summary>How a network is trained.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Passes over the training set, ≥ 1.</summary>
+    public int Epochs { get; init; } = 30;
+
+    /// <summary>Samples in a mini-batch, ≥ 1; the last one of an epoch may be smaller.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Whether a last mini-batch smaller than <see cref="BatchSize"/> is left out.</summary>
+    public bool DropLast { get; init; }
+
+    /// <summary>Whether each epoch visits the samples in a new random order.</summary>
+    public bool Shuffle { get; init; } = true;
+
+    /// <summary>The seed of the order of samples.</summary>
+    public ulong Seed { get; init; } = 42;
+}
