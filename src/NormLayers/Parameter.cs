@@ -5,7 +5,7 @@ namespace NormLayers;
 public sealed class Parameter
 {
     /// <summary>Creates a parameter, filled with one value, with a zero gradient.</summary>
-    /// <param name="name">The name within its layer, as in PyTorch's state dictionaries: <c>weight</c>, <c>bias</c>.</param>
+    /// <param name="name">The name within its layer: <c>weight</c>, <c>bias</c>, <c>gamma</c>, <c>beta</c>.</param>
     /// <param name="shape">Its shape.</param>
     /// <param name="fill">The initial value of every element.</param>
     public Parameter(string name, Shape shape, float fill = 0)
@@ -34,4 +34,7 @@ public sealed class Parameter
 
     /// <summary>Sets the gradient to zero.</summary>
     public void ZeroGradient() => Array.Clear(Gradient);
+
+    /// <summary>Where a backward pass adds a parameter's gradient: nowhere (empty) if there is none or it is frozen.</summary>
+    internal static Span<float> GradientOf(Parameter? parameter) => parameter is { Frozen: false } ? parameter.Gradient : default;
 }

@@ -29,4 +29,35 @@ public sealed record ReferenceParameter(string Name, double[] Value, double[] Gr
     /// <param name="parameter">The parameter to copy.</param>
     public static ReferenceParameter From(Parameter parameter) =>
         new(parameter.Name, Array.ConvertAll(parameter.Value, v => (double)v), new double[parameter.Value.Length]);
+
+    /// <summary>A copy of an optional parameter; where there is none, a constant of one value.</summary>
+    /// <param name="parameter">The parameter to copy, or null.</param>
+    /// <param name="length">The length of the constant.</param>
+    /// <param name="fill">Its value.</param>
+    internal static ReferenceParameter From(Parameter? parameter, int length, double fill)
+    {
+        if (parameter is not null)
+        {
+            return From(parameter);
+        }
+
+        double[] constant = new double[length];
+        Array.Fill(constant, fill);
+        return new ReferenceParameter("constant", constant, new double[length]);
+    }
+
+    /// <summary>The twins of the parameters that are there.</summary>
+    internal static ReferenceParameter[] Present(params ReadOnlySpan<(Parameter? Parameter, ReferenceParameter Twin)> pairs)
+    {
+        List<ReferenceParameter> present = [];
+        foreach ((Parameter? parameter, ReferenceParameter twin) in pairs)
+        {
+            if (parameter is not null)
+            {
+                present.Add(twin);
+            }
+        }
+
+        return [.. present];
+    }
 }

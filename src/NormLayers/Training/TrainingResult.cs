@@ -24,9 +24,6 @@ public enum DivergenceKind
 
     /// <summary>The input data already held NaN or infinity.</summary>
     Input,
-
-    /// <summary>Every activation was finite and the loss was not.</summary>
-    Loss,
 }
 
 /// <summary>Why and where a run diverged.</summary>

@@ -1,0 +1,51 @@
+namespace NormLayers;
+
+/// <summary>What batch statistics that are NaN, infinite or too large for a float do to the running ones.</summary>
+public enum NonFiniteStatistics
+{
+    /// <summary>The channel's running statistics stay as they were, and the batch is counted in <see cref="RunningStatistics.SkippedUpdates"/>.</summary>
+    Skip,
+
+    /// <summary>They are written, as in PyTorch: the channel's running statistics stay non-finite from then on.</summary>
+    Accept,
+
+    /// <summary>The forward pass throws before any running statistic has changed.</summary>
+    Throw,
+}
+
+/// <summary>The running mean and variance of a batch normalization layer: state that no gradient changes.</summary>
+/// <remarks>The arrays belong to the object for good; a caller may read them, save them and write them in place.</remarks>
+public sealed class RunningStatistics
+{
+    /// <summary>Creates statistics with mean 0, variance 1 and no batch seen.</summary>
+    /// <param name="features">The number of channels C, ≥ 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> is below 1.</exception>
+    public RunningStatistics(int features)
+    {
+        Throw.IfNotPositive(features, nameof(features));
+        Mean = new float[features];
+        Variance = new float[features];
+        Reset();
+    }
+
+    /// <summary>The running mean of each channel, (C).</summary>
+    public float[] Mean { get; }
+
+    /// <summary>The running variance of each channel, (C), of the unbiased kind (divided by m − 1).</summary>
+    public float[] Variance { get; }
+
+    /// <summary>The batches that went into the statistics since the last reset.</summary>
+    public long BatchesSeen { get; set; }
+
+    /// <summary>The batches since the last reset of which at least one channel was skipped because it was not finite.</summary>
+    public long SkippedUpdates { get; set; }
+
+    /// <summary>Sets the mean to 0, the variance to 1 and both counters to 0.</summary>
+    public void Reset()
+    {
+        Array.Clear(Mean);
+        Array.Fill(Variance, 1);
+        BatchesSeen = 0;
+        SkippedUpdates = 0;
+    }
+}

@@ -1,0 +1,130 @@
+namespace NormLayers;
+
+/// <summary>Layer normalization over the last dimension: each row gets mean 0 and variance 1, then a learnable scale and shift.</summary>
+/// <remarks>
+/// <para>y = γ·(x − μ)/√(σ² + ε) + β with μ and the biased σ² of the row itself, so training and evaluation are the same
+/// and no row depends on another. The derivation, line by line: README.md beside this file.</para>
+/// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
+/// backward pass follows. NaN and infinity spread within their row only. No allocation after the largest batch has been seen.</para>
+/// </remarks>
+public sealed class LayerNorm1D : Layer
+{
+    private readonly List<Parameter> _parameters = [];
+    private readonly double[] _workspace;
+    private double[] _mean = [];
+    private double[] _rstd = [];
+    private int _rows;
+
+    /// <summary>Creates a layer with γ = 1 and β = 0.</summary>
+    /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant row gives β all the same.</param>
+    /// <param name="withGamma">Whether there is a learnable scale γ.</param>
+    /// <param name="withBeta">Whether there is a learnable shift β.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
+    public LayerNorm1D(int features, double epsilon = 1e-5, bool withGamma = true, bool withBeta = true, string name = "layernorm")
+        : base(name)
+    {
+        Throw.IfNotPositive(features, nameof(features));
+        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        Features = features;
+        Epsilon = epsilon;
+        _workspace = new double[2 * features];
+        if (withGamma)
+        {
+            _parameters.Add(Gamma = new Parameter("gamma", features, fill: 1));
+        }
+
+        if (withBeta)
+        {
+            _parameters.Add(Beta = new Parameter("beta", features));
+        }
+    }
+
+    /// <summary>C, the last dimension of the input.</summary>
+    public int Features { get; }
+
+    /// <summary>ε, added to the variance under the root.</summary>
+    public double Epsilon { get; }
+
+    /// <summary>The scale γ, shape (C); null if the layer has none.</summary>
+    public Parameter? Gamma { get; }
+
+    /// <summary>The shift β, shape (C); null if the layer has none.</summary>
+    public Parameter? Beta { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        if (input.Rank == 0 || input.Last != Features)
+        {
+            Throw.Argument(nameof(input), $"a shape whose last dimension is {Features}", $"{input}");
+        }
+
+        return input;
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new Reference(this);
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        _rows = x.Length / Features;
+        if (_mean.Length < _rows)
+        {
+            _mean = new double[_rows];
+            _rstd = new double[_rows];
+        }
+
+        LayerNormKernel.Forward(
+            x, Gamma?.Value, Beta?.Value, Epsilon, Features, y, _mean.AsSpan(0, _rows), _rstd.AsSpan(0, _rows));
+    }
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>
+        LayerNormKernel.Backward(
+            x,
+            dy,
+            Gamma?.Value,
+            _mean.AsSpan(0, _rows),
+            _rstd.AsSpan(0, _rows),
+            Features,
+            dx,
+            Parameter.GradientOf(Gamma),
+            Parameter.GradientOf(Beta),
+            _workspace);
+
+    private sealed class Reference : ReferenceLayer
+    {
+        private readonly ReferenceParameter _gamma;
+        private readonly ReferenceParameter _beta;
+        private readonly double _epsilon;
+        private double[] _x = [];
+        private double[] _mean = [];
+        private double[] _rstd = [];
+
+        public Reference(LayerNorm1D layer)
+        {
+            _gamma = ReferenceParameter.From(layer.Gamma, layer.Features, fill: 1);
+            _beta = ReferenceParameter.From(layer.Beta, layer.Features, fill: 0);
+            _epsilon = layer.Epsilon;
+            Parameters = ReferenceParameter.Present((layer.Gamma, _gamma), (layer.Beta, _beta));
+        }
+
+        public override IReadOnlyList<ReferenceParameter> Parameters { get; }
+
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            (double[] y, _mean, _rstd) = LayerNormReference.Forward(x, _gamma.Value, _beta.Value, _epsilon);
+            _x = x;
+            return y;
+        }
+
+        public override double[] Backward(double[] dy) =>
+            LayerNormReference.Backward(_x, dy, _gamma.Value, _mean, _rstd, _gamma.Gradient, _beta.Gradient);
+    }
+}

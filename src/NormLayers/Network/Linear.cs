@@ -1,0 +1,150 @@
+using NormLayers.Numerics;
+
+namespace NormLayers.Network;
+
+/// <summary>A fully connected layer: y = x·Wᵀ + b, on (N, inputs).</summary>
+/// <remarks>Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>.</remarks>
+public sealed class Linear : Layer
+{
+    private readonly Parameter[] _parameters;
+    private readonly float[] _workspace;
+
+    /// <summary>Creates a layer with weights drawn at random and bias 0.</summary>
+    /// <param name="inputs">The features of an input row, ≥ 1.</param>
+    /// <param name="outputs">The features of an output row, ≥ 1.</param>
+    /// <param name="random">Where the weights are drawn from: outputs·inputs draws, row by row.</param>
+    /// <param name="initialization">How they are drawn.</param>
+    /// <param name="withBias">Whether there is a learnable bias.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A width below 1.</exception>
+    public Linear(
+        int inputs,
+        int outputs,
+        RandomSource random,
+        Initialization initialization = Initialization.HeNormal,
+        bool withBias = true,
+        string name = "linear")
+        : base(name)
+    {
+        Throw.IfNotPositive(inputs, nameof(inputs));
+        Throw.IfNotPositive(outputs, nameof(outputs));
+        Inputs = inputs;
+        Outputs = outputs;
+        Weight = new Parameter("weight", (outputs, inputs));
+        Bias = withBias ? new Parameter("bias", outputs) : null;
+        _parameters = Bias is null ? [Weight] : [Weight, Bias];
+        _workspace = new float[Weight.Value.Length];
+        Initialize(random, initialization);
+    }
+
+    /// <summary>The features of an input row.</summary>
+    public int Inputs { get; }
+
+    /// <summary>The features of an output row.</summary>
+    public int Outputs { get; }
+
+    /// <summary>The weights W, shape (outputs, inputs).</summary>
+    public Parameter Weight { get; }
+
+    /// <summary>The bias b, shape (outputs); null if the layer has none.</summary>
+    public Parameter? Bias { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        if (input.Rank != 2 || input.Last != Inputs)
+        {
+            Throw.Argument(nameof(input), $"a shape (N, {Inputs})", $"{input}");
+        }
+
+        return input.WithLast(Outputs);
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new Reference(this);
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+        MatrixProduct.MultiplyTransposed(x, Weight.Value, Bias?.Value, Inputs, y, _workspace);
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
+        if (!dx.IsEmpty)
+        {
+            MatrixProduct.Multiply(dy, Weight.Value, Inputs, dx);
+        }
+
+        if (!Weight.Frozen)
+        {
+            MatrixProduct.AddTransposedProduct(dy, x, Inputs, Weight.Gradient);
+        }
+
+        Span<float> dBias = Parameter.GradientOf(Bias);
+        for (int i = 0; i < dy.Length && !dBias.IsEmpty; i++)
+        {
+            dBias[i % Outputs] += dy[i];
+        }
+    }
+
+    private void Initialize(RandomSource random, Initialization initialization)
+    {
+        bool he = initialization is Initialization.HeNormal or Initialization.HeUniform;
+        bool uniform = initialization is Initialization.HeUniform or Initialization.XavierUniform;
+        double deviation = Math.Sqrt(2.0 / (he ? Inputs : Inputs + Outputs));
+        double bound = Math.Sqrt(3) * deviation;
+        for (int i = 0; i < Weight.Value.Length; i++)
+        {
+            Weight.Value[i] = (float)(uniform ? random.NextDouble(-bound, bound) : deviation * random.NextNormal());
+        }
+    }
+
+    private sealed class Reference(Linear layer) : ReferenceLayer
+    {
+        private readonly ReferenceParameter _weight = ReferenceParameter.From(layer.Weight);
+        private readonly ReferenceParameter _bias = ReferenceParameter.From(layer.Bias, layer.Outputs, fill: 0);
+        private double[] _x = [];
+
+        public override IReadOnlyList<ReferenceParameter> Parameters =>
+            ReferenceParameter.Present((layer.Weight, _weight), (layer.Bias, _bias));
+
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            _x = x;
+            (int K, int M) = (layer.Inputs, layer.Outputs);
+            double[] y = new double[x.Length / K * M];
+            for (int i = 0; i < y.Length; i++)
+            {
+                (int n, int j) = (i / M, i % M);
+                y[i] = _bias.Value[j];
+                for (int k = 0; k < K; k++)
+                {
+                    y[i] += x[n * K + k] * _weight.Value[j * K + k];
+                }
+            }
+
+            return y;
+        }
+
+        public override double[] Backward(double[] dy)
+        {
+            (int K, int M) = (layer.Inputs, layer.Outputs);
+            double[] dx = new double[_x.Length];
+            for (int i = 0; i < dy.Length; i++)
+            {
+                (int n, int j) = (i / M, i % M);
+                _bias.Gradient[j] += dy[i];
+                for (int k = 0; k < K; k++)
+                {
+                    _weight.Gradient[j * K + k] += dy[i] * _x[n * K + k];
+                    dx[n * K + k] += dy[i] * _weight.Value[j * K + k];
+                }
+            }
+
+            return dx;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+namespace NormLayers.Network;
+
+/// <summary>Changes parameters along their gradients.</summary>
+public abstract class Optimizer
+{
+    /// <summary>Creates an optimizer.</summary>
+    /// <param name="parameters">The parameters to change; frozen ones are left alone.</param>
+    /// <param name="learningRate">The step length η, > 0.</param>
+    /// <param name="weightDecay">λ: λ·w is added to each gradient (L2), ≥ 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
+    protected Optimizer(IReadOnlyList<Parameter> parameters, double learningRate, double weightDecay)
+    {
+        Throw.IfNotPositiveOrNotFinite(learningRate, nameof(learningRate));
+        Throw.IfNegativeOrNotFinite(weightDecay, nameof(weightDecay));
+        Parameters = parameters;
+        LearningRate = learningRate;
+        WeightDecay = weightDecay;
+    }
+
+    /// <summary>The parameters that are changed.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>The step length η; may be changed between steps.</summary>
+    public double LearningRate { get; set; }
+
+    /// <summary>λ: λ·w is added to each gradient.</summary>
+    public double WeightDecay { get; }
+
+    /// <summary>One step: <b>changes</b> the value of every parameter that is not frozen, leaves the gradients alone.</summary>
+    public abstract void Step();
+
+    /// <summary>One buffer of zeros for each parameter.</summary>
+    private protected static float[][] StateFor(IReadOnlyList<Parameter> parameters) => [.. parameters.Select(p => new float[p.Value.Length])];
+}

@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using NormLayers.Data;
+using NormLayers.Network;
+
+namespace NormLayers.Training;
+
+/// <summary>Trains a classifier by mini-batches: shuffle, forward, loss, backward, optimizer step.</summary>
+/// <remarks>
+/// The same network, data and options give the same bits on every run. Nothing is allocated in a step after the first
+/// one. It writes no console and no file; what happens is told to the observer.
+/// </remarks>
+public sealed class Trainer
+{
+    private const int EvaluationRows = 256;
+
+    private readonly Sequential _network;
+    private readonly Optimizer _optimizer;
+    private readonly TrainingOptions _options;
+    private readonly ITrainingObserver? _observer;
+
+    /// <summary>Creates a trainer.</summary>
+    /// <param name="network">The network; its output are logits, one for each class.</param>
+    /// <param name="optimizer">The optimizer of the network's parameters.</param>
+    /// <param name="options">Epochs, batch size, order of samples.</param>
+    /// <param name="observer">Who is told of each step and epoch; may be null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option out of range.</exception>
+    public Trainer(Sequential network, Optimizer optimizer, TrainingOptions options, ITrainingObserver? observer = null)
+    {
+        Throw.IfNotPositive(options.Epochs, nameof(options.Epochs));
+        Throw.IfNotPositive(options.BatchSize, nameof(options.BatchSize));
+        _network = network;
+        _optimizer = optimizer;
+        _options = options;
+        _observer = observer;
+    }
+
+    /// <summary>The mean loss and the accuracy of a network on a data set, in evaluation mode; its mode is restored afterwards.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="data">The samples; at least one.</param>
+    /// <returns>Mean cross-entropy in nats and share of correct samples; they do not depend on how the samples are batched.</returns>
+    public static Evaluation Evaluate(Sequential network, Dataset data)
+    {
+        bool training = network.Training;
+        network.Training = false;
+        int D = data.FeatureCount;
+        float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
+        double loss = 0;
+        int correct = 0;
+        for (int start = 0; start < data.Count; start += EvaluationRows)
+        {
+            int rows = Math.Min(EvaluationRows, data.Count - start);
+            Span<float> output = logits.AsSpan(0, rows * data.ClassCount);
+            network.Forward(data.Features.AsSpan(start * D, rows * D), (rows, D), output);
+            (double batchLoss, int batchCorrect) = SoftmaxCrossEntropy.Evaluate(output, data.Labels.AsSpan(start, rows), default);
+            loss += batchLoss * rows;
+            correct += batchCorrect;
+        }
+
+        network.Training = training;
+        return new Evaluation(loss / data.Count, (double)correct / data.Count);
+    }
+
+    /// <summary>Trains the network: <b>changes</b> its parameters and running statistics.</summary>
+    /// <param name="data">What to train on, and what to test on after each epoch.</param>
+    /// <param name="cancellationToken">Stops the training after the step at hand.</param>
+    /// <returns>How it ended and what it came to; a diverged or cancelled run is a result, not an exception.</returns>
+    /// <exception cref="ArgumentException">The data does not fit the network, or is smaller than one mini-batch that would be left out.</exception>
+    public TrainingResult Fit(DataSplit data, CancellationToken cancellationToken = default)
+    {
+        Check(data);
+        MiniBatches batches = new(data.Train, _options);
+        float[] logits = new float[batches.Size * data.Train.ClassCount];
+        float[] dLogits = new float[logits.Length];
+        List<EpochMetrics> history = [];
+        Divergence? divergence = null;
+        long step = 0;
+        _network.Training = true;
+        for (int epoch = 1; epoch <= _options.Epochs && divergence is null && !cancellationToken.IsCancellationRequested; epoch++)
+        {
+            (double lossSum, int correctSum, int seen) = (0, 0, 0);
+            long started = Stopwatch.GetTimestamp();
+            batches.StartEpoch();
+            while (!cancellationToken.IsCancellationRequested && batches.Next() is { Count: > 0 } batch)
+            {
+                step++;
+                Span<float> output = logits.AsSpan(0, batch.Count * data.Train.ClassCount);
+                Span<float> gradient = dLogits.AsSpan(0, output.Length);
+                _network.Forward(batch.Features, batch.Shape, output);
+                (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(output, batch.Labels, gradient);
+                if (!double.IsFinite(loss))
+                {
+                    divergence = DivergenceDiagnosis.Find(_network, batch.Features, _optimizer.LearningRate, step, epoch);
+                    break;
+                }
+
+                _network.ZeroGradients();
+                _network.Backward(batch.Features, gradient, default);
+                _optimizer.Step();
+                lossSum += loss * batch.Count;
+                correctSum += correct;
+                seen += batch.Count;
+                _observer?.OnStep(new StepMetrics(step, epoch, batch.Count, loss, correct));
+            }
+
+            double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            if (divergence is null && batches.EpochDone)
+            {
+                EpochMetrics metrics = new(
+                    epoch, step, lossSum / seen, (double)correctSum / seen, Evaluate(_network, data.Train), Evaluate(_network, data.Test), seconds);
+                history.Add(metrics);
+                _observer?.OnEpoch(metrics);
+            }
+        }
+
+        TrainingStatus status = divergence is not null ? TrainingStatus.Diverged
+            : history.Count < _options.Epochs ? TrainingStatus.Cancelled
+            : TrainingStatus.Completed;
+        bool evaluated = status == TrainingStatus.Completed;
+        return new TrainingResult(
+            status,
+            step,
+            evaluated ? history[^1].Train : Evaluate(_network, data.Train),
+            evaluated ? history[^1].Test : Evaluate(_network, data.Test),
+            history,
+            divergence);
+    }
+
+    private void Check(DataSplit data)
+    {
+        foreach (Dataset set in (ReadOnlySpan<Dataset>)[data.Train, data.Test])
+        {
+            if (set.Count == 0)
+            {
+                Throw.Argument(nameof(data), "at least one sample in each set", $"none in '{set.Name}'");
+            }
+
+            Shape output = _network.OutputShape((set.Count, set.FeatureCount));
+            if (output.Last != set.ClassCount)
+            {
+                Throw.Argument(nameof(data), $"{output.Last} classes, as many as the network has outputs", $"{set.ClassCount} in '{set.Name}'");
+            }
+        }
+
+        if (_options.DropLast && data.Train.Count < _options.BatchSize)
+        {
+            Throw.Argument(nameof(data), $"at least {_options.BatchSize} training samples, one mini-batch (DropLast leaves out a smaller one)", $"{data.Train.Count}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+namespace NormLayers.Verification;
+
+/// <summary>What a gradient check starts from.</summary>
+public sealed record GradientCheckOptions
+{
+    /// <summary>The seed of the input and of the upstream gradient.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The input, row-major; null draws it from N(0.5, 1).</summary>
+    public IReadOnlyList<double>? Input { get; init; }
+
+    /// <summary>
+    /// The largest error allowed, relative to the largest gradient of the tensor, or to a tenth of the largest gradient of all
+    /// tensors where that is more (some gradients are exactly 0, as that of a bias before batch normalization). Null takes 1e-6
+    /// for a layer in double, 1e-5 for a float layer with a double twin and 1e-3 for one without.
+    /// </summary>
+    public double? Tolerance { get; init; }
+}
