@@ -1,0 +1,14 @@
+#:project ../src/NormLayers/NormLayers.csproj
+// A classifier for handwritten digits, trained with and without normalization.
+using NormLayers.Data;
+using NormLayers.Network;
+using NormLayers.Training;
+
+DataSplit digits = Digits.Load().Split(testCount: 500, seed: 1);
+foreach (Normalization normalization in Enum.GetValues<Normalization>())
+{
+    Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 64, HiddenFeatures = [32], Classes = 10, Normalization = normalization });
+    SgdOptimizer optimizer = new(network.Parameters, learningRate: 0.05);
+    TrainingResult result = new Trainer(network, optimizer, new TrainingOptions { Epochs = 5 }).Fit(digits);
+    Console.WriteLine($"{normalization,-9}  train loss {result.Train.Loss:f3}  test accuracy {result.Test.Accuracy:p1}");
+}
