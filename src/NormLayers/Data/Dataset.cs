@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NormLayers.Data;
 
 /// <summary>Labelled samples in memory: what a classifier is trained and tested on.</summary>
@@ -51,4 +53,16 @@ public sealed class Dataset
 
     /// <summary>The number of classes.</summary>
     public int ClassCount { get; }
+
+    /// <summary>What the source calls each class; the class indices as text where it gives no names.</summary>
+    /// <exception cref="ArgumentException">Not one name for each class.</exception>
+    public IReadOnlyList<string> ClassNames
+    {
+        get => field ??= [.. Enumerable.Range(0, ClassCount).Select(i => i.ToString(CultureInfo.InvariantCulture))];
+        init
+        {
+            Throw.IfLengthDiffers(value.Count, ClassCount, nameof(ClassNames));
+            field = value;
+        }
+    }
 }
