@@ -21,12 +21,7 @@ public static class CsvData
     public static Dataset Read(string path, CsvOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-        return DataFile.Read(path, stream =>
-        {
-            using StreamReader reader = new(stream, strict, detectEncodingFromByteOrderMarks: false);
-            return Read(reader, path, options);
-        });
+        return DataFile.Read(path, stream => Read(stream, path, options));
     }
 
     /// <summary>Reads a text.</summary>
@@ -54,6 +49,13 @@ public static class CsvData
         Table table = new(records, path, options);
         table.ReadRows();
         return table.ToDataset();
+    }
+
+    internal static Dataset Read(Stream stream, string path, CsvOptions? options)
+    {
+        UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+        using StreamReader reader = new(stream, strict, detectEncodingFromByteOrderMarks: false);
+        return Read(reader, path, options);
     }
 
     private static void Check(CsvOptions options)

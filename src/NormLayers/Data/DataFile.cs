@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace NormLayers.Data;
 
 /// <summary>Opens data files, plain or gzip, and turns every way this can fail into a <see cref="DataFormatException"/>.</summary>
@@ -38,14 +36,7 @@ internal static class DataFile
             return parse(content);
         }
 
-        try
-        {
-            using GZipStream unpacked = new(content, CompressionMode.Decompress, leaveOpen: true);
-            return parse(unpacked);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new DataFormatException(path, $"expected a whole gzip file, got a broken one: {e.Message}", innerException: e);
-        }
+        using GzipContent unpacked = new(content, path);
+        return parse(unpacked);
     }
 }

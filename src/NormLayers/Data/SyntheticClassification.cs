@@ -78,11 +78,11 @@ public static class SyntheticClassification
                 _means[i] = deviation * random.NextNormal();
             }
 
-            // Evenly spaced rather than drawn: every seed then poses a problem of about the same difficulty.
+            // Evenly spaced scales and offsets of one size, rather than drawn ones: every seed poses about as hard a problem.
             int[] ranks = [.. Enumerable.Range(0, _features)];
             random.Shuffle(ranks);
             _scales = Array.ConvertAll(ranks, rank => Elementary.Exp(Ln10 * options.ScaleSpread * Position(rank)));
-            _offsets = Array.ConvertAll(ranks, _ => options.OffsetSpread * random.NextNormal());
+            _offsets = Array.ConvertAll(ranks, _ => random.NextInt(2) == 0 ? options.OffsetSpread : -options.OffsetSpread);
         }
 
         public Dataset Draw(int count, RandomSource random)

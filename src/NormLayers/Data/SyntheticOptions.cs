@@ -23,12 +23,12 @@ public sealed record SyntheticOptions
 
     /// <summary>
     /// The decades between the feature with the smallest scale and the one with the largest, 0 to 30: feature scales run
-    /// from 10^(−spread/2) to 10^(spread/2).
+    /// from 10^(−spread/2) to 10^(spread/2), evenly spaced, in random order.
     /// </summary>
     public double ScaleSpread { get; init; } = 1;
 
-    /// <summary>The standard deviation of the features' offsets from 0, each in units of its feature's scale, 0 to 10⁶.</summary>
-    public double OffsetSpread { get; init; } = 3;
+    /// <summary>How far each feature's centre lies from 0, up or down at random, in units of the feature's scale, 0 to 10⁶.</summary>
+    public double OffsetSpread { get; init; } = 4;
 
     /// <summary>The seed: the same options give the same bits.</summary>
     public ulong Seed { get; init; } = 42;
