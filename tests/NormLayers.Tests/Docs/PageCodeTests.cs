@@ -1,0 +1,20 @@
+using System.Text.RegularExpressions;
+
+namespace NormLayers.Tests.Docs;
+
+/// <summary>Every line of code that a layer's page quotes stands in the layer's reference, one for each tag.</summary>
+public sealed class PageCodeTests
+{
+    [Theory]
+    [InlineData("LayerNorm", 10)]
+    [InlineData("BatchNorm", 13)]
+    public void Page_EachQuotedLine_StandsInTheReference(string layer, int tags)
+    {
+        HashSet<string> reference = [.. RepositoryFiles.ReadLines($"src/NormLayers/{layer}/{layer}Reference.cs").Select(l => l.Trim())];
+        string page = string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{layer}/README.md"));
+        string[] quoted = [.. Regex.Matches(page, "```csharp\n(.*?)\n```", RegexOptions.Singleline).SelectMany(m => m.Groups[1].Value.Split('\n'))];
+
+        Assert.All(quoted, line => Assert.Contains(line, reference));
+        Assert.Equal(tags, quoted.Length);
+    }
+}

@@ -1,0 +1,121 @@
+namespace NormLayers.Tests.Docs;
+
+/// <summary>The three numbers by hand on each layer's page are what the reference and the float layer compute.</summary>
+public sealed class WorkedExampleTests
+{
+    // The numbers are short: what is left is the rounding of a few operations on doubles of order 1.
+    private const double Tolerance = 1e-14;
+
+    [Fact]
+    public void LayerNormPage_EachNumber_IsTheReferences()
+    {
+        PageTables page = new("src/NormLayers/LayerNorm/README.md");
+        (double[] x, double[] gamma, double[] beta, double[] dy) = (page["x"], page["gamma"], page["beta"], page["dy"]);
+        double[] dGamma = new double[gamma.Length];
+        double[] dBeta = new double[gamma.Length];
+
+        (double[] y, double[] mean, double[] rstd) = LayerNormReference.Forward(x, gamma, beta, page.Number("epsilon"));
+        double[] dx = LayerNormReference.Backward(x, dy, gamma, mean, rstd, dGamma, dBeta);
+
+        double[] xHat = [.. x.Select(v => (v - mean[0]) * rstd[0])];
+        double[] g = [.. gamma.Zip(dy, (a, b) => a * b)];
+        Equal(page["LN-F1"], mean);
+        Equal(page["LN-F2"], [1 / (rstd[0] * rstd[0]) - page.Number("epsilon")]);
+        Equal(page["LN-F3"], rstd);
+        Equal(page["LN-F4"], xHat);
+        Equal(page["LN-F5"], y);
+        Equal(page["LN-B1"], dBeta);
+        Equal(page["LN-B2"], dGamma);
+        Equal(page["g"], g);
+        Equal(page["LN-B3"], [g.Average()]);
+        Equal(page["LN-B4"], [g.Zip(xHat, (a, b) => a * b).Average()]);
+        Equal(page["LN-B5"], dx);
+        Assert.Empty(page.Unread);
+    }
+
+    [Fact]
+    public void LayerNormPage_YAndGradients_AreTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/LayerNorm/README.md");
+        LayerNorm1D layer = new(3, page.Number("epsilon"));
+        Floats(page["gamma"]).CopyTo(layer.Gamma!.Value.AsSpan());
+        Floats(page["beta"]).CopyTo(layer.Beta!.Value.AsSpan());
+        float[] y = new float[3];
+        float[] dx = new float[3];
+
+        layer.Forward(Floats(page["x"]), (1, 3), y);
+        layer.Backward(Floats(page["x"]), Floats(page["dy"]), dx);
+
+        Assert.Equal(Floats(page["LN-F5"]), y);
+        Assert.Equal(Floats(page["LN-B1"]), layer.Beta.Gradient);
+        Assert.Equal(Floats(page["LN-B2"]), layer.Gamma.Gradient);
+        Assert.Equal(Floats(page["LN-B5"]), dx);
+    }
+
+    [Fact]
+    public void BatchNormPage_EachNumber_IsTheReferences()
+    {
+        PageTables page = new("src/NormLayers/BatchNorm/README.md");
+        (double[] x, double[] gamma, double[] beta, double[] dy) = (page["x"], page["gamma"], page["beta"], page["dy"]);
+        double[] dGamma = new double[1];
+        double[] dBeta = new double[1];
+        double[] runningMean = [0];
+        double[] runningVariance = [1];
+
+        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, channels: 1, length: 1);
+        (double[] y, double[] rstd) = BatchNormReference.Normalize(x, 1, mean, variance, gamma, beta, page.Number("epsilon"));
+        BatchNormReference.UpdateRunning(mean, variance, x.Length, page.Number("newWeight"), runningMean, runningVariance);
+        double[] dx = BatchNormReference.Backward(x, dy, 1, mean, rstd, gamma, batchStatistics: true, dGamma, dBeta);
+        double[] dxOfConstants = BatchNormReference.Backward(x, dy, 1, mean, rstd, gamma, batchStatistics: false, new double[1], new double[1]);
+
+        double[] xHat = [.. x.Select(v => (v - mean[0]) * rstd[0])];
+        double[] g = [.. dy.Select(v => gamma[0] * v)];
+        Equal(page["BN-F1"], mean);
+        Equal(page["BN-F2"], variance);
+        Equal(page["BN-F3"], rstd);
+        Equal(page["BN-F4"], xHat);
+        Equal(page["BN-F5"], y);
+        Equal(page["BN-F6"], runningMean);
+        Equal(page["BN-F7"], runningVariance);
+        Equal(page["BN-B1"], dBeta);
+        Equal(page["BN-B2"], dGamma);
+        Equal(page["g"], g);
+        Equal(page["BN-B3"], [g.Average()]);
+        Equal(page["BN-B4"], [g.Zip(xHat, (a, b) => a * b).Average()]);
+        Equal(page["BN-B5"], dx);
+        Equal(page["BN-B6"], dxOfConstants);
+        Assert.Empty(page.Unread);
+    }
+
+    [Fact]
+    public void BatchNormPage_YStatisticsAndGradients_AreTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/BatchNorm/README.md");
+        BatchNorm1D layer = new(1, page.Number("epsilon"), Momentum.NewWeight(page.Number("newWeight")));
+        Floats(page["gamma"]).CopyTo(layer.Gamma!.Value.AsSpan());
+        Floats(page["beta"]).CopyTo(layer.Beta!.Value.AsSpan());
+        float[] y = new float[3];
+        float[] dx = new float[3];
+
+        layer.Forward(Floats(page["x"]), (3, 1), y);
+        layer.Backward(Floats(page["x"]), Floats(page["dy"]), dx);
+
+        Assert.Equal(Floats(page["BN-F5"]), y);
+        Assert.Equal(Floats(page["BN-F6"]), layer.Running!.Mean);
+        Assert.Equal(Floats(page["BN-F7"]), layer.Running.Variance);
+        Assert.Equal(Floats(page["BN-B1"]), layer.Beta.Gradient);
+        Assert.Equal(Floats(page["BN-B2"]), layer.Gamma.Gradient);
+        Assert.Equal(Floats(page["BN-B5"]), dx);
+    }
+
+    private static void Equal(double[] page, double[] computed)
+    {
+        Assert.Equal(page.Length, computed.Length);
+        for (int i = 0; i < page.Length; i++)
+        {
+            Assert.Equal(page[i], computed[i], Tolerance);
+        }
+    }
+
+    private static float[] Floats(double[] values) => Array.ConvertAll(values, v => (float)v);
+}
