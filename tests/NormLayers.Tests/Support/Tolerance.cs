@@ -1,0 +1,137 @@
+namespace NormLayers.Tests.Support;
+
+/// <summary>How far a float layer may be from the exact result: derived here once, used everywhere, widened nowhere.</summary>
+/// <remarks>
+/// <para><b>The unit.</b> <see cref="Ulp"/>(v) is the distance from one float to the next at magnitude v: 2⁻²³ of the power of
+/// two below v, and 2⁻¹⁴⁹ for subnormals. Rounding a result once costs half of it. Where a result is the sum of terms that
+/// cancel, its error is that of its largest term; so each tolerance is taken at max(|exact|, largest |term| of the last sum).</para>
+/// <para><b>y = γ·x̂ + β and dx = r·g − r·ΣG/m − r·x̂·ΣGx̂/m: 4 ulp.</b> In float arithmetic with x̂ and the sums right to half an
+/// ulp: dx takes two products and two differences, each half an ulp of at most the largest term, on terms that carry an
+/// ulp between them: below 4. y takes one product and one sum. (Kernels that compute in double and round once need half an ulp.)</para>
+/// <para><b>dγ, dβ, mean and running statistics: 2 ulp.</b> One chain of sums that is carried in more than float precision, a
+/// final rounding, and for running statistics two products and a sum.</para>
+/// <para><b>The double part.</b> A mean that is right to its last double bits is still off by |x|·2⁻⁵³, which
+/// centring leaves in x − μ; the plain chain of the reference is off by at most m times that. Both sides together, with
+/// the products that follow: (m + 8)·2⁻⁵³·max|x|·r, times the factor of x̂. This is far below a float ulp unless the offset is
+/// 10⁷ times the spread.</para>
+/// </remarks>
+internal static class Tolerance
+{
+    /// <summary>Double results from two formulas that are equal in exact arithmetic: a few thousand roundings at most.</summary>
+    public const double DoubleRelative = 1e-12;
+
+    private const double DoubleRoundoff = 1.1102230246251565e-16;
+
+    /// <summary>The distance from one float to the next at a magnitude.</summary>
+    public static double Ulp(double magnitude) =>
+        magnitude == 0 ? float.Epsilon : Math.Max(float.Epsilon, Math.ScaleB(1, Math.ILogB(magnitude) - 23));
+
+    /// <summary>The tolerance of an output or input gradient whose largest term or exact value has this magnitude.</summary>
+    public static double Element(double magnitude) => 4 * Ulp(magnitude);
+
+    /// <summary>The tolerance of a sum over many elements: a parameter's gradient, a mean, a running statistic.</summary>
+    public static double Sum(double magnitude) => 2 * Ulp(magnitude);
+
+    /// <summary>The tolerance of each element of a running statistic after one step.</summary>
+    /// <param name="before">The running values before the step.</param>
+    /// <param name="batch">The batch's values, the variance unbiased.</param>
+    /// <param name="newWeight">The weight of the batch.</param>
+    public static double[] Running(double[] before, double[] batch, double newWeight) =>
+        [.. before.Zip(batch, (old, fresh) => Sum(Largest((1 - newWeight) * old, newWeight * fresh)))];
+
+    /// <summary>Layer normalization over rows of <c>gamma.Length</c> elements.</summary>
+    public static NormTolerances LayerNorm(double[] x, double[] dy, double[] gamma, double[] beta, double epsilon)
+    {
+        int C = gamma.Length;
+        (_, double[] mean, double[] rstd) = LayerNormReference.Forward(x, gamma, beta, epsilon);
+        return For(x, dy, gamma, beta, mean, rstd, i => i / C, i => i % C, batchStatistics: true);
+    }
+
+    /// <summary>Batch normalization of (N, C, L) with the batch's own statistics, or with given ones.</summary>
+    public static NormTolerances BatchNorm(
+        double[] x, double[] dy, int length, double[] gamma, double[] beta, double epsilon, (double[] Mean, double[] Variance)? given = null)
+    {
+        int C = gamma.Length;
+        (double[] mean, double[] variance) = given ?? BatchNormReference.Statistics(x, C, length);
+        (_, double[] rstd) = BatchNormReference.Normalize(x, length, mean, variance, gamma, beta, epsilon);
+        return For(x, dy, gamma, beta, mean, rstd, i => i / length % C, i => i / length % C, given is null);
+    }
+
+    private static NormTolerances For(
+        double[] x,
+        double[] dy,
+        double[] gamma,
+        double[] beta,
+        double[] mean,
+        double[] rstd,
+        Func<int, int> setOf,
+        Func<int, int> channelOf,
+        bool batchStatistics)
+    {
+        int sets = mean.Length;
+        double m = (double)x.Length / sets;
+        double rounding = (m + 8) * DoubleRoundoff;
+        double[] farthest = new double[sets];
+        double[] sumG = new double[sets];
+        double[] sumGXHat = new double[sets];
+        double[] sumMagnitude = new double[sets];
+        for (int i = 0; i < x.Length; i++)
+        {
+            (int s, double g) = (setOf(i), gamma[channelOf(i)] * dy[i]);
+            farthest[s] = Largest(farthest[s], x[i], mean[s]);
+            sumG[s] += g;
+            sumGXHat[s] += g * (x[i] - mean[s]) * rstd[s];
+            sumMagnitude[s] += Math.Abs(g);
+        }
+
+        NormTolerances result = new(new double[x.Length], new double[x.Length], new double[gamma.Length], new double[gamma.Length]);
+        double[] largestDGamma = new double[gamma.Length];
+        double[] largestDBeta = new double[gamma.Length];
+        double[] sumDGamma = new double[gamma.Length];
+        double[] sumDBeta = new double[gamma.Length];
+        for (int i = 0; i < x.Length; i++)
+        {
+            (int s, int c) = (setOf(i), channelOf(i));
+            double xHat = (x[i] - mean[s]) * rstd[s];
+            double doublePart = rounding * farthest[s] * rstd[s];
+            double meanG = batchStatistics ? sumG[s] / m : 0;
+            double meanGXHat = batchStatistics ? sumGXHat[s] / m : 0;
+            double g = gamma[c] * dy[i];
+
+            result.Y[i] = Element(Largest(gamma[c] * xHat, beta[c], gamma[c] * xHat + beta[c])) + Math.Abs(gamma[c]) * doublePart;
+            result.Dx[i] = Element(rstd[s] * Largest(g, meanG, xHat * meanGXHat))
+                + rstd[s] * (doublePart + rounding * Math.Abs(xHat)) * (Math.Abs(meanGXHat) + (1 + Math.Abs(xHat)) * sumMagnitude[s] / m);
+            largestDGamma[c] = Largest(largestDGamma[c], dy[i] * xHat);
+            largestDBeta[c] = Largest(largestDBeta[c], dy[i]);
+            sumDGamma[c] += dy[i] * xHat;
+            sumDBeta[c] += dy[i];
+            result.DGamma[c] += Math.Abs(dy[i]) * (doublePart + rounding * Math.Abs(xHat));
+        }
+
+        for (int c = 0; c < gamma.Length; c++)
+        {
+            result.DGamma[c] += Sum(Largest(largestDGamma[c], sumDGamma[c]));
+            result.DBeta[c] = Sum(Largest(largestDBeta[c], sumDBeta[c]));
+        }
+
+        return result;
+    }
+
+    private static double Largest(params ReadOnlySpan<double> terms)
+    {
+        double largest = 0;
+        foreach (double term in terms)
+        {
+            largest = Math.Max(largest, Math.Abs(term));
+        }
+
+        return largest;
+    }
+}
+
+/// <summary>The tolerance of each element of a normalization's results.</summary>
+/// <param name="Y">Of the output.</param>
+/// <param name="Dx">Of the input's gradient.</param>
+/// <param name="DGamma">Of the scale's gradient, from zero.</param>
+/// <param name="DBeta">Of the shift's gradient, from zero.</param>
+internal sealed record NormTolerances(double[] Y, double[] Dx, double[] DGamma, double[] DBeta);
