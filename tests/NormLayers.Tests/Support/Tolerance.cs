@@ -17,9 +17,13 @@ namespace NormLayers.Tests.Support;
 /// </remarks>
 internal static class Tolerance
 {
-    /// <summary>Double results from two formulas that are equal in exact arithmetic: a few thousand roundings at most.</summary>
-    public const double DoubleRelative = 1e-12;
+    /// <summary>
+    /// What a double formula may differ from another, as a share of what a float formula may: 2⁻²⁰. A double is 2⁻²⁹ finer than a
+    /// float, so this leaves room for 2⁹ times as many roundings: chains of a few hundred sums, summed in two orders.
+    /// </summary>
+    public const double InDouble = 1.0 / (1 << 20);
 
+    private const double FloatRoundoff = 5.9604644775390625e-8;
     private const double DoubleRoundoff = 1.1102230246251565e-16;
 
     /// <summary>The distance from one float to the next at a magnitude.</summary>
@@ -39,22 +43,49 @@ internal static class Tolerance
     public static double[] Running(double[] before, double[] batch, double newWeight) =>
         [.. before.Zip(batch, (old, fresh) => Sum(Largest((1 - newWeight) * old, newWeight * fresh)))];
 
-    /// <summary>Layer normalization over rows of <c>gamma.Length</c> elements.</summary>
-    public static NormTolerances LayerNorm(double[] x, double[] dy, double[] gamma, double[] beta, double epsilon)
+    /// <summary>
+    /// Against float32 results of somebody's float32 arithmetic, which in the ONNX node tests is itself off by up to 1.1e-6 from float64: 2e-6 + 1e-6·|expected|, five hundred times stricter than that suite's own.
+    /// </summary>
+    public static double[] Printed(double[] expected) => Array.ConvertAll(expected, v => 2e-6 + 1e-6 * Math.Abs(v));
+
+    /// <summary>
+    /// Weights and running statistics after some steps of training. Each step rounds a weight once, and adds η times a
+    /// gradient whose chains of sums (forward and back, <paramref name="chain"/> terms in all) are each off by at most that many
+    /// half ulp; together the updates come to about <paramref name="farthest"/>. A weight that is off moves the next
+    /// gradients too: over a few small steps at most as much again.
+    /// </summary>
+    public static double Trained(int steps, int chain, double farthest, double[] expected) =>
+        2 * FloatRoundoff * (steps * Largest(expected) + chain * farthest);
+
+    /// <summary>The loss of a step of training: logits off by their chains, no more than that in the loss.</summary>
+    public static double TrainedLoss(int chain, double[] expected) => FloatRoundoff * chain * Math.Max(1, Largest(expected));
+
+    /// <summary>
+    /// Layer normalization over rows of <c>gamma.Length</c> elements. <paramref name="share"/> is 1 for a float formula,
+    /// <see cref="InDouble"/> for a double one; the double part stays whole.
+    /// </summary>
+    public static NormTolerances LayerNorm(double[] x, double[] dy, double[] gamma, double[] beta, double epsilon, double share = 1)
     {
         int C = gamma.Length;
         (_, double[] mean, double[] rstd) = LayerNormReference.Forward(x, gamma, beta, epsilon);
-        return For(x, dy, gamma, beta, mean, rstd, i => i / C, i => i % C, batchStatistics: true);
+        return For(x, dy, gamma, beta, mean, rstd, i => i / C, i => i % C, batchStatistics: true, share);
     }
 
-    /// <summary>Batch normalization of (N, C, L) with the batch's own statistics, or with given ones.</summary>
+    /// <summary>Batch normalization of (N, C, L) with the batch's own statistics, or with given ones; <paramref name="share"/> as above.</summary>
     public static NormTolerances BatchNorm(
-        double[] x, double[] dy, int length, double[] gamma, double[] beta, double epsilon, (double[] Mean, double[] Variance)? given = null)
+        double[] x,
+        double[] dy,
+        int length,
+        double[] gamma,
+        double[] beta,
+        double epsilon,
+        (double[] Mean, double[] Variance)? given = null,
+        double share = 1)
     {
         int C = gamma.Length;
         (double[] mean, double[] variance) = given ?? BatchNormReference.Statistics(x, C, length);
         (_, double[] rstd) = BatchNormReference.Normalize(x, length, mean, variance, gamma, beta, epsilon);
-        return For(x, dy, gamma, beta, mean, rstd, i => i / length % C, i => i / length % C, given is null);
+        return For(x, dy, gamma, beta, mean, rstd, i => i / length % C, i => i / length % C, given is null, share);
     }
 
     private static NormTolerances For(
@@ -66,7 +97,8 @@ internal static class Tolerance
         double[] rstd,
         Func<int, int> setOf,
         Func<int, int> channelOf,
-        bool batchStatistics)
+        bool batchStatistics,
+        double share)
     {
         int sets = mean.Length;
         double m = (double)x.Length / sets;
@@ -98,8 +130,8 @@ internal static class Tolerance
             double meanGXHat = batchStatistics ? sumGXHat[s] / m : 0;
             double g = gamma[c] * dy[i];
 
-            result.Y[i] = Element(Largest(gamma[c] * xHat, beta[c], gamma[c] * xHat + beta[c])) + Math.Abs(gamma[c]) * doublePart;
-            result.Dx[i] = Element(rstd[s] * Largest(g, meanG, xHat * meanGXHat))
+            result.Y[i] = share * Element(Largest(gamma[c] * xHat, beta[c], gamma[c] * xHat + beta[c])) + Math.Abs(gamma[c]) * doublePart;
+            result.Dx[i] = share * Element(rstd[s] * Largest(g, meanG, xHat * meanGXHat))
                 + rstd[s] * (doublePart + rounding * Math.Abs(xHat)) * (Math.Abs(meanGXHat) + (1 + Math.Abs(xHat)) * sumMagnitude[s] / m);
             largestDGamma[c] = Largest(largestDGamma[c], dy[i] * xHat);
             largestDBeta[c] = Largest(largestDBeta[c], dy[i]);
@@ -110,8 +142,8 @@ internal static class Tolerance
 
         for (int c = 0; c < gamma.Length; c++)
         {
-            result.DGamma[c] += Sum(Largest(largestDGamma[c], sumDGamma[c]));
-            result.DBeta[c] = Sum(Largest(largestDBeta[c], sumDBeta[c]));
+            result.DGamma[c] += share * Sum(Largest(largestDGamma[c], sumDGamma[c]));
+            result.DBeta[c] = share * Sum(Largest(largestDBeta[c], sumDBeta[c]));
         }
 
         return result;

@@ -1,0 +1,67 @@
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Conformance;
+
+/// <summary>Runs a float layer forward and backward into buffers full of NaN, so that what is not overwritten shows.</summary>
+internal sealed record NormRun(float[] Y, float[] Dx)
+{
+    public static NormRun Of(Layer layer, double[] x, Shape shape, double[] dy)
+    {
+        float[] y = Poison(x.Length);
+        float[] dx = Poison(x.Length);
+        float[] input = Compare.Narrow(x);
+        layer.Forward(input, shape, y);
+        layer.Backward(input, Compare.Narrow(dy), dx);
+        return new NormRun(y, dx);
+    }
+
+    public static float[] ForwardOf(Layer layer, double[] x, Shape shape)
+    {
+        float[] y = Poison(x.Length);
+        layer.Forward(Compare.Narrow(x), shape, y);
+        return y;
+    }
+
+    /// <summary>(N, C) as it is; anything longer as (N, C, L).</summary>
+    public static Shape BatchShape(int[] dimensions) => dimensions.Length == 2
+        ? (dimensions[0], dimensions[1])
+        : (dimensions[0], dimensions[1], dimensions[2..].Aggregate(1, (product, d) => product * d));
+
+    public static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
+
+    /// <summary>A batch normalization layer with the given values; parameters and statistics that are null are left out.</summary>
+    public static BatchNorm1D BatchNorm(
+        int features, double epsilon, Momentum momentum, double[]? gamma, double[]? beta, double[]? mean, double[]? variance)
+    {
+        BatchNorm1D layer = new(features, epsilon, momentum, gamma is not null, beta is not null, mean is not null);
+        Copy(gamma, layer.Gamma?.Value);
+        Copy(beta, layer.Beta?.Value);
+        Copy(mean, layer.Running?.Mean);
+        Copy(variance, layer.Running?.Variance);
+        return layer;
+    }
+
+    /// <summary>A layer normalization layer with the given values; parameters that are null are left out.</summary>
+    public static LayerNorm1D LayerNorm(int features, double epsilon, double[]? gamma, double[]? beta)
+    {
+        LayerNorm1D layer = new(features, epsilon, gamma is not null, beta is not null);
+        Copy(gamma, layer.Gamma?.Value);
+        Copy(beta, layer.Beta?.Value);
+        return layer;
+    }
+
+    private static void Copy(double[]? from, float[]? to)
+    {
+        if (from is not null && to is not null)
+        {
+            Compare.Narrow(from).CopyTo(to, 0);
+        }
+    }
+
+    private static float[] Poison(int length)
+    {
+        float[] values = new float[length];
+        Array.Fill(values, float.NaN);
+        return values;
+    }
+}
