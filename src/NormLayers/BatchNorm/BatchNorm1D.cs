@@ -202,7 +202,7 @@ public sealed class BatchNorm1D : Layer
 
     private void UpdateRunning(RunningStatistics running, int m)
     {
-        if (_nonFinite == NonFiniteStatistics.Throw && FirstNonFinite() is { } channel)
+        if (_nonFinite == NonFiniteStatistics.Throw && FirstNonFinite(m) is { } channel)
         {
             Throw.Operation($"{Name}: the batch's statistics of channel {channel} are not finite (mean {_mean[channel]}, variance {_variance[channel]}).");
         }
@@ -216,11 +216,11 @@ public sealed class BatchNorm1D : Layer
         }
     }
 
-    private int? FirstNonFinite()
+    private int? FirstNonFinite(int m)
     {
         for (int c = 0; c < Features; c++)
         {
-            if (!float.IsFinite((float)_mean[c]) || !float.IsFinite((float)_variance[c]))
+            if (!BatchNormKernel.FitFloat(_mean[c], _variance[c], m))
             {
                 return c;
             }

@@ -110,7 +110,7 @@ internal static class BatchNormKernel
     }
 
     /// <summary>
-    /// One step of the running statistics, a channel at a time; a channel whose new statistics do not fit a finite float is
+    /// One step of the running statistics, a channel at a time; a channel whose batch statistics do not fit a finite float is
     /// left as it was unless <paramref name="acceptNonFinite"/>.
     /// </summary>
     /// <param name="mean">The batch's mean, (C).</param>
@@ -133,12 +133,10 @@ internal static class BatchNormKernel
         int skipped = 0;
         for (int c = 0; c < mean.Length; c++)
         {
-            float newMean = (float)((1 - newWeight) * runningMean[c] + newWeight * mean[c]); // [BN-F6]
-            float newVariance = (float)((1 - newWeight) * runningVariance[c] + newWeight * (variance[c] * m / (m - 1))); // [BN-F7]
-            if (acceptNonFinite || (float.IsFinite(newMean) && float.IsFinite(newVariance)))
+            if (acceptNonFinite || FitFloat(mean[c], variance[c], m))
             {
-                runningMean[c] = newMean;
-                runningVariance[c] = newVariance;
+                runningMean[c] = (float)((1 - newWeight) * runningMean[c] + newWeight * mean[c]); // [BN-F6]
+                runningVariance[c] = (float)((1 - newWeight) * runningVariance[c] + newWeight * (variance[c] * m / (m - 1))); // [BN-F7]
             }
             else
             {
@@ -148,6 +146,13 @@ internal static class BatchNormKernel
 
         return skipped;
     }
+
+    /// <summary>Whether a channel's mean and its unbiased variance, which is the one that is tracked, are finite floats.</summary>
+    /// <param name="mean">The batch's mean.</param>
+    /// <param name="variance">The batch's biased variance.</param>
+    /// <param name="m">The values per channel, ≥ 2.</param>
+    public static bool FitFloat(double mean, double variance, double m) =>
+        float.IsFinite((float)mean) && float.IsFinite((float)(variance * m / (m - 1)));
 
     /// <summary>Overwrites <paramref name="dx"/>; <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>.</summary>
     /// <param name="x">The input of the forward pass, (N, C, L).</param>
