@@ -1,0 +1,47 @@
+namespace NormLayers.Tests.BatchNorm;
+
+public sealed class MomentumTests
+{
+    [Fact]
+    public void NewWeight_Batch_WeighsTheNewValue() => Assert.Equal(0.3, Momentum.NewWeight(0.3).WeightOfBatch(7));
+
+    [Fact]
+    public void OldWeight_Batch_WeighsTheOldValue() => Assert.Equal(1 - 0.99, Momentum.OldWeight(0.99).WeightOfBatch(7));
+
+    [Theory]
+    [InlineData(1, 1.0)]
+    [InlineData(2, 0.5)]
+    [InlineData(8, 0.125)]
+    public void Cumulative_Batch_WeighsOneOverItsNumber(long batch, double weight) =>
+        Assert.Equal(weight, Momentum.Cumulative.WeightOfBatch(batch));
+
+    [Fact]
+    public void Default_IsPyTorchs()
+    {
+        Assert.Equal(Momentum.NewWeight(0.1), Momentum.Default);
+        Assert.Equal(Momentum.Default, new BatchNorm1D(1).Momentum);
+        Assert.False(Momentum.Default.IsCumulative);
+        Assert.True(Momentum.Cumulative.IsCumulative);
+    }
+
+    [Fact]
+    public void ToString_Momentum_NamesTheConvention()
+    {
+        Assert.Equal("new weight 0.1", Momentum.Default.ToString());
+        Assert.Equal("cumulative average", Momentum.Cumulative.ToString());
+    }
+
+    [Theory]
+    [InlineData(-0.1)]
+    [InlineData(1.1)]
+    [InlineData(double.NaN)]
+    public void Weight_OutOfRange_ThrowsWithExpectedAndActual(double weight)
+    {
+        string actual = weight.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        foreach (Func<double, Momentum> create in (Func<double, Momentum>[])[Momentum.NewWeight, Momentum.OldWeight])
+        {
+            ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => create(weight));
+            Assert.StartsWith($"Expected a weight from 0 to 1, got {actual}.", error.Message, StringComparison.Ordinal);
+        }
+    }
+}
