@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using NormLayers.Cli.Configuration;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary>The verbs and flags, their help and their usage errors.</summary>
+internal static class CommandLine
+{
+    private const string ToolName = "normlayers";
+    private const int HelpWidth = 100;
+
+    public static int Run(string[] args)
+    {
+        RootCommand root = Create();
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
+        {
+            return ReportUsage(parsed);
+        }
+
+        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    private static RootCommand Create()
+    {
+        TrainOptions options = new();
+        Command train = TrainCommand.Create(options);
+        Command info = InfoCommand.Create();
+        Command completion = CompletionCommand.Create();
+        RootCommand root = new(TrainCommand.Description + " Without a verb it trains.") { HelpName = ToolName };
+        TrainCommand.AddTo(root, options);
+        root.Subcommands.Add(train);
+        root.Subcommands.Add(info);
+        root.Subcommands.Add(completion);
+        root.Options.Add(GlobalOptions.Verbose);
+        root.Options.Add(GlobalOptions.NoColor);
+
+        Dictionary<Command, IReadOnlyList<string>> examples = new()
+        {
+            [root] = TrainCommand.Examples,
+            [train] = TrainCommand.Examples,
+            [info] = InfoCommand.Examples,
+            [completion] = CompletionCommand.Examples,
+        };
+        root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(examples);
+        return root;
+    }
+
+    private static int ReportUsage(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        string name = command is RootCommand ? ToolName : $"{ToolName} {command.Name}";
+        string[] known = [.. command.Options.Select(o => o.Name), .. command.Subcommands.Select(c => c.Name)];
+        bool afterOption = false;
+        foreach (string token in parsed.UnmatchedTokens)
+        {
+            // What follows an unknown option is most likely its value, and no second error.
+            if (token.StartsWith('-') || !afterOption)
+            {
+                string kind = token.StartsWith('-') ? "option" : "verb or argument";
+                Console.Error.WriteLine($"error: '{token}' is no {kind} of '{name}'{NearestName.Hint(token, known)}");
+            }
+
+            afterOption = token.StartsWith('-');
+        }
+
+        foreach (ParseError error in parsed.Errors.Where(e => !parsed.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
+        {
+            Console.Error.WriteLine("error: " + error.Message);
+        }
+
+        Console.Error.WriteLine($"See '{name} --help'.");
+        return ExitCode.Usage;
+    }
+
+    private sealed class HelpWithExamples(IReadOnlyDictionary<Command, IReadOnlyList<string>> examples) : SynchronousCommandLineAction
+    {
+        private readonly HelpAction _help = new() { MaxWidth = HelpWidth };
+
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            int code = _help.Invoke(parseResult);
+            TextWriter output = parseResult.InvocationConfiguration.Output;
+            output.WriteLine("Examples:");
+            foreach (string example in examples[parseResult.CommandResult.Command])
+            {
+                output.WriteLine("  " + example);
+            }
+
+            output.WriteLine();
+            return code;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using NormLayers.Cli.Configuration;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary>The flags of <c>train</c>. Values are checked by the configuration, so that all errors come at once and sound alike.</summary>
+internal sealed class TrainOptions
+{
+    private readonly List<(Option<string> Option, Key Key)> _keyed = [];
+
+    public TrainOptions()
+    {
+        AddKeyed("--mode", Keys.Mode, "The normalization: batchnorm (default), layernorm or none.", "mode", Keys.Modes.Names, "-m");
+        Config = new Option<string>("--config", "-c") { Description = "The configuration; config.yaml if it is there.", HelpName = "file" };
+        Output = new Option<string>("--output", "-o") { Description = "Write the results to this file as JSON.", HelpName = "file" };
+        AddKeyed("--data", Keys.Source, "The data: synthetic (default), digits, csv or idx.", "source", Keys.DataSources.Names);
+        AddKeyed("--data-path", Keys.DataPath, "The file (csv) or folder (idx) to read.", "path", []);
+        AddKeyed("--epochs", Keys.Epochs, "Passes over the training set (30).", "n", []);
+        AddKeyed("--batch-size", Keys.BatchSize, "Samples in a mini-batch (32).", "n", []);
+        AddKeyed("--learning-rate", Keys.LearningRate, "The step length (0.05).", "rate", []);
+        AddKeyed("--hidden-dim", Keys.HiddenWidth, "The width of the hidden layer (32).", "n", []);
+        AddKeyed("--seed", Keys.Seed, "The seed of data, weights and order (42).", "n", []);
+        Set = new Option<string[]>("--set")
+        {
+            Description = "Set any other key of the configuration; may be repeated.",
+            HelpName = "section.key=value",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        Set.CompletionSources.Add([.. Keys.All.Select(k => k.Path + "=")]);
+        Json = new Option<bool>("--json") { Description = "Print the results as JSON, and nothing else, on standard output." };
+        Quiet = new Option<bool>("--quiet", "-q") { Description = "Show no progress and no notes." };
+        NoProgress = new Option<bool>("--no-progress") { Description = "Show no progress." };
+    }
+
+    public Option<string> Config { get; }
+
+    public Option<string> Output { get; }
+
+    public Option<string[]> Set { get; }
+
+    public Option<bool> Json { get; }
+
+    public Option<bool> Quiet { get; }
+
+    public Option<bool> NoProgress { get; }
+
+    /// <summary>All flags in the order of the help.</summary>
+    public IEnumerable<Option> All =>
+        [_keyed[0].Option, Config, Output, .. _keyed.Skip(1).Select(k => k.Option), Set, Json, Quiet, NoProgress];
+
+    /// <summary>The flags given that stand for a key of the configuration, with their text.</summary>
+    public IEnumerable<(string Flag, Key Key, string Text)> Given(ParseResult parsed) =>
+        from keyed in _keyed
+        let text = parsed.GetValue(keyed.Option)
+        where text is not null
+        select (keyed.Option.Name, keyed.Key, text);
+
+    private void AddKeyed(string name, Key key, string description, string helpName, IEnumerable<string> completions, params string[] aliases)
+    {
+        Option<string> option = new(name, aliases) { Description = description, HelpName = helpName };
+        option.CompletionSources.Add([.. completions]);
+        _keyed.Add((option, key));
+    }
+}

@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Text;
+
+namespace NormLayers.Cli.Configuration;
+
+/// <summary>An error in what the user gave, and where it stands.</summary>
+internal sealed record Diagnostic(Origin Origin, string Message)
+{
+    private const int WidestExcerpt = 160;
+
+    /// <summary>One line as compilers write it, then the source line with carets below what is meant.</summary>
+    public override string ToString()
+    {
+        string headline = $"{Origin.Place}: error: {Message}";
+        return Origin.Excerpt is { Text.Length: > 0 and <= WidestExcerpt } excerpt ? headline + Environment.NewLine + Quote(excerpt) : headline;
+    }
+
+    private static string Quote(SourceExcerpt excerpt)
+    {
+        int column = Math.Clamp(excerpt.Column, 1, excerpt.Text.Length + 1);
+        int length = Math.Clamp(excerpt.Length, 1, excerpt.Text.Length + 2 - column);
+
+        // Tabs stay tabs below the line, so that the carets stand where the eye expects them.
+        StringBuilder carets = new();
+        foreach (char c in excerpt.Text.AsSpan(0, column - 1))
+        {
+            carets.Append(c == '\t' ? '\t' : ' ');
+        }
+
+        carets.Append('^', length);
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{excerpt.Line,6} | {Printable(excerpt.Text)}{Environment.NewLine}{string.Empty,6} | {carets}");
+    }
+
+    private static string Printable(string text) =>
+        string.Concat(text.Select(c => char.IsControl(c) && c != '\t' ? '\uFFFD' : c));
+}

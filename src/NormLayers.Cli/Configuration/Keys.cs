@@ -1,0 +1,134 @@
+using NormLayers.Data;
+using NormLayers.Network;
+
+namespace NormLayers.Cli.Configuration;
+
+/// <summary>Which data a run trains on.</summary>
+internal enum DataSource
+{
+    Synthetic,
+    Digits,
+    Csv,
+    Idx,
+}
+
+/// <summary>Which optimizer a run uses.</summary>
+internal enum OptimizerKind
+{
+    Sgd,
+    Adam,
+}
+
+/// <summary>Which messages the log keeps.</summary>
+internal enum LoggingLevel
+{
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+/// <summary>Every key of the configuration, in the order of the documents. <c>docs/configuration.md</c> says what each means.</summary>
+internal static class Keys
+{
+    private const long MostSamples = 100_000_000;
+    private const long MostFeatures = 1_000_000;
+    private const long WidestLayer = 65_536;
+
+    // 2⁵³ − 1: the largest integer that every reader of JSON keeps exactly.
+    private const long LargestSeed = 9_007_199_254_740_991;
+
+    private static readonly SyntheticOptions _synthetic = new();
+
+    public static ChoiceType<DataSource> DataSources { get; } = new(
+        ("synthetic", DataSource.Synthetic), ("digits", DataSource.Digits), ("csv", DataSource.Csv), ("idx", DataSource.Idx));
+
+    public static ChoiceType<Normalization> Modes { get; } = new(
+        ("batchnorm", Normalization.BatchNorm), ("layernorm", Normalization.LayerNorm), ("none", Normalization.None));
+
+    public static ChoiceType<OptimizerKind> Optimizers { get; } = new(("sgd", OptimizerKind.Sgd), ("adam", OptimizerKind.Adam));
+
+    public static Key<LoggingLevel> LogLevel { get; } = new("logging.level", LoggingLevel.Info, new ChoiceType<LoggingLevel>(
+        ("DEBUG", LoggingLevel.Debug), ("INFO", LoggingLevel.Info), ("WARNING", LoggingLevel.Warning), ("ERROR", LoggingLevel.Error)));
+
+    public static Key<string?> LogFile { get; } = new("logging.file", "logs/app.log", Optional("the path of a file"));
+
+    public static Key<DataSource> Source { get; } = new("data.source", DataSource.Synthetic, DataSources);
+
+    public static Key<string?> DataPath { get; } = new("data.path", null, Optional("the path of a file (csv) or folder (idx)"));
+
+    public static Key<long> TrainCount { get; } = new("data.n_train", _synthetic.TrainCount, new IntegerType(1, MostSamples));
+
+    public static Key<long> TestCount { get; } = new("data.n_test", _synthetic.TestCount, new IntegerType(1, MostSamples));
+
+    public static Key<long> Features { get; } = new("data.n_features", _synthetic.Features, new IntegerType(1, MostFeatures));
+
+    public static Key<long> Classes { get; } = new("data.n_classes", _synthetic.Classes, new IntegerType(2, 10_000));
+
+    public static Key<long> Seed { get; } = new("data.random_seed", 42, new IntegerType(0, LargestSeed));
+
+    public static Key<bool?> Standardize { get; } = new("data.standardize", null, new OptionalBooleanType());
+
+    public static Key<double> Separation { get; } = new("data.separation", _synthetic.Separation, new NumberType(0, 1e6));
+
+    public static Key<double> ScaleSpread { get; } = new("data.scale_spread", _synthetic.ScaleSpread, new NumberType(0, 30));
+
+    public static Key<double> OffsetSpread { get; } = new("data.offset_spread", _synthetic.OffsetSpread, new NumberType(0, 1e6));
+
+    public static Key<string?> LabelColumn { get; } = new("data.label_column", null, Optional("the name or number of a column"));
+
+    public static Key<bool?> Header { get; } = new("data.header", null, new OptionalBooleanType());
+
+    public static Key<char> Delimiter { get; } = new("data.delimiter", ',', new CharacterType("one character, no quote or line break", "\"\r\n\0"));
+
+    public static Key<long> SkipLines { get; } = new("data.skip_lines", 0, new IntegerType(0, int.MaxValue));
+
+    public static Key<Normalization> Mode { get; } = new("model.normalization", Normalization.BatchNorm, Modes);
+
+    public static Key<long> HiddenWidth { get; } = new("model.hidden_dim", 32, new IntegerType(1, WidestLayer));
+
+    public static Key<IReadOnlyList<long>?> HiddenWidths { get; } = new(
+        "model.hidden_dims", null, new OptionalType<IReadOnlyList<long>>(new IntegerListType(new IntegerType(1, WidestLayer), 100)));
+
+    public static Key<Initialization> Initialization { get; } = new("model.initialization", Network.Initialization.HeNormal, new ChoiceType<Initialization>(
+        ("he_normal", Network.Initialization.HeNormal),
+        ("he_uniform", Network.Initialization.HeUniform),
+        ("xavier_normal", Network.Initialization.XavierNormal),
+        ("xavier_uniform", Network.Initialization.XavierUniform)));
+
+    public static Key<double> Epsilon { get; } = new("model.epsilon", 1e-5, new NumberType(0, 1));
+
+    public static Key<MomentumSetting> BatchNormMomentum { get; } = new(
+        "model.batchnorm_momentum", new MomentumSetting(MomentumSetting.NewWeight, 0.1), new MomentumType());
+
+    public static Key<long> Epochs { get; } = new("training.epochs", 30, new IntegerType(1, 1_000_000));
+
+    public static Key<double> LearningRate { get; } = new("training.learning_rate", 0.05, new NumberType(0, 1e30, withoutLeast: true));
+
+    public static Key<long> BatchSize { get; } = new("training.batch_size", 32, new IntegerType(1, MostSamples));
+
+    public static Key<OptimizerKind> Optimizer { get; } = new("training.optimizer", OptimizerKind.Sgd, Optimizers);
+
+    public static Key<double> Momentum { get; } = new("training.momentum", 0, new NumberType(0, 1, withoutMost: true));
+
+    public static Key<double> WeightDecay { get; } = new("training.weight_decay", 0, new NumberType(0, 1e6));
+
+    public static Key<bool> Shuffle { get; } = new("training.shuffle", true, new BooleanType());
+
+    public static Key<bool> DropLast { get; } = new("training.drop_last", false, new BooleanType());
+
+    public static IReadOnlyList<Key> All { get; } =
+    [
+        LogLevel, LogFile,
+        Source, DataPath, TrainCount, TestCount, Features, Classes, Seed, Standardize,
+        Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, SkipLines,
+        Mode, HiddenWidth, HiddenWidths, Initialization, Epsilon, BatchNormMomentum,
+        Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast,
+    ];
+
+    public static IEnumerable<string> Sections { get; } = All.Select(k => k.Section).Distinct();
+
+    public static Key? Find(string path) => All.FirstOrDefault(k => k.Path == path);
+
+    private static OptionalType<string> Optional(string expected) => new(new TextType(expected));
+}

@@ -1,0 +1,150 @@
+using NormLayers.Network;
+
+namespace NormLayers.Cli.Configuration;
+
+/// <summary>What must hold between keys.</summary>
+internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
+{
+    private static readonly (Key Key, DataSource[] Sources)[] _keysOfSources =
+    [
+        (Keys.DataPath, [DataSource.Csv, DataSource.Idx]),
+        (Keys.LabelColumn, [DataSource.Csv]),
+        (Keys.Header, [DataSource.Csv]),
+        (Keys.Delimiter, [DataSource.Csv]),
+        (Keys.SkipLines, [DataSource.Csv]),
+        (Keys.Separation, [DataSource.Synthetic]),
+        (Keys.ScaleSpread, [DataSource.Synthetic]),
+        (Keys.OffsetSpread, [DataSource.Synthetic]),
+    ];
+
+    /// <summary>Checks what can be checked before the data is read.</summary>
+    public void Check()
+    {
+        CheckPath();
+        if (settings.Get(Keys.Source) == DataSource.Synthetic)
+        {
+            long samples = settings.Get(Keys.TrainCount);
+            if (samples < settings.Get(Keys.Classes))
+            {
+                AddError($"{samples} training samples cannot hold {settings.Get(Keys.Classes)} classes; raise n_train", Keys.TrainCount, Keys.Classes);
+            }
+
+            CheckMemory();
+            CheckBatches(samples);
+        }
+    }
+
+    /// <summary>Checks the mini-batches against the number of training samples.</summary>
+    public void CheckBatches(long samples)
+    {
+        if (settings.IsUnreadable(Keys.Mode) || settings.IsUnreadable(Keys.DropLast))
+        {
+            return;
+        }
+
+        long batch = settings.Get(Keys.BatchSize);
+        bool dropLast = settings.Get(Keys.DropLast);
+        bool batchNorm = settings.Get(Keys.Mode) == Normalization.BatchNorm;
+        if (dropLast && samples < batch)
+        {
+            AddError(
+                $"with drop_last no mini-batch is left: {samples} training samples are fewer than batch_size {batch}; lower batch_size or set drop_last to false",
+                Keys.BatchSize, Keys.DropLast, Keys.TrainCount);
+        }
+        else if (batchNorm && batch == 1)
+        {
+            AddError(
+                $"batch normalization needs 2 samples or more in a mini-batch, got batch_size 1: one value per channel has no variance; raise batch_size, or use layernorm or none",
+                Keys.BatchSize);
+        }
+        else if (batchNorm && !dropLast && samples % batch == 1)
+        {
+            AddError(
+                $"batch normalization needs 2 samples or more in a mini-batch, but {samples} training samples in batches of {batch} leave 1 for the last; change batch_size or n_train, or set training.drop_last to true",
+                Keys.BatchSize, Keys.TrainCount);
+        }
+    }
+
+    /// <summary>What was given and has no effect, in sentences.</summary>
+    public IEnumerable<string> FindUnused()
+    {
+        DataSource source = settings.Get(Keys.Source);
+        foreach ((Key key, DataSource[] sources) in _keysOfSources)
+        {
+            if (settings.IsGiven(key) && !sources.Contains(source))
+            {
+                yield return $"{key.Path} has no effect with data.source {Keys.DataSources.NameOf(source)}";
+            }
+        }
+
+        if (settings.Get(Keys.Momentum) > 0 && settings.Get(Keys.Optimizer) == OptimizerKind.Adam)
+        {
+            yield return "training.momentum has no effect with training.optimizer adam";
+        }
+    }
+
+    private void CheckPath()
+    {
+        DataSource source = settings.Get(Keys.Source);
+        if (source is not (DataSource.Csv or DataSource.Idx))
+        {
+            return;
+        }
+
+        string kind = source == DataSource.Csv ? "file" : "folder";
+        if (settings.Get(Keys.DataPath) is not { } path)
+        {
+            AddError($"data.source {Keys.DataSources.NameOf(source)} needs data.path, the {kind} to read", Keys.Source);
+        }
+        else if (source == DataSource.Csv ? !File.Exists(path) : !Directory.Exists(path))
+        {
+            bool other = source == DataSource.Csv ? Directory.Exists(path) : File.Exists(path);
+            AddError($"{(other ? $"'{path}' is not a {kind}" : $"the {kind} '{path}' does not exist")}", Keys.DataPath);
+        }
+    }
+
+    private void CheckMemory()
+    {
+        long features = settings.Get(Keys.Features);
+        foreach (Key<long> count in (Key<long>[])[Keys.TrainCount, Keys.TestCount])
+        {
+            if (settings.Get(count) * features > Array.MaxLength)
+            {
+                AddError(
+                    $"{settings.Get(count)} samples of {features} features do not fit one array of {Array.MaxLength} numbers; lower {count.Name} or n_features",
+                    count, Keys.Features);
+            }
+        }
+
+        long rows = Math.Min(settings.Get(Keys.BatchSize), settings.Get(Keys.TrainCount));
+        long[] widths = [features, .. settings.HiddenWidths.Select(w => (long)w), settings.Get(Keys.Classes)];
+        for (int i = 1; i < widths.Length; i++)
+        {
+            if (rows * widths[i] > Array.MaxLength)
+            {
+                AddError(
+                    $"a mini-batch of {rows} samples in a layer of width {widths[i]} does not fit one array of {Array.MaxLength} numbers; lower batch_size",
+                    Keys.BatchSize, Keys.HiddenWidths, Keys.HiddenWidth);
+            }
+
+            if (widths[i - 1] * widths[i] > Array.MaxLength)
+            {
+                AddError(
+                    $"a layer of {widths[i - 1]} x {widths[i]} weights does not fit one array of {Array.MaxLength} numbers",
+                    Keys.HiddenWidths, Keys.HiddenWidth, Keys.Features);
+            }
+        }
+    }
+
+    // The error stands where the user last had a hand in it. It would mislead where one of the keys could not be read.
+    private void AddError(FormattableString message, params Key[] keys)
+    {
+        if (keys.Any(settings.IsUnreadable))
+        {
+            return;
+        }
+
+        Key latest = keys.MaxBy(k => settings.OriginOf(k).Source)!;
+        errors.Add(new Diagnostic(settings.PlaceOf(latest), FormattableString.Invariant(message)));
+    }
+}

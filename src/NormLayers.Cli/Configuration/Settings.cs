@@ -1,0 +1,59 @@
+using System.Text.Json.Nodes;
+
+namespace NormLayers.Cli.Configuration;
+
+/// <summary>A value for every key, and where each came from.</summary>
+internal sealed class Settings
+{
+    private readonly Dictionary<Key, (object? Value, Origin Origin)> _values =
+        Keys.All.ToDictionary(k => k, k => (k.DefaultValue, Origin.Default));
+
+    private readonly HashSet<Key> _unreadable = [];
+
+    public T Get<T>(Key<T> key) => (T)_values[key].Value!;
+
+    public int GetInt(Key<long> key) => checked((int)Get(key));
+
+    public Origin OriginOf(Key key) => _values[key].Origin;
+
+    /// <summary>Where an error about a key stands; a default stands nowhere, so the key itself is named.</summary>
+    public Origin PlaceOf(Key key) => IsGiven(key) ? OriginOf(key) : Origin.Default with { Place = key.Path };
+
+    /// <summary>Whether a value was given that could not be read; the default stands in for it.</summary>
+    public bool IsUnreadable(Key key) => _unreadable.Contains(key);
+
+    public void MarkUnreadable(Key key) => _unreadable.Add(key);
+
+    public bool IsGiven(Key key) => OriginOf(key).Source != SettingSource.Default;
+
+    public void Set(Key key, object? value, Origin origin) => _values[key] = (value, origin);
+
+    /// <summary>Replaces a value by what the data turned out to be; its origin stays.</summary>
+    public void Resolve<T>(Key<T> key, T value) => _values[key] = (value, OriginOf(key));
+
+    /// <summary>The widths of the hidden layers: the list, or else the one width.</summary>
+    public IReadOnlyList<int> HiddenWidths => [.. (Get(Keys.HiddenWidths) ?? [Get(Keys.HiddenWidth)]).Select(w => checked((int)w))];
+
+    /// <summary>One line a key: its value and where it came from.</summary>
+    public string Describe() => string.Join(
+        Environment.NewLine,
+        Keys.All.Select(k => $"{k.Path}: {k.ToJson(_values[k].Value)?.ToJsonString() ?? "null"}  ({_values[k].Origin.Place})"));
+
+    /// <summary>All values as the sections of <c>config.yaml</c>; of hidden_dim and hidden_dims, the one in force.</summary>
+    public JsonObject ToJson()
+    {
+        Key unused = Get(Keys.HiddenWidths) is null ? Keys.HiddenWidths : Keys.HiddenWidth;
+        JsonObject document = [];
+        foreach (Key key in Keys.All.Where(k => k != unused))
+        {
+            if (document[key.Section] is not JsonObject section)
+            {
+                document[key.Section] = section = [];
+            }
+
+            section[key.Name] = key.ToJson(_values[key].Value);
+        }
+
+        return document;
+    }
+}

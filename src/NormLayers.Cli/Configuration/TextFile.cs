@@ -1,0 +1,51 @@
+using System.Text;
+
+namespace NormLayers.Cli.Configuration;
+
+/// <summary>Reads small text files that users write.</summary>
+internal static class TextFile
+{
+    private const int LargestSize = 1 << 20;
+
+    private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>The text of a file; null, with an error added, if it cannot be read, is too large or is not UTF-8.</summary>
+    public static string? Read(string path, Origin origin, List<Diagnostic> errors)
+    {
+        string? problem;
+        try
+        {
+            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+
+            // A device or pipe has no length to trust, so the limit is on what is read.
+            byte[] bytes = new byte[LargestSize + 1];
+            int count = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            if (count <= LargestSize)
+            {
+                string text = _strictUtf8.GetString(bytes, 0, count);
+                return text.StartsWith('\uFEFF') ? text[1..] : text;
+            }
+
+            problem = FormattableString.Invariant($"is larger than {LargestSize / 1024} KiB; is it the right file?");
+        }
+        catch (DecoderFallbackException e)
+        {
+            problem = FormattableString.Invariant($"is not UTF-8 text (byte {e.Index})");
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            problem = "does not exist";
+        }
+        catch (UnauthorizedAccessException)
+        {
+            problem = Directory.Exists(path) ? "is a folder, not a file" : "cannot be read: permission denied";
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
+        {
+            problem = "cannot be read: " + e.Message;
+        }
+
+        errors.Add(new Diagnostic(origin, $"'{path}' {problem}"));
+        return null;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Text.Json;
+
+namespace NormLayers.Cli.Output;
+
+/// <summary>What runs here and on what: the first thing that a report of a problem needs.</summary>
+/// <param name="Version">The tool.</param>
+/// <param name="Library">The library.</param>
+/// <param name="Runtime">The .NET runtime.</param>
+/// <param name="OperatingSystem">The operating system.</param>
+/// <param name="Processor">The processor's name and architecture.</param>
+/// <param name="VectorBits">The widest vectors that the runtime accelerates, in bits; 0 if none.</param>
+/// <param name="LogicalProcessors">The logical processors that this process may use.</param>
+internal sealed record MachineInfo(
+    string Version, string Library, string Runtime, string OperatingSystem, string Processor, int VectorBits, int LogicalProcessors)
+{
+    public static string ToolVersion { get; } = VersionOf(typeof(MachineInfo).Assembly);
+
+    public static string LibraryVersion { get; } = VersionOf(typeof(Layer).Assembly);
+
+    public static MachineInfo Read() => new(
+        ToolVersion,
+        LibraryVersion,
+        RuntimeInformation.FrameworkDescription,
+        RuntimeInformation.OSDescription,
+        $"{ProcessorName()} ({RuntimeInformation.ProcessArchitecture.ToString().ToUpperInvariant()})",
+        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0,
+        Environment.ProcessorCount);
+
+    public string ToJson() => JsonSerializer.Serialize(this, ResultJson.Default.MachineInfo);
+
+    public string ToTable() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"""
+        normlayers          {Version}
+        library             {Library}
+        runtime             {Runtime}
+        operating system    {OperatingSystem}
+        processor           {Processor}
+        vector width        {(VectorBits == 0 ? "none" : string.Create(CultureInfo.InvariantCulture, $"{VectorBits} bits"))}
+        logical processors  {LogicalProcessors}
+        """);
+
+    private static string VersionOf(Assembly assembly) =>
+        assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    private static string ProcessorName()
+    {
+        const string LinuxTable = "/proc/cpuinfo";
+        string? line = File.Exists(LinuxTable)
+            ? File.ReadLines(LinuxTable).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))
+            : null;
+        return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim()
+            ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER")
+            ?? "unknown processor";
+    }
+}

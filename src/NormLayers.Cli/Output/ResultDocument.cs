@@ -1,0 +1,92 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace NormLayers.Cli.Output;
+
+/// <summary>What a training run came to, as <c>--output</c> and <c>--json</c> write it; see docs/configuration.md.</summary>
+internal sealed record ResultDocument
+{
+    public required string Status { get; init; }
+
+    public required string Mode { get; init; }
+
+    public required long Seed { get; init; }
+
+    public required double TrainLoss { get; init; }
+
+    public required double TrainAccuracy { get; init; }
+
+    public required double TestLoss { get; init; }
+
+    public required double TestAccuracy { get; init; }
+
+    public required long Steps { get; init; }
+
+    public required double DurationSeconds { get; init; }
+
+    public required long? DivergedAtStep { get; init; }
+
+    public required DivergenceDocument? Divergence { get; init; }
+
+    public required JsonObject Config { get; init; }
+
+    public required HistoryDocument History { get; init; }
+
+    public required VersionsDocument Versions { get; init; }
+
+    public byte[] ToUtf8() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ResultJson.Default.ResultDocument), (byte)'\n'];
+}
+
+/// <summary>Where a run diverged.</summary>
+internal sealed record DivergenceDocument(string Layer, string Kind, string Message);
+
+/// <summary>One list a quantity, one entry an epoch.</summary>
+internal sealed record HistoryDocument
+{
+    public required int[] Epoch { get; init; }
+
+    public required double[] BatchLoss { get; init; }
+
+    public required double[] BatchAccuracy { get; init; }
+
+    public required double[] TrainLoss { get; init; }
+
+    public required double[] TrainAccuracy { get; init; }
+
+    public required double[] TestLoss { get; init; }
+
+    public required double[] TestAccuracy { get; init; }
+
+    public required double[] Seconds { get; init; }
+}
+
+/// <summary>What wrote the document.</summary>
+internal sealed record VersionsDocument(int SchemaVersion, string Tool, string Library, string Runtime);
+
+/// <summary>JSON knows no NaN and no infinity: they are written as null.</summary>
+internal sealed class FiniteOrNullConverter : JsonConverter<double>
+{
+    public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.Null ? double.NaN : reader.GetDouble();
+
+    public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+    {
+        if (double.IsFinite(value))
+        {
+            writer.WriteNumberValue(value);
+        }
+        else
+        {
+            writer.WriteNullValue();
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(
+    WriteIndented = true,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    Converters = [typeof(FiniteOrNullConverter)])]
+[JsonSerializable(typeof(ResultDocument))]
+[JsonSerializable(typeof(MachineInfo))]
+internal sealed partial class ResultJson : JsonSerializerContext;

@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using NormLayers.Cli.Configuration;
+using NormLayers.Training;
+
+namespace NormLayers.Cli.Output;
+
+/// <summary>What a run writes to its log.</summary>
+internal sealed class RunLogger(ILogger log) : ITrainingObserver
+{
+    public void Start(Settings settings, IEnumerable<string> notes)
+    {
+        log.LogInformation(
+            "normlayers {Tool}, library {Library}, {Runtime}, seed {Seed}",
+            MachineInfo.ToolVersion, MachineInfo.LibraryVersion, RuntimeInformation.FrameworkDescription, settings.Get(Keys.Seed));
+        log.LogInformation("configuration {Configuration}", settings.ToJson().ToJsonString());
+        log.LogDebug("origins\n{Origins}", settings.Describe());
+        foreach (string note in notes)
+        {
+            log.LogWarning("{Note}", note);
+        }
+    }
+
+    public void OnStep(in StepMetrics metrics) =>
+        log.LogDebug("step {Step}, epoch {Epoch}: loss {Loss}, {Correct} of {Samples} correct",
+            metrics.Step, metrics.Epoch, metrics.Loss, metrics.Correct, metrics.Samples);
+
+    public void OnEpoch(EpochMetrics metrics) =>
+        log.LogInformation(
+            "epoch {Epoch}: train loss {TrainLoss}, accuracy {TrainAccuracy}; test loss {TestLoss}, accuracy {TestAccuracy}; {Seconds:0.000} s",
+            metrics.Epoch, metrics.Train.Loss, metrics.Train.Accuracy, metrics.Test.Loss, metrics.Test.Accuracy, metrics.Seconds);
+
+    public void End(TrainingResult result)
+    {
+        if (result.Divergence is { } divergence)
+        {
+            log.LogError("diverged: {Message}", divergence.Message);
+        }
+
+        log.LogInformation(
+            "{Status} after {Steps} steps: train loss {TrainLoss}, accuracy {TrainAccuracy}; test loss {TestLoss}, accuracy {TestAccuracy}",
+            result.Status, result.Steps, result.Train.Loss, result.Train.Accuracy, result.Test.Loss, result.Test.Accuracy);
+    }
+
+    public void Error(string message) => log.LogError("{Message}", message);
+}
