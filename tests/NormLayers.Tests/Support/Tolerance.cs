@@ -44,6 +44,12 @@ internal static class Tolerance
         [.. before.Zip(batch, (old, fresh) => Sum(Largest((1 - newWeight) * old, newWeight * fresh)))];
 
     /// <summary>
+    /// A chain of products summed in float, one after the other: each of the terms and sums is rounded, so the error is below
+    /// (terms + 1)·2⁻²⁴ of the sum of the terms' magnitudes.
+    /// </summary>
+    public static double Chain(int terms, double sumOfMagnitudes) => (terms + 1) * FloatRoundoff * sumOfMagnitudes + float.Epsilon;
+
+    /// <summary>
     /// Against float32 results of somebody's float32 arithmetic, which in the ONNX node tests is itself off by up to 1.1e-6 from float64: 2e-6 + 1e-6·|expected|, five hundred times stricter than that suite's own.
     /// </summary>
     public static double[] Printed(double[] expected) => Array.ConvertAll(expected, v => 2e-6 + 1e-6 * Math.Abs(v));

@@ -1,0 +1,95 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using NormLayers.Network;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Network;
+
+public sealed class MlpTests
+{
+    private static readonly MlpOptions s_options = new() { InputFeatures = 20, Classes = 3 };
+
+    [Theory]
+    [InlineData(Normalization.None, "linear1,relu1,linear2")]
+    [InlineData(Normalization.BatchNorm, "linear1,norm1,relu1,linear2")]
+    [InlineData(Normalization.LayerNorm, "linear1,norm1,relu1,linear2")]
+    public void Create_Normalization_StandsBeforeTheRectifier(Normalization normalization, string names)
+    {
+        Sequential network = Mlp.Create(s_options with { Normalization = normalization });
+        Assert.Equal(names, string.Join(',', network.Layers.Select(l => l.Name)));
+        Assert.Equal((Shape)(7, 3), network.OutputShape((7, 20)));
+        Type? norm = normalization switch
+        {
+            Normalization.BatchNorm => typeof(BatchNorm1D),
+            Normalization.LayerNorm => typeof(LayerNorm1D),
+            _ => null,
+        };
+        Assert.Equal(norm, network.Layers.FirstOrDefault(l => l.Name == "norm1")?.GetType());
+    }
+
+    [Fact]
+    public void Create_SeveralHiddenLayers_AreNumbered()
+    {
+        Sequential network = Mlp.Create(s_options with { HiddenFeatures = [16, 8, 4], Normalization = Normalization.LayerNorm });
+        Assert.Equal(
+            "linear1,norm1,relu1,linear2,norm2,relu2,linear3,norm3,relu3,linear4", string.Join(',', network.Layers.Select(l => l.Name)));
+        Assert.Equal(
+            [(16, 20), (8, 16), (4, 8), (3, 4)],
+            network.Layers.OfType<Linear>().Select(l => (l.Weight.Shape[0], l.Weight.Shape[1])));
+        Assert.Equal((Shape)(2, 3), network.OutputShape((2, 20)));
+    }
+
+    [Fact]
+    public void Create_Options_ReachTheLayers()
+    {
+        Sequential network = Mlp.Create(s_options with { Epsilon = 0.5, Momentum = Momentum.Cumulative });
+        BatchNorm1D norm = Assert.IsType<BatchNorm1D>(network.Layers[1]);
+        Assert.Equal(0.5, norm.Epsilon);
+        Assert.Equal(Momentum.Cumulative, norm.Momentum);
+        Sequential layerNorm = Mlp.Create(s_options with { Epsilon = 0.5, Normalization = Normalization.LayerNorm });
+        Assert.Equal(0.5, Assert.IsType<LayerNorm1D>(layerNorm.Layers[1]).Epsilon);
+    }
+
+    [Fact]
+    public void Create_SameSeed_GivesTheSameBits()
+    {
+        Assert.Equal(Hash(Mlp.Create(s_options)), Hash(Mlp.Create(s_options)));
+        Assert.NotEqual(Hash(Mlp.Create(s_options)), Hash(Mlp.Create(s_options with { Seed = 43 })));
+        Assert.NotEqual(Hash(Mlp.Create(s_options)), Hash(Mlp.Create(s_options with { Initialization = Initialization.HeUniform })));
+    }
+
+    [Fact]
+    public void Create_EveryMode_StartsFromTheSameWeights()
+    {
+        float[] expected = Mlp.Create(s_options).Layers.OfType<Linear>().Last().Weight.Value;
+        foreach (Normalization normalization in Enum.GetValues<Normalization>())
+        {
+            Sequential network = Mlp.Create(s_options with { Normalization = normalization });
+            Compare.SameBits(expected, network.Layers.OfType<Linear>().Last().Weight.Value, $"{normalization}");
+        }
+    }
+
+    [Fact]
+    public void Create_DefaultSeed_GivesThePinnedBits() =>
+        Assert.Equal("47C0CC9F35672D06", Hash(Mlp.Create(s_options)));
+
+    [Fact]
+    public void Create_OptionsOutOfRange_NameTheOption()
+    {
+        Assert.Equal("InputFeatures", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { InputFeatures = 0 })).ParamName);
+        Assert.Equal("Classes", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Classes = 1 })).ParamName);
+        Assert.Equal("HiddenFeatures", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [] })).ParamName);
+        Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [8, 0] }));
+    }
+
+    private static string Hash(Sequential network)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (Parameter parameter in network.Parameters)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes<float>(parameter.Value));
+        }
+
+        return Convert.ToHexString(hash.GetHashAndReset())[..16];
+    }
+}

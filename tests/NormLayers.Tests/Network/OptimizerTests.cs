@@ -1,0 +1,124 @@
+using NormLayers.Network;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Network;
+
+/// <summary>Each optimizer against its recurrence in double, with a gradient that changes from step to step.</summary>
+public sealed class OptimizerTests
+{
+    private const int Steps = 25;
+
+    [Theory]
+    [InlineData(0.0, 0.0)]
+    [InlineData(0.9, 0.0)]
+    [InlineData(0.0, 0.05)]
+    [InlineData(0.7, 0.05)]
+    public void Sgd_Steps_FollowPyTorchsRecurrence(double momentum, double decay)
+    {
+        const double Rate = 0.1;
+        double v = 0;
+        AssertFollows(
+            parameters => new SgdOptimizer(parameters, Rate, momentum, decay),
+            (w, g, step) =>
+            {
+                g += decay * w;
+                v = step == 1 ? g : momentum * v + g;
+                return w - Rate * v;
+            },
+            () => v = 0,
+            amplification: 1 / (1 - momentum));
+    }
+
+    [Theory]
+    [InlineData(0.0, 1e-8)]
+    [InlineData(0.05, 1e-8)]
+    [InlineData(0.0, 0.1)]
+    public void Adam_Steps_FollowAlgorithmOne(double decay, double epsilon)
+    {
+        const double Rate = 0.01;
+        (double m, double v) = (0, 0);
+        AssertFollows(
+            parameters => new AdamOptimizer(parameters, Rate, epsilon: epsilon, weightDecay: decay),
+            (w, g, step) =>
+            {
+                g += decay * w;
+                m = 0.9 * m + 0.1 * g;
+                v = 0.999 * v + 0.001 * g * g;
+                double mHat = m / (1 - Math.Pow(0.9, step));
+                double vHat = v / (1 - Math.Pow(0.999, step));
+                return w - Rate * mHat / (Math.Sqrt(vHat) + epsilon);
+            },
+            () => (m, v) = (0, 0),
+            amplification: 1);
+    }
+
+    [Fact]
+    public void Step_LearningRateChanged_UsesTheNewOne()
+    {
+        Parameter parameter = new("w", 1, fill: 1);
+        SgdOptimizer optimizer = new([parameter], 0.5);
+        parameter.Gradient[0] = 1;
+        optimizer.Step();
+        optimizer.LearningRate = 0.25;
+        optimizer.Step();
+        Assert.Equal(0.25f, parameter.Value[0]);
+        Assert.Equal(1, parameter.Gradient[0]);
+    }
+
+    [Fact]
+    public void Step_FrozenParameter_StaysAsItIs()
+    {
+        foreach (Func<Parameter[], Optimizer> create in (Func<Parameter[], Optimizer>[])
+            [p => new SgdOptimizer(p, 0.1, 0.9, 0.1), p => new AdamOptimizer(p)])
+        {
+            Parameter frozen = new("a", 2, fill: 1) { Frozen = true };
+            Parameter free = new("b", 2, fill: 1);
+            Array.Fill(frozen.Gradient, 1);
+            Array.Fill(free.Gradient, 1);
+            create([frozen, free]).Step();
+            Compare.AllEqual(1, frozen.Value, "frozen");
+            Assert.All(free.Value, v => Assert.NotEqual(1, v));
+        }
+    }
+
+    [Fact]
+    public void Constructor_OutOfRange_NamesTheArgument()
+    {
+        Assert.Equal("learningRate", Assert.Throws<ArgumentOutOfRangeException>(() => new SgdOptimizer([], 0)).ParamName);
+        Assert.Equal("learningRate", Assert.Throws<ArgumentOutOfRangeException>(() => new SgdOptimizer([], double.NaN)).ParamName);
+        Assert.Equal("momentum", Assert.Throws<ArgumentOutOfRangeException>(() => new SgdOptimizer([], 1, momentum: 1)).ParamName);
+        Assert.Equal("weightDecay", Assert.Throws<ArgumentOutOfRangeException>(() => new SgdOptimizer([], 1, weightDecay: -1)).ParamName);
+        Assert.Equal("beta1", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamOptimizer([], beta1: 1)).ParamName);
+        Assert.Equal("beta2", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamOptimizer([], beta2: -0.1)).ParamName);
+        Assert.Equal("epsilon", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamOptimizer([], epsilon: 0)).ParamName);
+    }
+
+    // Each step rounds the weight and its update a few times; momentum carries an update's error on, at most 1 / (1 − μ) times.
+    private static void AssertFollows(
+        Func<Parameter[], Optimizer> create, Func<double, double, int, double> recurrence, Action reset, double amplification)
+    {
+        Parameter parameter = new("w", 3);
+        ((float[])[1, -0.5f, 3]).CopyTo(parameter.Value, 0);
+        Optimizer optimizer = create([parameter]);
+        float[] gradients = Samples.Upstream(3 * Steps);
+        double[] start = Compare.Widen(parameter.Value);
+        double[] expected = [.. start];
+        for (int step = 0; step < Steps; step++)
+        {
+            gradients.AsSpan(step * 3, 3).CopyTo(parameter.Gradient);
+            optimizer.Step();
+        }
+
+        for (int i = 0; i < 3; i++)
+        {
+            reset();
+            for (int step = 0; step < Steps; step++)
+            {
+                expected[i] = recurrence(expected[i], gradients[step * 3 + i], step + 1);
+            }
+        }
+
+        Assert.All(expected.Zip(start), p => Assert.NotEqual(p.First, p.Second, 0.01));
+        Compare.Within(expected, parameter.Value, 2 * Steps * amplification * Tolerance.Ulp(4), "w");
+    }
+}

@@ -1,0 +1,153 @@
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Network;
+
+public sealed class SequentialTests
+{
+    [Fact]
+    public void ForwardAndBackward_Layers_AreAppliedOneAfterTheOther()
+    {
+        Sequential network = Network(1);
+        Sequential alone = Network(1);
+        float[] x = Samples.Normal(6 * 4);
+        float[] dy = Samples.Upstream(6 * 2);
+        float[] y = Samples.Forward(network, x, (6, 4));
+        float[] dx = Samples.Backward(network, x, dy);
+
+        List<float[]> inputs = [x];
+        foreach (Layer layer in alone.Layers)
+        {
+            inputs.Add(Samples.Forward(layer, inputs[^1], (6, inputs[^1].Length / 6)));
+        }
+
+        float[] gradient = dy;
+        for (int i = alone.Layers.Count - 1; i >= 0; i--)
+        {
+            Compare.SameBits(inputs[i + 1], network.Activations(i), $"activations {i}");
+            if (i < alone.Layers.Count - 1)
+            {
+                Compare.SameBits(gradient, network.ActivationGradients(i), $"activation gradients {i}");
+            }
+
+            gradient = Samples.Backward(alone.Layers[i], inputs[i], gradient);
+        }
+
+        Compare.SameBits(inputs[^1], y, "y");
+        Compare.SameBits(gradient, dx, "dx");
+        foreach ((Parameter expected, Parameter actual) in alone.Parameters.Zip(network.Parameters))
+        {
+            Compare.SameBits(expected.Gradient, actual.Gradient, actual.Name);
+        }
+    }
+
+    [Fact]
+    public void NamedParameters_Network_CarryLayerAndParameter()
+    {
+        Sequential network = Network(1);
+        Assert.Equal(
+            ["first.weight", "first.bias", "norm.gamma", "norm.beta", "second.weight", "second.bias"],
+            network.NamedParameters.Select(p => p.Name));
+        Assert.Equal(network.Parameters, network.NamedParameters.Select(p => p.Parameter));
+    }
+
+    [Fact]
+    public void NamedParameters_AfterBackward_HoldTheGradientsByName()
+    {
+        Sequential network = Network(1);
+        float[] x = Samples.Normal(6 * 4);
+        Samples.Forward(network, x, (6, 4));
+        network.Backward(x, Samples.Upstream(12), default);
+        Assert.Same(((Linear)network.Layers[0]).Weight.Gradient, network.NamedParameters.Single(p => p.Name == "first.weight").Parameter.Gradient);
+        Assert.All(network.NamedParameters, p => Assert.Contains(p.Parameter.Gradient, g => g != 0));
+        network.ZeroGradients();
+        Assert.All(network.NamedParameters, p => Compare.AllEqual(0, p.Parameter.Gradient, p.Name));
+    }
+
+    [Fact]
+    public void Training_Set_ReachesEveryLayer()
+    {
+        Sequential network = Network(1);
+        network.Training = false;
+        Assert.All(network.Layers, l => Assert.False(l.Training));
+        network.Training = true;
+        Assert.All(network.Layers, l => Assert.True(l.Training));
+    }
+
+    [Fact]
+    public void Forward_SmallerBatchAfterLarger_ForgetsTheLarger()
+    {
+        Sequential used = Network(1);
+        float[] large = Samples.Normal(20 * 4);
+        Samples.Forward(used, large, (20, 4));
+        Samples.Backward(used, large, Samples.Upstream(40));
+        used.ZeroGradients();
+        Sequential fresh = Network(1);
+        float[] x = Samples.Normal(3 * 4, seed: 9);
+        Compare.SameBits(Samples.Forward(fresh, x, (3, 4)), Samples.Forward(used, x, (3, 4)), "y");
+        Compare.SameBits(Samples.Backward(fresh, x, Samples.Upstream(6)), Samples.Backward(used, x, Samples.Upstream(6)), "dx");
+        Assert.Equal(3 * 2, used.Activations(3).Length);
+    }
+
+    [Fact]
+    public void ForwardAndBackward_SecondPass_AllocateNothing()
+    {
+        Sequential network = Network(1);
+        float[] x = Samples.Normal(20 * 4);
+        float[] y = new float[40];
+        float[] dx = new float[x.Length];
+        network.Forward(x, (20, 4), y);
+        network.Backward(x, y, dx);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 10; i++)
+        {
+            network.Forward(x, (20, 4), y);
+            network.Backward(x, y, dx);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void CreateReference_LayerWithoutTwin_IsNull()
+    {
+        Assert.NotNull(Network(1).CreateReference());
+        Assert.Null(new Sequential(new ReLU(), new Twinless()).CreateReference());
+    }
+
+    [Fact]
+    public void Constructor_NoLayerOrTwoOfOneName_Throws()
+    {
+        Assert.Equal("layers", Assert.Throws<ArgumentException>(() => new Sequential()).ParamName);
+        ArgumentException twice = Assert.Throws<ArgumentException>(() => new Sequential(new ReLU("a"), new ReLU("a")));
+        Assert.Equal("Expected layers with different names, got 'a' twice. (Parameter 'layers')", twice.Message);
+    }
+
+    [Fact]
+    public void Forward_ShapeThatALayerDoesNotTake_Throws()
+    {
+        Sequential network = new(new Linear(4, 3, new RandomSource(1)), new LayerNorm1D(5));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => network.Forward(new float[8], (2, 4), new float[6]));
+        Assert.StartsWith("Expected a shape whose last dimension is 5, got (2, 3).", error.Message, StringComparison.Ordinal);
+    }
+
+    private static Sequential Network(ulong seed)
+    {
+        RandomSource random = new(seed);
+        return new(
+            new Linear(4, 5, random, name: "first"),
+            new BatchNorm1D(5, name: "norm"),
+            new ReLU(),
+            new Linear(5, 2, random, name: "second"));
+    }
+
+    private sealed class Twinless() : Layer("twinless")
+    {
+        public override Shape OutputShape(Shape input) => input;
+
+        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
+
+        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
+    }
+}

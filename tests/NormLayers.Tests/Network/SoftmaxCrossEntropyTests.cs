@@ -1,0 +1,114 @@
+using NormLayers.Network;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Network;
+
+public sealed class SoftmaxCrossEntropyTests
+{
+    [Fact]
+    public void Evaluate_KnownNumbers_MatchesTheFormula()
+    {
+        float[] gradient = new float[4];
+        (double loss, int correct) = SoftmaxCrossEntropy.Evaluate([1, 1, 0, (float)Math.Log(3)], [0, 1], gradient);
+        Assert.Equal((Math.Log(2) + Math.Log(4.0 / 3)) / 2, loss, 1e-7);
+        Assert.Equal(2, correct);
+        Compare.Within([-0.25, 0.25, 0.125, -0.125], gradient, 1e-8, "gradient");
+    }
+
+    [Fact]
+    public void Evaluate_RandomLogits_MatchesDoubleAndCentralDifferences()
+    {
+        const int N = 7;
+        const int C = 5;
+        float[] logits = Samples.Normal(N * C, 0.5, 3);
+        int[] labels = [0, 1, 2, 3, 4, 0, 2];
+        float[] gradient = Samples.Constant(N * C, float.NaN);
+        (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(logits, labels, gradient);
+        double[] z = Compare.Widen(logits);
+        Assert.Equal(Loss(z, labels), loss, 1e-13);
+        Assert.Equal(labels.Where((label, n) => z.AsSpan(n * C, C).IndexOf(z.AsSpan(n * C, C).ToArray().Max()) == label).Count(), correct);
+
+        double[] numeric = new double[z.Length];
+        const double Step = 1e-5;
+        for (int i = 0; i < z.Length; i++)
+        {
+            double value = z[i];
+            z[i] = value + Step;
+            double above = Loss(z, labels);
+            z[i] = value - Step;
+            numeric[i] = (above - Loss(z, labels)) / (2 * Step);
+            z[i] = value;
+        }
+
+        // Rounding to float leaves half an ulp of at most 1/N, the difference quotient about 1e-10.
+        Compare.Within(numeric, gradient, Tolerance.Ulp(1.0 / N) + 1e-9, "gradient");
+        Assert.True(gradient.Max(Math.Abs) > 100 * (Tolerance.Ulp(1.0 / N) + 1e-9));
+        for (int n = 0; n < N; n++)
+        {
+            Assert.Equal(0, Compare.Widen(gradient.AsSpan(n * C, C)).Sum(), C * Tolerance.Ulp(1.0 / N));
+        }
+    }
+
+    [Theory]
+    [InlineData(0, 0.0)]
+    [InlineData(1, 20000.0)]
+    [InlineData(2, 10000.0)]
+    public void Evaluate_LogitsOfTenThousand_StaysFinite(int label, double expected)
+    {
+        float[] gradient = new float[3];
+        (double loss, int correct) = SoftmaxCrossEntropy.Evaluate([1e4f, -1e4f, 0], [label], gradient);
+        Assert.Equal(expected, loss);
+        Assert.Equal(label == 0 ? 1 : 0, correct);
+        Compare.Within([label == 0 ? 0 : 1, label == 1 ? -1 : 0, label == 2 ? -1 : 0], gradient, 0, "gradient");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Evaluate_NaNInARow_IsNeverCorrect(int at)
+    {
+        float[] logits = [5, 1, 2];
+        logits[at] = float.NaN;
+        for (int label = 0; label < 3; label++)
+        {
+            (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(logits, [label], default);
+            Assert.True(double.IsNaN(loss));
+            Assert.Equal(0, correct);
+        }
+    }
+
+    [Fact]
+    public void Evaluate_InfiniteLogit_IsNotFinite() =>
+        Assert.False(double.IsFinite(SoftmaxCrossEntropy.Evaluate([float.PositiveInfinity, 0], [1], default).Loss));
+
+    [Fact]
+    public void Evaluate_Tie_TakesTheFirst()
+    {
+        Assert.Equal(1, SoftmaxCrossEntropy.Evaluate([2, 2, 2], [0], default).Correct);
+        Assert.Equal(0, SoftmaxCrossEntropy.Evaluate([2, 2, 2], [1], default).Correct);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(-1)]
+    public void Evaluate_LabelOutOfRange_NamesItAndItsRow(int label)
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(() => SoftmaxCrossEntropy.Evaluate(new float[6], [0, label], default));
+        Assert.Equal($"Expected class indices 0 to 2, got {label} at row 1. (Parameter 'labels')", error.Message);
+    }
+
+    [Fact]
+    public void Evaluate_LengthsThatDoNotFit_Throw()
+    {
+        Assert.Equal("logits", Assert.Throws<ArgumentException>(() => SoftmaxCrossEntropy.Evaluate([], [], default)).ParamName);
+        Assert.Equal("logits", Assert.Throws<ArgumentException>(() => SoftmaxCrossEntropy.Evaluate(new float[5], [0, 1], default)).ParamName);
+        Assert.Equal("dLogits", Assert.Throws<ArgumentException>(() => SoftmaxCrossEntropy.Evaluate(new float[6], [0, 1], new float[5])).ParamName);
+    }
+
+    private static double Loss(double[] logits, int[] labels)
+    {
+        int C = logits.Length / labels.Length;
+        return labels.Select((label, n) => Math.Log(logits.Skip(n * C).Take(C).Sum(Math.Exp)) - logits[n * C + label]).Average();
+    }
+}

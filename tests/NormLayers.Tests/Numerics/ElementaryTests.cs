@@ -1,0 +1,139 @@
+using System.Globalization;
+using NormLayers.Numerics;
+
+namespace NormLayers.Tests.Numerics;
+
+/// <summary>Against the runtime's functions, themselves good to 1 ulp: 2 ulp in all.</summary>
+public sealed class ElementaryTests
+{
+    private const long AllowedUlps = 2;
+
+    [Theory]
+    [InlineData(-745.13, 709.78, 200_000)]
+    [InlineData(-745.2, -708, 50_000)]
+    [InlineData(-1, 1, 200_000)]
+    [InlineData(-1e-8, 1e-8, 10_000)]
+    public void Exp_Range_IsWithinTwoUlp(double low, double high, int count)
+    {
+        RandomSource random = new(1);
+        for (int i = 0; i < count; i++)
+        {
+            double x = random.NextDouble(low, high);
+            AssertUlps(Math.Exp(x), Elementary.Exp(x), x);
+        }
+    }
+
+    [Fact]
+    public void Exp_MultiplesOfHalfLn2_AreWithinTwoUlp()
+    {
+        // Where the reduction changes from one power of two to the next.
+        for (int n = -2140; n <= 2047; n++)
+        {
+            foreach (double nudge in (double[])[-1e-12, 0, 1e-12])
+            {
+                double x = n * (Math.Log(2) / 2) + nudge;
+                AssertUlps(Math.Exp(x), Elementary.Exp(x), x);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(0.0, 1.0)]
+    [InlineData(double.Epsilon, 1.0)]
+    [InlineData(double.NegativeInfinity, 0.0)]
+    [InlineData(-1e300, 0.0)]
+    [InlineData(-746, 0.0)]
+    [InlineData(710, double.PositiveInfinity)]
+    [InlineData(double.MaxValue, double.PositiveInfinity)]
+    [InlineData(double.PositiveInfinity, double.PositiveInfinity)]
+    [InlineData(double.NaN, double.NaN)]
+    public void Exp_Special_IsExact(double x, double expected) => Assert.Equal(expected, Elementary.Exp(x));
+
+    [Fact]
+    public void Exp_LargestFiniteArgument_IsFinite()
+    {
+        double x = Math.Log(double.MaxValue);
+        AssertUlps(Math.Exp(x), Elementary.Exp(x), x);
+        Assert.True(double.IsFinite(Elementary.Exp(x)));
+        Assert.Equal(double.PositiveInfinity, Elementary.Exp(Math.BitIncrement(x)));
+    }
+
+    [Theory]
+    [InlineData(0.5, 2, 200_000)]
+    [InlineData(0.999, 1.001, 100_000)]
+    [InlineData(0, 1e-300, 10_000)]
+    [InlineData(1, 1e300, 10_000)]
+    public void Log_Range_IsWithinTwoUlp(double low, double high, int count)
+    {
+        RandomSource random = new(2);
+        for (int i = 0; i < count; i++)
+        {
+            double x = random.NextDouble(low, high);
+            AssertUlps(Math.Log(x), Elementary.Log(x), x);
+        }
+    }
+
+    [Fact]
+    public void Log_EveryExponent_IsWithinTwoUlp()
+    {
+        RandomSource random = new(3);
+        for (int exponent = -1074; exponent <= 1023; exponent++)
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                double x = Math.ScaleB(1 + random.NextDouble(), exponent);
+                AssertUlps(Math.Log(x), Elementary.Log(x), x);
+            }
+        }
+    }
+
+    [Fact]
+    public void Log_AroundOneAndRootTwo_IsWithinTwoUlp()
+    {
+        foreach (double centre in (double[])[1, Math.Sqrt(2), Math.Sqrt(0.5), 2])
+        {
+            double x = centre;
+            for (int i = 0; i < 1000; i++)
+            {
+                AssertUlps(Math.Log(x), Elementary.Log(x), x);
+                x = Math.BitIncrement(x);
+            }
+
+            x = centre;
+            for (int i = 0; i < 1000; i++)
+            {
+                AssertUlps(Math.Log(x), Elementary.Log(x), x);
+                x = Math.BitDecrement(x);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(1.0, 0.0)]
+    [InlineData(0.0, double.NegativeInfinity)]
+    [InlineData(-1.0, double.NaN)]
+    [InlineData(double.NegativeInfinity, double.NaN)]
+    [InlineData(double.PositiveInfinity, double.PositiveInfinity)]
+    [InlineData(double.NaN, double.NaN)]
+    public void Log_Special_IsExact(double x, double expected) => Assert.Equal(expected, Elementary.Log(x));
+
+    [Fact]
+    public void LogOfExp_Range_ReturnsTheArgument()
+    {
+        RandomSource random = new(4);
+        for (int i = 0; i < 10_000; i++)
+        {
+            double x = random.NextDouble(-700, 700);
+            Assert.Equal(x, Elementary.Log(Elementary.Exp(x)), 1e-15 * Math.Max(1, Math.Abs(x)));
+        }
+    }
+
+    private static void AssertUlps(double expected, double actual, double x)
+    {
+        long distance = Math.Abs(BitConverter.DoubleToInt64Bits(expected) - BitConverter.DoubleToInt64Bits(actual));
+        if (distance > AllowedUlps)
+        {
+            Assert.Fail(string.Create(CultureInfo.InvariantCulture, $"At {x:g17}: expected {expected:g17}, got {actual:g17}, {distance} ulp off."));
+        }
+    }
+}
