@@ -34,7 +34,7 @@ public sealed class RunningStatistics
     /// <summary>The running variance of each channel, (C), of the unbiased kind (divided by m − 1).</summary>
     public float[] Variance { get; }
 
-    /// <summary>The batches that went into the statistics since the last reset.</summary>
+    /// <summary>The batches seen in training since the last reset, those that were skipped in a channel included.</summary>
     public long BatchesSeen { get; set; }
 
     /// <summary>The batches since the last reset of which at least one channel was skipped because it was not finite.</summary>
