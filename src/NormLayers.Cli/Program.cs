@@ -12,6 +12,12 @@ internal static class Program
         {
             return CommandLine.Run(args);
         }
+        catch (IOException e)
+        {
+            // Standard output is closed or full: nobody is left to read a longer story.
+            Console.Error.WriteLine("error: " + e.Message);
+            return ExitCode.Failed;
+        }
         catch (Exception e)
         {
             bool verbose = args.Contains("--verbose") || args.Contains("-v");

@@ -72,6 +72,7 @@ internal static class TrainCommand
         TrainingRun run = TrainingRun.Execute(settings, seeds, data, progress, log, interruption.Token);
         log.End(run.Result);
         byte[] document = run.ToDocument().ToUtf8();
+        bool saved = TrySave(outputPath, document, quiet, log);
         if (parsed.GetValue(options.Json))
         {
             using Stream stdout = Console.OpenStandardOutput();
@@ -82,42 +83,44 @@ internal static class TrainCommand
             Console.Out.WriteLine(run.ToTable());
         }
 
-        return Finish(run.Result, outputPath, document, quiet, interruption.ExitCode, log);
-    }
-
-    private static int Finish(TrainingResult result, string? outputPath, byte[] document, bool quiet, int interrupted, RunLogger log)
-    {
-        if (result.Divergence is { } divergence)
+        if (run.Result.Divergence is { } divergence)
         {
             Console.Error.WriteLine("diverged: " + divergence.Message);
         }
 
-        if (outputPath is not null)
+        return run.Result.Status switch
         {
-            try
-            {
-                AtomicFile.Write(outputPath, document);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                string message = $"error: could not write '{outputPath}': {e.Message}";
-                log.Error(message);
-                Console.Error.WriteLine(message);
-                return ExitCode.Failed;
-            }
+            TrainingStatus.Cancelled => interruption.ExitCode,
+            TrainingStatus.Completed when saved => ExitCode.Success,
+            _ => ExitCode.Failed,
+        };
+    }
 
-            if (!quiet)
-            {
-                Console.Error.WriteLine($"results written to {outputPath}");
-            }
+    private static bool TrySave(string? path, byte[] document, bool quiet, RunLogger log)
+    {
+        if (path is null)
+        {
+            return true;
         }
 
-        return result.Status switch
+        try
         {
-            TrainingStatus.Completed => ExitCode.Success,
-            TrainingStatus.Diverged => ExitCode.Failed,
-            _ => interrupted,
-        };
+            AtomicFile.Write(path, document);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            string message = $"could not write the results: {e.Message}";
+            log.Error(message);
+            Console.Error.WriteLine("error: " + message);
+            return false;
+        }
+
+        if (!quiet)
+        {
+            Console.Error.WriteLine($"results written to {path}");
+        }
+
+        return true;
     }
 
     private static int Report(List<Diagnostic> errors)

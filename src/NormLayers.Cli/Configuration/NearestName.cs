@@ -5,10 +5,13 @@ internal static class NearestName
 {
     /// <summary>The hint to add to an error about an unknown name; empty if nothing is near.</summary>
     public static string Hint(string name, IEnumerable<string> known) =>
-        Find(name, known) is { } near ? $"; did you mean '{near}'?" : string.Empty;
+        Find(name, [.. known]) is { } near ? $"; did you mean '{near}'?" : string.Empty;
 
-    /// <summary>The known name with the fewest typing errors between it and <paramref name="name"/>, at most a third of its letters.</summary>
-    public static string? Find(string name, IEnumerable<string> known)
+    /// <summary>
+    /// The known name with the fewest typing errors between it and <paramref name="name"/>, at most a third of its letters;
+    /// or else the only one that begins with it.
+    /// </summary>
+    public static string? Find(string name, IReadOnlyCollection<string> known)
     {
         string? best = null;
         int bestDistance = int.MaxValue;
@@ -21,7 +24,8 @@ internal static class NearestName
             }
         }
 
-        return best;
+        string[] longer = [.. known.Where(k => name.Length > 1 && k.StartsWith(name, StringComparison.OrdinalIgnoreCase))];
+        return best ?? (longer.Length == 1 ? longer[0] : null);
     }
 
     private static string Simplify(string name) =>

@@ -4,13 +4,16 @@ namespace NormLayers.Cli.Output;
 internal static class AtomicFile
 {
     /// <summary>Writes beside the file, flushes to the disk, and renames over what was there; folders are made.</summary>
+    /// <exception cref="IOException">The file cannot be written; what was there still is.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
-        string full = Path.GetFullPath(path);
+        // Hours may have passed since the path was checked.
+        if (WritablePath.FindProblem(path) is { } problem)
+        {
+            throw new IOException(problem);
+        }
 
-        // A link is followed, so that it goes on pointing where its owner put it.
-        FileInfo file = new(full);
-        full = file.LinkTarget is null ? full : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
+        string full = WritablePath.Resolve(path);
         string folder = Path.GetDirectoryName(full)!;
         Directory.CreateDirectory(folder);
         string beside = Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}");

@@ -11,11 +11,11 @@ internal sealed class LiveProgress(int epochs, long steps, bool color) : Progres
     private static readonly TimeSpan _redraw = TimeSpan.FromMilliseconds(100);
 
     private readonly Stopwatch _watch = new();
-    private ProgressTask? _task;
+    private LiveDisplayContext? _display;
     private TimeSpan _drawn;
     private long _samples;
-    private long _step;
-    private string _lastEpoch = string.Empty;
+    private long _epochSamples;
+    private long _epochCorrect;
 
     public override TrainingResult Run(Func<TrainingResult> training)
     {
@@ -26,40 +26,39 @@ internal sealed class LiveProgress(int epochs, long steps, bool color) : Progres
             Interactive = InteractionSupport.Yes,
             Out = new AnsiConsoleOutput(Console.Error),
         });
-        return console.Progress()
-            .AutoClear(true)
-            .Columns(new ProgressBarColumn { Width = 20 }, new TaskDescriptionColumn { Alignment = Justify.Left })
-            .Start(context =>
-            {
-                _task = context.AddTask("starting", maxValue: steps);
-                _watch.Start();
-                return training();
-            });
+        return console.Live(new Text("epoch 1")).AutoClear(true).Overflow(VerticalOverflow.Crop).Start(context =>
+        {
+            _display = context;
+            _watch.Start();
+            return training();
+        });
     }
 
     public override void OnStep(in StepMetrics metrics)
     {
         _samples += metrics.Samples;
-        _step = metrics.Step;
+        _epochSamples += metrics.Samples;
+        _epochCorrect += metrics.Correct;
         if (_watch.Elapsed - _drawn >= _redraw)
         {
-            Draw(metrics.Epoch, metrics.Loss);
+            _drawn = _watch.Elapsed;
+            Draw(metrics);
         }
     }
 
-    public override void OnEpoch(EpochMetrics metrics)
+    public override void OnEpoch(EpochMetrics metrics) => (_epochSamples, _epochCorrect) = (0, 0);
+
+    private void Draw(in StepMetrics metrics)
     {
-        _lastEpoch = string.Create(CultureInfo.InvariantCulture, $"  test accuracy {100 * metrics.Test.Accuracy:0.0} %");
-        Draw(metrics.Epoch, metrics.BatchLoss);
+        TimeSpan left = _drawn / metrics.Step * (steps - metrics.Step);
+        string epoch = string.Create(CultureInfo.InvariantCulture, $"epoch {metrics.Epoch}/{epochs}");
+        string rest = string.Create(
+            CultureInfo.InvariantCulture,
+            $"loss {metrics.Loss:0.0000}  accuracy {100.0 * _epochCorrect / _epochSamples:0.0} %  {DescribeRate(_samples, _drawn.TotalSeconds)}  {Describe(left)} left");
+        _display!.UpdateTarget(new Markup($"[green]{epoch}[/]  {Markup.Escape(rest)}") { Overflow = Overflow.Ellipsis });
     }
 
-    private void Draw(int epoch, double loss)
-    {
-        _drawn = _watch.Elapsed;
-        TimeSpan left = _drawn / Math.Max(1, _step) * (steps - _step);
-        _task!.Value = _step;
-        _task.Description = Markup.Escape(string.Create(
-            CultureInfo.InvariantCulture,
-            $"epoch {epoch}/{epochs}  loss {loss:0.0000}{_lastEpoch}  {DescribeRate(_samples, _drawn.TotalSeconds)}  {left:hh\\:mm\\:ss} left"));
-    }
+    private static string Describe(TimeSpan left) => left.TotalHours >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{(int)left.TotalHours} h {left.Minutes:00} min")
+        : string.Create(CultureInfo.InvariantCulture, $"{left.Minutes}:{left.Seconds:00}");
 }
