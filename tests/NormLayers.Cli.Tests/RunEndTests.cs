@@ -1,0 +1,53 @@
+using System.Text.Json.Nodes;
+using NormLayers.Cli.Tests.Support;
+
+namespace NormLayers.Cli.Tests;
+
+public sealed class RunEndTests : IDisposable
+{
+    private readonly Tool _tool = new();
+
+    public void Dispose() => _tool.Dispose();
+
+    [Theory]
+    [InlineData("batchnorm")]
+    [InlineData("none")]
+    public void Train_Diverges_WritesNullsAndSaysWhere(string mode)
+    {
+        ToolResult result = _tool.Run("--mode", mode, "--learning-rate", "1e30", "--output", "results.json").Expect(1);
+
+        JsonObject document = _tool.ReadJson("results.json");
+        Assert.Equal("diverged", (string?)document["status"]);
+        Assert.True(document.ContainsKey("train_loss") && document["train_loss"] is null);
+        Assert.True(document.ContainsKey("test_loss") && document["test_loss"] is null);
+        long step = (long)document["diverged_at_step"]!;
+        Assert.InRange(step, 1, 10);
+        Assert.Equal((long)document["steps"]!, step);
+        Assert.False(string.IsNullOrEmpty((string?)document["divergence"]!["layer"]));
+        Assert.Contains((string?)document["divergence"]!["kind"], (string[])["activations", "gradients", "loss"]);
+        Assert.Contains($"step {step}", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Try a smaller learning rate", result.Error, StringComparison.Ordinal);
+        Assert.Contains("diverged", _tool.Read("logs/app.log"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    public void Train_Interrupted_SavesWhatWasDone(string signal, int exitCode)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "no kill command");
+
+        ToolResult result = _tool.RunAndSignal(
+            signal,
+            () => _tool.Exists("logs/app.log") && _tool.Read("logs/app.log").Contains("epoch 2:", StringComparison.Ordinal),
+            "--epochs", "1000000", "--output", "results.json", "--no-progress");
+
+        result.Expect(exitCode);
+        JsonObject document = _tool.ReadJson("results.json");
+        Assert.Equal("cancelled", (string?)document["status"]);
+        Assert.Null(document["diverged_at_step"]);
+        Assert.InRange(document["history"]!["epoch"]!.AsArray().Count, 1, 999_999);
+        Assert.InRange((double)document["test_accuracy"]!, 0.5, 1);
+        Assert.Contains("cancelled", result.Output, StringComparison.Ordinal);
+    }
+}

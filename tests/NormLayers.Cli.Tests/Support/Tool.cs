@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace NormLayers.Cli.Tests.Support;
+
+/// <summary>Runs the built tool as a process of its own, in a folder of its own.</summary>
+internal sealed class Tool : IDisposable
+{
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(120);
+
+    public string Folder { get; } = Directory.CreateTempSubdirectory("normlayers-tests-").FullName;
+
+    public Dictionary<string, string> Environment { get; } = [];
+
+    public ToolResult Run(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        return Finish(process);
+    }
+
+    public ToolResult RunSmall(params string[] arguments) =>
+        Run(["--epochs", "2", "--set", "data.n_train=200", "--set", "data.n_test=60", .. arguments]);
+
+    /// <summary>Runs until <paramref name="condition"/> holds, then sends a signal.</summary>
+    public ToolResult RunAndSignal(string signal, Func<bool> condition, params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Stopwatch watch = Stopwatch.StartNew();
+        while (!condition() && !process.HasExited && watch.Elapsed < _longest)
+        {
+            Thread.Sleep(50);
+        }
+
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
+        kill.WaitForExit();
+        return Finish(process);
+    }
+
+    public string Write(string name, string content)
+    {
+        string path = PathOf(name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, content);
+        return path;
+    }
+
+    public string Read(string name)
+    {
+        using FileStream stream = new(PathOf(name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using StreamReader reader = new(stream);
+        return reader.ReadToEnd();
+    }
+
+    public JsonObject ReadJson(string name) => JsonNode.Parse(Read(name))!.AsObject();
+
+    public bool Exists(string name) => File.Exists(PathOf(name));
+
+    /// <summary>All files and folders, to see that nothing was written.</summary>
+    public string[] List() => [.. Directory.EnumerateFileSystemEntries(Folder, "*", SearchOption.AllDirectories)
+        .Select(p => Path.GetRelativePath(Folder, p)).Order(StringComparer.Ordinal)];
+
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    private Process Start(string[] arguments)
+    {
+        ProcessStartInfo start = new("dotnet") { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] command = [Path.Combine(AppContext.BaseDirectory, "NormLayers.Cli.dll"), .. arguments];
+        if (OperatingSystem.IsLinux())
+        {
+            // A process started in the background inherits an ignored SIGINT; this gives the tool the one a terminal gives.
+            start.FileName = "env";
+            command = ["--default-signal=INT", "dotnet", .. command];
+        }
+
+        foreach (string argument in command)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        foreach (string inherited in (string[])["RANDOM_SEED", "NO_COLOR"])
+        {
+            start.Environment.Remove(inherited);
+        }
+
+        foreach ((string name, string value) in Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
+    }
+
+    private static ToolResult Finish(Process process)
+    {
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(_longest))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"the tool did not end within {_longest.TotalSeconds} s");
+        }
+
+        return new ToolResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+
+    private string PathOf(string name) => Path.Combine(Folder, name);
+}
+
+/// <summary>What a run of the tool gave.</summary>
+internal sealed record ToolResult(int ExitCode, string Output, string Error)
+{
+    public JsonObject Json => JsonNode.Parse(Output)!.AsObject();
+
+    public ToolResult Expect(int exitCode)
+    {
+        Assert.True(exitCode == ExitCode, $"exit code {ExitCode} instead of {exitCode}\n{Output}\n{Error}");
+        return this;
+    }
+}
