@@ -1,0 +1,78 @@
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Checks;
+
+/// <summary>The layers; one is kept from run to run as long as its configuration fits, so that old state would show.</summary>
+internal sealed class LayerSubject(Family family) : ISubject
+{
+    private Layer? _layer;
+    private (int Channels, double Epsilon, bool Gamma, bool Beta, Momentum Momentum) _configuration;
+
+    public Family Family => family;
+
+    public Outcome Run(Problem problem)
+    {
+        Layer layer = LayerFor(problem);
+        layer.Training = problem.Training;
+        (Parameter? gamma, Parameter? beta) = layer is LayerNorm1D ln ? (ln.Gamma, ln.Beta) : (((BatchNorm1D)layer).Gamma, ((BatchNorm1D)layer).Beta);
+        Set(gamma, problem.Gamma, problem.EarlierDGamma, problem.WantsParameterGradients);
+        Set(beta, problem.Beta, problem.EarlierDBeta, problem.WantsParameterGradients);
+        RunningStatistics? running = (layer as BatchNorm1D)?.Running;
+        if (running is not null)
+        {
+            problem.RunningMean.CopyTo(running.Mean, 0);
+            problem.RunningVariance.CopyTo(running.Variance, 0);
+            running.BatchesSeen = problem.Batch - 1;
+        }
+
+        Shape shape = problem.Length == 1 ? (problem.Rows, problem.Channels) : (problem.Rows, problem.Channels, problem.Length);
+        float[] y = problem.InPlace ? [.. problem.X] : Problem.Dirty(problem.X.Length);
+        float[] dx = problem.InPlace ? [.. problem.Dy] : Problem.Dirty(problem.X.Length);
+        layer.Forward(problem.InPlace ? y : problem.X, shape, y);
+        layer.Backward(problem.X, problem.InPlace ? dx : problem.Dy, problem.WantsDx ? dx : default);
+        return new Outcome
+        {
+            Y = Compare.Widen(y),
+            Dx = problem.WantsDx ? Compare.Widen(dx) : null,
+            DGamma = GradientOf(gamma, problem),
+            DBeta = GradientOf(beta, problem),
+            RunningMean = running is null ? null : Compare.Widen(running.Mean),
+            RunningVariance = running is null ? null : Compare.Widen(running.Variance),
+        };
+    }
+
+    private static void Set(Parameter? parameter, float[] value, float[] gradient, bool learns)
+    {
+        if (parameter is not null)
+        {
+            value.CopyTo(parameter.Value, 0);
+            gradient.CopyTo(parameter.Gradient, 0);
+            parameter.Frozen = !learns;
+        }
+    }
+
+    private static double[]? GradientOf(Parameter? parameter, Problem problem)
+    {
+        if (parameter is null || problem.WantsParameterGradients)
+        {
+            return parameter is null ? null : Compare.Widen(parameter.Gradient);
+        }
+
+        Assert.Equal(parameter.Name == "gamma" ? problem.EarlierDGamma : problem.EarlierDBeta, parameter.Gradient);
+        return null;
+    }
+
+    private Layer LayerFor(Problem p)
+    {
+        (int, double, bool, bool, Momentum) configuration = (p.Channels, p.Epsilon, p.Gamma.Length > 0, p.Beta.Length > 0, p.Momentum);
+        if (_layer is null || _configuration != configuration)
+        {
+            _configuration = configuration;
+            _layer = family == Family.LayerNorm
+                ? new LayerNorm1D(p.Channels, p.Epsilon, p.Gamma.Length > 0, p.Beta.Length > 0)
+                : new BatchNorm1D(p.Channels, p.Epsilon, p.Momentum, p.Gamma.Length > 0, p.Beta.Length > 0);
+        }
+
+        return _layer;
+    }
+}

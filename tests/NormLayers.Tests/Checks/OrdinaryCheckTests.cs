@@ -1,0 +1,25 @@
+namespace NormLayers.Tests.Checks;
+
+/// <summary>The kernels and the layers pass the ordinary checks.</summary>
+public sealed class OrdinaryCheckTests
+{
+    public static TheoryData<string> Checks => [.. OrdinaryChecks.All.Select(c => c.Name)];
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void LayerNormKernel_OrdinaryCheck_Passes(string check) => Run(check, new KernelSubject(Family.LayerNorm));
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void BatchNormKernel_OrdinaryCheck_Passes(string check) => Run(check, new KernelSubject(Family.BatchNorm));
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void LayerNorm1D_OrdinaryCheck_Passes(string check) => Run(check, new LayerSubject(Family.LayerNorm));
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void BatchNorm1D_OrdinaryCheck_Passes(string check) => Run(check, new LayerSubject(Family.BatchNorm));
+
+    private static void Run(string check, ISubject subject) => OrdinaryChecks.All.Single(c => c.Name == check).Run(subject);
+}

@@ -1,0 +1,107 @@
+using NormLayers.Tests.Checks;
+
+namespace NormLayers.Tests.Kernels;
+
+/// <summary>The float kernel against the double reference, over every number of channels and values, and hostile offsets.</summary>
+public sealed class BatchNormKernelTests
+{
+    private readonly Sweep _sweep = new(new KernelSubject(Family.BatchNorm));
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(1e4)]
+    [InlineData(1e6)]
+    [InlineData(1e7)]
+    public void Passes_EveryNumberOfChannels_MatchReference(double offset)
+    {
+        for (int c = 1; c <= 130; c++)
+        {
+            _sweep.Verify(Problem.Random(9, c, offset: offset));
+        }
+
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(1e6)]
+    public void Passes_EveryNumberOfRows_MatchReference(double offset)
+    {
+        for (int n = 1; n <= 130; n++)
+        {
+            _sweep.Verify(Problem.Random(n, 3, offset: offset));
+            _sweep.Verify(Problem.Random(n, 17, offset: offset));
+        }
+
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(1e6)]
+    public void Passes_EveryLength_MatchReference(double offset)
+    {
+        for (int l = 1; l <= 130; l++)
+        {
+            _sweep.Verify(Problem.Random(1, 3, l, offset));
+            _sweep.Verify(Problem.Random(4, 5, l, offset));
+        }
+
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(1e6)]
+    public void Evaluation_EveryNumberOfChannels_MatchesReference(double offset)
+    {
+        for (int c = 1; c <= 130; c++)
+        {
+            _sweep.Verify(Problem.Random(5, c, offset: offset) with { Training = false });
+            _sweep.Verify(Problem.Random(1, 3, c, offset) with { Training = false });
+        }
+
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(1000, 1000, 1, 0.5)]
+    [InlineData(1000, 1000, 1, 1e4)]
+    [InlineData(1000, 1000, 1, 1e6)]
+    [InlineData(1000, 1, 1, 1e6)]
+    [InlineData(3, 1000, 1, 1e4)]
+    [InlineData(7, 11, 999, 0.5)]
+    [InlineData(2, 1, 200_000, 1e7)]
+    [InlineData(200_000, 3, 1, 1e7)]
+    public void Passes_LargeShapes_MatchReference(int rows, int channels, int length, double offset)
+    {
+        _sweep.Verify(Problem.Random(rows, channels, length, offset));
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1e-5)]
+    public void Passes_OneValuePerChannel_GiveBetaAndNoGradient(double epsilon)
+    {
+        Problem problem = Problem.Random(1, 6, offset: 2000.3) with { Epsilon = epsilon };
+        Outcome outcome = new KernelSubject(Family.BatchNorm).Run(problem);
+        Assert.Equal(problem.Beta.Select(b => (double)b), outcome.Y);
+        Assert.All(outcome.Dx!, dx => Assert.Equal(0, dx));
+        Assert.Equal(problem.EarlierDGamma.Select(g => (double)g), outcome.DGamma!);
+    }
+
+    [Theory]
+    [InlineData(false, 0.25f, 1)]
+    [InlineData(true, float.NaN, 0)]
+    public void UpdateRunning_NonFiniteBatch_FollowsThePolicy(bool accept, float expected, int skipped)
+    {
+        float[] runningMean = [0.25f, 1];
+        float[] runningVariance = [2, 1];
+        int channels = BatchNormKernel.UpdateRunning([double.NaN, 3], [1, 2], m: 2, newWeight: 0.5, accept, runningMean, runningVariance);
+        Assert.Equal(skipped, channels);
+        Assert.Equal(expected, runningMean[0]);
+        Assert.Equal(2, runningMean[1]);
+        Assert.Equal(2.5f, runningVariance[1]);
+    }
+}

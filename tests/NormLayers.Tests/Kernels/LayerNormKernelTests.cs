@@ -1,0 +1,74 @@
+using NormLayers.Tests.Checks;
+
+namespace NormLayers.Tests.Kernels;
+
+/// <summary>The float kernel against the double reference, over every row length and hostile offsets.</summary>
+public sealed class LayerNormKernelTests
+{
+    private readonly Sweep _sweep = new(new KernelSubject(Family.LayerNorm));
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(1e4)]
+    [InlineData(1e6)]
+    [InlineData(1e7)]
+    public void Passes_EveryRowLength_MatchReference(double offset)
+    {
+        for (int c = 1; c <= 130; c++)
+        {
+            _sweep.Verify(Problem.Random(5, c, offset: offset));
+        }
+
+        _sweep.Print();
+    }
+
+    [Fact]
+    public void Passes_EveryNumberOfRows_MatchReference()
+    {
+        for (int n = 1; n <= 130; n++)
+        {
+            _sweep.Verify(Problem.Random(n, 33));
+        }
+
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(1000, 1000, 0.5)]
+    [InlineData(1000, 1000, 1e4)]
+    [InlineData(1000, 1000, 1e6)]
+    [InlineData(1000, 1, 1e6)]
+    [InlineData(1000, 3, 1e4)]
+    [InlineData(1, 1000, 1e6)]
+    [InlineData(7, 999, 0.5)]
+    [InlineData(2, 200_000, 1e7)]
+    [InlineData(50_000, 4, 1e6)]
+    public void Passes_LargeShapes_MatchReference(int rows, int channels, double offset)
+    {
+        _sweep.Verify(Problem.Random(rows, channels, offset: offset));
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1e-5)]
+    public void Passes_RowsOfOneElement_GiveBetaAndNoGradient(double epsilon)
+    {
+        Problem problem = Problem.Random(6, 1, offset: 2000.3) with { Epsilon = epsilon };
+        Outcome outcome = new KernelSubject(Family.LayerNorm).Run(problem);
+        Assert.All(outcome.Y, y => Assert.Equal(problem.Beta[0], y));
+        Assert.All(outcome.Dx!, dx => Assert.Equal(0, dx));
+        Assert.Equal(problem.EarlierDGamma[0], outcome.DGamma![0]);
+    }
+
+    [Fact]
+    public void Passes_NoRows_TouchNothing()
+    {
+        float[] dGamma = [1, 2, 3];
+        float[] dBeta = [4, 5, 6];
+        LayerNormKernel.Forward([], [1, 1, 1], [0, 0, 0], 1e-5, 3, [], [], []);
+        LayerNormKernel.Backward([], [], [1, 1, 1], [], [], 3, [], dGamma, dBeta, new double[6]);
+        Assert.Equal([1, 2, 3], dGamma);
+        Assert.Equal([4, 5, 6], dBeta);
+    }
+}
