@@ -1,0 +1,48 @@
+using System.Text.RegularExpressions;
+
+namespace NormLayers.Tests.Docs;
+
+/// <summary>The tags of a room, <c>[LN-F1]</c> to <c>[LN-B5]</c>: the page derives them, the reference and the kernel carry them.</summary>
+internal static class Tags
+{
+    /// <summary>What is wrong with a room's tags; empty if nothing is.</summary>
+    /// <param name="prefix">The room's prefix: <c>LN</c>.</param>
+    /// <param name="page">The text of its page.</param>
+    /// <param name="reference">The text of the double reference: each tag of the page, first seen in the page's order.</param>
+    /// <param name="kernel">The text of the float kernel: each tag of the page, be it only in its header, which says what was fused.</param>
+    public static IReadOnlyList<string> Complaints(string prefix, string page, string reference, string kernel)
+    {
+        string[] derived = [.. Of(page).Where(t => t.StartsWith($"[{prefix}-", StringComparison.Ordinal))];
+        List<string> complaints = [];
+        if (derived.Length == 0)
+        {
+            complaints.Add($"The page derives no [{prefix}-…].");
+        }
+
+        // Forward before backward, numbered from 1 without a gap.
+        foreach (char pass in "FB")
+        {
+            string[] ofPass = [.. derived.Where(t => t[prefix.Length + 2] == pass)];
+            string[] expected = [.. Enumerable.Range(1, ofPass.Length).Select(i => $"[{prefix}-{pass}{i}]")];
+            complaints.AddRange(ofPass.SequenceEqual(expected) ? [] : [$"The page has {string.Concat(ofPass)} where {string.Concat(expected)} was expected."]);
+        }
+
+        foreach ((string file, string text) in (ReadOnlySpan<(string, string)>)[("reference", reference), ("kernel", kernel)])
+        {
+            string[] carried = Of(text);
+            complaints.AddRange(derived.Except(carried).Select(t => $"{t} is not in the {file}."));
+            complaints.AddRange(carried.Except(derived).Select(t => $"{t} of the {file} is not on the page."));
+        }
+
+        string[] order = [.. Of(reference).Intersect(derived)];
+        if (!order.SequenceEqual(derived.Intersect(order)))
+        {
+            complaints.Add($"The reference has {string.Concat(order)}, the page {string.Concat(derived)}.");
+        }
+
+        return complaints;
+    }
+
+    // Each tag once, in the order of its first occurrence.
+    private static string[] Of(string text) => [.. Regex.Matches(text, @"\[[A-Z]+-[FB][0-9]+\]").Select(m => m.Value).Distinct()];
+}
