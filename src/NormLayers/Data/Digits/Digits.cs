@@ -5,7 +5,7 @@ namespace NormLayers.Data;
 /// <summary>Handwritten digits of 8x8 pixels, part of the library: real data without a download.</summary>
 /// <remarks>
 /// The test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak, UCI Machine Learning Repository,
-/// 1998, <see href="https://doi.org/10.24432/C50P49"/>), CC BY 4.0.
+/// 1998, doi:10.24432/C50P49), CC BY 4.0.
 /// </remarks>
 public static class Digits
 {
