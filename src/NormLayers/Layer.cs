@@ -80,9 +80,11 @@ public abstract class Layer
     /// <summary>Sets the gradients of all parameters to zero.</summary>
     public void ZeroGradients()
     {
-        foreach (Parameter parameter in Parameters)
+        // By index: enumerating an interface allocates, and a training step must not.
+        IReadOnlyList<Parameter> parameters = Parameters;
+        for (int i = 0; i < parameters.Count; i++)
         {
-            parameter.ZeroGradient();
+            parameters[i].ZeroGradient();
         }
     }
 
