@@ -33,8 +33,9 @@ internal sealed partial class XmlComments(string path)
                 XElement { Name.LocalName: "b" } e => $"**{Markdown(e)}**",
                 XElement { Name.LocalName: "c" } e => $"`{e.Value}`",
                 XElement { Name.LocalName: "see" } e when e.Attribute("cref") is { } cref => $"`{Short(cref.Value)}`",
-                XElement { Name.LocalName: "see" } e => $"`{e.Attribute("langword")!.Value}`",
-                XElement { Name.LocalName: "paramref" } e => $"`{e.Attribute("name")!.Value}`",
+                XElement { Name.LocalName: "see" } e when e.Attribute("href") is { } link => e.IsEmpty ? $"<{link.Value}>" : $"[{Markdown(e)}]({link.Value})",
+                XElement { Name.LocalName: "see" } e when e.Attribute("langword") is { } word => $"`{word.Value}`",
+                XElement { Name.LocalName: "paramref" or "typeparamref" } e => $"`{e.Attribute("name")!.Value}`",
                 XText t => Escaped(Space().Replace(t.Value, " ")),
                 _ => throw new NotSupportedException($"No Markdown for {node}."),
             });
