@@ -65,13 +65,15 @@ public sealed class OutputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("/dev/null")]
-    [InlineData("/proc/results.json")]
+    [InlineData("/dev/normlayers-results.json")]
+    [InlineData("/proc/normlayers-results.json")]
     [InlineData("link-to-device")]
     public void Output_Device_IsRefused(string path)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "devices have other names elsewhere");
-        File.CreateSymbolicLink(Path.Combine(_tool.Folder, "link-to-device"), "/dev/null");
+
+        // A name that is not there: were the guard broken, a test run as root must not replace a real device.
+        File.CreateSymbolicLink(Path.Combine(_tool.Folder, "link-to-device"), "/dev/normlayers-results.json");
 
         Assert.Contains($"'{path}' is a device, not a file", _tool.Run("--output", path).Expect(2).Error, StringComparison.Ordinal);
     }
