@@ -10,7 +10,7 @@ public sealed class ApiDocumentTests
         # API
 
         Every public type of the library, from the documentation comments of the code. Written by a test; do not edit. To write it again:
-        `NORMLAYERS_UPDATE_SNAPSHOTS=1 dotnet test --project tests/NormLayers.Tests -c Release --filter-class NormLayers.Tests.Docs.ApiDocumentTests`
+        `UPDATE_SNAPSHOTS=1 dotnet test --project tests/NormLayers.Tests -c Release --filter-class NormLayers.Tests.Docs.ApiDocumentTests`
 
         Tensors are row-major spans of `float` with a `Shape`: N is the number of samples, C of channels or features, L of positions, m the size of the index set that is
         normalized together. The caller owns all tensors. A forward pass overwrites y; a backward pass overwrites dx and adds to the gradients of the parameters.
@@ -21,7 +21,7 @@ public sealed class ApiDocumentTests
     {
         string expected = Written();
         string file = Path.Combine(RepositoryFiles.Root, Name);
-        if (Environment.GetEnvironmentVariable("NORMLAYERS_UPDATE_SNAPSHOTS") == "1")
+        if (Environment.GetEnvironmentVariable("UPDATE_SNAPSHOTS") == "1")
         {
             File.WriteAllText(file, expected);
         }
@@ -33,7 +33,7 @@ public sealed class ApiDocumentTests
         Assert.True(
             first < 0,
             $"{Name} is not what the code says, from line {first + 1}: '{written.ElementAtOrDefault(first)}' should be '{lines.ElementAtOrDefault(first)}'. "
-            + "Set NORMLAYERS_UPDATE_SNAPSHOTS=1 and run this test to write it again.");
+            + "Set UPDATE_SNAPSHOTS=1 and run this test to write it again.");
     }
 
     [Theory]
