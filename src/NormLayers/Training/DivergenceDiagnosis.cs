@@ -40,7 +40,7 @@ internal static class DivergenceDiagnosis
         {
             if (FirstNonFinite(layer, p => p.Value) is { } name)
             {
-                return (layer.Name, DivergenceKind.Gradients, $"the update of {layer.Name}.{name} overflowed in the step before");
+                return (layer.Name, DivergenceKind.Gradients, $"the update of {layer.Name}.{name} overflowed in an earlier step");
             }
         }
 

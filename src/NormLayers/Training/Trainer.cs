@@ -82,20 +82,20 @@ public sealed class Trainer
             batches.StartEpoch();
             while (!cancellationToken.IsCancellationRequested && batches.Next() is { Count: > 0 } batch)
             {
-                step++;
                 Span<float> output = logits.AsSpan(0, batch.Count * data.Train.ClassCount);
                 Span<float> gradient = dLogits.AsSpan(0, output.Length);
                 _network.Forward(batch.Features, batch.Shape, output);
                 (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(output, batch.Labels, gradient);
                 if (!double.IsFinite(loss))
                 {
-                    divergence = DivergenceDiagnosis.Find(_network, batch.Features, _optimizer.LearningRate, step, epoch);
+                    divergence = DivergenceDiagnosis.Find(_network, batch.Features, _optimizer.LearningRate, step + 1, epoch);
                     break;
                 }
 
                 _network.ZeroGradients();
                 _network.Backward(batch.Features, gradient, default);
                 _optimizer.Step();
+                step++;
                 lossSum += loss * batch.Count;
                 correctSum += correct;
                 seen += batch.Count;
