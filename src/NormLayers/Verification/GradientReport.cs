@@ -15,11 +15,11 @@ namespace NormLayers.Verification;
 public sealed record TensorGradientError(
     string Tensor, int Elements, double LargestGradient, double Tolerance, double LargestError, int WorstIndex, double Analytic, double Numeric)
 {
-    /// <summary>Whether the error is within the tolerance; NaN is not.</summary>
-    public bool Passed => LargestError <= Tolerance;
+    /// <summary>Whether the error is within the tolerance; NaN and infinity never are.</summary>
+    public bool Passed => double.IsFinite(LargestError) && LargestError <= Tolerance;
 
-    /// <summary>Whether every gradient is below 100 times the tolerance, so that passing says little.</summary>
-    public bool Vacuous => !(LargestGradient >= 100 * Tolerance);
+    /// <summary>Whether every gradient is zero or below 100 times the tolerance, so that passing says little.</summary>
+    public bool Vacuous => !(LargestGradient > 0 && LargestGradient >= 100 * Tolerance);
 }
 
 /// <summary>The outcome of a gradient check: a row for each tensor.</summary>
