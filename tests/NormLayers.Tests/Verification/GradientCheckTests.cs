@@ -1,0 +1,172 @@
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Tests.Support;
+using NormLayers.Verification;
+
+namespace NormLayers.Tests.Verification;
+
+/// <summary>Every layer and whole networks against central differences; and the check itself against layers that are wrong.</summary>
+public sealed class GradientCheckTests
+{
+    public static TheoryData<string> Layers => [.. s_layers.Keys];
+
+    private static readonly Dictionary<string, (Func<Layer> Create, Shape Input)> s_layers = new()
+    {
+        ["batch norm, training"] = (() => Prepared(new BatchNorm1D(5)), (7, 5)),
+        ["batch norm, training, two rows"] = (() => Prepared(new BatchNorm1D(3, epsilon: 0.1)), (2, 3)),
+        ["batch norm, training, (N, C, L)"] = (() => Prepared(new BatchNorm1D(3)), (4, 3, 5)),
+        ["batch norm, evaluation"] = (() => Prepared(new BatchNorm1D(5) { Training = false }), (7, 5)),
+        ["batch norm, evaluation, one row"] = (() => Prepared(new BatchNorm1D(5) { Training = false }), (1, 5)),
+        ["batch norm, evaluation, (N, C, L)"] = (() => Prepared(new BatchNorm1D(3) { Training = false }), (4, 3, 5)),
+        ["batch norm, frozen statistics"] = (() => Prepared(new BatchNorm1D(5) { FreezeStatistics = true }), (7, 5)),
+        ["batch norm, untracked evaluation"] = (() => Prepared(new BatchNorm1D(5, trackRunningStatistics: false) { Training = false }), (7, 5)),
+        ["batch norm without gamma and beta"] = (() => new BatchNorm1D(5, withGamma: false, withBeta: false), (7, 5)),
+        ["layer norm"] = (() => Prepared(new LayerNorm1D(6)), (4, 6)),
+        ["layer norm, pairs"] = (() => Prepared(new LayerNorm1D(2, epsilon: 0.1)), (5, 2)),
+        ["layer norm, rank 3"] = (() => Prepared(new LayerNorm1D(6)), (2, 3, 6)),
+        ["layer norm without beta"] = (() => Prepared(new LayerNorm1D(6, withBeta: false)), (4, 6)),
+        ["linear"] = (() => Prepared(new Linear(4, 3, new RandomSource(1))), (5, 4)),
+        ["linear without bias"] = (() => new Linear(4, 3, new RandomSource(1), withBias: false), (5, 4)),
+        ["rectifier"] = (() => new ReLU(), (4, 6)),
+    };
+
+    public static TheoryData<Normalization, int, bool> Networks
+    {
+        get
+        {
+            TheoryData<Normalization, int, bool> networks = [];
+            foreach (Normalization normalization in Enum.GetValues<Normalization>())
+            {
+                foreach (int hiddenLayers in (int[])[1, 2])
+                {
+                    networks.Add(normalization, hiddenLayers, true);
+                    networks.Add(normalization, hiddenLayers, false);
+                }
+            }
+
+            return networks;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Layers))]
+    public void Check_Layer_Passes(string name)
+    {
+        (Func<Layer> create, Shape input) = s_layers[name];
+        AssertPassesAndSays(GradientCheck.Check(create(), input), create(), _ => false);
+        AssertPassesAndSays(GradientCheck.Check(create().CreateReference()!, input), create(), _ => false);
+    }
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void Check_Network_Passes(Normalization normalization, int hiddenLayers, bool training)
+    {
+        Sequential network = Create();
+        // Batch normalization takes out what a bias before it adds: that bias has gradient zero.
+        bool HasNoGradient(string tensor) =>
+            normalization == Normalization.BatchNorm && training && tensor.EndsWith(".bias", StringComparison.Ordinal)
+            && tensor != $"linear{hiddenLayers + 1}.bias";
+        AssertPassesAndSays(GradientCheck.Check(network, (6, 4)), network, HasNoGradient);
+        AssertPassesAndSays(GradientCheck.Check(Create().CreateReference()!, (6, 4)), network, HasNoGradient);
+
+        Sequential Create()
+        {
+            Sequential created = Mlp.Create(new MlpOptions
+            {
+                InputFeatures = 4,
+                Classes = 3,
+                HiddenFeatures = hiddenLayers == 1 ? [5] : [5, 6],
+                Normalization = normalization,
+            });
+            created.Training = training;
+            foreach (Layer layer in created.Layers)
+            {
+                Prepared(layer);
+            }
+
+            return created;
+        }
+    }
+
+    [Fact]
+    public void Check_FloatLayer_LeavesGradientsAndTakesOneBatch()
+    {
+        BatchNorm1D layer = new(5);
+        Array.Fill(layer.Gamma!.Gradient, 1e6f);
+        Assert.True(GradientCheck.Check(layer, (7, 5)).Passed);
+        Assert.Equal(1, layer.Running!.BatchesSeen);
+    }
+
+    [Fact]
+    public void Check_FrozenParameter_IsLeftOut()
+    {
+        LayerNorm1D layer = new(5);
+        layer.Gamma!.Frozen = true;
+        Assert.Equal(["beta", "input"], GradientCheck.Check(layer, (3, 5)).Tensors.Select(t => t.Tensor));
+    }
+
+    [Fact]
+    public void Check_GivenInput_IsUsed()
+    {
+        // x = 3 and −2: the derivative of the rectifier is 1 and 0, with the same upstream gradient whatever the input.
+        TensorGradientError positive = Assert.Single(GradientCheck.Check(new ReLU(), 1, new GradientCheckOptions { Input = [3] }).Tensors);
+        Assert.NotEqual(0, positive.Analytic);
+        Assert.Equal(0, Assert.Single(GradientCheck.Check(new ReLU(), 1, new GradientCheckOptions { Input = [-2] }).Tensors).Analytic);
+        ArgumentException error =
+            Assert.Throws<ArgumentException>(() => GradientCheck.Check(new ReLU(), 2, new GradientCheckOptions { Input = [3] }));
+        Assert.Contains("2 elements", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_Seeds_DrawDifferentInputs()
+    {
+        double first = GradientCheck.Check(new LayerNorm1D(5), (3, 5)).Tensors[0].LargestGradient;
+        Assert.Equal(first, GradientCheck.Check(new LayerNorm1D(5), (3, 5)).Tensors[0].LargestGradient);
+        Assert.NotEqual(first, GradientCheck.Check(new LayerNorm1D(5), (3, 5), new GradientCheckOptions { Seed = 2 }).Tensors[0].LargestGradient);
+    }
+
+    [Fact]
+    public void Check_KinkBetweenTheTwoPoints_IsNotAnError()
+    {
+        // 1e-7 is nearer to the rectifier's kink than the first step width, 5e-6.
+        GradientReport report = GradientCheck.Check(new ReLU().CreateReference()!, 2, new GradientCheckOptions { Input = [1e-7, 1] });
+        Assert.True(report.Passed, report.ToString());
+    }
+
+    private static void AssertPassesAndSays(GradientReport report, Layer layer, Func<string, bool> hasNoGradient)
+    {
+        Assert.True(report.Passed, report.ToString());
+        string[] names = layer is Sequential network ? [.. network.NamedParameters.Select(p => p.Name)] : [.. layer.Parameters.Select(p => p.Name)];
+        Assert.Equal([.. names, "input"], report.Tensors.Select(t => t.Tensor));
+        foreach (TensorGradientError row in report.Tensors)
+        {
+            Assert.True(row.Elements > 0);
+            if (hasNoGradient(row.Tensor))
+            {
+                Assert.True(row.LargestGradient <= row.Tolerance, $"{row.Tensor} should have no gradient: {report}");
+            }
+            else
+            {
+                Assert.True(row.LargestGradient >= 100 * row.Tolerance && !row.Vacuous, $"{row.Tensor} proves nothing: {report}");
+            }
+        }
+    }
+
+    // Values that are all different, so that a term that forgets one of them shows.
+    private static Layer Prepared(Layer layer)
+    {
+        ulong seed = 21;
+        foreach (Parameter parameter in layer.Parameters.Where(p => p.Name != "weight"))
+        {
+            Samples.Normal(parameter.Value.Length, parameter.Name == "gamma" ? 1.2 : 0.2, 0.4, seed++).CopyTo(parameter.Value, 0);
+        }
+
+        if (layer is BatchNorm1D { Running: { } running })
+        {
+            Samples.Normal(running.Mean.Length, 0.4, 0.5, seed++).CopyTo(running.Mean, 0);
+            Array.ConvertAll(Samples.Normal(running.Mean.Length, 0, 0.5, seed), v => MathF.Pow(2, v)).CopyTo(running.Variance, 0);
+        }
+
+        return layer;
+    }
+}
