@@ -72,6 +72,28 @@ public sealed class DivergenceTests
         Assert.Single(result.History);
     }
 
+    [Fact]
+    public void Fit_GradientsOfTwoLayersThatOverflow_NamesTheLater()
+    {
+        // Gradients flow backwards: that of linear2 overflows first, that of linear1 too.
+        Linear first = new(1, 1, new RandomSource(1), name: "linear1");
+        Linear second = new(1, 1, new RandomSource(1), name: "linear2");
+        Linear third = new(1, 2, new RandomSource(1), name: "linear3");
+        first.Weight.Value[0] = 1e-10f;
+        second.Weight.Value[0] = 1e-10f;
+        ((float[])[1e29f, 1e30f]).CopyTo(third.Weight.Value, 0);
+        third.Bias!.Value[0] = 3e30f;
+        Dataset set = new("huge", Samples.Constant(8, 1e20f), [1, 1, 1, 1, 1, 1, 1, 1], 1, 2);
+        TrainingResult result = Problems.Fit(
+            new Sequential(first, new ReLU("relu1"), second, new ReLU("relu2"), third),
+            new DataSplit(set, set),
+            new TrainingOptions { Epochs = 3, BatchSize = 8 });
+        Assert.Contains(first.Weight.Gradient, g => !float.IsFinite(g));
+        Assert.Contains(second.Weight.Gradient, g => !float.IsFinite(g));
+        Assert.All(third.Weight.Gradient, g => Assert.True(float.IsFinite(g)));
+        Assert.Equal((2L, 2, "linear2", DivergenceKind.Gradients), Where(result));
+    }
+
     private static (long Step, int Epoch, string Layer, DivergenceKind Kind) Where(TrainingResult result)
     {
         Divergence divergence = result.Divergence!;
