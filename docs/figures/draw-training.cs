@@ -10,9 +10,9 @@ using OxyPlot.Series;
 // The colours of Okabe and Ito, told apart with any colour vision; each mode has its own dashes too.
 (string Mode, string Title, OxyColor Color, LineStyle Style)[] modes =
 [
-    ("none", "none", OxyColor.FromRgb(0xD5, 0x5E, 0x00), LineStyle.Solid),
-    ("layernorm", "layer norm", OxyColor.FromRgb(0x00, 0x9E, 0x73), LineStyle.Dash),
-    ("batchnorm", "batch norm", OxyColor.FromRgb(0x00, 0x72, 0xB2), LineStyle.Solid),
+    ("none", "none        ", OxyColor.FromRgb(0xD5, 0x5E, 0x00), LineStyle.Solid),
+    ("layernorm", "layer norm    ", OxyColor.FromRgb(0x00, 0x9E, 0x73), LineStyle.Dash),
+    ("batchnorm", "batch norm    ", OxyColor.FromRgb(0x00, 0x72, 0xB2), LineStyle.Solid),
 ];
 
 JsonElement[] runs = [.. args[1..].Select(file => JsonDocument.Parse(File.ReadAllText(file)).RootElement)];
@@ -28,8 +28,8 @@ PlotModel plot = new()
     PlotAreaBorderColor = OxyColors.Gray,
 };
 plot.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Title = "epoch", MajorGridlineStyle = LineStyle.Dot, MinimumPadding = 0, MaximumPadding = 0 });
-plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "mean cross-entropy (nats)", MajorGridlineStyle = LineStyle.Dot, Minimum = 0 });
-plot.Legends.Add(new Legend { LegendPosition = LegendPosition.RightTop, LegendBackground = OxyColor.FromAColor(220, OxyColors.White) });
+plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "mean cross-entropy (nats)", AxisTitleDistance = 14, MajorGridlineStyle = LineStyle.Dot, Minimum = 0 });
+plot.Legends.Add(new Legend { LegendPosition = LegendPosition.RightTop, LegendPadding = 12, LegendItemSpacing = 40, LegendBackground = OxyColor.FromAColor(220, OxyColors.White) });
 
 foreach ((string mode, string title, OxyColor color, LineStyle style) in modes)
 {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NormLayers;
 
 /// <summary>Batch normalization: each channel gets mean 0 and variance 1 over the batch, then a learnable scale and shift.</summary>
@@ -202,9 +204,21 @@ public sealed class BatchNorm1D : Layer
 
     private void UpdateRunning(RunningStatistics running, int m)
     {
-        if (_nonFinite == NonFiniteStatistics.Throw && FirstNonFinite(m) is { } channel)
+        if (_nonFinite != NonFiniteStatistics.Accept && FirstNonFinite(m) is { } channel)
         {
-            Throw.Operation($"{Name}: the batch's statistics of channel {channel} are not finite (mean {_mean[channel]}, variance {_variance[channel]}).");
+            if (_nonFinite == NonFiniteStatistics.Throw)
+            {
+                Throw.Operation(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{Name}: the batch's statistics of channel {channel} are not finite (mean {_mean[channel]}, variance {_variance[channel]})."));
+            }
+
+            // The channels share the count that a cumulative average divides by, so a batch goes into all of them or into none.
+            if (Momentum.IsCumulative)
+            {
+                running.SkippedUpdates++;
+                return;
+            }
         }
 
         double newWeight = Momentum.WeightOfBatch(++running.BatchesSeen);

@@ -3,7 +3,10 @@ namespace NormLayers;
 /// <summary>What batch statistics that are NaN, infinite or too large for a float do to the running ones.</summary>
 public enum NonFiniteStatistics
 {
-    /// <summary>The channel's running statistics stay as they were, and the batch is counted in <see cref="RunningStatistics.SkippedUpdates"/>.</summary>
+    /// <summary>
+    /// The channel's running statistics stay as they were (with <see cref="Momentum.Cumulative"/> those of every channel, since they
+    /// share one count), and the batch is counted in <see cref="RunningStatistics.SkippedUpdates"/>.
+    /// </summary>
     Skip,
 
     /// <summary>They are written, as in PyTorch: the channel's running statistics stay non-finite from then on.</summary>
@@ -34,7 +37,10 @@ public sealed class RunningStatistics
     /// <summary>The running variance of each channel, (C), of the unbiased kind (divided by m − 1).</summary>
     public float[] Variance { get; }
 
-    /// <summary>The batches seen in training since the last reset, those that were skipped in a channel included.</summary>
+    /// <summary>
+    /// The batches seen in training since the last reset, those that were skipped in a channel included; with
+    /// <see cref="Momentum.Cumulative"/>, which leaves such a batch out of every channel, not included.
+    /// </summary>
     public long BatchesSeen { get; set; }
 
     /// <summary>The batches since the last reset of which at least one channel was skipped because it was not finite.</summary>

@@ -175,4 +175,17 @@ public sealed class RunningStatisticsTests
         (double[] mean, double[] variance) = BatchNormReference.Statistics(Compare.Widen(x), Channels, 1);
         return (mean, Array.ConvertAll(variance, v => v * Rows / (Rows - 1)));
     }
+
+    [Fact]
+    public void Forward_NonFiniteBatchInACumulativeAverage_IsLeftOutOfEveryChannel()
+    {
+        BatchNorm1D layer = new(2, momentum: Momentum.Cumulative);
+        float[] y = new float[4];
+        layer.Forward([float.NaN, 3, 1, 5], (2, 2), y);
+        layer.Forward([9, 1, 11, 5], (2, 2), y);
+
+        Assert.Equal([10f, 3f], layer.Running!.Mean);
+        Assert.Equal([2f, 8f], layer.Running.Variance);
+        Assert.Equal((1, 1), (layer.Running.BatchesSeen, layer.Running.SkippedUpdates));
+    }
 }
