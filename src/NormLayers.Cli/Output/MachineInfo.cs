@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using System.Text.Json;
+using NormLayers.Numerics;
 
 namespace NormLayers.Cli.Output;
 
@@ -12,7 +12,7 @@ namespace NormLayers.Cli.Output;
 /// <param name="Runtime">The .NET runtime.</param>
 /// <param name="OperatingSystem">The operating system.</param>
 /// <param name="Processor">The processor's name and architecture.</param>
-/// <param name="VectorBits">The widest vectors that the runtime accelerates, in bits; 0 if none.</param>
+/// <param name="VectorBits">The width of the vectors that the kernels use, in bits; 0 if none.</param>
 /// <param name="LogicalProcessors">The logical processors that this process may use.</param>
 internal sealed record MachineInfo(
     string Version, string Library, string Runtime, string OperatingSystem, string Processor, int VectorBits, int LogicalProcessors)
@@ -27,7 +27,7 @@ internal sealed record MachineInfo(
         RuntimeInformation.FrameworkDescription,
         RuntimeInformation.OSDescription,
         $"{ProcessorName()} ({RuntimeInformation.ProcessArchitecture.ToString().ToUpperInvariant()})",
-        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0,
+        VectorWidth.Bits,
         Environment.ProcessorCount);
 
     public string ToJson() => JsonSerializer.Serialize(this, ResultJson.Default.MachineInfo);

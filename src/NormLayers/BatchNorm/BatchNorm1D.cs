@@ -51,7 +51,7 @@ public sealed class BatchNorm1D : Layer
         _mean = new double[features];
         _variance = new double[features];
         _rstd = new double[features];
-        _workspace = new double[2 * features];
+        _workspace = new double[4 * features];
         if (withGamma)
         {
             _parameters.Add(Gamma = new Parameter("gamma", features, fill: 1));
@@ -156,7 +156,7 @@ public sealed class BatchNorm1D : Layer
                 Throw.Argument(nameof(x), $"more than 1 value per channel, because {WhyBatchStatistics()}", $"shape {shape}");
             }
 
-            BatchNormKernel.Statistics(x, length, _mean, _variance, _rstd);
+            BatchNormKernel.Statistics(x, length, _mean, _variance, _workspace);
             if (Training && Running is not null)
             {
                 UpdateRunning(Running, m);
@@ -171,7 +171,7 @@ public sealed class BatchNorm1D : Layer
             }
         }
 
-        BatchNormKernel.Normalize(x, length, _mean, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y);
+        BatchNormKernel.Normalize(x, length, _mean, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, _workspace);
     }
 
     /// <inheritdoc/>

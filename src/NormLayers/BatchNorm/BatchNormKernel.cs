@@ -1,17 +1,22 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
 
 namespace NormLayers;
 
 /// <summary>Batch normalization on float tensors (N, C, L): stateless, no allocation, no checks beyond debug assertions.</summary>
 /// <remarks>
-/// <para>Forward: [BN-F1] mean and [BN-F2] variance by the corrected two-pass method in double (the residual of the first
-/// sweep's mean is taken out of both), [BN-F3] rstd in double, [BN-F4] + [BN-F5] fused in one sweep; [BN-F6] + [BN-F7]
-/// running statistics. Reads x three times in memory order, writes y once; y may be x.</para>
+/// <para>Forward: [BN-F1] mean and [BN-F2] variance from one read in memory order, [BN-F3] rstd in double, [BN-F4] + [BN-F5]
+/// fused in one sweep; [BN-F6] + [BN-F7] running statistics. Reads x twice, writes y once; y may be x.</para>
 /// <para>Backward: [BN-B1] + [BN-B2] in one sweep; [BN-B3] and [BN-B4] need none, since gamma is one number in a channel:
-/// they are gamma·B1 and gamma·B2. [BN-B5], or [BN-B6] when the statistics were constants, in a second sweep. Reads x and
-/// dy twice, writes dx once; dx may be dy.</para>
-/// <para>Numerics: x is centred before it is squared or scaled, every sum is a chain in double in memory order, and each
-/// float result is rounded once. A constant channel gives exactly beta.</para>
+/// they are gamma·B1/m and gamma·B2/m. [BN-B5], or [BN-B6] when the statistics were constants, in a second sweep. Reads x
+/// and dy twice, writes dx once; dx may be dy.</para>
+/// <para>Numerics: with a channel's first element as pivot p, mean = p + Σ(x − p)/m and variance = Σ(x − p)²/m − (mean − p)²
+/// (<see cref="RowMoments"/> says why that is exact enough and when x is read again). All sums are in double, and so are
+/// their terms. The mean is carried as the float nearest to it and the remainder: y = (x − p)·s + t. A constant channel gives exactly
+/// beta. No fused multiply-add.</para>
+/// <para>The loops are in <see cref="BatchNormColumns"/> for (N, C), where lanes are channels, and in
+/// <see cref="BatchNormSegments"/> for (N, C, L), where lanes are elements of one channel.</para>
 /// </remarks>
 internal static class BatchNormKernel
 {
@@ -20,49 +25,32 @@ internal static class BatchNormKernel
     /// <param name="length">L.</param>
     /// <param name="mean">Each channel's mean, (C).</param>
     /// <param name="variance">Each channel's biased variance, (C).</param>
-    /// <param name="residual">Overwritten, (C).</param>
-    public static void Statistics(ReadOnlySpan<float> x, int length, Span<double> mean, Span<double> variance, Span<double> residual)
+    /// <param name="workspace">Overwritten, at least C.</param>
+    public static void Statistics(ReadOnlySpan<float> x, int length, Span<double> mean, Span<double> variance, Span<double> workspace)
     {
         int C = mean.Length;
-        Debug.Assert(x.Length > 0 && x.Length % (C * length) == 0, "Lengths differ.");
+        Debug.Assert(x.Length > 0 && x.Length % (C * length) == 0 && workspace.Length >= C, "Lengths differ.");
         double m = x.Length / C;
-        mean.Clear();
-        variance.Clear();
-        residual.Clear();
-        for (int i = 0; i < x.Length;)
-        {
-            for (int c = 0; c < C; c++)
-            {
-                for (int l = 0; l < length; l++)
-                {
-                    mean[c] += x[i++];
-                }
-            }
-        }
-
+        Span<float> pivot = Floats(workspace, C, 0);
         for (int c = 0; c < C; c++)
         {
-            mean[c] /= m; // [BN-F1]
+            pivot[c] = x[c * length];
         }
 
-        for (int i = 0; i < x.Length;)
+        bool again = true;
+        for (int sweep = 0; sweep < 2 && again; sweep++)
         {
+            again = false;
+            CenteredSums(x, length, pivot, mean, variance);
             for (int c = 0; c < C; c++)
             {
-                for (int l = 0; l < length; l++)
+                // [BN-F1] [BN-F2]
+                if (!RowMoments.FromSums(pivot[c], mean[c], variance[c], m, out mean[c], out variance[c]))
                 {
-                    double centred = x[i++] - mean[c];
-                    residual[c] += centred;
-                    variance[c] += centred * centred;
+                    pivot[c] = (float)mean[c];
+                    again = true;
                 }
             }
-        }
-
-        for (int c = 0; c < C; c++)
-        {
-            double r = residual[c] / m;
-            mean[c] += r;
-            variance[c] = Math.Max(0, variance[c] / m - r * r); // [BN-F2]
         }
     }
 
@@ -76,6 +64,7 @@ internal static class BatchNormKernel
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="rstd">Each channel's 1/√(variance + ε), (C).</param>
     /// <param name="y">The output, (N, C, L); may be x.</param>
+    /// <param name="workspace">Overwritten, at least 2·C.</param>
     public static void Normalize(
         ReadOnlySpan<float> x,
         int length,
@@ -85,27 +74,37 @@ internal static class BatchNormKernel
         ReadOnlySpan<float> beta,
         double epsilon,
         Span<double> rstd,
-        Span<float> y)
+        Span<float> y,
+        Span<double> workspace)
     {
         int C = mean.Length;
-        Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length, "Lengths differ.");
+        Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length && workspace.Length >= 2 * C, "Lengths differ.");
+        Span<float> pivot = Floats(workspace, C, 0);
+        Span<float> scale = Floats(workspace, C, 1);
+        Span<float> shift = Floats(workspace, C, 2);
+        bool ordinary = true;
         for (int c = 0; c < C; c++)
         {
+            // gamma * (x - mean) * rstd + beta [BN-F4] [BN-F5] = (x - pivot) * scale + shift
             rstd[c] = variance[c] + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance[c] + epsilon); // [BN-F3]
+            double s = (gamma.IsEmpty ? 1 : gamma[c]) * rstd[c];
+            pivot[c] = (float)mean[c];
+            scale[c] = (float)s;
+            shift[c] = (float)((beta.IsEmpty ? 0 : beta[c]) - (mean[c] - pivot[c]) * s);
+            ordinary &= IsOrdinary(mean[c], rstd[c]);
         }
 
-        for (int i = 0; i < x.Length;)
+        if (!ordinary)
         {
-            for (int c = 0; c < C; c++)
-            {
-                double scale = gamma.IsEmpty ? 1 : gamma[c];
-                double shift = beta.IsEmpty ? 0 : beta[c];
-                for (int l = 0; l < length; l++, i++)
-                {
-                    double xHat = (x[i] - mean[c]) * rstd[c]; // [BN-F4]
-                    y[i] = (float)(scale * xHat + shift); // [BN-F5]
-                }
-            }
+            NormalizeInDouble(x, length, mean, rstd, gamma, beta, y);
+        }
+        else if (length == 1)
+        {
+            BatchNormColumns.ScaleAndShift(x, pivot, scale, shift, y);
+        }
+        else
+        {
+            BatchNormSegments.ScaleAndShift(x, length, pivot, scale, shift, y);
         }
     }
 
@@ -165,7 +164,7 @@ internal static class BatchNormKernel
     /// <param name="dx">Overwritten, (N, C, L); may be dy; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
-    /// <param name="workspace">Overwritten, 2·C.</param>
+    /// <param name="workspace">Overwritten, at least 4·C.</param>
     public static void Backward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
@@ -180,41 +179,26 @@ internal static class BatchNormKernel
         Span<double> workspace)
     {
         int C = mean.Length;
-        Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= 2 * C, "Lengths differ.");
-        double m = x.Length / C;
+        Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= 4 * C, "Lengths differ.");
         Span<double> sumDy = workspace[..C];
         Span<double> sumDyXHat = workspace.Slice(C, C);
-        sumDy.Clear();
-        sumDyXHat.Clear();
-        for (int i = 0; i < x.Length;)
+        if (length == 1)
         {
-            for (int c = 0; c < C; c++)
-            {
-                for (int l = 0; l < length; l++, i++)
-                {
-                    double xHat = (x[i] - mean[c]) * rstd[c];
-                    sumDy[c] += dy[i]; // [BN-B1]
-                    sumDyXHat[c] += dy[i] * xHat; // [BN-B2]
-                }
-            }
+            BatchNormColumns.BackwardSums(x, dy, mean, sumDy, sumDyXHat); // [BN-B1] [BN-B2]
+        }
+        else
+        {
+            BatchNormSegments.BackwardSums(x, dy, length, mean, sumDy, sumDyXHat);
         }
 
-        for (int i = 0; i < dx.Length;)
+        for (int c = 0; c < C; c++)
         {
-            for (int c = 0; c < C; c++)
-            {
-                double scale = gamma.IsEmpty ? 1 : gamma[c];
-                double meanG = scale * sumDy[c] / m; // [BN-B3]
-                double meanGXHat = scale * sumDyXHat[c] / m; // [BN-B4]
-                for (int l = 0; l < length; l++, i++)
-                {
-                    double xHat = (x[i] - mean[c]) * rstd[c];
-                    double g = scale * dy[i];
-                    dx[i] = (float)(batchStatistics
-                        ? rstd[c] * (g - meanG - xHat * meanGXHat) // [BN-B5]
-                        : rstd[c] * g); // [BN-B6]
-                }
-            }
+            sumDyXHat[c] *= rstd[c];
+        }
+
+        if (!dx.IsEmpty)
+        {
+            InputGradient(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx, workspace[(2 * C)..]);
         }
 
         for (int c = 0; c < dGamma.Length; c++)
@@ -225,6 +209,115 @@ internal static class BatchNormKernel
         for (int c = 0; c < dBeta.Length; c++)
         {
             dBeta[c] = (float)(dBeta[c] + sumDy[c]);
+        }
+    }
+
+    private static void InputGradient(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        int length,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<float> gamma,
+        bool batchStatistics,
+        ReadOnlySpan<double> sumDy,
+        ReadOnlySpan<double> sumDyXHat,
+        Span<float> dx,
+        Span<double> workspace)
+    {
+        int C = mean.Length;
+        double m = x.Length / C;
+        Span<float> pivot = Floats(workspace, C, 0);
+        Span<float> scale = Floats(workspace, C, 1);
+        Span<float> slope = Floats(workspace, C, 2);
+        Span<float> shift = Floats(workspace, C, 3);
+        bool ordinary = true;
+        for (int c = 0; c < C; c++)
+        {
+            // rstd * (g - meanG - xHat * meanGXHat) = (dy - shift - (x - pivot) * slope) * scale; shift = slope = 0 for constants
+            double meanDy = batchStatistics ? sumDy[c] / m : 0; // [BN-B3], without gamma
+            double meanDyXHat = batchStatistics ? sumDyXHat[c] / m : 0; // [BN-B4], without gamma
+            double k = rstd[c] * meanDyXHat;
+            pivot[c] = (float)mean[c];
+            scale[c] = (float)(rstd[c] * (gamma.IsEmpty ? 1 : gamma[c]));
+            slope[c] = (float)k;
+            shift[c] = (float)(meanDy - (mean[c] - pivot[c]) * k);
+            ordinary &= IsOrdinary(mean[c], rstd[c]) && float.IsFinite(slope[c]);
+        }
+
+        if (!ordinary)
+        {
+            InputGradientInDouble(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx);
+        }
+        else if (length == 1)
+        {
+            BatchNormColumns.InputGradient(x, dy, pivot, scale, slope, shift, dx); // [BN-B5] [BN-B6]
+        }
+        else
+        {
+            BatchNormSegments.InputGradient(x, dy, length, pivot, scale, slope, shift, dx);
+        }
+    }
+
+    private static void CenteredSums(ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares)
+    {
+        if (length == 1)
+        {
+            BatchNormColumns.CenteredSums(x, pivot, sums, squares);
+        }
+        else
+        {
+            BatchNormSegments.CenteredSums(x, length, pivot, sums, squares);
+        }
+    }
+
+    // Whether a mean and a scale can be carried by floats.
+    private static bool IsOrdinary(double mean, double rstd) =>
+        float.IsFinite((float)mean) && (rstd == 0 || rstd is > 1e-30 and < 1e30);
+
+    // Workspace of doubles, seen as pairs of float arrays of C elements.
+    private static Span<float> Floats(Span<double> workspace, int C, int index) =>
+        MemoryMarshal.Cast<double, float>(workspace).Slice(index * C, C);
+
+    // The lines of the reference, for channels whose scales are no ordinary floats, and for NaN and infinity.
+    private static void NormalizeInDouble(
+        ReadOnlySpan<float> x,
+        int length,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        Span<float> y)
+    {
+        for (int i = 0; i < x.Length; i++)
+        {
+            int c = i / length % mean.Length;
+            double xHat = (x[i] - mean[c]) * rstd[c];
+            y[i] = (float)((gamma.IsEmpty ? 1 : gamma[c]) * xHat + (beta.IsEmpty ? 0 : beta[c]));
+        }
+    }
+
+    private static void InputGradientInDouble(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        int length,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<float> gamma,
+        bool batchStatistics,
+        ReadOnlySpan<double> sumDy,
+        ReadOnlySpan<double> sumDyXHat,
+        Span<float> dx)
+    {
+        double m = x.Length / mean.Length;
+        for (int i = 0; i < x.Length; i++)
+        {
+            int c = i / length % mean.Length;
+            double g = gamma.IsEmpty ? 1 : gamma[c];
+            double xHat = (x[i] - mean[c]) * rstd[c];
+            dx[i] = (float)(batchStatistics
+                ? rstd[c] * (g * dy[i] - g * sumDy[c] / m - xHat * (g * sumDyXHat[c] / m))
+                : rstd[c] * g * dy[i]);
         }
     }
 }

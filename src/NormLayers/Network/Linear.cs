@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NormLayers.Numerics;
 
 namespace NormLayers.Network;
@@ -7,7 +8,6 @@ namespace NormLayers.Network;
 public sealed class Linear : Layer
 {
     private readonly Parameter[] _parameters;
-    private readonly float[] _workspace;
 
     /// <summary>Creates a layer with weights drawn at random and bias 0.</summary>
     /// <param name="inputs">The features of an input row, ≥ 1.</param>
@@ -33,7 +33,6 @@ public sealed class Linear : Layer
         Weight = new Parameter("weight", (outputs, inputs));
         Bias = withBias ? new Parameter("bias", outputs) : null;
         _parameters = Bias is null ? [Weight] : [Weight, Bias];
-        _workspace = new float[Weight.Value.Length];
         Initialize(random, initialization);
     }
 
@@ -68,7 +67,7 @@ public sealed class Linear : Layer
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        MatrixProduct.MultiplyTransposed(x, Weight.Value, Bias?.Value, Inputs, y, _workspace);
+        MatrixProduct.MultiplyTransposed(x, Weight.Value, Bias?.Value, Inputs, y);
 
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
@@ -84,9 +83,9 @@ public sealed class Linear : Layer
         }
 
         Span<float> dBias = Parameter.GradientOf(Bias);
-        for (int i = 0; i < dy.Length && !dBias.IsEmpty; i++)
+        for (int start = 0; start < dy.Length && !dBias.IsEmpty; start += Outputs)
         {
-            dBias[i % Outputs] += dy[i];
+            TensorPrimitives.Add(dBias, dy.Slice(start, Outputs), dBias);
         }
     }
 

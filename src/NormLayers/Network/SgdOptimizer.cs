@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace NormLayers.Network;
 
 /// <summary>Stochastic gradient descent with momentum and weight decay, as in PyTorch: g += λw; v = μv + g; w −= ηv.</summary>
@@ -29,7 +31,7 @@ public sealed class SgdOptimizer : Optimizer
     /// <inheritdoc/>
     public override void Step()
     {
-        float rate = (float)LearningRate;
+        float rate = (float)-LearningRate;
         float decay = (float)WeightDecay;
         float momentum = (float)Momentum;
         for (int p = 0; p < Parameters.Count; p++)
@@ -40,18 +42,24 @@ public sealed class SgdOptimizer : Optimizer
             }
 
             Span<float> w = Parameters[p].Value;
-            ReadOnlySpan<float> gradient = Parameters[p].Gradient;
-            Span<float> v = momentum > 0 ? _velocities[p] : default;
-            for (int i = 0; i < w.Length; i++)
+            ReadOnlySpan<float> direction = Parameters[p].Gradient;
+            if (momentum > 0)
             {
-                float g = gradient[i] + decay * w[i];
-                if (!v.IsEmpty)
+                Span<float> v = _velocities[p];
+                TensorPrimitives.MultiplyAdd(v, momentum, direction, v);
+                if (decay > 0)
                 {
-                    g = v[i] = momentum * v[i] + g;
+                    TensorPrimitives.MultiplyAdd(w, decay, v, v);
                 }
 
-                w[i] -= rate * g;
+                direction = v;
             }
+            else if (decay > 0)
+            {
+                TensorPrimitives.MultiplyAdd(w, rate * decay, w, w);
+            }
+
+            TensorPrimitives.MultiplyAdd(direction, rate, w, w);
         }
     }
 }

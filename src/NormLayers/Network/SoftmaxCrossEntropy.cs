@@ -5,7 +5,8 @@ namespace NormLayers.Network;
 /// <summary>Softmax and mean cross-entropy in one: the loss of a classifier and its gradient.</summary>
 /// <remarks>
 /// For a row z with label k: loss = ln Σⱼ exp(zⱼ − max z) − (z_k − max z), ∂loss/∂zⱼ = (softmax(z)ⱼ − [j = k]) / N. The
-/// largest logit is taken out first, so that nothing overflows, and all of it is computed in double.
+/// largest logit is taken out first, so that nothing overflows. Exponentials and sums are in double; the gradient keeps the
+/// exponentials as floats in between.
 /// </remarks>
 public static class SoftmaxCrossEntropy
 {
@@ -41,23 +42,24 @@ public static class SoftmaxCrossEntropy
             ReadOnlySpan<float> row = logits.Slice(n * C, C);
             int largest = Largest(row);
             double max = row[largest];
+            Span<float> gradient = dLogits.IsEmpty ? default : dLogits.Slice(n * C, C);
             double sum = 0;
-            foreach (float z in row)
+            for (int j = 0; j < row.Length; j++)
             {
-                sum += Elementary.Exp(z - max);
+                double exponential = Elementary.Exp(row[j] - max);
+                sum += exponential;
+                if (!gradient.IsEmpty)
+                {
+                    gradient[j] = (float)exponential;
+                }
             }
 
             total += Elementary.Log(sum) - (row[labels[n]] - max);
             correct += largest == labels[n] && !double.IsNaN(sum) ? 1 : 0;
-            if (dLogits.IsEmpty)
+            double reciprocal = 1 / sum;
+            for (int j = 0; j < gradient.Length; j++)
             {
-                continue;
-            }
-
-            for (int j = 0; j < C; j++)
-            {
-                double probability = Elementary.Exp(row[j] - max) / sum;
-                dLogits[n * C + j] = (float)((probability - (j == labels[n] ? 1 : 0)) / N);
+                gradient[j] = (float)((gradient[j] * reciprocal - (j == labels[n] ? 1 : 0)) / N);
             }
         }
 

@@ -55,10 +55,16 @@ public static class Elementary
         double s = f / (2 + f);
         double z = s * s;
         double tail = 1.0 / 23;
-        for (int k = 21; k >= 3; k -= 2)
-        {
-            tail = tail * z + 1.0 / k;
-        }
+        tail = tail * z + 1.0 / 21;
+        tail = tail * z + 1.0 / 19;
+        tail = tail * z + 1.0 / 17;
+        tail = tail * z + 1.0 / 15;
+        tail = tail * z + 1.0 / 13;
+        tail = tail * z + 1.0 / 11;
+        tail = tail * z + 1.0 / 9;
+        tail = tail * z + 1.0 / 7;
+        tail = tail * z + 1.0 / 5;
+        tail = tail * z + 1.0 / 3;
 
         // ln(1+f) = 2s + 2s·z·tail, and 2s = f − f·s exactly in real numbers: f carries no rounding, s does.
         return n * Ln2High + (f - (f * s - 2 * s * z * tail - n * Ln2Low));
@@ -80,6 +86,11 @@ public static class Elementary
         sum = sum * r + 1.0 / 24;
         sum = sum * r + 1.0 / 6;
         sum = sum * r + 0.5;
-        return Math.ScaleB(1 + (r + r * r * sum), (int)n);
+
+        // 2ⁿ in two factors, each a normal number, so that a subnormal result is rounded once, by the last product.
+        int half = (int)n / 2;
+        return (1 + (r + r * r * sum)) * PowerOfTwo(half) * PowerOfTwo((int)n - half);
     }
+
+    private static double PowerOfTwo(int n) => BitConverter.Int64BitsToDouble((long)(n + 1023) << 52);
 }

@@ -28,17 +28,18 @@ internal sealed class KernelSubject(Family family) : ISubject
         double[] mean = Compare.Widen(runningMean);
         double[] variance = Compare.Widen(runningVariance);
         double[] rstd = DirtyDoubles(p.Channels);
+        double[] workspace = DirtyDoubles(4 * p.Channels);
         ReadOnlySpan<float> x = p.InPlace ? y : p.X;
         if (p.Training)
         {
-            BatchNormKernel.Statistics(x, p.Length, mean, variance, rstd);
+            BatchNormKernel.Statistics(x, p.Length, mean, variance, workspace);
             BatchNormKernel.UpdateRunning(
                 mean, variance, p.SetSize(Family.BatchNorm), p.Momentum.WeightOfBatch(p.Batch), acceptNonFinite: false, runningMean, runningVariance);
         }
 
-        BatchNormKernel.Normalize(x, p.Length, mean, variance, p.Gamma, p.Beta, p.Epsilon, rstd, y);
+        BatchNormKernel.Normalize(x, p.Length, mean, variance, p.Gamma, p.Beta, p.Epsilon, rstd, y, workspace);
         BatchNormKernel.Backward(
-            p.X, p.InPlace ? dx : p.Dy, p.Length, mean, rstd, p.Gamma, p.Training, p.WantsDx ? dx : [], dGamma, dBeta, DirtyDoubles(2 * p.Channels));
+            p.X, p.InPlace ? dx : p.Dy, p.Length, mean, rstd, p.Gamma, p.Training, p.WantsDx ? dx : [], dGamma, dBeta, workspace);
         return Outcome(p, y, dx, dGamma, dBeta) with
         {
             Mean = mean,

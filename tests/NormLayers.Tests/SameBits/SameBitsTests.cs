@@ -15,8 +15,8 @@ namespace NormLayers.Tests.SameBits;
 public sealed class SameBitsTests
 {
     [Theory]
-    [InlineData(Family.LayerNorm, "8725FF637D5C6151")]
-    [InlineData(Family.BatchNorm, "DF460DC1B8F45C09")]
+    [InlineData(Family.LayerNorm, "5E9911E215CFF5D2")]
+    [InlineData(Family.BatchNorm, "5E7935092692F5DF")]
     public void Kernel_FixedProblems_GivePinnedBits(Family family, string pinned)
     {
         KernelSubject subject = new(family);
@@ -40,9 +40,9 @@ public sealed class SameBitsTests
     }
 
     [Theory]
-    [InlineData(Normalization.None, "F7B49EBB20D1D830")]
-    [InlineData(Normalization.BatchNorm, "D8DE5FC69A6597B9")]
-    [InlineData(Normalization.LayerNorm, "3B8DF999E57CA317")]
+    [InlineData(Normalization.None, "4D718C3CBE4BD896")]
+    [InlineData(Normalization.BatchNorm, "94AC7E44E2011CF4")]
+    [InlineData(Normalization.LayerNorm, "3F76AE95A0260780")]
     public void Training_FixedSeedAndData_GivesPinnedBits(Normalization normalization, string pinned)
     {
         Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 7, HiddenFeatures = [33, 18], Classes = 3, Normalization = normalization, Seed = 5 });

@@ -137,7 +137,7 @@ internal static class Tolerance
             double g = gamma[c] * dy[i];
 
             result.Y[i] = share * Element(Largest(gamma[c] * xHat, beta[c], gamma[c] * xHat + beta[c])) + Math.Abs(gamma[c]) * doublePart;
-            result.Dx[i] = share * Element(rstd[s] * Largest(g, meanG, xHat * meanGXHat))
+            result.Dx[i] = share * Element(rstd[s] * Largest(g, meanG, xHat * meanGXHat, g - meanG - xHat * meanGXHat))
                 + rstd[s] * (doublePart + rounding * Math.Abs(xHat)) * (Math.Abs(meanGXHat) + (1 + Math.Abs(xHat)) * sumMagnitude[s] / m);
             largestDGamma[c] = Largest(largestDGamma[c], dy[i] * xHat);
             largestDBeta[c] = Largest(largestDBeta[c], dy[i]);

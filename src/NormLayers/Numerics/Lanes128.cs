@@ -1,0 +1,79 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace NormLayers.Numerics;
+
+/// <summary>Sixteen lanes in four 128-bit vectors.</summary>
+internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) : ILanes<Lanes128>
+{
+    private Vector128<float> _a = a;
+    private Vector128<float> _b = b;
+    private Vector128<float> _c = c;
+    private Vector128<float> _d = d;
+
+    /// <summary>Lanes 0 to 3.</summary>
+    public readonly Vector128<float> A => _a;
+
+    /// <summary>Lanes 4 to 7.</summary>
+    public readonly Vector128<float> B => _b;
+
+    /// <summary>Lanes 8 to 11.</summary>
+    public readonly Vector128<float> C => _c;
+
+    /// <summary>Lanes 12 to 15.</summary>
+    public readonly Vector128<float> D => _d;
+
+    public static Lanes128 Zero => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Create(float value)
+    {
+        Vector128<float> v = Vector128.Create(value);
+        return new(v, v, v, v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Load(ref readonly float source, int index) => new(
+        Vector128.LoadUnsafe(in source, (nuint)index),
+        Vector128.LoadUnsafe(in source, (nuint)index + 4),
+        Vector128.LoadUnsafe(in source, (nuint)index + 8),
+        Vector128.LoadUnsafe(in source, (nuint)index + 12));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Lanes128 value, ref float destination, int index)
+    {
+        value._a.StoreUnsafe(ref destination, (nuint)index);
+        value._b.StoreUnsafe(ref destination, (nuint)index + 4);
+        value._c.StoreUnsafe(ref destination, (nuint)index + 8);
+        value._d.StoreUnsafe(ref destination, (nuint)index + 12);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 operator +(Lanes128 left, Lanes128 right) =>
+        new(left._a + right._a, left._b + right._b, left._c + right._c, left._d + right._d);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 operator -(Lanes128 left, Lanes128 right) =>
+        new(left._a - right._a, left._b - right._b, left._c - right._c, left._d - right._d);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 operator *(Lanes128 left, Lanes128 right) =>
+        new(left._a * right._a, left._b * right._b, left._c * right._c, left._d * right._d);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FusedMultiplyAdd(ref Lanes128 addend, Lanes128 left, Lanes128 right)
+    {
+        addend._a = Vector128.FusedMultiplyAdd(left._a, right._a, addend._a);
+        addend._b = Vector128.FusedMultiplyAdd(left._b, right._b, addend._b);
+        addend._c = Vector128.FusedMultiplyAdd(left._c, right._c, addend._c);
+        addend._d = Vector128.FusedMultiplyAdd(left._d, right._d, addend._d);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 WherePositive(Lanes128 gate, Lanes128 value) => new(
+        Quarter(gate._a, value._a), Quarter(gate._b, value._b), Quarter(gate._c, value._c), Quarter(gate._d, value._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Quarter(Vector128<float> gate, Vector128<float> value) =>
+        Vector128.AndNot(value, Vector128.LessThanOrEqual(gate, Vector128<float>.Zero));
+}

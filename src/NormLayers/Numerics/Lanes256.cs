@@ -1,0 +1,54 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace NormLayers.Numerics;
+
+/// <summary>Sixteen lanes in two 256-bit vectors.</summary>
+internal struct Lanes256(Vector256<float> low, Vector256<float> high) : ILanes<Lanes256>
+{
+    private Vector256<float> _low = low;
+    private Vector256<float> _high = high;
+
+    /// <summary>Lanes 0 to 7.</summary>
+    public readonly Vector256<float> Low => _low;
+
+    /// <summary>Lanes 8 to 15.</summary>
+    public readonly Vector256<float> High => _high;
+
+    public static Lanes256 Zero => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Create(float value) => new(Vector256.Create(value), Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Load(ref readonly float source, int index) =>
+        new(Vector256.LoadUnsafe(in source, (nuint)index), Vector256.LoadUnsafe(in source, (nuint)index + 8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Lanes256 value, ref float destination, int index)
+    {
+        value._low.StoreUnsafe(ref destination, (nuint)index);
+        value._high.StoreUnsafe(ref destination, (nuint)index + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator +(Lanes256 left, Lanes256 right) => new(left._low + right._low, left._high + right._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator -(Lanes256 left, Lanes256 right) => new(left._low - right._low, left._high - right._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator *(Lanes256 left, Lanes256 right) => new(left._low * right._low, left._high * right._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FusedMultiplyAdd(ref Lanes256 addend, Lanes256 left, Lanes256 right)
+    {
+        addend._low = Vector256.FusedMultiplyAdd(left._low, right._low, addend._low);
+        addend._high = Vector256.FusedMultiplyAdd(left._high, right._high, addend._high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 WherePositive(Lanes256 gate, Lanes256 value) => new(
+        Vector256.AndNot(value._low, Vector256.LessThanOrEqual(gate._low, Vector256<float>.Zero)),
+        Vector256.AndNot(value._high, Vector256.LessThanOrEqual(gate._high, Vector256<float>.Zero)));
+}

@@ -1,0 +1,41 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace NormLayers.Numerics;
+
+/// <summary>Sixteen lanes in one 512-bit vector.</summary>
+internal readonly struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
+{
+    /// <summary>Lanes 0 to 15.</summary>
+    public Vector512<float> V { get; } = v;
+
+    public static Lanes512 Zero => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Create(float value) => new(Vector512.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Load(ref readonly float source, int index) =>
+        new(Vector512.LoadUnsafe(in source, (nuint)index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Lanes512 value, ref float destination, int index) =>
+        value.V.StoreUnsafe(ref destination, (nuint)index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator +(Lanes512 left, Lanes512 right) => new(left.V + right.V);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator -(Lanes512 left, Lanes512 right) => new(left.V - right.V);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 operator *(Lanes512 left, Lanes512 right) => new(left.V * right.V);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FusedMultiplyAdd(ref Lanes512 addend, Lanes512 left, Lanes512 right) =>
+        addend = new(Vector512.FusedMultiplyAdd(left.V, right.V, addend.V));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 WherePositive(Lanes512 gate, Lanes512 value) =>
+        new(Vector512.AndNot(value.V, Vector512.LessThanOrEqual(gate.V, Vector512<float>.Zero)));
+}
