@@ -25,8 +25,8 @@ internal static class LayerNormKernel
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="features">C.</param>
     /// <param name="y">The output, (N, C); may be x.</param>
-    /// <param name="mean">Each row's mean, (N).</param>
-    /// <param name="rstd">Each row's 1/√(variance + ε), (N).</param>
+    /// <param name="mean">Each row's mean, (N); empty if not wanted.</param>
+    /// <param name="rstd">Each row's 1/√(variance + ε), (N); empty if not wanted.</param>
     public static void Forward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> gamma,
@@ -37,7 +37,7 @@ internal static class LayerNormKernel
         Span<double> mean,
         Span<double> rstd)
     {
-        Debug.Assert(x.Length == mean.Length * features && y.Length == x.Length && rstd.Length == mean.Length, "Lengths differ.");
+        Debug.Assert(x.Length % features == 0 && y.Length == x.Length && rstd.Length == mean.Length, "Lengths differ.");
         switch (VectorWidth.Bits)
         {
             case 512: Forward<Lanes512, DoubleLanes512>(x, gamma, beta, epsilon, features, y, mean, rstd); break;
@@ -100,14 +100,18 @@ internal static class LayerNormKernel
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
     {
-        for (int n = 0; n < mean.Length; n++)
+        for (int n = 0; n < x.Length / C; n++)
         {
             ReadOnlySpan<float> row = x.Slice(n * C, C);
             Span<float> output = y.Slice(n * C, C);
             RowMoments.Compute<L, D>(row, out double m, out double variance); // [LN-F1] [LN-F2]
             double r = variance + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + epsilon); // [LN-F3]
-            mean[n] = m;
-            rstd[n] = r;
+            if (!mean.IsEmpty)
+            {
+                mean[n] = m;
+                rstd[n] = r;
+            }
+
             if (Centering.TryCreate(m, r, out Centering centering))
             {
                 NormalizeRow<L>(row, gamma, beta, centering, output);
