@@ -13,6 +13,7 @@ public sealed class HelpTests : IDisposable
     [InlineData("help")]
     [InlineData("help-train", "train")]
     [InlineData("help-info", "info")]
+    [InlineData("help-check", "check")]
     [InlineData("help-completion", "completion")]
     public void Help_OfEachVerb_IsAsCommitted(string snapshot, params string[] verb)
     {

@@ -29,11 +29,13 @@ internal static class CommandLine
         TrainOptions options = new();
         Command train = TrainCommand.Create(options);
         Command info = InfoCommand.Create();
+        Command check = CheckCommand.Create();
         Command completion = CompletionCommand.Create();
         RootCommand root = new(TrainCommand.Description + " Without a verb it trains.") { HelpName = ToolName };
         TrainCommand.AddTo(root, options);
         root.Subcommands.Add(train);
         root.Subcommands.Add(info);
+        root.Subcommands.Add(check);
         root.Subcommands.Add(completion);
         root.Options.Add(GlobalOptions.Verbose);
         root.Options.Add(GlobalOptions.NoColor);
@@ -43,6 +45,7 @@ internal static class CommandLine
             [root] = TrainCommand.Examples,
             [train] = TrainCommand.Examples,
             [info] = InfoCommand.Examples,
+            [check] = CheckCommand.Examples,
             [completion] = CompletionCommand.Examples,
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(examples);

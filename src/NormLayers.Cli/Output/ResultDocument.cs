@@ -89,4 +89,6 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
     Converters = [typeof(FiniteOrNullConverter)])]
 [JsonSerializable(typeof(ResultDocument))]
 [JsonSerializable(typeof(MachineInfo))]
+[JsonSerializable(typeof(List<Commands.GradientDocument>))]
+[JsonSerializable(typeof(List<Verification.AccuracyRow>))]
 internal sealed partial class ResultJson : JsonSerializerContext;

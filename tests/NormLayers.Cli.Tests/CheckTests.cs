@@ -1,0 +1,32 @@
+using System.Text.Json.Nodes;
+using NormLayers.Cli.Tests.Support;
+
+namespace NormLayers.Cli.Tests;
+
+public sealed class CheckTests : IDisposable
+{
+    private readonly Tool _tool = new();
+
+    public void Dispose() => _tool.Dispose();
+
+    [Fact]
+    public void Check_Gradients_PassInEveryMode()
+    {
+        string output = _tool.Run("check").Expect(0).Output;
+        Assert.Contains("norm1.gamma", output, StringComparison.Ordinal);
+        Assert.Contains("Every gradient agrees", output, StringComparison.Ordinal);
+
+        JsonArray modes = JsonNode.Parse(_tool.Run("check", "--json").Expect(0).Output)!.AsArray();
+        Assert.Equal(["none", "batchnorm", "layernorm"], modes.Select(m => (string?)m!["mode"]));
+        Assert.All(modes, m => Assert.All(m!["tensors"]!.AsArray(), t => Assert.True((bool)t!["passed"]!)));
+    }
+
+    [Fact]
+    public void Check_Accuracy_ShowsTheWorstErrorBesideItsBound()
+    {
+        string output = _tool.Run("check", "--accuracy").Expect(0).Output;
+        Assert.Contains("LayerNorm1D  dx", output, StringComparison.Ordinal);
+        Assert.Contains("BatchNorm1D  running variance", output, StringComparison.Ordinal);
+        Assert.Contains("Every error is within its bound.", output, StringComparison.Ordinal);
+    }
+}
