@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
 using NormLayers.Training;
 
@@ -67,7 +68,7 @@ internal static class TrainCommand
         }
 
         Progress progress = Progress.Create(
-            quiet || parsed.GetValue(options.NoProgress), GlobalOptions.UsesColor(parsed), settings.GetInt(Keys.Epochs), TrainingRun.CountSteps(settings));
+            quiet || parsed.GetValue(options.NoProgress), GlobalOptions.UsesColor(parsed), settings.GetInt(Keys.Epochs), TrialRunner.CountSteps(settings));
         using Interruption interruption = new();
         TrainingRun run = TrainingRun.Execute(settings, seeds, data, progress, log, interruption.Token);
         log.End(run.Result);

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
 using NormLayers.Data;
-using NormLayers.Network;
 using NormLayers.Training;
 
 namespace NormLayers.Cli.Commands;
@@ -12,44 +12,11 @@ internal sealed record TrainingRun(Settings Settings, TrainingResult Result, dou
 {
     private string Mode => Keys.Modes.NameOf(Settings.Get(Keys.Mode));
 
-    /// <summary>The optimizer steps that the settings ask for.</summary>
-    public static long CountSteps(Settings settings)
-    {
-        long samples = settings.Get(Keys.TrainCount);
-        long batch = settings.Get(Keys.BatchSize);
-        return settings.Get(Keys.Epochs) * (settings.Get(Keys.DropLast) ? samples / batch : (samples + batch - 1) / batch);
-    }
-
     public static TrainingRun Execute(
         Settings settings, RunSeeds seeds, DataSplit data, Progress progress, RunLogger log, CancellationToken cancellation)
     {
         long started = Stopwatch.GetTimestamp();
-        Sequential network = Mlp.Create(new MlpOptions
-        {
-            InputFeatures = data.Train.FeatureCount,
-            HiddenFeatures = settings.HiddenWidths,
-            Classes = data.Train.ClassCount,
-            Normalization = settings.Get(Keys.Mode),
-            Initialization = settings.Get(Keys.Initialization),
-            Epsilon = settings.Get(Keys.Epsilon),
-            Momentum = settings.Get(Keys.BatchNormMomentum).ToMomentum(),
-            Seed = seeds.Weights,
-        });
-        double rate = settings.Get(Keys.LearningRate);
-        double decay = settings.Get(Keys.WeightDecay);
-        Optimizer optimizer = settings.Get(Keys.Optimizer) == OptimizerKind.Adam
-            ? new AdamOptimizer(network.Parameters, rate, weightDecay: decay)
-            : new SgdOptimizer(network.Parameters, rate, settings.Get(Keys.Momentum), decay);
-        TrainingOptions options = new()
-        {
-            Epochs = settings.GetInt(Keys.Epochs),
-            BatchSize = settings.GetInt(Keys.BatchSize),
-            DropLast = settings.Get(Keys.DropLast),
-            Shuffle = settings.Get(Keys.Shuffle),
-            Seed = seeds.Order,
-        };
-        Trainer trainer = new(network, optimizer, options, new Observers(progress, log));
-        TrainingResult result = progress.Run(() => trainer.Fit(data, cancellation));
+        TrainingResult result = progress.Run(() => TrialRunner.Train(settings, seeds, data, new Observers(progress, log), cancellation));
         return new TrainingRun(settings, result, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 

@@ -5,10 +5,23 @@ namespace NormLayers.Cli.Configuration;
 /// <summary>A value for every key, and where each came from.</summary>
 internal sealed class Settings
 {
-    private readonly Dictionary<Key, (object? Value, Origin Origin)> _values =
-        Keys.All.ToDictionary(k => k, k => (k.DefaultValue, Origin.Default));
+    private readonly Dictionary<Key, (object? Value, Origin Origin)> _values;
+    private readonly HashSet<Key> _unreadable;
 
-    private readonly HashSet<Key> _unreadable = [];
+    public Settings()
+    {
+        _values = Keys.All.ToDictionary(k => k, k => (k.DefaultValue, Origin.Default));
+        _unreadable = [];
+    }
+
+    private Settings(Settings other)
+    {
+        _values = new(other._values);
+        _unreadable = [.. other._unreadable];
+    }
+
+    /// <summary>The same settings, to be changed without changing these.</summary>
+    public Settings Copy() => new(this);
 
     public T Get<T>(Key<T> key) => (T)_values[key].Value!;
 

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using NormLayers.Cli.Commands;
+using NormLayers.Cli.Configuration;
+using NormLayers.Data;
+using NormLayers.Network;
+using NormLayers.Training;
+
+namespace NormLayers.Cli.Lab;
+
+/// <summary>Trains one network as the settings say. Every verb trains by this, so that equal settings give equal bits in each.</summary>
+internal static class TrialRunner
+{
+    /// <summary>The optimizer steps that the settings ask for.</summary>
+    public static long CountSteps(Settings settings)
+    {
+        long samples = settings.Get(Keys.TrainCount);
+        long batch = settings.Get(Keys.BatchSize);
+        return settings.Get(Keys.Epochs) * (settings.Get(Keys.DropLast) ? samples / batch : (samples + batch - 1) / batch);
+    }
+
+    /// <summary>The network that the settings ask for, freshly drawn.</summary>
+    public static Sequential CreateNetwork(Settings settings, RunSeeds seeds, DataSplit data) => Mlp.Create(new MlpOptions
+    {
+        InputFeatures = data.Train.FeatureCount,
+        HiddenFeatures = settings.HiddenWidths,
+        Classes = data.Train.ClassCount,
+        Normalization = settings.Get(Keys.Mode),
+        Initialization = settings.Get(Keys.Initialization),
+        Epsilon = settings.Get(Keys.Epsilon),
+        Momentum = settings.Get(Keys.BatchNormMomentum).ToMomentum(),
+        Seed = seeds.Weights,
+    });
+
+    /// <summary>The optimizer that the settings ask for.</summary>
+    public static Optimizer CreateOptimizer(Settings settings, Sequential network)
+    {
+        double rate = settings.Get(Keys.LearningRate);
+        double decay = settings.Get(Keys.WeightDecay);
+        return settings.Get(Keys.Optimizer) == OptimizerKind.Adam
+            ? new AdamOptimizer(network.Parameters, rate, weightDecay: decay)
+            : new SgdOptimizer(network.Parameters, rate, settings.Get(Keys.Momentum), decay);
+    }
+
+    /// <summary>How the settings ask to train.</summary>
+    public static TrainingOptions CreateOptions(Settings settings, RunSeeds seeds) => new()
+    {
+        Epochs = settings.GetInt(Keys.Epochs),
+        BatchSize = settings.GetInt(Keys.BatchSize),
+        DropLast = settings.Get(Keys.DropLast),
+        Shuffle = settings.Get(Keys.Shuffle),
+        Seed = seeds.Order,
+    };
+
+    /// <summary>Trains on the calling thread.</summary>
+    public static TrainingResult Train(
+        Settings settings, RunSeeds seeds, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation)
+    {
+        Sequential network = CreateNetwork(settings, seeds, data);
+        Trainer trainer = new(network, CreateOptimizer(settings, network), CreateOptions(settings, seeds), observer);
+        return trainer.Fit(data, cancellation);
+    }
+
+    /// <summary>Trains with the seed in the settings, and takes the time.</summary>
+    public static TrialResult Run(Settings settings, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation)
+    {
+        long started = Stopwatch.GetTimestamp();
+        TrainingResult result = Train(settings, RunSeeds.From(settings.Get(Keys.Seed)), data, observer, cancellation);
+        return new TrialResult(settings, result, Stopwatch.GetElapsedTime(started).TotalSeconds);
+    }
+}
+
+/// <summary>What one trial came to.</summary>
+/// <param name="Settings">All settings of the trial, its seed among them.</param>
+/// <param name="Result">The training's result.</param>
+/// <param name="Seconds">The time it took on its one thread, evaluations included.</param>
+internal sealed record TrialResult(Settings Settings, TrainingResult Result, double Seconds);
