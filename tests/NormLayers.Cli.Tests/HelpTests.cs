@@ -12,6 +12,7 @@ public sealed class HelpTests : IDisposable
     [Theory]
     [InlineData("help")]
     [InlineData("help-train", "train")]
+    [InlineData("help-compare", "compare")]
     [InlineData("help-info", "info")]
     [InlineData("help-check", "check")]
     [InlineData("help-completion", "completion")]

@@ -28,12 +28,14 @@ internal static class CommandLine
     {
         TrainOptions options = new();
         Command train = TrainCommand.Create(options);
+        Command compare = new CompareCommand().Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
         Command completion = CompletionCommand.Create();
         RootCommand root = new(TrainCommand.Description + " Without a verb it trains.") { HelpName = ToolName };
         TrainCommand.AddTo(root, options);
         root.Subcommands.Add(train);
+        root.Subcommands.Add(compare);
         root.Subcommands.Add(info);
         root.Subcommands.Add(check);
         root.Subcommands.Add(completion);
@@ -44,6 +46,7 @@ internal static class CommandLine
         {
             [root] = TrainCommand.Examples,
             [train] = TrainCommand.Examples,
+            [compare] = CompareCommand.Examples,
             [info] = InfoCommand.Examples,
             [check] = CheckCommand.Examples,
             [completion] = CompletionCommand.Examples,

@@ -1,7 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text;
-using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
@@ -41,49 +38,18 @@ internal static class TrainCommand
 
     private static int Run(ParseResult parsed, TrainOptions options)
     {
-        List<Diagnostic> errors = [];
-        string? outputPath = parsed.GetValue(options.Output);
-        string? configPath = parsed.GetValue(options.Config);
-        Settings settings = SettingsReader.Read(configPath, options.Given(parsed), parsed.GetValue(options.Set) ?? [], errors);
-        OutputRules.Check(settings, configPath, outputPath, errors);
-        List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
-        RunSeeds seeds = RunSeeds.From(settings.Get(Keys.Seed));
-        if (errors.Count > 0 || TrainingData.Load(settings, seeds.Data, notes, errors) is not { } data)
+        using RunSession? session = RunSession.Open(parsed, options, [], (_, _) => { });
+        if (session is null)
         {
-            return Report(errors);
+            return ExitCode.Usage;
         }
 
-        bool quiet = parsed.GetValue(options.Quiet);
-        if (parsed.GetValue(GlobalOptions.Verbose))
-        {
-            Console.Error.WriteLine(settings.Describe());
-        }
-
-        using ILoggerFactory logs = RunLog.Open(settings.Get(Keys.LogFile), settings.Get(Keys.LogLevel));
-        RunLogger log = new(logs.CreateLogger("normlayers"));
-        log.Start(settings, notes);
-        if (!quiet)
-        {
-            notes.ForEach(note => Console.Error.WriteLine("note: " + note));
-        }
-
-        Progress progress = Progress.Create(
-            quiet || parsed.GetValue(options.NoProgress), GlobalOptions.UsesColor(parsed), settings.GetInt(Keys.Epochs), TrialRunner.CountSteps(settings));
-        using Interruption interruption = new();
-        TrainingRun run = TrainingRun.Execute(settings, seeds, data, progress, log, interruption.Token);
-        log.End(run.Result);
-        byte[] document = run.ToDocument().ToUtf8();
-        bool saved = TrySave(outputPath, document, quiet, log);
-        if (parsed.GetValue(options.Json))
-        {
-            using Stream stdout = Console.OpenStandardOutput();
-            stdout.Write(document);
-        }
-        else
-        {
-            Console.Out.WriteLine(run.ToTable());
-        }
-
+        Settings settings = session.Settings;
+        long seed = settings.Get(Keys.Seed);
+        Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), TrialRunner.CountSteps(settings));
+        TrainingRun run = TrainingRun.Execute(settings, RunSeeds.From(seed), session.Data.Get(seed), progress, session.Log, session.Cancellation);
+        session.Log.End(run.Result);
+        bool saved = session.Publish(run.ToDocument().ToUtf8(), run.ToTable());
         if (run.Result.Divergence is { } divergence)
         {
             Console.Error.WriteLine("diverged: " + divergence.Message);
@@ -91,49 +57,9 @@ internal static class TrainCommand
 
         return run.Result.Status switch
         {
-            TrainingStatus.Cancelled => interruption.ExitCode,
+            TrainingStatus.Cancelled => session.InterruptedCode,
             TrainingStatus.Completed when saved => ExitCode.Success,
             _ => ExitCode.Failed,
         };
-    }
-
-    private static bool TrySave(string? path, byte[] document, bool quiet, RunLogger log)
-    {
-        if (path is null)
-        {
-            return true;
-        }
-
-        try
-        {
-            AtomicFile.Write(path, document);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            string message = $"could not write the results: {e.Message}";
-            log.Error(message);
-            Console.Error.WriteLine("error: " + message);
-            return false;
-        }
-
-        if (!quiet)
-        {
-            Console.Error.WriteLine($"results written to {path}");
-        }
-
-        return true;
-    }
-
-    private static int Report(List<Diagnostic> errors)
-    {
-        StringBuilder text = new();
-        foreach (Diagnostic error in errors.OrderBy(e => e.Origin.Source).ThenBy(e => e.Origin.Excerpt?.Line).ThenBy(e => e.Origin.Excerpt?.Column))
-        {
-            text.AppendLine(error.ToString());
-        }
-
-        text.Append(CultureInfo.InvariantCulture, $"{errors.Count} error{(errors.Count == 1 ? string.Empty : "s")}; nothing was run.");
-        Console.Error.WriteLine(text);
-        return ExitCode.Usage;
     }
 }

@@ -7,9 +7,13 @@ namespace NormLayers.Cli.Commands;
 internal sealed class TrainOptions
 {
     private readonly List<(Option<string> Option, Key Key)> _keyed = [];
+    private readonly HashSet<Key> _without;
 
-    public TrainOptions()
+    /// <summary>Creates the flags.</summary>
+    /// <param name="without">The keys whose flags are left out, as the verb has its own for them.</param>
+    public TrainOptions(params IEnumerable<Key> without)
     {
+        _without = [.. without];
         AddKeyed("--mode", Keys.Mode, "The normalization: batchnorm (default), layernorm or none.", "mode", Keys.Modes.Names, "-m");
         Config = new Option<string>("--config", "-c") { Description = "The configuration; config.yaml if it is there.", HelpName = "file" };
         Output = new Option<string>("--output", "-o") { Description = "Write the results to this file as JSON.", HelpName = "file" };
@@ -45,8 +49,9 @@ internal sealed class TrainOptions
     public Option<bool> NoProgress { get; }
 
     /// <summary>All flags in the order of the help.</summary>
-    public IEnumerable<Option> All =>
-        [_keyed[0].Option, Config, Output, .. _keyed.Skip(1).Select(k => k.Option), Set, Json, Quiet, NoProgress];
+    public IEnumerable<Option> All => [.. Flags.TakeWhile(IsMode), Config, Output, .. Flags.SkipWhile(IsMode), Set, Json, Quiet, NoProgress];
+
+    private IEnumerable<Option> Flags => _keyed.Select(k => k.Option);
 
     /// <summary>The flags given that stand for a key of the configuration, with their text.</summary>
     public IEnumerable<(string Flag, Key Key, string Text)> Given(ParseResult parsed) =>
@@ -55,8 +60,15 @@ internal sealed class TrainOptions
         where text is not null
         select (keyed.Option.Name, keyed.Key, text);
 
+    private bool IsMode(Option option) => _keyed.Any(k => k.Option == option && k.Key == Keys.Mode);
+
     private void AddKeyed(string name, Key key, string description, string helpName, IEnumerable<string> completions, params string[] aliases)
     {
+        if (_without.Contains(key))
+        {
+            return;
+        }
+
         Option<string> option = new(name, aliases) { Description = description, HelpName = helpName };
         option.CompletionSources.Add([.. completions]);
         _keyed.Add((option, key));

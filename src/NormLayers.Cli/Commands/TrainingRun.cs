@@ -34,23 +34,10 @@ internal sealed record TrainingRun(Settings Settings, TrainingResult Result, dou
         Steps = Result.Steps,
         DurationSeconds = Seconds,
         DivergedAtStep = Result.Divergence?.Step,
-        Divergence = Result.Divergence is { } divergence
-            ? new DivergenceDocument(divergence.Layer, divergence.Kind.ToString().ToLowerInvariant(), divergence.Message)
-            : null,
+        Divergence = DivergenceDocument.From(Result.Divergence),
         Config = Settings.ToJson(),
-        History = new HistoryDocument
-        {
-            Epoch = [.. Result.History.Select(e => e.Epoch)],
-            BatchLoss = [.. Result.History.Select(e => e.BatchLoss)],
-            BatchAccuracy = [.. Result.History.Select(e => e.BatchAccuracy)],
-            TrainLoss = [.. Result.History.Select(e => e.Train.Loss)],
-            TrainAccuracy = [.. Result.History.Select(e => e.Train.Accuracy)],
-            TestLoss = [.. Result.History.Select(e => e.Test.Loss)],
-            TestAccuracy = [.. Result.History.Select(e => e.Test.Accuracy)],
-            Seconds = [.. Result.History.Select(e => e.Seconds)],
-        },
-        Versions = new VersionsDocument(
-            1, MachineInfo.ToolVersion, MachineInfo.LibraryVersion, System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription),
+        History = HistoryDocument.From(Result.History),
+        Versions = VersionsDocument.Current,
     };
 
     private sealed class Observers(ITrainingObserver first, ITrainingObserver second) : ITrainingObserver

@@ -36,7 +36,7 @@ internal static class Keys
     private const long WidestLayer = 65_536;
 
     // 2⁵³ − 1: the largest integer that every reader of JSON keeps exactly.
-    private const long LargestSeed = 9_007_199_254_740_991;
+    public const long LargestSeed = 9_007_199_254_740_991;
 
     private static readonly SyntheticOptions _synthetic = new();
 

@@ -17,16 +17,23 @@ internal sealed class LiveProgress(int epochs, long steps, bool color) : Progres
     private long _epochSamples;
     private long _epochCorrect;
 
+    /// <summary>A terminal on standard error.</summary>
+    public static IAnsiConsole CreateConsole(bool color) => AnsiConsole.Create(new AnsiConsoleSettings
+    {
+        Ansi = AnsiSupport.Yes,
+        ColorSystem = color ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+        Interactive = InteractionSupport.Yes,
+        Out = new AnsiConsoleOutput(Console.Error),
+    });
+
+    /// <summary>A time that is left, as a person reads it.</summary>
+    public static string Describe(TimeSpan left) => left.TotalHours >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{(int)left.TotalHours} h {left.Minutes:00} min")
+        : string.Create(CultureInfo.InvariantCulture, $"{left.Minutes}:{left.Seconds:00}");
+
     public override TrainingResult Run(Func<TrainingResult> training)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = AnsiSupport.Yes,
-            ColorSystem = color ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.Yes,
-            Out = new AnsiConsoleOutput(Console.Error),
-        });
-        return console.Live(new Text("epoch 1")).AutoClear(true).Overflow(VerticalOverflow.Crop).Start(context =>
+        return CreateConsole(color).Live(new Text("epoch 1")).AutoClear(true).Overflow(VerticalOverflow.Crop).Start(context =>
         {
             _display = context;
             _watch.Start();
@@ -57,8 +64,4 @@ internal sealed class LiveProgress(int epochs, long steps, bool color) : Progres
             $"loss {metrics.Loss:0.0000}  accuracy {100.0 * _epochCorrect / _epochSamples:0.0} %  {DescribeRate(_samples, _drawn.TotalSeconds)}  {Describe(left)} left");
         _display!.UpdateTarget(new Markup($"[green]{epoch}[/]  {Markup.Escape(rest)}") { Overflow = Overflow.Ellipsis });
     }
-
-    private static string Describe(TimeSpan left) => left.TotalHours >= 1
-        ? string.Create(CultureInfo.InvariantCulture, $"{(int)left.TotalHours} h {left.Minutes:00} min")
-        : string.Create(CultureInfo.InvariantCulture, $"{left.Minutes}:{left.Seconds:00}");
 }

@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using NormLayers.Training;
 
 namespace NormLayers.Cli.Output;
 
@@ -39,7 +41,12 @@ internal sealed record ResultDocument
 }
 
 /// <summary>Where a run diverged.</summary>
-internal sealed record DivergenceDocument(string Layer, string Kind, string Message);
+internal sealed record DivergenceDocument(string Layer, string Kind, string Message)
+{
+    public static DivergenceDocument? From(Divergence? divergence) => divergence is null
+        ? null
+        : new DivergenceDocument(divergence.Layer, divergence.Kind.ToString().ToLowerInvariant(), divergence.Message);
+}
 
 /// <summary>One list a quantity, one entry an epoch.</summary>
 internal sealed record HistoryDocument
@@ -59,10 +66,25 @@ internal sealed record HistoryDocument
     public required double[] TestAccuracy { get; init; }
 
     public required double[] Seconds { get; init; }
+
+    public static HistoryDocument From(IReadOnlyList<EpochMetrics> history) => new()
+    {
+        Epoch = [.. history.Select(e => e.Epoch)],
+        BatchLoss = [.. history.Select(e => e.BatchLoss)],
+        BatchAccuracy = [.. history.Select(e => e.BatchAccuracy)],
+        TrainLoss = [.. history.Select(e => e.Train.Loss)],
+        TrainAccuracy = [.. history.Select(e => e.Train.Accuracy)],
+        TestLoss = [.. history.Select(e => e.Test.Loss)],
+        TestAccuracy = [.. history.Select(e => e.Test.Accuracy)],
+        Seconds = [.. history.Select(e => e.Seconds)],
+    };
 }
 
 /// <summary>What wrote the document.</summary>
-internal sealed record VersionsDocument(int SchemaVersion, string Tool, string Library, string Runtime);
+internal sealed record VersionsDocument(int SchemaVersion, string Tool, string Library, string Runtime)
+{
+    public static VersionsDocument Current { get; } = new(1, MachineInfo.ToolVersion, MachineInfo.LibraryVersion, RuntimeInformation.FrameworkDescription);
+}
 
 /// <summary>JSON knows no NaN and no infinity: they are written as null.</summary>
 internal sealed class FiniteOrNullConverter : JsonConverter<double>
@@ -88,6 +110,7 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     Converters = [typeof(FiniteOrNullConverter)])]
 [JsonSerializable(typeof(ResultDocument))]
+[JsonSerializable(typeof(CompareDocument))]
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(List<Commands.GradientDocument>))]
 [JsonSerializable(typeof(List<Verification.AccuracyRow>))]

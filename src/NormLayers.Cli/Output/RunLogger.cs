@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Lab;
 using NormLayers.Training;
 
 namespace NormLayers.Cli.Output;
@@ -41,6 +42,13 @@ internal sealed class RunLogger(ILogger log) : ITrainingObserver
             "{Status} after {Steps} steps: train loss {TrainLoss}, accuracy {TrainAccuracy}; test loss {TestLoss}, accuracy {TestAccuracy}",
             result.Status, result.Steps, result.Train.Loss, result.Train.Accuracy, result.Test.Loss, result.Test.Accuracy);
     }
+
+    /// <summary>Notes the end of one trial of many.</summary>
+    public void Trial(TrialResult trial) =>
+        log.LogInformation(
+            "{Mode}, seed {Seed}: {Status} after {Steps} steps, train loss {TrainLoss}, test loss {TestLoss}, accuracy {TestAccuracy}{Divergence}",
+            Keys.Modes.NameOf(trial.Settings.Get(Keys.Mode)), trial.Settings.Get(Keys.Seed), trial.Result.Status.ToString().ToLowerInvariant(), trial.Result.Steps,
+            trial.Result.Train.Loss, trial.Result.Test.Loss, trial.Result.Test.Accuracy, trial.Result.Divergence is { } divergence ? ". " + divergence.Message : string.Empty);
 
     public void Error(string message) => log.LogError("{Message}", message);
 }

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Diagnostics;
+using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Lab;
+using NormLayers.Cli.Output;
+using NormLayers.Network;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary><c>normlayers compare</c>: trains with each normalization and the same seeds, and says what differs.</summary>
+internal sealed class CompareCommand
+{
+    private const string AllModes = "none,batchnorm,layernorm";
+
+    private static readonly NumberType _lossType = new(0, 1e6);
+
+    private readonly TrainOptions _options = new(Keys.Mode);
+    private readonly SeedsOption _seeds = new();
+    private readonly Option<string> _modes = new("--modes", "-m") { Description = $"The normalizations to compare ({AllModes}).", HelpName = "list" };
+    private readonly Option<string> _targetLoss = new("--target-loss")
+    {
+        Description = "Count the steps to this training loss (the lowest that every completed trial reached).",
+        HelpName = "loss",
+    };
+
+    public static IReadOnlyList<string> Examples { get; } =
+    [
+        "normlayers compare",
+        "normlayers compare --data digits --epochs 10 --seeds 10 --output comparison.json",
+        "normlayers compare --modes none,batchnorm --learning-rate 1 --target-loss 0.3",
+    ];
+
+    public Command Create()
+    {
+        Command command = new("compare", "Train with each normalization and the same seeds, and say what differs.");
+        foreach (Option option in (Option[])[_modes, _seeds.Option, _targetLoss, .. _options.All])
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        List<Diagnostic> modeErrors = [];
+        List<Normalization> modes = ReadModes(parsed, modeErrors);
+        IReadOnlyList<long> seeds = [];
+        double target = double.NaN;
+        (string, Key, string) mode = (_modes.Name, Keys.Mode, Keys.Modes.NameOf(Strictest(modes)));
+        using RunSession? session = RunSession.Open(parsed, _options, [mode], (settings, errors) =>
+        {
+            errors.AddRange(modeErrors);
+            seeds = _seeds.Read(parsed, settings, errors);
+            target = FlagValue.Read(parsed, _targetLoss, _lossType, errors, double.NaN);
+        });
+        if (session is null)
+        {
+            return ExitCode.Usage;
+        }
+
+        CompareResult result = Compare(session, modes, seeds, double.IsNaN(target) ? null : target);
+        bool saved = session.Publish(CompareDocument.From(result).ToUtf8(), CompareTable.Format(result));
+        return result.Cancelled ? session.InterruptedCode
+            : saved && !result.AllDiverged ? ExitCode.Success
+            : ExitCode.Failed;
+    }
+
+    private static CompareResult Compare(RunSession session, IReadOnlyList<Normalization> modes, IReadOnlyList<long> seeds, double? targetLoss)
+    {
+        // Seed by seed, so that only the data of the few seeds at work is in memory.
+        List<Settings> trials = [.. from seed in seeds from mode in modes select With(session.Settings, mode, seed)];
+        TrialsProgress progress = new(session.ShowsNoProgress, session.Color, trials.Count, trials.Sum(TrialRunner.CountSteps));
+        long started = Stopwatch.GetTimestamp();
+        TrialResult?[] results = session.Data.RunAll(trials, progress, session.Log.Trial, session.Cancellation);
+        return CompareResult.From(session.Settings, modes, seeds, results, targetLoss, Stopwatch.GetElapsedTime(started).TotalSeconds);
+    }
+
+    private static Settings With(Settings settings, Normalization mode, long seed)
+    {
+        Settings trial = settings.Copy();
+        trial.Resolve(Keys.Mode, mode);
+        trial.Resolve(Keys.Seed, seed);
+        return trial;
+    }
+
+    // Batch normalization asks most of the mini-batches: where it is among the modes, the settings are checked for it.
+    private static Normalization Strictest(List<Normalization> modes) =>
+        modes.Contains(Normalization.BatchNorm) ? Normalization.BatchNorm : modes.FirstOrDefault();
+
+    private List<Normalization> ReadModes(ParseResult parsed, List<Diagnostic> errors)
+    {
+        Origin origin = Origin.Flag(_modes.Name);
+        List<Normalization> modes = [];
+        foreach (string name in (parsed.GetValue(_modes) ?? AllModes).Split(',', StringSplitOptions.TrimEntries))
+        {
+            if (Keys.Mode.Read(new ScalarNode(origin, name, IsPlain: true), out object? value) is { } error)
+            {
+                errors.Add(new Diagnostic(origin, error));
+            }
+            else if (modes.Contains((Normalization)value!))
+            {
+                errors.Add(new Diagnostic(origin, $"'{name}' is given twice"));
+            }
+            else
+            {
+                modes.Add((Normalization)value!);
+            }
+        }
+
+        if (modes.Count == 1 && errors.Count == 0)
+        {
+            errors.Add(new Diagnostic(origin, "two modes or more are needed to compare, got 1"));
+        }
+
+        return modes;
+    }
+}

@@ -1,0 +1,146 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Lab;
+using NormLayers.Cli.Output;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary>What every training verb does before and after it trains: settings, data and log; results and errors.</summary>
+internal sealed class RunSession : IDisposable
+{
+    private readonly ParseResult _parsed;
+    private readonly TrainOptions _options;
+    private readonly ILoggerFactory _logs;
+    private readonly Interruption _interruption = new();
+
+    private RunSession(ParseResult parsed, TrainOptions options, Settings settings, SeedData data)
+    {
+        (_parsed, _options, Settings, Data) = (parsed, options, settings, data);
+        _logs = RunLog.Open(settings.Get(Keys.LogFile), settings.Get(Keys.LogLevel));
+        Log = new RunLogger(_logs.CreateLogger("normlayers"));
+    }
+
+    public Settings Settings { get; }
+
+    public SeedData Data { get; }
+
+    public RunLogger Log { get; }
+
+    public CancellationToken Cancellation => _interruption.Token;
+
+    /// <summary>The exit code that says which signal asked to stop.</summary>
+    public int InterruptedCode => _interruption.ExitCode;
+
+    public bool ShowsNoProgress => Quiet || _parsed.GetValue(_options.NoProgress);
+
+    public bool Color => GlobalOptions.UsesColor(_parsed);
+
+    private bool Quiet => _parsed.GetValue(_options.Quiet);
+
+    /// <summary>Reads the settings and the data and opens the log, or reports all that is wrong.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="options">Its flags.</param>
+    /// <param name="further">Flags of the verb's own that stand for a key, with their text.</param>
+    /// <param name="check">Adds what the verb finds wrong with the settings.</param>
+    /// <returns>The session; null after errors.</returns>
+    public static RunSession? Open(
+        ParseResult parsed, TrainOptions options, IEnumerable<(string Flag, Key Key, string Text)> further, Action<Settings, List<Diagnostic>> check)
+    {
+        List<Diagnostic> errors = [];
+        string? configPath = parsed.GetValue(options.Config);
+        Settings settings = SettingsReader.Read(configPath, [.. options.Given(parsed), .. further], parsed.GetValue(options.Set) ?? [], errors);
+        OutputRules.Check(settings, configPath, parsed.GetValue(options.Output), errors);
+        List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
+        check(settings, errors);
+        if (errors.Count > 0 || SeedData.Load(settings, notes, errors) is not { } data)
+        {
+            Report(errors);
+            return null;
+        }
+
+        if (parsed.GetValue(GlobalOptions.Verbose))
+        {
+            Console.Error.WriteLine(settings.Describe());
+        }
+
+        RunSession session = new(parsed, options, settings, data);
+        session.Log.Start(settings, notes);
+        if (!session.Quiet)
+        {
+            notes.ForEach(note => Console.Error.WriteLine("note: " + note));
+        }
+
+        return session;
+    }
+
+    /// <summary>Writes the results to <c>--output</c> if it is given, and to standard output.</summary>
+    /// <returns>Whether the file, if any, was written.</returns>
+    public bool Publish(byte[] document, string table)
+    {
+        bool saved = TrySave(_parsed.GetValue(_options.Output), document);
+        if (_parsed.GetValue(_options.Json))
+        {
+            using Stream stdout = Console.OpenStandardOutput();
+            stdout.Write(document);
+        }
+        else
+        {
+            Console.Out.WriteLine(table);
+        }
+
+        return saved;
+    }
+
+    /// <summary>Tells the user and the log what failed.</summary>
+    public void ReportFailure(string message)
+    {
+        Log.Error(message);
+        Console.Error.WriteLine("error: " + message);
+    }
+
+    public void Dispose()
+    {
+        _interruption.Dispose();
+        _logs.Dispose();
+    }
+
+    private bool TrySave(string? path, byte[] document)
+    {
+        if (path is null)
+        {
+            return true;
+        }
+
+        try
+        {
+            AtomicFile.Write(path, document);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            ReportFailure($"could not write the results: {e.Message}");
+            return false;
+        }
+
+        if (!Quiet)
+        {
+            Console.Error.WriteLine($"results written to {path}");
+        }
+
+        return true;
+    }
+
+    private static void Report(List<Diagnostic> errors)
+    {
+        StringBuilder text = new();
+        foreach (Diagnostic error in errors.OrderBy(e => e.Origin.Source).ThenBy(e => e.Origin.Excerpt?.Line).ThenBy(e => e.Origin.Excerpt?.Column))
+        {
+            text.AppendLine(error.ToString());
+        }
+
+        text.Append(CultureInfo.InvariantCulture, $"{errors.Count} error{(errors.Count == 1 ? string.Empty : "s")}; nothing was run.");
+        Console.Error.WriteLine(text);
+    }
+}
