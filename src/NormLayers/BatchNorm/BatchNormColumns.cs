@@ -82,15 +82,17 @@ internal static class BatchNormColumns
         ref readonly float p0 = ref MemoryMarshal.GetReference(pivot);
         ref double s0 = ref MemoryMarshal.GetReference(sums);
         ref double q0 = ref MemoryMarshal.GetReference(squares);
-        for (int start = 0; start < x.Length; start += RowBlock * C)
+        int N = x.Length / C;
+        for (int n = 0; n < N; n += RowBlock)
         {
-            int end = Math.Min(start + RowBlock * C, x.Length);
+            int start = n * C;
+            int rows = Math.Min(RowBlock, N - n);
             for (int c = 0; c < whole; c += 16)
             {
                 D p = D.Widen(L.Load(in p0, c));
                 D sum = D.Load(in s0, c);
                 D square = D.Load(in q0, c);
-                for (int i = start + c; i < end; i += C)
+                for (int k = 0, i = start + c; k < rows; k++, i += C)
                 {
                     // sums[c] += x[i] - pivot[c]; squares[c] += (x[i] - pivot[c]) * (x[i] - pivot[c])
                     D centred = D.Widen(L.Load(in x0, i)) - p;
@@ -104,7 +106,7 @@ internal static class BatchNormColumns
 
             for (int c = whole; c < C; c++)
             {
-                for (int i = start + c; i < end; i += C)
+                for (int k = 0, i = start + c; k < rows; k++, i += C)
                 {
                     double centred = (double)x[i] - pivot[c];
                     sums[c] += centred;
@@ -126,8 +128,9 @@ internal static class BatchNormColumns
         ref readonly float s0 = ref MemoryMarshal.GetReference(scale);
         ref readonly float t0 = ref MemoryMarshal.GetReference(shift);
         ref float y0 = ref MemoryMarshal.GetReference(y);
-        for (int row = 0; row < x.Length; row += C)
+        for (int n = 0; n < x.Length / C; n++)
         {
+            int row = n * C;
             for (int c = 0; c < whole; c += 16)
             {
                 // y[row + c] = (x[row + c] - pivot[c]) * scale[c] + shift[c]
@@ -154,15 +157,17 @@ internal static class BatchNormColumns
         ref readonly double m0 = ref MemoryMarshal.GetReference(mean);
         ref double b1 = ref MemoryMarshal.GetReference(sumDy);
         ref double b2 = ref MemoryMarshal.GetReference(sumDyX);
-        for (int start = 0; start < x.Length; start += RowBlock * C)
+        int N = x.Length / C;
+        for (int n = 0; n < N; n += RowBlock)
         {
-            int end = Math.Min(start + RowBlock * C, x.Length);
+            int start = n * C;
+            int rows = Math.Min(RowBlock, N - n);
             for (int c = 0; c < whole; c += 16)
             {
                 D m = D.Load(in m0, c);
                 D sum = D.Load(in b1, c);
                 D sumX = D.Load(in b2, c);
-                for (int i = start + c; i < end; i += C)
+                for (int k = 0, i = start + c; k < rows; k++, i += C)
                 {
                     // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
                     D upstream = D.Widen(L.Load(in d0, i));
@@ -176,7 +181,7 @@ internal static class BatchNormColumns
 
             for (int c = whole; c < C; c++)
             {
-                for (int i = start + c; i < end; i += C)
+                for (int k = 0, i = start + c; k < rows; k++, i += C)
                 {
                     sumDy[c] += dy[i];
                     sumDyX[c] += dy[i] * (x[i] - mean[c]);
@@ -205,8 +210,9 @@ internal static class BatchNormColumns
         ref readonly float k0 = ref MemoryMarshal.GetReference(slope);
         ref readonly float t0 = ref MemoryMarshal.GetReference(shift);
         ref float dx0 = ref MemoryMarshal.GetReference(dx);
-        for (int row = 0; row < x.Length; row += C)
+        for (int n = 0; n < x.Length / C; n++)
         {
+            int row = n * C;
             for (int c = 0; c < whole; c += 16)
             {
                 // dx[row + c] = (dy[row + c] - shift[c] - (x[row + c] - pivot[c]) * slope[c]) * scale[c]

@@ -85,9 +85,10 @@ internal static class BatchNormSegments
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
     {
-        for (int i = 0, c = 0; i < x.Length; i += length, c = (c + 1) % pivot.Length)
+        for (int segment = 0; segment < x.Length / length; segment++)
         {
-            RowMoments.CenteredSums<L, D>(x.Slice(i, length), pivot[c], out double sum, out double square);
+            int c = segment % pivot.Length;
+            RowMoments.CenteredSums<L, D>(x.Slice(segment * length, length), pivot[c], out double sum, out double square);
             sums[c] += sum;
             squares[c] += square;
         }
@@ -106,8 +107,10 @@ internal static class BatchNormSegments
         int whole = length & ~15;
         ref readonly float x0 = ref MemoryMarshal.GetReference(x);
         ref float y0 = ref MemoryMarshal.GetReference(y);
-        for (int start = 0, c = 0; start < x.Length; start += length, c = (c + 1) % pivot.Length)
+        for (int segment = 0; segment < x.Length / length; segment++)
         {
+            int start = segment * length;
+            int c = segment % pivot.Length;
             L p = L.Create(pivot[c]);
             L s = L.Create(scale[c]);
             L t = L.Create(shift[c]);
@@ -137,8 +140,10 @@ internal static class BatchNormSegments
         int whole = length & ~15;
         ref readonly float x0 = ref MemoryMarshal.GetReference(x);
         ref readonly float d0 = ref MemoryMarshal.GetReference(dy);
-        for (int start = 0, c = 0; start < x.Length; start += length, c = (c + 1) % mean.Length)
+        for (int segment = 0; segment < x.Length / length; segment++)
         {
+            int start = segment * length;
+            int c = segment % mean.Length;
             D m = D.Create(mean[c]);
             D sum = D.Create(0);
             D sumX = D.Create(0);
@@ -178,8 +183,10 @@ internal static class BatchNormSegments
         ref readonly float x0 = ref MemoryMarshal.GetReference(x);
         ref readonly float d0 = ref MemoryMarshal.GetReference(dy);
         ref float dx0 = ref MemoryMarshal.GetReference(dx);
-        for (int start = 0, c = 0; start < x.Length; start += length, c = (c + 1) % pivot.Length)
+        for (int segment = 0; segment < x.Length / length; segment++)
         {
+            int start = segment * length;
+            int c = segment % pivot.Length;
             L p = L.Create(pivot[c]);
             L s = L.Create(scale[c]);
             L k = L.Create(slope[c]);
