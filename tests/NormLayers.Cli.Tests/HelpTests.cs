@@ -13,6 +13,7 @@ public sealed class HelpTests : IDisposable
     [InlineData("help")]
     [InlineData("help-train", "train")]
     [InlineData("help-compare", "compare")]
+    [InlineData("help-sweep", "sweep")]
     [InlineData("help-info", "info")]
     [InlineData("help-check", "check")]
     [InlineData("help-completion", "completion")]

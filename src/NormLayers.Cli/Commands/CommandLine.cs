@@ -29,6 +29,7 @@ internal static class CommandLine
         TrainOptions options = new();
         Command train = TrainCommand.Create(options);
         Command compare = new CompareCommand().Create();
+        Command sweep = new SweepCommand().Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
         Command completion = CompletionCommand.Create();
@@ -36,6 +37,7 @@ internal static class CommandLine
         TrainCommand.AddTo(root, options);
         root.Subcommands.Add(train);
         root.Subcommands.Add(compare);
+        root.Subcommands.Add(sweep);
         root.Subcommands.Add(info);
         root.Subcommands.Add(check);
         root.Subcommands.Add(completion);
@@ -47,6 +49,7 @@ internal static class CommandLine
             [root] = TrainCommand.Examples,
             [train] = TrainCommand.Examples,
             [compare] = CompareCommand.Examples,
+            [sweep] = SweepCommand.Examples,
             [info] = InfoCommand.Examples,
             [check] = CheckCommand.Examples,
             [completion] = CompletionCommand.Examples,

@@ -68,11 +68,7 @@ internal sealed class RunSession : IDisposable
 
         RunSession session = new(parsed, options, settings, data);
         session.Log.Start(settings, notes);
-        if (!session.Quiet)
-        {
-            notes.ForEach(note => Console.Error.WriteLine("note: " + note));
-        }
-
+        notes.ForEach(session.Note);
         return session;
     }
 
@@ -92,6 +88,15 @@ internal sealed class RunSession : IDisposable
         }
 
         return saved;
+    }
+
+    /// <summary>Tells the user what is worth knowing, unless it is to be quiet.</summary>
+    public void Note(string text)
+    {
+        if (!Quiet)
+        {
+            Console.Error.WriteLine("note: " + text);
+        }
     }
 
     /// <summary>Tells the user and the log what failed.</summary>
@@ -132,7 +137,8 @@ internal sealed class RunSession : IDisposable
         return true;
     }
 
-    private static void Report(List<Diagnostic> errors)
+    /// <summary>Tells the user all that is wrong, and that nothing was run.</summary>
+    public static void Report(List<Diagnostic> errors)
     {
         StringBuilder text = new();
         foreach (Diagnostic error in errors.OrderBy(e => e.Origin.Source).ThenBy(e => e.Origin.Excerpt?.Line).ThenBy(e => e.Origin.Excerpt?.Column))

@@ -96,6 +96,8 @@ internal static class Keys
         ("xavier_normal", Network.Initialization.XavierNormal),
         ("xavier_uniform", Network.Initialization.XavierUniform)));
 
+    public static Key<double> InitializationScale { get; } = new("model.initialization_scale", 1, new NumberType(0, 1e6, withoutLeast: true));
+
     public static Key<double> Epsilon { get; } = new("model.epsilon", 1e-5, new NumberType(0, 1));
 
     public static Key<MomentumSetting> BatchNormMomentum { get; } = new(
@@ -122,7 +124,7 @@ internal static class Keys
         LogLevel, LogFile,
         Source, DataPath, TrainCount, TestCount, Features, Classes, Seed, Standardize,
         Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, SkipLines,
-        Mode, HiddenWidth, HiddenWidths, Initialization, Epsilon, BatchNormMomentum,
+        Mode, HiddenWidth, HiddenWidths, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
         Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast,
     ];
 

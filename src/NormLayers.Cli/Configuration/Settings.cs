@@ -53,11 +53,12 @@ internal sealed class Settings
         Keys.All.Select(k => $"{k.Path}: {k.ToJson(_values[k].Value)?.ToJsonString() ?? "null"}  ({_values[k].Origin.Place})"));
 
     /// <summary>All values as the sections of <c>config.yaml</c>; of hidden_dim and hidden_dims, the one in force.</summary>
-    public JsonObject ToJson()
+    /// <param name="without">Keys to leave out.</param>
+    public JsonObject ToJson(params IEnumerable<Key> without)
     {
         Key unused = Get(Keys.HiddenWidths) is null ? Keys.HiddenWidths : Keys.HiddenWidth;
         JsonObject document = [];
-        foreach (Key key in Keys.All.Where(k => k != unused))
+        foreach (Key key in Keys.All.Except([unused, .. without]))
         {
             if (document[key.Section] is not JsonObject section)
             {

@@ -26,6 +26,7 @@ internal static class TrialRunner
         Classes = data.Train.ClassCount,
         Normalization = settings.Get(Keys.Mode),
         Initialization = settings.Get(Keys.Initialization),
+        InitializationScale = settings.Get(Keys.InitializationScale),
         Epsilon = settings.Get(Keys.Epsilon),
         Momentum = settings.Get(Keys.BatchNormMomentum).ToMomentum(),
         Seed = seeds.Weights,

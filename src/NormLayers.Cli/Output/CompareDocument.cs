@@ -32,21 +32,11 @@ internal sealed record CompareDocument
         Modes = [.. result.Modes.Select(ModeDocument.From)],
         Pairs = [.. result.Pairs.Select(PairDocument.From)],
         DurationSeconds = result.Seconds,
-        Config = WithoutModeAndSeed(result.Settings.ToJson()),
+        Config = result.Settings.ToJson(Keys.Mode, Keys.Seed),
         Versions = VersionsDocument.Current,
     };
 
     public byte[] ToUtf8() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ResultJson.Default.CompareDocument), (byte)'\n'];
-
-    private static JsonObject WithoutModeAndSeed(JsonObject config)
-    {
-        foreach (Key key in (Key[])[Keys.Mode, Keys.Seed])
-        {
-            config[key.Section]!.AsObject().Remove(key.Name);
-        }
-
-        return config;
-    }
 }
 
 /// <summary>One mode of a comparison.</summary>

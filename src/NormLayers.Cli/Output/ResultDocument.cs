@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using NormLayers.Cli.Lab;
 using NormLayers.Training;
 
 namespace NormLayers.Cli.Output;
@@ -111,6 +112,8 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
     Converters = [typeof(FiniteOrNullConverter)])]
 [JsonSerializable(typeof(ResultDocument))]
 [JsonSerializable(typeof(CompareDocument))]
+[JsonSerializable(typeof(SweepDocument))]
+[JsonSerializable(typeof(TrialFile))]
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(List<Commands.GradientDocument>))]
 [JsonSerializable(typeof(List<Verification.AccuracyRow>))]

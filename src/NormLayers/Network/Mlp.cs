@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using NormLayers.Numerics;
 
 namespace NormLayers.Network;
@@ -9,7 +10,7 @@ public static class Mlp
     /// <summary>Creates a multi-layer perceptron with freshly drawn weights.</summary>
     /// <param name="options">Widths, normalization, initialization and seed.</param>
     /// <returns>A network of layers <c>linear1, norm1, relu1, linear2, …</c>; the same options give the same bits.</returns>
-    /// <exception cref="ArgumentException">A width below 1, no hidden layer, or fewer than two classes.</exception>
+    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, or an initialization scale that is not above 0.</exception>
     public static Sequential Create(MlpOptions options)
     {
         Throw.IfNotPositive(options.InputFeatures, nameof(options.InputFeatures));
@@ -23,6 +24,11 @@ public static class Mlp
             Throw.Argument(nameof(options.HiddenFeatures), "at least one hidden layer", "none");
         }
 
+        if (!(options.InitializationScale > 0 && double.IsFinite(options.InitializationScale)))
+        {
+            Throw.OutOfRange(nameof(options.InitializationScale), "a finite number above 0", options.InitializationScale);
+        }
+
         RandomSource random = new(options.Seed);
         List<Layer> layers = [];
         int features = options.InputFeatures;
@@ -30,7 +36,7 @@ public static class Mlp
         foreach (int width in options.HiddenFeatures)
         {
             string number = (++index).ToString(CultureInfo.InvariantCulture);
-            layers.Add(new Linear(features, width, random, options.Initialization, name: "linear" + number));
+            layers.Add(CreateLinear(options, features, width, random, "linear" + number));
             if (CreateNormalization(options, width, "norm" + number) is { } norm)
             {
                 layers.Add(norm);
@@ -41,8 +47,17 @@ public static class Mlp
         }
 
         string last = (index + 1).ToString(CultureInfo.InvariantCulture);
-        layers.Add(new Linear(features, options.Classes, random, options.Initialization, name: "linear" + last));
+        layers.Add(CreateLinear(options, features, options.Classes, random, "linear" + last));
         return new Sequential(layers);
+    }
+
+    private static Linear CreateLinear(MlpOptions options, int inputs, int outputs, RandomSource random, string name)
+    {
+        Linear linear = new(inputs, outputs, random, options.Initialization, name: name);
+
+        // A factor of exactly 1 changes no bit.
+        TensorPrimitives.Multiply(linear.Weight.Value, (float)options.InitializationScale, linear.Weight.Value);
+        return linear;
     }
 
     private static Layer? CreateNormalization(MlpOptions options, int features, string name) => options.Normalization switch

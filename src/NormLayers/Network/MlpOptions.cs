@@ -47,6 +47,9 @@ public sealed record MlpOptions
     /// <summary>How weights are drawn.</summary>
     public Initialization Initialization { get; init; } = Initialization.HeNormal;
 
+    /// <summary>A factor on the drawn weights, finite and > 0: 1 keeps what <see cref="Initialization"/> says.</summary>
+    public double InitializationScale { get; init; } = 1;
+
     /// <summary>The ε under the root of the normalization, ≥ 0.</summary>
     public double Epsilon { get; init; } = 1e-5;
 

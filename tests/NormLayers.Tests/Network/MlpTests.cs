@@ -51,6 +51,24 @@ public sealed class MlpTests
     }
 
     [Fact]
+    public void Create_InitializationScale_MultipliesEveryWeight()
+    {
+        float[][] Weights(double scale) =>
+            [.. Mlp.Create(s_options with { InitializationScale = scale, HiddenFeatures = [8, 8] }).Layers.OfType<Linear>().Select(l => l.Weight.Value)];
+
+        Assert.Equal(3, Weights(1).Length);
+        Assert.All(Weights(4).Zip(Weights(1)), pair => Assert.Equal(pair.Second.Select(w => 4 * w), pair.First));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void Create_InitializationScaleOutOfRange_NamesIt(double scale) =>
+        Assert.Equal("InitializationScale", Assert.Throws<ArgumentOutOfRangeException>(() => Mlp.Create(s_options with { InitializationScale = scale })).ParamName);
+
+    [Fact]
     public void Create_SameSeed_GivesTheSameBits()
     {
         Assert.Equal(Hash(Mlp.Create(s_options)), Hash(Mlp.Create(s_options)));

@@ -1,0 +1,170 @@
+using System.CommandLine;
+using System.Globalization;
+using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Lab;
+using NormLayers.Cli.Output;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary><c>normlayers sweep</c>: trains at every point of a grid, and maps what trains, stalls and diverges.</summary>
+internal sealed class SweepCommand
+{
+    private const string DefaultModes = "none,batchnorm,layernorm";
+    private const string DefaultRates = "0.001:10:log9";
+
+    private readonly TrainOptions _options = new(SweepAxisKind.All.Select(a => a.Key).OfType<Key>());
+    private readonly SeedsOption _seeds = new();
+    private readonly Dictionary<string, Option<string>> _axes = SweepAxisKind.All.ToDictionary(
+        a => a.Name, a => new Option<string>(a.Flag) { Description = a.Description, HelpName = "grid" });
+
+    private readonly Option<string> _folder = new("--folder") { Description = "Keep a file of each trial here, and go on from those that are there.", HelpName = "folder" };
+    private readonly Option<string> _shard = new("--shard") { Description = "Run only the i-th of n parts of the trials, into --folder.", HelpName = "i/n" };
+
+    public static IReadOnlyList<string> Examples { get; } =
+    [
+        "normlayers sweep",
+        "normlayers sweep --learning-rate 0.001:10:log9 --batch-size 8,32,128 --folder sweep --output sweep.json",
+        "normlayers sweep --mode none,batchnorm --depth 1:20:lin5 --init-scale 0.1:10:log5 --seeds 3",
+        "normlayers sweep --folder sweep --shard 1/4",
+    ];
+
+    public Command Create()
+    {
+        Command command = new("sweep", "Train at every point of a grid, and map what trains, stalls and diverges.");
+        foreach (Option option in (Option[])[.. _axes.Values, _seeds.Option, _folder, _shard, .. _options.All])
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        List<Diagnostic> gridErrors = [];
+        SweepGrid grid = ReadGrid(parsed, gridErrors);
+        (int part, int parts) = ReadShard(parsed, gridErrors);
+        string? folder = parsed.GetValue(_folder);
+        IReadOnlyList<long> seeds = [];
+        IEnumerable<(string, Key, string)> firsts = gridErrors.Count > 0 ? [] : grid.Axes.Where(a => a.Kind.Key is not null).Select(a => (a.Kind.Flag, a.Kind.Key!, a.Values[0]));
+        using RunSession? session = RunSession.Open(parsed, _options, firsts, (settings, errors) =>
+        {
+            errors.AddRange(gridErrors);
+            seeds = _seeds.Read(parsed, settings, errors);
+            CheckCells(grid, settings, seeds.Count, errors);
+            if (folder is not null && WritablePath.FindProblem(Path.Combine(folder, "trial.json")) is { } problem)
+            {
+                errors.Add(new Diagnostic(Origin.Flag(_folder.Name), problem));
+            }
+        });
+        if (session is null)
+        {
+            return ExitCode.Usage;
+        }
+
+        List<Diagnostic> batchErrors = [];
+        CheckCells(grid, session.Settings, seeds.Count, batchErrors, session.Settings.Get(Keys.TrainCount));
+        if (batchErrors.Count > 0)
+        {
+            RunSession.Report(batchErrors);
+            return ExitCode.Usage;
+        }
+
+        try
+        {
+            Sweep sweep = new(session.Settings, grid, seeds, folder);
+            int present = sweep.LoadSaved();
+            if (present > 0)
+            {
+                session.Note(string.Create(CultureInfo.InvariantCulture, $"{present} trials are in '{folder}' already"));
+            }
+
+            bool done = sweep.Run(session, part, parts);
+            SweepResult result = sweep.ToResult();
+            bool saved = session.Publish(SweepDocument.From(result).ToUtf8(), SweepTable.Format(result));
+            return !done ? session.InterruptedCode : saved && !result.AllDiverged ? ExitCode.Success : ExitCode.Failed;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            session.ReportFailure(folder is null ? e.Message : $"{e.Message}. The trials that were done are kept in '{folder}'; run the same again to go on");
+            return ExitCode.Failed;
+        }
+    }
+
+    private SweepGrid ReadGrid(ParseResult parsed, List<Diagnostic> errors)
+    {
+        List<SweepAxis> axes = [];
+        bool bare = SweepAxisKind.All.All(a => a.Key == Keys.Mode || parsed.GetValue(_axes[a.Name]) is null);
+        foreach (SweepAxisKind kind in SweepAxisKind.All)
+        {
+            string? text = parsed.GetValue(_axes[kind.Name])
+                ?? (kind.Key == Keys.Mode ? DefaultModes : kind.Key == Keys.LearningRate && bare ? DefaultRates : null);
+            if (text is null)
+            {
+                continue;
+            }
+
+            if (GridExpression.Parse(text, kind.Whole, out IReadOnlyList<string> values) is { } error)
+            {
+                errors.Add(new Diagnostic(Origin.Flag(kind.Flag), error));
+            }
+            else
+            {
+                axes.Add(new SweepAxis(kind, values));
+            }
+        }
+
+        return new SweepGrid(axes);
+    }
+
+    private (int Part, int Parts) ReadShard(ParseResult parsed, List<Diagnostic> errors)
+    {
+        if (parsed.GetValue(_shard) is not { } text)
+        {
+            return (1, 1);
+        }
+
+        string[] numbers = text.Split('/');
+        bool read = numbers.Length == 2
+            & int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out int part)
+            & int.TryParse(numbers[^1], NumberStyles.None, CultureInfo.InvariantCulture, out int parts);
+        if (!read || part < 1 || part > parts)
+        {
+            errors.Add(new Diagnostic(Origin.Flag(_shard.Name), $"expected i/n with i from 1 to n, as in 1/4, got '{text}'"));
+        }
+        else if (parsed.GetValue(_folder) is null)
+        {
+            errors.Add(new Diagnostic(Origin.Flag(_shard.Name), $"a part of a sweep needs {_folder.Name}, where the parts come together"));
+        }
+
+        return (part, parts);
+    }
+
+    private static void CheckCells(SweepGrid grid, Settings settings, int seeds, List<Diagnostic> errors, long? samples = null)
+    {
+        if (grid.Count * seeds > SweepGrid.MostTrials)
+        {
+            errors.Add(new Diagnostic(
+                Origin.Flag("--seeds"), FormattableString.Invariant($"{grid.Count} cells of {seeds} seeds are more than {SweepGrid.MostTrials} trials")));
+            return;
+        }
+
+        foreach (IReadOnlyList<string> values in grid.Cells())
+        {
+            int before = errors.Count;
+            Settings cell = grid.Apply(settings, values, errors);
+            List<Diagnostic> found = [];
+            if (errors.Count == before && samples is { } count)
+            {
+                new SettingRules(cell, found).CheckBatches(count);
+            }
+            else if (errors.Count == before)
+            {
+                new SettingRules(cell, found).Check();
+            }
+
+            errors.AddRange(found.Except(errors));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NormLayers.Cli.Configuration;
+
+namespace NormLayers.Cli.Lab;
+
+/// <summary>What a sweep varies: a setting and the values it takes.</summary>
+/// <param name="Kind">The setting.</param>
+/// <param name="Values">Its values as they were given.</param>
+internal sealed record SweepAxis(SweepAxisKind Kind, IReadOnlyList<string> Values)
+{
+    public string Name => Kind.Name;
+}
+
+/// <summary>A setting that a sweep can vary.</summary>
+/// <param name="Name">Its name in documents.</param>
+/// <param name="Flag">Its flag.</param>
+/// <param name="Description">The flag's help.</param>
+internal sealed record SweepAxisKind(string Name, string Flag, string Description)
+{
+    private const int Deepest = 100;
+
+    private static readonly IntegerType _depth = new(1, Deepest);
+    private static readonly NumberType _newWeight = new(0, 1);
+
+    /// <summary>The key that it sets; null where it sets more than the value of one key.</summary>
+    public Key? Key { get; private init; }
+
+    /// <summary>Whether its values are whole numbers.</summary>
+    public bool Whole { get; private init; }
+
+    /// <summary>All of them; the width stands before the depth, which repeats it.</summary>
+    public static IReadOnlyList<SweepAxisKind> All { get; } =
+    [
+        new("mode", "--mode", "Normalizations (none,batchnorm,layernorm).") { Key = Keys.Mode },
+        new("learning_rate", "--learning-rate", "Step lengths.") { Key = Keys.LearningRate },
+        new("batch_size", "--batch-size", "Samples in a mini-batch.") { Key = Keys.BatchSize, Whole = true },
+        new("hidden_dim", "--hidden-dim", "Widths of the hidden layers.") { Key = Keys.HiddenWidth, Whole = true },
+        new("depth", "--depth", "Numbers of hidden layers, each of the width --hidden-dim.") { Whole = true },
+        new("initialization_scale", "--init-scale", "Factors on the drawn weights.") { Key = Keys.InitializationScale },
+        new("epsilon", "--epsilon", "The ε under the root.") { Key = Keys.Epsilon },
+        new("batchnorm_momentum", "--bn-momentum", "Weights of the new batch in the running statistics."),
+    ];
+
+    /// <summary>Sets a value.</summary>
+    /// <returns>The error; null if there is none.</returns>
+    public string? Apply(Settings settings, string text)
+    {
+        Origin origin = Origin.Flag(Flag);
+        ScalarNode node = new(origin, text, IsPlain: true);
+        if (Key is not null)
+        {
+            if (Key.Read(node, out object? value) is { } error)
+            {
+                return error;
+            }
+
+            settings.Set(Key, value, origin);
+            if (Key == Keys.HiddenWidth)
+            {
+                settings.Set(Keys.HiddenWidths, null, origin);
+            }
+
+            return null;
+        }
+
+        return Name == "depth" ? ApplyDepth(settings, node) : ApplyMomentum(settings, node);
+    }
+
+    /// <summary>A value as a number, or as text where it is none.</summary>
+    public static JsonNode ToJson(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? JsonValue.Create(number) : JsonValue.Create(text);
+
+    private string? ApplyDepth(Settings settings, ScalarNode node)
+    {
+        if (!_depth.TryRead(node, out long depth))
+        {
+            return $"'{Flag}' must be {_depth.Expected}, got {node.Describe()}";
+        }
+
+        if (settings.Get(Keys.HiddenWidths) is not null)
+        {
+            return $"'{Flag}' and '{Keys.HiddenWidths.Path}' exclude each other; remove one";
+        }
+
+        settings.Set(Keys.HiddenWidths, Enumerable.Repeat(settings.Get(Keys.HiddenWidth), (int)depth).ToArray(), Origin.Flag(Flag));
+        return null;
+    }
+
+    private string? ApplyMomentum(Settings settings, ScalarNode node)
+    {
+        if (!_newWeight.TryRead(node, out double weight))
+        {
+            return $"'{Flag}' must be {_newWeight.Expected}, got {node.Describe()}";
+        }
+
+        settings.Set(Keys.BatchNormMomentum, new MomentumSetting(MomentumSetting.NewWeight, weight), Origin.Flag(Flag));
+        return null;
+    }
+}

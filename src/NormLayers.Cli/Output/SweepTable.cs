@@ -1,0 +1,62 @@
+using System.Globalization;
+using NormLayers.Cli.Lab;
+
+namespace NormLayers.Cli.Output;
+
+/// <summary>A sweep for people: a map of what trains, and why the rest diverges.</summary>
+internal static class SweepTable
+{
+    private const int MostColumns = 12;
+
+    public static string Format(SweepResult result)
+    {
+        string[] reasons = [.. result.Cells.Select(c => Reason(c, result)).OfType<string>()];
+        string why = reasons.Length == 0 ? string.Empty : string.Join(Environment.NewLine, reasons) + Environment.NewLine + Environment.NewLine;
+        string disagree = result.Cells.Any(IsMixed) ? "; * where seeds disagree" : string.Empty;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"""
+            {TextTable.Format(Map(result))}
+
+            {why}trains: train loss at the end at most half of ln(classes); stalls: finite, but above; diverges: not finite{disagree}
+            {result.Done} of {result.Total} trials, {result.Cells.Count} cells of {result.Seeds.Count} seeds
+            """);
+    }
+
+    private static List<string[]> Map(SweepResult result)
+    {
+        IReadOnlyList<SweepAxis> axes = result.Grid.Axes;
+        int across = Enumerable.Range(0, axes.Count).Where(i => axes[i].Values.Count is > 1 and <= MostColumns)
+            .OrderByDescending(i => axes[i].Values.Count).FirstOrDefault(-1);
+        int[] down = [.. Enumerable.Range(0, axes.Count).Where(i => i != across)];
+        IReadOnlyList<string> columns = across < 0 ? [""] : axes[across].Values;
+        string corner = across < 0 ? string.Empty : axes[across].Name;
+        List<string[]> rows = [[.. down.Select(i => axes[i].Name).DefaultIfEmpty(string.Empty), .. columns.Select((c, i) => i == 0 ? $"{corner} {c}".Trim() : c)]];
+        foreach (IGrouping<string, SweepCell> row in result.Cells.GroupBy(c => string.Join('\n', down.Select(i => c.Values[i]))))
+        {
+            rows.Add([.. row.Key.Split('\n'), .. row.Select(Word)]);
+        }
+
+        return rows;
+    }
+
+    private static string Word(SweepCell cell) =>
+        cell.Outcome is { } outcome ? outcome.ToString().ToLowerInvariant() + (IsMixed(cell) ? "*" : string.Empty) : "-";
+
+    private static bool IsMixed(SweepCell cell) => cell.Trials.OfType<TrialFile>().Select(t => t.Outcome).Distinct().Count() > 1;
+
+    // One line a cell: how many seeds, and the earliest.
+    private static string? Reason(SweepCell cell, SweepResult result)
+    {
+        TrialFile[] diverged = [.. cell.Trials.OfType<TrialFile>().Where(t => t.Divergence is not null)];
+        if (diverged.MinBy(t => t.DivergedAtStep) is not { } first)
+        {
+            return null;
+        }
+
+        string where = string.Join(", ", result.Grid.Axes.Zip(cell.Values, (axis, value) => axis.Name == "mode" ? value : $"{axis.Name} {value}"));
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{where}: {diverged.Length} of {result.Seeds.Count} diverge, first at step {first.DivergedAtStep} in {first.Divergence!.Layer} ({first.Divergence.Kind}, seed {first.Seed})");
+    }
+}
