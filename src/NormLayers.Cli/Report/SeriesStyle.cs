@@ -1,0 +1,36 @@
+using NormLayers.Network;
+
+namespace NormLayers.Cli.Report;
+
+/// <summary>How a series is told from the others: with any colour vision, and in print without colour.</summary>
+/// <param name="Color">A colour of Okabe and Ito (2008), as #RRGGBB.</param>
+/// <param name="Dash">The dashes, by Plotly's name.</param>
+/// <param name="Marker">The marker, by Plotly's name.</param>
+internal sealed record SeriesStyle(string Color, string Dash, string Marker)
+{
+    public static SeriesStyle Blue { get; } = new("#0072B2", "solid", "circle");
+
+    public static SeriesStyle Vermillion { get; } = new("#D55E00", "dash", "square");
+
+    public static SeriesStyle Green { get; } = new("#009E73", "dashdot", "diamond");
+
+    public static SeriesStyle Purple { get; } = new("#CC79A7", "dot", "triangle-up");
+
+    public static SeriesStyle Orange { get; } = new("#E69F00", "longdash", "cross");
+
+    public static SeriesStyle SkyBlue { get; } = new("#56B4E9", "longdashdot", "x");
+
+    private static IReadOnlyList<SeriesStyle> All { get; } = [Blue, Vermillion, Green, Purple, Orange, SkyBlue];
+
+    /// <summary>The style of the series at a place; from the seventh on they come again.</summary>
+    public static SeriesStyle At(int index) => All[index % All.Count];
+
+    /// <summary>The style that a mode has in every picture.</summary>
+    public static SeriesStyle Of(Normalization mode) => mode switch
+    {
+        Normalization.BatchNorm => Blue,
+        Normalization.None => Vermillion,
+        Normalization.LayerNorm => Green,
+        _ => At((int)mode),
+    };
+}
