@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
+using NormLayers.Cli.Report;
 
 namespace NormLayers.Cli.Commands;
 
@@ -52,7 +53,8 @@ internal sealed class RunSession : IDisposable
         List<Diagnostic> errors = [];
         string? configPath = parsed.GetValue(options.Config);
         Settings settings = SettingsReader.Read(configPath, [.. options.Given(parsed), .. further], parsed.GetValue(options.Set) ?? [], errors);
-        OutputRules.Check(settings, configPath, parsed.GetValue(options.Output), errors);
+        OutputRules.Check(
+            settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg]).Select(o => (o.Name, parsed.GetValue(o))), errors);
         List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
         check(settings, errors);
         if (errors.Count > 0 || SeedData.Load(settings, notes, errors) is not { } data)
@@ -72,11 +74,20 @@ internal sealed class RunSession : IDisposable
         return session;
     }
 
-    /// <summary>Writes the results to <c>--output</c> if it is given, and to standard output.</summary>
-    /// <returns>Whether the file, if any, was written.</returns>
-    public bool Publish(byte[] document, string table)
+    /// <summary>Writes the results to <c>--output</c>, <c>--report</c> and <c>--svg</c> where they are given, and to standard output.</summary>
+    /// <param name="document">The results as JSON.</param>
+    /// <param name="table">The results for people.</param>
+    /// <param name="report">Makes the report; null for verbs that have none.</param>
+    /// <returns>Whether each file that was asked for was written.</returns>
+    public bool Publish(byte[] document, string table, Func<LabReport>? report = null)
     {
-        bool saved = TrySave(_parsed.GetValue(_options.Output), document);
+        bool saved = TrySave(_options.Output, "results", () => document);
+        if (report is not null)
+        {
+            saved &= TrySave(_options.Report, "report", () => HtmlReport.ToUtf8(report()));
+            saved &= TrySave(_options.Svg, "picture", () => SvgPicture.ToUtf8(report().Charts[0]));
+        }
+
         if (_parsed.GetValue(_options.Json))
         {
             using Stream stdout = Console.OpenStandardOutput();
@@ -112,26 +123,26 @@ internal sealed class RunSession : IDisposable
         _logs.Dispose();
     }
 
-    private bool TrySave(string? path, byte[] document)
+    private bool TrySave(Option<string> flag, string what, Func<byte[]> content)
     {
-        if (path is null)
+        if (_parsed.GetValue(flag) is not { } path)
         {
             return true;
         }
 
         try
         {
-            AtomicFile.Write(path, document);
+            AtomicFile.Write(path, content());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            ReportFailure($"could not write the results: {e.Message}");
+            ReportFailure($"could not write the {what}: {e.Message}");
             return false;
         }
 
         if (!Quiet)
         {
-            Console.Error.WriteLine($"results written to {path}");
+            Console.Error.WriteLine($"{what} written to {path}");
         }
 
         return true;

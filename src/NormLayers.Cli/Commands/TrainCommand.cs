@@ -2,6 +2,7 @@ using System.CommandLine;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
+using NormLayers.Cli.Report;
 using NormLayers.Training;
 
 namespace NormLayers.Cli.Commands;
@@ -14,6 +15,7 @@ internal static class TrainCommand
     public static IReadOnlyList<string> Examples { get; } =
     [
         "normlayers --mode layernorm --output results.json",
+        "normlayers train --mode layernorm --report report.html",
         "normlayers train --data digits --epochs 10 --learning-rate 0.1",
         "normlayers train --data csv --data-path wine.csv --set data.n_test=40 --json",
         "normlayers train --set training.optimizer=adam --set model.hidden_dims=[64,32]",
@@ -28,7 +30,7 @@ internal static class TrainCommand
 
     public static void AddTo(Command command, TrainOptions options)
     {
-        foreach (Option option in options.All)
+        foreach (Option option in (Option[])[.. options.All, .. options.Reporting])
         {
             command.Options.Add(option);
         }
@@ -49,7 +51,8 @@ internal static class TrainCommand
         Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), TrialRunner.CountSteps(settings));
         TrainingRun run = TrainingRun.Execute(settings, RunSeeds.From(seed), session.Data.Get(seed), progress, session.Log, session.Cancellation);
         session.Log.End(run.Result);
-        bool saved = session.Publish(run.ToDocument().ToUtf8(), run.ToTable());
+        ResultDocument document = run.ToDocument();
+        bool saved = session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(document));
         if (run.Result.Divergence is { } divergence)
         {
             Console.Error.WriteLine("diverged: " + divergence.Message);

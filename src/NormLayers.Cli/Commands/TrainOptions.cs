@@ -17,6 +17,8 @@ internal sealed class TrainOptions
         AddKeyed("--mode", Keys.Mode, "The normalization: batchnorm (default), layernorm or none.", "mode", Keys.Modes.Names, "-m");
         Config = new Option<string>("--config", "-c") { Description = "The configuration; config.yaml if it is there.", HelpName = "file" };
         Output = new Option<string>("--output", "-o") { Description = "Write the results to this file as JSON.", HelpName = "file" };
+        Report = new Option<string>("--report") { Description = "Write a report with charts to this file: HTML that opens anywhere, offline.", HelpName = "file" };
+        Svg = new Option<string>("--svg") { Description = "Write the first chart of the report to this file as an SVG picture.", HelpName = "file" };
         AddKeyed("--data", Keys.Source, "The data: synthetic (default), digits, csv or idx.", "source", Keys.DataSources.Names);
         AddKeyed("--data-path", Keys.DataPath, "The file (csv) or folder (idx) to read.", "path", []);
         AddKeyed("--epochs", Keys.Epochs, "Passes over the training set (30).", "n", []);
@@ -40,6 +42,10 @@ internal sealed class TrainOptions
 
     public Option<string> Output { get; }
 
+    public Option<string> Report { get; }
+
+    public Option<string> Svg { get; }
+
     public Option<string[]> Set { get; }
 
     public Option<bool> Json { get; }
@@ -48,7 +54,10 @@ internal sealed class TrainOptions
 
     public Option<bool> NoProgress { get; }
 
-    /// <summary>All flags in the order of the help.</summary>
+    /// <summary>The flags of verbs that write a report.</summary>
+    public IEnumerable<Option> Reporting => [Report, Svg];
+
+    /// <summary>All other flags in the order of the help.</summary>
     public IEnumerable<Option> All => [.. Flags.TakeWhile(IsMode), Config, Output, .. Flags.SkipWhile(IsMode), Set, Json, Quiet, NoProgress];
 
     private IEnumerable<Option> Flags => _keyed.Select(k => k.Option);

@@ -5,19 +5,30 @@ namespace NormLayers.Cli.Configuration;
 /// <summary>What must hold for the files that a run writes, before it starts.</summary>
 internal static class OutputRules
 {
-    public static void Check(Settings settings, string? configPath, string? outputPath, List<Diagnostic> errors)
+    /// <param name="settings">Names the data and the log.</param>
+    /// <param name="configPath">The configuration's file; null is the usual one.</param>
+    /// <param name="files">Each flag that names a file to write, and the file; null where the flag is not given.</param>
+    /// <param name="errors">Receives what is wrong.</param>
+    public static void Check(Settings settings, string? configPath, IEnumerable<(string Flag, string? Path)> files, List<Diagnostic> errors)
     {
-        if (outputPath is not null)
+        List<(string? Path, string What)> taken =
+        [
+            (configPath ?? SettingsReader.DefaultFile, "the configuration"), (settings.Get(Keys.DataPath), "the data"), (settings.Get(Keys.LogFile), "the log"),
+        ];
+        foreach ((string flag, string? path) in files)
         {
-            Check(outputPath, Origin.Flag("--output"), errors);
-            foreach ((string? path, string what) in (ReadOnlySpan<(string?, string)>)[
-                (configPath ?? SettingsReader.DefaultFile, "the configuration"), (settings.Get(Keys.DataPath), "the data"), (settings.Get(Keys.LogFile), "the log")])
+            if (path is null)
             {
-                if (path is not null && Path.GetFullPath(path) == Path.GetFullPath(outputPath))
-                {
-                    errors.Add(new Diagnostic(Origin.Flag("--output"), $"'{outputPath}' is {what}; write the results to another file"));
-                }
+                continue;
             }
+
+            Check(path, Origin.Flag(flag), errors);
+            foreach ((_, string what) in taken.Where(t => t.Path is not null && Path.GetFullPath(t.Path) == Path.GetFullPath(path)))
+            {
+                errors.Add(new Diagnostic(Origin.Flag(flag), $"'{path}' is {what}; write the {ContentOf(flag)} to another file"));
+            }
+
+            taken.Add((path, $"the file of {flag}"));
         }
 
         if (settings.Get(Keys.LogFile) is { } log)
@@ -25,6 +36,13 @@ internal static class OutputRules
             Check(log, settings.PlaceOf(Keys.LogFile), errors);
         }
     }
+
+    private static string ContentOf(string flag) => flag switch
+    {
+        "--report" => "report",
+        "--svg" => "picture",
+        _ => "results",
+    };
 
     private static void Check(string path, Origin origin, List<Diagnostic> errors)
     {

@@ -1,0 +1,176 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using NormLayers.Cli.Report;
+
+namespace NormLayers.Cli.Tests.Report;
+
+public sealed class ChartTests
+{
+    private static readonly LineChart _lines = new()
+    {
+        Title = "Loss <b>",
+        Words = "It falls & rises.",
+        X = new Axis("epoch"),
+        Y = new Axis("loss", Log: true),
+        Series =
+        [
+            new Series("a", [1, 2, 3], [0.5, double.NaN, 0.125], [0.4, 0.3, 0.1], [0.6, 0.5, 0.2]),
+            new Series("b", [2, 4], [1, 2]) { Style = SeriesStyle.Vermillion, Joined = false },
+        ],
+    };
+
+    private static readonly HeatMap _map = new()
+    {
+        Title = "Stability",
+        Words = "The right column diverges.",
+        X = new Axis("learning rate") { Labels = ["0.1", "1"] },
+        Y = new Axis("mode") { Labels = ["none", "batchnorm", "layernorm"] },
+        ValueTitle = "accuracy",
+        Values = [[0.9, double.NaN], [0.8, 0.85], [0.7, double.PositiveInfinity]],
+        Marks = [["", "✕"], ["", ""], ["", "✕"]],
+        Details = [["trains", "diverges at step 3"], ["trains", "trains"], ["trains", "diverges at step 9"]],
+    };
+
+    [Fact]
+    public void ToTable_Lines_ListsEachPlaceOnceAndLeavesGapsEmpty()
+    {
+        Table table = _lines.ToTable();
+
+        Assert.Equal(["epoch", "a", "a, low", "a, high", "b"], table.Header);
+        Assert.Equal(
+            ["1|0.5|0.4|0.6|", "2|not finite|0.3|0.5|1", "3|0.125|0.1|0.2|", "4||||2"],
+            table.Rows.Select(r => string.Join('|', r)));
+    }
+
+    [Fact]
+    public void ToTable_HeatMap_ListsEachCellByItsNames()
+    {
+        Table table = _map.ToTable();
+
+        Assert.Equal(["mode", "learning rate", "accuracy", "what happened"], table.Header);
+        Assert.Equal(6, table.Rows.Count);
+        Assert.Equal(["none", "1", "not finite", "diverges at step 3"], table.Rows[1]);
+        Assert.Equal(["batchnorm", "1", "0.85", "trains"], table.Rows[3]);
+    }
+
+    [Theory]
+    [InlineData(2, 3, null, null)]
+    [InlineData(2, 2, 2, null)]
+    [InlineData(2, 2, 1, 1)]
+    public void Series_ListsOfDifferentLength_AreRefused(int x, int y, int? low, int? high) => Assert.Throws<ArgumentException>(
+        () => new Series("a", new double[x], new double[y], low is { } l ? new double[l] : null, high is { } h ? new double[h] : null));
+
+    [Fact]
+    public void Styles_EachOfSix_DiffersInColourDashAndMarker()
+    {
+        SeriesStyle[] styles = [.. Enumerable.Range(0, 6).Select(SeriesStyle.At)];
+
+        Assert.Equal(6, styles.Select(s => s.Color).Distinct().Count());
+        Assert.Equal(6, styles.Select(s => s.Dash).Distinct().Count());
+        Assert.Equal(6, styles.Select(s => s.Marker).Distinct().Count());
+        Assert.Same(styles[0], SeriesStyle.At(6));
+    }
+
+    [Fact]
+    public void From_Lines_DrawsGapsAsNullAndBandsAsTwoEdges()
+    {
+        JsonObject figure = PlotlyFigure.From(_lines);
+
+        JsonArray data = figure["data"]!.AsArray();
+        Assert.Equal(4, data.Count);
+        Assert.Equal("[0.4,0.3,0.1]", data[0]!["y"]!.ToJsonString());
+        Assert.Equal("tonexty", (string?)data[1]!["fill"]);
+        Assert.Equal("[0.5,null,0.125]", data[2]!["y"]!.ToJsonString());
+        Assert.Equal("markers", (string?)data[3]!["mode"]);
+        Assert.Equal("log", (string?)figure["layout"]!["yaxis"]!["type"]);
+    }
+
+    [Fact]
+    public void From_HeatMap_DrawsEachCellInTheColourOfItsValue()
+    {
+        JsonObject figure = PlotlyFigure.From(_map);
+
+        JsonNode trace = figure["data"]![0]!;
+        Assert.Equal("[0.9,null,0.8,0.85,0.7,null]", trace["marker"]!["color"]!.ToJsonString());
+        Assert.Equal("✕", (string?)trace["text"]![1]);
+        JsonArray cells = figure["layout"]!["shapes"]!.AsArray();
+        Assert.Equal(6, cells.Count);
+        Assert.Equal(_map.ColorOf(0.85), (string?)cells[3]!["fillcolor"]);
+        Assert.Equal(1, ((double)cells[3]!["x0"]! + (double)cells[3]!["x1"]!) / 2, 12);
+    }
+
+    [Theory]
+    [InlineData(-1, "#00204D", "#FFFFFF")]
+    [InlineData(0, "#00204D", "#FFFFFF")]
+    [InlineData(1, "#FFEA46", "#000000")]
+    [InlineData(double.NaN, "#A0A6AD", "#000000")]
+    public void ColorOf_Value_RunsFromDarkToLightAndGreyWithoutAValue(double value, string color, string ink)
+    {
+        Assert.Equal(color, _map.ColorOf(value));
+        Assert.Equal(ink, _map.InkOf(value));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ToUtf8_Svg_IsXmlWithTitleAndWordsAndTheSameBytesEachTime(bool lines)
+    {
+        Chart chart = lines ? _lines : _map;
+
+        byte[] picture = SvgPicture.ToUtf8(chart);
+        XElement svg = XElement.Parse(Encoding.UTF8.GetString(picture));
+
+        XNamespace ns = "http://www.w3.org/2000/svg";
+        Assert.Equal(chart.Title, svg.Element(ns + "title")!.Value);
+        Assert.Equal(chart.Words, svg.Element(ns + "desc")!.Value);
+        Assert.Contains(svg.Descendants(ns + "text"), t => t.Value.Contains(chart.X.Title, StringComparison.Ordinal));
+        Assert.True(svg.Descendants(ns + (lines ? "polyline" : "rect")).Count() > 6);
+        Assert.Equal(picture, SvgPicture.ToUtf8(chart));
+    }
+
+    [Fact]
+    public void ToUtf8_TextsWithMarkup_AreEscapedEverywhere()
+    {
+        const string Evil = "</script><script>alert('x')</script>\"<img src=x onerror=alert(1)>&";
+        LabReport report = new()
+        {
+            Title = Evil,
+            Words = [Evil],
+            Summary = new Table([Evil], [[Evil]]),
+            Charts =
+            [
+                _lines with { Title = Evil, Words = Evil, X = new Axis(Evil), Series = [new Series(Evil, [1], [1])] },
+                _map with { X = new Axis(Evil) { Labels = [Evil, Evil] }, ValueTitle = Evil, Details = _map.Marks, Marks = [[Evil, Evil], [Evil, Evil], [Evil, Evil]] },
+            ],
+            Configuration = new JsonObject { [Evil] = Evil },
+        };
+
+        string html = Encoding.UTF8.GetString(HtmlReport.ToUtf8(report));
+
+        Assert.DoesNotContain("<script>alert", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("<img", html, StringComparison.Ordinal);
+        Assert.Contains("&lt;/script&gt;", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("<img", Encoding.UTF8.GetString(SvgPicture.ToUtf8(report.Charts[0])), StringComparison.Ordinal);
+    }
+
+    /// <summary>What the browser tests open besides the tool's own reports: every kind of chart.</summary>
+    internal static LabReport Every { get; } = new()
+    {
+        Title = "Every kind of chart",
+        Words = ["Lines with a band, points with intervals, a map."],
+        Summary = new Table(["what", "value"], [["one", "1"]]),
+        Charts =
+        [
+            _lines,
+            _lines with
+            {
+                X = new Axis("mode") { Labels = ["none", "batchnorm"] },
+                Y = new Axis("accuracy") { Maximum = 1 },
+                Series = [new Series("mean and 95 % interval", [0, 1], [0.8, 0.9], [0.7, 0.85], [0.9, 0.95]) { Joined = false }],
+            },
+            _map,
+        ],
+        Configuration = [],
+    };
+}

@@ -1,0 +1,181 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using NormLayers.Cli.Report;
+using NormLayers.Cli.Tests.Support;
+
+namespace NormLayers.Cli.Tests.Report;
+
+public sealed partial class ReportTests : IDisposable
+{
+    private const int LargestReport = 2_000_000;
+
+    private readonly Tool _tool = new();
+
+    public void Dispose() => _tool.Dispose();
+
+    [Fact]
+    public void Report_OfATraining_HasTheNumbersOfTheResults()
+    {
+        ToolResult result = _tool.RunSmall("--report", "out/report.html", "--svg", "loss.svg", "--output", "results.json").Expect(0);
+
+        Assert.Contains("report written to out/report.html", result.Error, StringComparison.Ordinal);
+        Assert.Contains("picture written to loss.svg", result.Error, StringComparison.Ordinal);
+        Assert.InRange(new FileInfo(Path.Combine(_tool.Folder, "out/report.html")).Length, 1, LargestReport);
+        JsonNode history = _tool.ReadJson("results.json")["history"]!;
+        string html = _tool.Read("out/report.html");
+        JsonNode[] figures = Figures(html);
+        Assert.Equal(2, figures.Length);
+        foreach ((int chart, int series, string column) in (ReadOnlySpan<(int, int, string)>)
+            [(0, 0, "train_loss"), (0, 1, "test_loss"), (0, 2, "batch_loss"), (1, 0, "train_accuracy"), (1, 1, "test_accuracy"), (1, 2, "batch_accuracy")])
+        {
+            JsonNode trace = figures[chart]["data"]![series]!;
+            Assert.Equal(history[column]!.ToJsonString(), trace["y"]!.ToJsonString());
+            Assert.Equal(history["epoch"]!.ToJsonString(), trace["x"]!.ToJsonString());
+            foreach (JsonNode? value in history[column]!.AsArray())
+            {
+                Assert.Contains($"<td>{Table.Number((double)value!)}</td>", html, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.StartsWith("<svg ", _tool.Read("loss.svg"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_OfTheSameTraining_HasTheSameBytesButForTheTime()
+    {
+        string one = Timeless(Report());
+        string two = Timeless(Report());
+
+        Assert.Equal(one, two);
+
+        string Report()
+        {
+            _tool.RunSmall("--report", "report.html", "-q").Expect(0);
+            return _tool.Read("report.html");
+        }
+    }
+
+    [Fact]
+    public void Report_AsksNothingOfTheNetwork()
+    {
+        _tool.RunSmall("--report", "report.html", "-q").Expect(0);
+
+        // Plotly's own text names addresses (of namespaces, of its licence); what may load them is the page, and its policy.
+        string html = _tool.Read("report.html");
+        string page = Scripts().Replace(html, "");
+        Assert.DoesNotContain("http:", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("https:", page, StringComparison.Ordinal);
+        Assert.DoesNotContain(" src=", page, StringComparison.Ordinal);
+        Assert.DoesNotContain(" href=", page, StringComparison.Ordinal);
+        Assert.Contains("content=\"default-src 'none'; script-src 'sha256-", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_OfADivergedRun_IsWrittenAndSaysSo()
+    {
+        _tool.RunSmall("--learning-rate", "1e30", "--report", "report.html").Expect(1);
+
+        string html = _tool.Read("report.html");
+        Assert.Contains("The training diverged:", html, StringComparison.Ordinal);
+        Assert.Contains("No epoch was finished", html, StringComparison.Ordinal);
+        Assert.Contains("<td>not finite</td>", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_OfManyEpochs_IsThinnedAndSaysSo()
+    {
+        _tool.Run("--epochs", "900", "--set", "data.n_train=64", "--set", "data.n_test=9", "--report", "report.html", "-q").Expect(0);
+
+        string html = _tool.Read("report.html");
+        JsonArray epochs = Figures(html)[0]["data"]![0]!["x"]!.AsArray();
+        Assert.Equal(400, epochs.Count);
+        Assert.Equal((1, 900), ((int)epochs[0]!, (int)epochs[^1]!));
+        Assert.Contains("The charts show 400 of the 900 epochs", html, StringComparison.Ordinal);
+        Assert.InRange(html.Length, 1, LargestReport);
+    }
+
+    [Theory]
+    [InlineData("--report", "config.yaml", "'config.yaml' is the configuration; write the report to another file")]
+    [InlineData("--svg", "logs/app.log", "'logs/app.log' is the log; write the picture to another file")]
+    [InlineData("--report", "results.json", "'results.json' is the file of --output; write the report to another file")]
+    [InlineData("--svg", "folder/", "'folder/' is a folder, not a file")]
+    public void Report_Unwritable_IsReportedBeforeTraining(string flag, string path, string expected)
+    {
+        ToolResult result = _tool.RunSmall("--output", "results.json", flag, path).Expect(2);
+
+        Assert.Contains($"{flag}: error: {expected}", result.Error, StringComparison.Ordinal);
+        Assert.Equal("", result.Output);
+        Assert.Empty(_tool.List());
+    }
+
+    [Fact]
+    public void Report_FolderGoneMeanwhile_FailsButShowsAndKeepsTheRest()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "no signals");
+
+        ToolResult result = _tool.RunAndSignal(
+            "INT",
+            () =>
+            {
+                bool running = _tool.Exists("logs/app.log") && _tool.Read("logs/app.log").Contains("epoch 2:", StringComparison.Ordinal);
+                if (running)
+                {
+                    Directory.CreateDirectory(Path.Combine(_tool.Folder, "report.html"));
+                }
+
+                return running;
+            },
+            "--epochs", "1000000", "--report", "report.html", "--output", "results.json", "--no-progress");
+
+        result.Expect(130);
+        Assert.Contains("error: could not write the report: 'report.html' is a folder", result.Error, StringComparison.Ordinal);
+        Assert.Contains("cancelled", result.Output, StringComparison.Ordinal);
+        Assert.Equal("cancelled", (string?)_tool.ReadJson("results.json")["status"]);
+    }
+
+    [Fact]
+    public void Report_InABrowser_DrawsEveryCurveWithoutAnError()
+    {
+        _tool.RunSmall("--report", "report.html", "-q").Expect(0);
+
+        (string page, string[] console) = Browser.Open(Path.Combine(_tool.Folder, "report.html"));
+
+        Assert.Empty(console);
+        Assert.Equal(2, Count(page, "data-drawn=\"true\""));
+
+        // Each curve is drawn once in its chart and once in the legend.
+        Assert.Equal(2 * 6, Count(page, "class=\"js-line\""));
+    }
+
+    [Fact]
+    public void Report_WithEveryKindOfChart_DrawsInABrowser()
+    {
+        string path = Path.Combine(_tool.Folder, "every.html");
+        File.WriteAllBytes(path, HtmlReport.ToUtf8(ChartTests.Every));
+
+        (string page, string[] console) = Browser.Open(path);
+
+        Assert.Empty(console);
+        Assert.Equal(3, Count(page, "data-drawn=\"true\""));
+        Assert.Equal(1, Count(page, "class=\"js-fill\""));
+        Assert.Equal(2, Count(page, "class=\"yerror\""));
+        Assert.Equal(6, Count(page, "class=\"shape-group\""));
+        Assert.Equal(1, Count(page, "class=\"cbfills\""));
+        Assert.Contains(">✕</text>", page, StringComparison.Ordinal);
+    }
+
+    private static JsonNode[] Figures(string html) => [.. Data().Matches(html).Select(m => JsonNode.Parse(m.Groups[1].Value)!)];
+
+    private static int Count(string text, string part) => text.Split(part).Length - 1;
+
+    private static string Timeless(string html) => Seconds().Replace(html, "in some s");
+
+    [GeneratedRegex("<script type=\"application/json\">(.*?)</script>", RegexOptions.Singleline)]
+    private static partial Regex Data();
+
+    [GeneratedRegex("<script.*?</script>", RegexOptions.Singleline)]
+    private static partial Regex Scripts();
+
+    [GeneratedRegex(@"in \d+\.\d\d s")]
+    private static partial Regex Seconds();
+}
