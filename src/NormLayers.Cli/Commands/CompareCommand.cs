@@ -3,6 +3,7 @@ using System.Diagnostics;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
+using NormLayers.Cli.Report;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Commands;
@@ -27,13 +28,14 @@ internal sealed class CompareCommand
     [
         "normlayers compare",
         "normlayers compare --data digits --epochs 10 --seeds 10 --output comparison.json",
+        "normlayers compare --report comparison.html",
         "normlayers compare --modes none,batchnorm --learning-rate 1 --target-loss 0.3",
     ];
 
     public Command Create()
     {
         Command command = new("compare", "Train with each normalization and the same seeds, and say what differs.");
-        foreach (Option option in (Option[])[_modes, _seeds.Option, _targetLoss, .. _options.All])
+        foreach (Option option in (Option[])[_modes, _seeds.Option, _targetLoss, .. _options.All, .. _options.Reporting])
         {
             command.Options.Add(option);
         }
@@ -61,7 +63,7 @@ internal sealed class CompareCommand
         }
 
         CompareResult result = Compare(session, modes, seeds, double.IsNaN(target) ? null : target);
-        bool saved = session.Publish(CompareDocument.From(result).ToUtf8(), CompareTable.Format(result));
+        bool saved = session.Publish(CompareDocument.From(result).ToUtf8(), CompareTable.Format(result), () => CompareReport.From(result));
         return result.Cancelled ? session.InterruptedCode
             : saved && !result.AllDiverged ? ExitCode.Success
             : ExitCode.Failed;

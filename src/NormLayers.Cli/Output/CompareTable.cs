@@ -8,11 +8,6 @@ internal static class CompareTable
 {
     public static string Format(CompareResult result)
     {
-        string target = result.TargetLoss.ToString("0.0000", CultureInfo.InvariantCulture);
-        List<string[]> modes = [["", "train loss", "test loss", "test accuracy", $"steps to loss {target}", "seconds", "diverged"]];
-        modes.AddRange(result.Modes.Select(m => (string[])[
-            m.Name, Number(m.TrainLoss), Number(m.TestLoss), Percent(m.TestAccuracy),
-            Steps(m, result.Seeds.Count), Number(m.Seconds, "0.000"), Share(m.Diverged, result.Seeds.Count)]));
         List<string[]> pairs = [["", "test loss", "test accuracy, points", "steps"]];
         pairs.AddRange(result.Pairs.Select(p => (string[])[
             $"{p.First}, {p.Second}",
@@ -23,13 +18,24 @@ internal static class CompareTable
         return string.Create(
             CultureInfo.InvariantCulture,
             $"""
-            {TextTable.Format(modes)}
+            {TextTable.Format(Modes(result))}
 
             {TextTable.Format(pairs)}
 
             {seeds}; mean ± half the 95 % confidence interval; the pairs compare seed by seed
             {result.Modes.Sum(m => m.Completed + m.Diverged)} of {result.Modes.Count * result.Seeds.Count} trials in {result.Seconds:0.00} s
             """);
+    }
+
+    /// <summary>A header, then one row a mode.</summary>
+    public static List<string[]> Modes(CompareResult result)
+    {
+        string target = result.TargetLoss.ToString("0.0000", CultureInfo.InvariantCulture);
+        List<string[]> modes = [["", "train loss", "test loss", "test accuracy", $"steps to loss {target}", "seconds", "diverged"]];
+        modes.AddRange(result.Modes.Select(m => (string[])[
+            m.Name, Number(m.TrainLoss), Number(m.TestLoss), Percent(m.TestAccuracy),
+            Steps(m, result.Seeds.Count), Number(m.Seconds, "0.000"), Share(m.Diverged, result.Seeds.Count)]));
+        return modes;
     }
 
     private static string Number(Estimate estimate, string format = "0.0000", double factor = 1) =>

@@ -6,11 +6,9 @@ namespace NormLayers.Cli.Report;
 /// <summary>The report of one training.</summary>
 internal static class TrainReport
 {
-    private const int MostPoints = 400;
-
     public static LabReport From(ResultDocument document) => new()
     {
-        Title = $"Training with {NameOf(document.Mode)}",
+        Title = $"Training with {Phrases.NameOf(document.Mode)}",
         Words = [.. Describe(document)],
         Summary = new Table(
             [string.Empty, "loss (nats)", "accuracy"],
@@ -27,8 +25,8 @@ internal static class TrainReport
         int epochs = document.History.Epoch.Length;
         yield return string.Create(
             CultureInfo.InvariantCulture,
-            $"A classifier with {NameOf(document.Mode)} was trained for {Count(epochs, "epoch")} ({Count(document.Steps, "step")}) from seed {document.Seed} in {document.DurationSeconds:0.00} s. " +
-            $"At the end it is right on {Percent(document.TestAccuracy)} of the test set and on {Percent(document.TrainAccuracy)} of the training set.");
+            $"A classifier with {Phrases.NameOf(document.Mode)} was trained for {Phrases.Count(epochs, "epoch")} ({Phrases.Count(document.Steps, "step")}) from seed {document.Seed} in {document.DurationSeconds:0.00} s. " +
+            $"At the end it is right on {Phrases.Percent(document.TestAccuracy)} of the test set and on {Phrases.Percent(document.TrainAccuracy)} of the training set.");
         if (document.Divergence is { } divergence)
         {
             yield return $"The training diverged: {divergence.Message}";
@@ -38,9 +36,9 @@ internal static class TrainReport
             yield return "The training was stopped before its end; this is what it had come to.";
         }
 
-        if (epochs > MostPoints)
+        if (Thinning.Describe(epochs) is { } thinned)
         {
-            yield return string.Create(CultureInfo.InvariantCulture, $"The charts show {MostPoints} of the {epochs} epochs, evenly spaced; the results file has them all.");
+            yield return thinned;
         }
     }
 
@@ -70,8 +68,8 @@ internal static class TrainReport
             Title = "Accuracy",
             Words = history.Epoch.Length == 0
                 ? "No epoch was finished, so there is nothing to draw."
-                : $"After the last epoch {Percent(history.TrainAccuracy[^1])} of the training set and {Percent(history.TestAccuracy[^1])} of the test set are classified correctly. " +
-                  $"The best epoch on the test set had {Percent(history.TestAccuracy.Max())}.",
+                : $"After the last epoch {Phrases.Percent(history.TrainAccuracy[^1])} of the training set and {Phrases.Percent(history.TestAccuracy[^1])} of the test set are classified correctly. " +
+                  $"The best epoch on the test set had {Phrases.Percent(history.TestAccuracy.Max())}.",
             X = new Axis("epoch"),
             Y = new Axis("share of correct samples") { Maximum = 1 },
             Series =
@@ -100,24 +98,7 @@ internal static class TrainReport
 
     private static Series Curve(string name, HistoryDocument history, double[] values, SeriesStyle style)
     {
-        int[] places = Thin(history.Epoch.Length);
+        int[] places = Thinning.Places(history.Epoch.Length);
         return new Series(name, [.. places.Select(i => (double)history.Epoch[i])], [.. places.Select(i => values[i])]) { Style = style };
     }
-
-    // The first and the last place are always among them.
-    private static int[] Thin(int count) => count <= MostPoints
-        ? [.. Enumerable.Range(0, count)]
-        : [.. Enumerable.Range(0, MostPoints).Select(i => (int)((long)i * (count - 1) / (MostPoints - 1)))];
-
-    private static string NameOf(string mode) => mode switch
-    {
-        "none" => "no normalization",
-        "batchnorm" => "batch normalization",
-        "layernorm" => "layer normalization",
-        _ => mode,
-    };
-
-    private static string Percent(double share) => (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + " %";
-
-    private static string Count(long count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(count == 1 ? string.Empty : "s")}");
 }

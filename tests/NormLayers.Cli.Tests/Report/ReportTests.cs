@@ -164,6 +164,61 @@ public sealed partial class ReportTests : IDisposable
         Assert.Contains(">✕</text>", page, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Report_OfAComparison_HasTheNumbersAndVerdictsOfTheResults()
+    {
+        JsonNode results = Compare("--json").Json;
+
+        string html = _tool.Read("report.html");
+        JsonNode[] figures = Figures(html);
+        Assert.Equal(4, figures.Length);
+        foreach ((int chart, string field) in (ReadOnlySpan<(int, string)>)[(0, "test_loss"), (1, "test_accuracy")])
+        {
+            for (int mode = 0; mode < 3; mode++)
+            {
+                JsonNode document = results["modes"]![mode]!;
+                double[][] trials = [.. document["trials"]!.AsArray().Select(t => t!["history"]![field]!.AsArray().Select(v => (double)v!).ToArray())];
+                JsonNode[] traces = [.. figures[chart]["data"]!.AsArray().Skip(3 * mode).Take(3).Select(t => t!["y"]!)];
+                for (int epoch = 0; epoch < trials[0].Length; epoch++)
+                {
+                    Assert.Equal(trials.Min(t => t[epoch]), (double)traces[0][epoch]!);
+                    Assert.Equal(trials.Max(t => t[epoch]), (double)traces[1][epoch]!);
+                    Assert.Equal(trials.Average(t => t[epoch]), (double)traces[2][epoch]!, 1e-12);
+                }
+
+                Assert.Equal((double)document[field]!["mean"]!, (double)figures[chart + 2]["data"]![mode]!["y"]![0]!);
+                Assert.Equal((double)document[field]!["half_width"]!, (double)figures[chart + 2]["data"]![mode]!["error_y"]!["array"]![0]!, 1e-12);
+            }
+        }
+
+        Assert.Contains("none against batchnorm, seed by seed: test loss, ", html, StringComparison.Ordinal);
+        Assert.StartsWith("<svg ", _tool.Read("picture.svg"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_OfAComparison_DrawsInABrowser()
+    {
+        Compare();
+
+        (string page, string[] console) = Browser.Open(Path.Combine(_tool.Folder, "report.html"));
+
+        Assert.Empty(console);
+        Assert.Equal(4, Count(page, "data-drawn=\"true\""));
+        Assert.Equal(2 * 3, Count(page, "class=\"js-fill\""));
+        Assert.Equal(2 * 3, Count(page, "class=\"yerror\""));
+    }
+
+    [Fact]
+    public void Report_OfAComparisonThatDiverged_IsWrittenAndSaysSo()
+    {
+        _tool.Run("compare", "--seeds", "2", "--epochs", "2", "--learning-rate", "1e30", "--report", "report.html").Expect(1);
+
+        Assert.Contains("2 of 2 diverged", _tool.Read("report.html"), StringComparison.Ordinal);
+    }
+
+    private ToolResult Compare(params string[] arguments) =>
+        _tool.Run(["compare", "--seeds", "3", "--epochs", "3", "--set", "data.n_train=200", "--report", "report.html", "--svg", "picture.svg", .. arguments]).Expect(0);
+
     private static JsonNode[] Figures(string html) => [.. Data().Matches(html).Select(m => JsonNode.Parse(m.Groups[1].Value)!)];
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;

@@ -1,0 +1,102 @@
+using System.Globalization;
+using NormLayers.Cli.Lab;
+using NormLayers.Cli.Output;
+using NormLayers.Training;
+
+namespace NormLayers.Cli.Report;
+
+/// <summary>The report of a comparison.</summary>
+internal static class CompareReport
+{
+    public static LabReport From(CompareResult result)
+    {
+        List<string[]> modes = CompareTable.Modes(result);
+        return new LabReport
+        {
+            Title = "Comparison of " + string.Join(", ", result.Modes.Select(m => Phrases.NameOf(m.Name))),
+            Words = [.. Describe(result)],
+            Summary = new Table(modes[0], modes[1..]),
+            Charts =
+            [
+                Curves(result, "Test loss", "mean cross-entropy (nats)", e => e.Test.Loss),
+                Curves(result, "Test accuracy", "share of correct samples", e => e.Test.Accuracy),
+                Finals(result, "Final test loss", "mean cross-entropy (nats)", m => m.TestLoss, p => p.TestLoss),
+                Finals(result, "Final test accuracy", "share of correct samples", m => m.TestAccuracy, p => p.TestAccuracy),
+            ],
+            Configuration = CompareDocument.From(result).Config,
+        };
+    }
+
+    private static IEnumerable<string> Describe(CompareResult result)
+    {
+        string seconds = result.Seconds.ToString("0.00", CultureInfo.InvariantCulture);
+        yield return $"Each mode was trained from {Phrases.Count(result.Seeds.Count, "seed")}; with one seed all modes see the same data in the same order, and start from the same weights. " +
+            $"All trials together took {seconds} s." + (result.Cancelled ? " They were stopped before their end; this is what they had come to." : string.Empty);
+        foreach (PairResult pair in result.Pairs)
+        {
+            yield return $"{pair.First} against {pair.Second}, seed by seed: test loss, {pair.TestLoss.Describe(pair.First, pair.Second)}; " +
+                $"test accuracy in points, {pair.TestAccuracy.Describe(pair.First, pair.Second, "0.00", 100)}.";
+        }
+
+        foreach (ModeResult mode in result.Modes.Where(m => m.Diverged > 0))
+        {
+            yield return $"Of the trials with {Phrases.NameOf(mode.Name)}, {mode.Diverged} of {result.Seeds.Count} diverged; they are not in the means and curves.";
+        }
+
+        if (Thinning.Describe(result.Modes.Max(EpochsOf)) is { } thinned)
+        {
+            yield return thinned;
+        }
+    }
+
+    private static LineChart Curves(CompareResult result, string title, string unit, Func<EpochMetrics, double> quantity) => new()
+    {
+        Title = title + " after each epoch",
+        Words = "The mean over the completed seeds (line) and their whole range (band), in evaluation mode.",
+        X = new Axis("epoch"),
+        Y = new Axis(unit),
+        Series = [.. result.Modes.Where(m => m.Completed > 0).Select(m => Curve(m, quantity))],
+    };
+
+    private static Series Curve(ModeResult mode, Func<EpochMetrics, double> quantity)
+    {
+        TrialResult[] completed = Completed(mode);
+        int[] places = Thinning.Places(EpochsOf(mode));
+        double[][] values = [.. places.Select(i => completed.Select(t => quantity(t.Result.History[i])).ToArray())];
+        return new Series(
+            mode.Name, [.. places.Select(i => i + 1.0)], [.. values.Select(v => v.Average())], [.. values.Select(v => v.Min())], [.. values.Select(v => v.Max())])
+        {
+            Style = SeriesStyle.Of(mode.Mode),
+        };
+    }
+
+    private static LineChart Finals(
+        CompareResult result, string title, string unit, Func<ModeResult, Estimate> quantity, Func<PairResult, PairedDifference> difference) => new()
+        {
+            Title = title,
+            Words = "The mean over the seeds and its 95 % confidence interval. The verdicts come from the differences seed by seed, not from whether these intervals overlap: " +
+                string.Join("; ", result.Pairs.Select(p => $"{p.First}, {p.Second}: {difference(p).Describe(p.First, p.Second)}")) + ".",
+            X = new Axis("normalization") { Labels = [.. result.Modes.Select(m => m.Name)] },
+            Y = new Axis(unit),
+            Series = [.. result.Modes.Select((m, i) => Point(m, i, quantity(m)))],
+        };
+
+    private static Series Point(ModeResult mode, int place, Estimate estimate)
+    {
+        bool known = estimate.Count > 1;
+        return new Series(
+            mode.Name,
+            [place],
+            [estimate.Mean],
+            known ? [estimate.Mean - estimate.HalfWidth] : null,
+            known ? [estimate.Mean + estimate.HalfWidth] : null)
+        {
+            Style = SeriesStyle.Of(mode.Mode),
+            Joined = false,
+        };
+    }
+
+    private static int EpochsOf(ModeResult mode) => Completed(mode) is [{ } first, ..] ? first.Result.History.Count : 0;
+
+    private static TrialResult[] Completed(ModeResult mode) => [.. mode.Trials.OfType<TrialResult>().Where(t => t.Result.Status == TrainingStatus.Completed)];
+}
