@@ -3,6 +3,7 @@ using System.Globalization;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
+using NormLayers.Cli.Report;
 
 namespace NormLayers.Cli.Commands;
 
@@ -23,6 +24,7 @@ internal sealed class SweepCommand
     public static IReadOnlyList<string> Examples { get; } =
     [
         "normlayers sweep",
+        "normlayers sweep --report sweep.html",
         "normlayers sweep --learning-rate 0.001:10:log9 --batch-size 8,32,128 --folder sweep --output sweep.json",
         "normlayers sweep --mode none,batchnorm --depth 1:20:lin5 --init-scale 0.1:10:log5 --seeds 3",
         "normlayers sweep --folder sweep --shard 1/4",
@@ -31,7 +33,7 @@ internal sealed class SweepCommand
     public Command Create()
     {
         Command command = new("sweep", "Train at every point of a grid, and map what trains, stalls and diverges.");
-        foreach (Option option in (Option[])[.. _axes.Values, _seeds.Option, _folder, _shard, .. _options.All])
+        foreach (Option option in (Option[])[.. _axes.Values, _seeds.Option, _folder, _shard, .. _options.All, .. _options.Reporting])
         {
             command.Options.Add(option);
         }
@@ -82,7 +84,7 @@ internal sealed class SweepCommand
 
             bool done = sweep.Run(session, part, parts);
             SweepResult result = sweep.ToResult();
-            bool saved = session.Publish(SweepDocument.From(result).ToUtf8(), SweepTable.Format(result));
+            bool saved = session.Publish(SweepDocument.From(result).ToUtf8(), SweepTable.Format(result), () => SweepReport.From(result));
             return !done ? session.InterruptedCode : saved && !result.AllDiverged ? ExitCode.Success : ExitCode.Failed;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)

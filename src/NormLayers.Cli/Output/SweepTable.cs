@@ -46,7 +46,7 @@ internal static class SweepTable
     private static bool IsMixed(SweepCell cell) => cell.Trials.OfType<TrialFile>().Select(t => t.Outcome).Distinct().Count() > 1;
 
     // One line a cell: how many seeds, and the earliest.
-    private static string? Reason(SweepCell cell, SweepResult result)
+    public static string? Reason(SweepCell cell, SweepResult result)
     {
         TrialFile[] diverged = [.. cell.Trials.OfType<TrialFile>().Where(t => t.Divergence is not null)];
         if (diverged.MinBy(t => t.DivergedAtStep) is not { } first)

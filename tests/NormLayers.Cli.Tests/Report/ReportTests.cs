@@ -216,6 +216,26 @@ public sealed partial class ReportTests : IDisposable
         Assert.Contains("2 of 2 diverged", _tool.Read("report.html"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Report_OfASweep_MapsEachCellAndDrawsInABrowser()
+    {
+        JsonNode results = _tool.Run(
+            "sweep", "--mode", "none,batchnorm", "--learning-rate", "0.01,0.1,1e30", "--seeds", "2", "--epochs", "2", "--set", "data.n_train=200",
+            "--report", "report.html", "--svg", "map.svg", "--json").Expect(0).Json;
+
+        JsonNode[] figures = Figures(_tool.Read("report.html"));
+        JsonArray cells = results["cells"]!.AsArray();
+        Assert.Equal(cells.Select(c => (int)c!["trains"]! / 2.0), figures[0]["data"]![0]!["marker"]!["color"]!.AsArray().Select(v => (double)v!));
+        Assert.Equal(cells.Select(c => (double?)c!["test_accuracy"]!["mean"]), figures[1]["data"]![0]!["marker"]!["color"]!.AsArray().Select(v => (double?)v));
+        Assert.Equal("✕", (string?)figures[0]["data"]![0]!["text"]![2]);
+        Assert.Contains("<rect", _tool.Read("map.svg"), StringComparison.Ordinal);
+
+        (string page, string[] console) = Browser.Open(Path.Combine(_tool.Folder, "report.html"));
+
+        Assert.Empty(console);
+        Assert.Equal(2 * 6, Count(page, "class=\"shape-group\""));
+    }
+
     private ToolResult Compare(params string[] arguments) =>
         _tool.Run(["compare", "--seeds", "3", "--epochs", "3", "--set", "data.n_train=200", "--report", "report.html", "--svg", "picture.svg", .. arguments]).Expect(0);
 
