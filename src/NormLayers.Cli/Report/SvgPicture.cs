@@ -13,6 +13,7 @@ internal static class SvgPicture
     private const int Width = 760;
     private const int Height = 440;
     private const double Padding = 0.03;
+    private const double WidestLetter = 7;
     private const double HalfCell = 0.48;
     private const string FontFamily = "Arial, Helvetica, sans-serif";
     private static readonly OxyColor _grid = OxyColor.FromRgb(0xD5, 0xD9, 0xDE);
@@ -26,7 +27,7 @@ internal static class SvgPicture
             TitleFontSize = 15,
             Background = OxyColors.White,
             PlotAreaBorderColor = OxyColors.Gray,
-            PlotMargins = new OxyThickness(70, double.NaN, double.NaN, double.NaN),
+            PlotMargins = new OxyThickness(MarginFor(chart.Y), double.NaN, chart is HeatMap ? 70 : double.NaN, double.NaN),
         };
         plot.Axes.Add(ToAxis(chart.X, AxisPosition.Bottom));
         plot.Axes.Add(ToAxis(chart.Y, AxisPosition.Left));
@@ -64,8 +65,8 @@ internal static class SvgPicture
         result.Title = axis.Title;
         result.MajorGridlineStyle = LineStyle.Solid;
         result.MajorGridlineColor = _grid;
-        result.Minimum = axis.Minimum ?? double.NaN;
-        result.Maximum = axis.Maximum ?? double.NaN;
+        result.Minimum = axis.Labels is null ? axis.Minimum ?? double.NaN : -0.5;
+        result.Maximum = axis.Labels is null ? axis.Maximum ?? double.NaN : axis.Labels.Count - 0.5;
         result.AxisTitleDistance = position == AxisPosition.Left ? 14 : 8;
         result.MaximumPadding = Padding;
         return result;
@@ -118,7 +119,7 @@ internal static class SvgPicture
 
     private static void AddTo(PlotModel plot, HeatMap map)
     {
-        plot.Axes.Add(new LinearColorAxis { Position = AxisPosition.Right, Palette = OxyPalettes.Cividis(256), Title = map.ValueTitle, Minimum = map.Minimum, Maximum = map.Maximum });
+        plot.Axes.Add(new LinearColorAxis { Position = AxisPosition.Right, Palette = OxyPalettes.Cividis(256), Title = map.ValueTitle, AxisTitleDistance = 14, Minimum = map.Minimum, Maximum = map.Maximum });
         foreach ((int row, int column) in map.Cells)
         {
             double value = map.Values[row][column];
@@ -135,6 +136,8 @@ internal static class SvgPicture
             });
         }
     }
+
+    private static double MarginFor(Axis axis) => axis.Labels is null ? 70 : 50 + WidestLetter * axis.Labels.Max(l => l.Length);
 
     // The exporter takes texts for narrower than browsers draw them, and clips the last of a legend.
     private static string Pad(string name) => name + new string(' ', name.Length / 2);

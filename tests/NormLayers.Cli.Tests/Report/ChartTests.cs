@@ -130,6 +130,20 @@ public sealed class ChartTests
     }
 
     [Fact]
+    public void ToUtf8_SvgOfAHeatMap_HasEachCellWhole()
+    {
+        XElement svg = XElement.Parse(Encoding.UTF8.GetString(SvgPicture.ToUtf8(_map)));
+
+        string[] colors = [.. _map.Cells.Select(c => _map.ColorOf(_map.Values[c.Row][c.Column])).Distinct()];
+        foreach (string color in colors)
+        {
+            string fill = $"fill:rgb({Convert.ToInt32(color[1..3], 16)},{Convert.ToInt32(color[3..5], 16)},{Convert.ToInt32(color[5..7], 16)})";
+            XElement[] cells = [.. svg.Descendants().Where(e => e.Name.LocalName == "rect" && ((string?)e.Attribute("style") ?? "").StartsWith(fill, StringComparison.Ordinal))];
+            Assert.Contains(cells, c => (double)c.Attribute("width")! > 200 && (double)c.Attribute("height")! > 80);
+        }
+    }
+
+    [Fact]
     public void ToUtf8_TextsWithMarkup_AreEscapedEverywhere()
     {
         const string Evil = "</script><script>alert('x')</script>\"<img src=x onerror=alert(1)>&";
