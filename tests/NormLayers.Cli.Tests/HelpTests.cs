@@ -14,6 +14,7 @@ public sealed class HelpTests : IDisposable
     [InlineData("help-train", "train")]
     [InlineData("help-compare", "compare")]
     [InlineData("help-sweep", "sweep")]
+    [InlineData("help-experiment", "experiment")]
     [InlineData("help-info", "info")]
     [InlineData("help-check", "check")]
     [InlineData("help-completion", "completion")]

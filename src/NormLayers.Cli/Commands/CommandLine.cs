@@ -30,6 +30,7 @@ internal static class CommandLine
         Command train = TrainCommand.Create(options);
         Command compare = new CompareCommand().Create();
         Command sweep = new SweepCommand().Create();
+        Command experiment = ExperimentCommand.Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
         Command completion = CompletionCommand.Create();
@@ -38,6 +39,7 @@ internal static class CommandLine
         root.Subcommands.Add(train);
         root.Subcommands.Add(compare);
         root.Subcommands.Add(sweep);
+        root.Subcommands.Add(experiment);
         root.Subcommands.Add(info);
         root.Subcommands.Add(check);
         root.Subcommands.Add(completion);
@@ -50,6 +52,7 @@ internal static class CommandLine
             [train] = TrainCommand.Examples,
             [compare] = CompareCommand.Examples,
             [sweep] = SweepCommand.Examples,
+            [experiment] = ExperimentCommand.Examples,
             [info] = InfoCommand.Examples,
             [check] = CheckCommand.Examples,
             [completion] = CompletionCommand.Examples,

@@ -115,6 +115,7 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(SweepDocument))]
 [JsonSerializable(typeof(TrialFile))]
 [JsonSerializable(typeof(MachineInfo))]
+[JsonSerializable(typeof(Experiments.ExperimentResult))]
 [JsonSerializable(typeof(List<Commands.GradientDocument>))]
 [JsonSerializable(typeof(List<Verification.AccuracyRow>))]
 internal sealed partial class ResultJson : JsonSerializerContext;
