@@ -38,6 +38,7 @@ public abstract class Layer
         Shape output = OutputShape(shape);
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
         Throw.IfLengthDiffers(y.Length, output, nameof(y));
+        CheckOverlap(x, y, nameof(y));
         _lastShape = null;
         ForwardCore(x, shape, y);
         _lastShape = shape;
@@ -49,7 +50,9 @@ public abstract class Layer
     /// </summary>
     /// <param name="x">The input of the last forward pass, unchanged.</param>
     /// <param name="dy">The gradient of the loss with respect to the output, of the output's shape.</param>
-    /// <param name="dx">Overwritten with the gradient with respect to x, of x's shape; empty if it is not wanted.</param>
+    /// <param name="dx">
+    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place; empty if it is not wanted.
+    /// </param>
     /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx)
@@ -65,6 +68,7 @@ public abstract class Layer
         if (!dx.IsEmpty)
         {
             Throw.IfLengthDiffers(dx.Length, shape, nameof(dx));
+            CheckOverlap(dy, dx, nameof(dx));
         }
 
         BackwardCore(x, dy, shape, dx);
@@ -88,9 +92,20 @@ public abstract class Layer
         }
     }
 
+    /// <summary>Whether y may be x, and dx may be dy; no other overlap is allowed. True unless a layer says otherwise.</summary>
+    protected virtual bool MayBeInPlace => true;
+
     /// <summary>The forward pass proper; lengths and shape have been checked.</summary>
     protected abstract void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y);
 
     /// <summary>The backward pass proper; lengths have been checked against the last forward pass.</summary>
     protected abstract void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx);
+
+    private void CheckOverlap(ReadOnlySpan<float> input, Span<float> output, string name)
+    {
+        if (input.Overlaps(output, out int offset) && (offset != 0 || !MayBeInPlace))
+        {
+            Throw.Argument(name, MayBeInPlace ? "the input's memory itself or memory apart from it" : "memory apart from the input's", "memory that overlaps it");
+        }
+    }
 }

@@ -89,4 +89,29 @@ public sealed class OutputTests : IDisposable
         Assert.StartsWith("config.yaml:2:3: error: cannot write 'logs/app.log': ", result.Error, StringComparison.Ordinal);
         Assert.Equal(["config.yaml", "logs"], _tool.List());
     }
+
+    [Theory]
+    [InlineData("logging.file=c.yaml", "the configuration")]
+    [InlineData("logging.file=.env", "the environment's file")]
+    public void Log_OverAnInput_IsRefused(string setting, string what)
+    {
+        _tool.Write("c.yaml", "training: {epochs: 1}\n");
+        _tool.Write(".env", "RANDOM_SEED=1\n");
+
+        Assert.Contains(what, _tool.Run("--config", "c.yaml", "--set", setting).Expect(2).Error, StringComparison.Ordinal);
+
+        Assert.Equal("training: {epochs: 1}\n", _tool.Read("c.yaml"));
+        Assert.Equal("RANDOM_SEED=1\n", _tool.Read(".env"));
+    }
+
+    [Fact]
+    public void Output_LinkToTheConfiguration_IsRefused()
+    {
+        _tool.Write("c.yaml", "training: {epochs: 1}\n");
+        File.CreateSymbolicLink(Path.Combine(_tool.Folder, "link.json"), "c.yaml");
+
+        _tool.Run("--config", "c.yaml", "--output", "link.json").Expect(2);
+
+        Assert.Equal("training: {epochs: 1}\n", _tool.Read("c.yaml"));
+    }
 }

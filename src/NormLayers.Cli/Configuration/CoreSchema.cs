@@ -53,7 +53,14 @@ internal static partial class CoreSchema
     {
         if (KindOf(text) == ScalarKind.Integer)
         {
-            return TryToInteger(text, out long integer) ? integer : double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
+            if (TryToInteger(text, out long integer))
+            {
+                return integer;
+            }
+
+            return text.StartsWith("0x", StringComparison.Ordinal) || text.StartsWith("0o", StringComparison.Ordinal)
+                ? double.PositiveInfinity
+                : double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
         }
 
         string digits = text.TrimStart('+', '-');

@@ -6,7 +6,7 @@ namespace NormLayers.Cli.Configuration;
 internal static class EnvironmentSettings
 {
     private const string SeedVariable = "RANDOM_SEED";
-    private const string FileName = ".env";
+    public const string FileName = ".env";
 
     /// <summary>The values that the two give, <c>.env</c> first.</summary>
     public static List<Assignment> Read(List<Diagnostic> errors)

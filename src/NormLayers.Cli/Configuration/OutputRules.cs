@@ -13,8 +13,20 @@ internal static class OutputRules
     {
         List<(string? Path, string What)> taken =
         [
-            (configPath ?? SettingsReader.DefaultFile, "the configuration"), (settings.Get(Keys.DataPath), "the data"), (settings.Get(Keys.LogFile), "the log"),
+            (configPath ?? SettingsReader.DefaultFile, "the configuration"), (EnvironmentSettings.FileName, "the environment's file"), (settings.Get(Keys.DataPath), "the data"),
         ];
+        if (settings.Get(Keys.LogFile) is { } log)
+        {
+            Origin place = settings.PlaceOf(Keys.LogFile);
+            Check(log, place, errors);
+            foreach ((_, string what) in taken.Where(t => IsSame(t.Path, log)))
+            {
+                errors.Add(new Diagnostic(place, $"'{log}' is {what}; write the log to another file"));
+            }
+
+            taken.Add((log, "the log"));
+        }
+
         foreach ((string flag, string? path) in files)
         {
             if (path is null)
@@ -23,17 +35,25 @@ internal static class OutputRules
             }
 
             Check(path, Origin.Flag(flag), errors);
-            foreach ((_, string what) in taken.Where(t => t.Path is not null && Path.GetFullPath(t.Path) == Path.GetFullPath(path)))
+            foreach ((_, string what) in taken.Where(t => IsSame(t.Path, path)))
             {
                 errors.Add(new Diagnostic(Origin.Flag(flag), $"'{path}' is {what}; write the {ContentOf(flag)} to another file"));
             }
 
             taken.Add((path, $"the file of {flag}"));
         }
+    }
 
-        if (settings.Get(Keys.LogFile) is { } log)
+    // Whether both names end at one file, links followed; what cannot be followed is reported by FindProblem.
+    private static bool IsSame(string? taken, string path)
+    {
+        try
         {
-            Check(log, settings.PlaceOf(Keys.LogFile), errors);
+            return taken is not null && WritablePath.Resolve(taken) == WritablePath.Resolve(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return false;
         }
     }
 

@@ -91,12 +91,16 @@ internal static class BatchNormKernel
             pivot[c] = (float)mean[c];
             scale[c] = (float)s;
             shift[c] = (float)((beta.IsEmpty ? 0 : beta[c]) - (mean[c] - pivot[c]) * s);
-            ordinary &= IsOrdinary(mean[c], rstd[c]);
+            if (!float.IsFinite(pivot[c]) || !FitsFloat(rstd[c]) || !FitsFloat(s))
+            {
+                scale[c] = float.NaN;
+                ordinary = false;
+            }
         }
 
         if (!ordinary)
         {
-            NormalizeInDouble(x, length, mean, rstd, gamma, beta, y);
+            NormalizeMixed(x, length, mean, rstd, gamma, beta, pivot, scale, shift, y);
         }
         else if (length == 1)
         {
@@ -242,12 +246,16 @@ internal static class BatchNormKernel
             scale[c] = (float)(rstd[c] * (gamma.IsEmpty ? 1 : gamma[c]));
             slope[c] = (float)k;
             shift[c] = (float)(meanDy - (mean[c] - pivot[c]) * k);
-            ordinary &= IsOrdinary(mean[c], rstd[c]) && float.IsFinite(slope[c]);
+            if (!float.IsFinite(pivot[c]) || !FitsFloat(rstd[c]) || !FitsFloat(rstd[c] * (gamma.IsEmpty ? 1 : gamma[c])) || !FitsFloat(k))
+            {
+                scale[c] = float.NaN;
+                ordinary = false;
+            }
         }
 
         if (!ordinary)
         {
-            InputGradientInDouble(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx);
+            InputGradientMixed(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, pivot, scale, slope, shift, dx);
         }
         else if (length == 1)
         {
@@ -271,33 +279,42 @@ internal static class BatchNormKernel
         }
     }
 
-    // Whether a mean and a scale can be carried by floats.
-    private static bool IsOrdinary(double mean, double rstd) =>
-        float.IsFinite((float)mean) && (rstd == 0 || rstd is > 1e-30 and < 1e30);
+    // Whether a float can carry a factor with all its digits, and products with it; false for NaN.
+    private static bool FitsFloat(double factor) => factor == 0 || Math.Abs(factor) is > 1e-30 and < 1e30;
 
     // Workspace of doubles, seen as pairs of float arrays of C elements.
     private static Span<float> Floats(Span<double> workspace, int C, int index) =>
         MemoryMarshal.Cast<double, float>(workspace).Slice(index * C, C);
 
-    // The lines of the reference, for channels whose scales are no ordinary floats, and for NaN and infinity.
-    private static void NormalizeInDouble(
+    // Where the factors of a channel do not fit floats (its scale is NaN then), the lines of the reference; elsewhere the operations
+    // of the fast loop, so that no channel's bits depend on another's.
+    private static void NormalizeMixed(
         ReadOnlySpan<float> x,
         int length,
         ReadOnlySpan<double> mean,
         ReadOnlySpan<double> rstd,
         ReadOnlySpan<float> gamma,
         ReadOnlySpan<float> beta,
+        ReadOnlySpan<float> pivot,
+        ReadOnlySpan<float> scale,
+        ReadOnlySpan<float> shift,
         Span<float> y)
     {
         for (int i = 0; i < x.Length; i++)
         {
             int c = i / length % mean.Length;
+            if (!float.IsNaN(scale[c]))
+            {
+                y[i] = (x[i] - pivot[c]) * scale[c] + shift[c];
+                continue;
+            }
+
             double xHat = (x[i] - mean[c]) * rstd[c];
             y[i] = (float)((gamma.IsEmpty ? 1 : gamma[c]) * xHat + (beta.IsEmpty ? 0 : beta[c]));
         }
     }
 
-    private static void InputGradientInDouble(
+    private static void InputGradientMixed(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
         int length,
@@ -307,12 +324,22 @@ internal static class BatchNormKernel
         bool batchStatistics,
         ReadOnlySpan<double> sumDy,
         ReadOnlySpan<double> sumDyXHat,
+        ReadOnlySpan<float> pivot,
+        ReadOnlySpan<float> scale,
+        ReadOnlySpan<float> slope,
+        ReadOnlySpan<float> shift,
         Span<float> dx)
     {
         double m = x.Length / mean.Length;
         for (int i = 0; i < x.Length; i++)
         {
             int c = i / length % mean.Length;
+            if (!float.IsNaN(scale[c]))
+            {
+                dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c];
+                continue;
+            }
+
             double g = gamma.IsEmpty ? 1 : gamma[c];
             double xHat = (x[i] - mean[c]) * rstd[c];
             dx[i] = (float)(batchStatistics

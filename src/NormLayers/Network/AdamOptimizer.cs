@@ -5,8 +5,7 @@ public sealed class AdamOptimizer : Optimizer
 {
     private readonly float[][] _firstMoments;
     private readonly float[][] _secondMoments;
-    private double _beta1Power = 1;
-    private double _beta2Power = 1;
+    private readonly int[] _steps;
 
     /// <summary>Creates the optimizer.</summary>
     /// <param name="parameters">The parameters to change; frozen ones are left alone.</param>
@@ -41,6 +40,7 @@ public sealed class AdamOptimizer : Optimizer
         Epsilon = epsilon;
         _firstMoments = StateFor(parameters);
         _secondMoments = StateFor(parameters);
+        _steps = new int[parameters.Count];
     }
 
     /// <summary>The weight of the old first moment.</summary>
@@ -55,10 +55,6 @@ public sealed class AdamOptimizer : Optimizer
     /// <inheritdoc/>
     public override void Step()
     {
-        _beta1Power *= Beta1;
-        _beta2Power *= Beta2;
-        double rate = LearningRate / (1 - _beta1Power);
-        double correction = 1 / (1 - _beta2Power);
         for (int p = 0; p < Parameters.Count; p++)
         {
             if (Parameters[p].Frozen)
@@ -66,6 +62,10 @@ public sealed class AdamOptimizer : Optimizer
                 continue;
             }
 
+            // A parameter's own steps, so that one that was frozen for a while starts as a fresh one does.
+            int step = ++_steps[p];
+            double rate = LearningRate / (1 - Power(Beta1, step));
+            double correction = 1 / (1 - Power(Beta2, step));
             Span<float> w = Parameters[p].Value;
             ReadOnlySpan<float> gradient = Parameters[p].Gradient;
             Span<float> first = _firstMoments[p];
@@ -78,5 +78,20 @@ public sealed class AdamOptimizer : Optimizer
                 w[i] = (float)(w[i] - rate * first[i] / (Math.Sqrt(second[i] * correction) + Epsilon));
             }
         }
+    }
+
+    // By squaring: the runtime's Pow belongs to the operating system, whose last bits differ.
+    private static double Power(double value, int exponent)
+    {
+        double result = 1;
+        for (; exponent > 0; exponent >>= 1, value *= value)
+        {
+            if ((exponent & 1) != 0)
+            {
+                result *= value;
+            }
+        }
+
+        return result;
     }
 }

@@ -52,6 +52,9 @@ public sealed class Linear : Layer
     public override IReadOnlyList<Parameter> Parameters => _parameters;
 
     /// <inheritdoc/>
+    protected override bool MayBeInPlace => false;
+
+    /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
         if (input.Rank != 2 || input.Last != Inputs)

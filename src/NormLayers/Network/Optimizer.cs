@@ -21,7 +21,16 @@ public abstract class Optimizer
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>The step length η; may be changed between steps.</summary>
-    public double LearningRate { get; set; }
+    /// <exception cref="ArgumentOutOfRangeException">Set to a number that is not finite, or not greater than 0.</exception>
+    public double LearningRate
+    {
+        get;
+        set
+        {
+            Throw.IfNotPositiveOrNotFinite(value, nameof(value));
+            field = value;
+        }
+    }
 
     /// <summary>λ: λ·w is added to each gradient.</summary>
     public double WeightDecay { get; }

@@ -34,30 +34,27 @@ public sealed class Trainer
         _observer = observer;
     }
 
-    /// <summary>The mean loss and the accuracy of a network on a data set, in evaluation mode; its mode is restored afterwards.</summary>
+    /// <summary>The mean loss and the accuracy of a network on a data set, in evaluation mode; its mode and its layers' are restored afterwards.</summary>
     /// <param name="network">The network.</param>
     /// <param name="data">The samples; at least one.</param>
     /// <returns>Mean cross-entropy in nats and share of correct samples; they do not depend on how the samples are batched.</returns>
     public static Evaluation Evaluate(Sequential network, Dataset data)
     {
         bool training = network.Training;
-        network.Training = false;
-        int D = data.FeatureCount;
-        float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
-        double loss = 0;
-        int correct = 0;
-        for (int start = 0; start < data.Count; start += EvaluationRows)
+        bool[] layersTraining = [.. network.Layers.Select(l => l.Training)];
+        try
         {
-            int rows = Math.Min(EvaluationRows, data.Count - start);
-            Span<float> output = logits.AsSpan(0, rows * data.ClassCount);
-            network.Forward(data.Features.AsSpan(start * D, rows * D), (rows, D), output);
-            (double batchLoss, int batchCorrect) = SoftmaxCrossEntropy.Evaluate(output, data.Labels.AsSpan(start, rows), default);
-            loss += batchLoss * rows;
-            correct += batchCorrect;
+            network.Training = false;
+            return EvaluateInPlace(network, data);
         }
-
-        network.Training = training;
-        return new Evaluation(loss / data.Count, (double)correct / data.Count);
+        finally
+        {
+            network.Training = training;
+            for (int i = 0; i < layersTraining.Length; i++)
+            {
+                network.Layers[i].Training = layersTraining[i];
+            }
+        }
     }
 
     /// <summary>Trains the network: <b>changes</b> its parameters and running statistics.</summary>
@@ -112,6 +109,12 @@ public sealed class Trainer
             }
         }
 
+        // The last update is followed by no step whose loss would show that it was one too many: the evaluation does.
+        if (divergence is null && history.Count == _options.Epochs && !double.IsFinite(history[^1].Train.Loss))
+        {
+            divergence = DivergenceDiagnosis.Find(_network, data.Train.Features, _optimizer.LearningRate, step + 1, _options.Epochs);
+        }
+
         TrainingStatus status = divergence is not null ? TrainingStatus.Diverged
             : history.Count < _options.Epochs ? TrainingStatus.Cancelled
             : TrainingStatus.Completed;
@@ -125,6 +128,25 @@ public sealed class Trainer
             divergence);
     }
 
+    private static Evaluation EvaluateInPlace(Sequential network, Dataset data)
+    {
+        int D = data.FeatureCount;
+        float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
+        double loss = 0;
+        int correct = 0;
+        for (int start = 0; start < data.Count; start += EvaluationRows)
+        {
+            int rows = Math.Min(EvaluationRows, data.Count - start);
+            Span<float> output = logits.AsSpan(0, rows * data.ClassCount);
+            network.Forward(data.Features.AsSpan(start * D, rows * D), (rows, D), output);
+            (double batchLoss, int batchCorrect) = SoftmaxCrossEntropy.Evaluate(output, data.Labels.AsSpan(start, rows), default);
+            loss += batchLoss * rows;
+            correct += batchCorrect;
+        }
+
+        return new Evaluation(loss / data.Count, (double)correct / data.Count);
+    }
+
     private void Check(DataSplit data)
     {
         foreach (Dataset set in (ReadOnlySpan<Dataset>)[data.Train, data.Test])
@@ -134,7 +156,7 @@ public sealed class Trainer
                 Throw.Argument(nameof(data), "at least one sample in each set", $"none in '{set.Name}'");
             }
 
-            Shape output = _network.OutputShape((set.Count, set.FeatureCount));
+            Shape output = _network.OutputShape((1, set.FeatureCount));
             if (output.Last != set.ClassCount)
             {
                 Throw.Argument(nameof(data), $"{output.Last} classes, as many as the network has outputs", $"{set.ClassCount} in '{set.Name}'");

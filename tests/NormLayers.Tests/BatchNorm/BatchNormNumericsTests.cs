@@ -106,4 +106,46 @@ public sealed class BatchNormNumericsTests
             Assert.Equal(0, sum, 50 * Tolerance.Ulp(dx.Max(Math.Abs)));
         }
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    public void Passes_AnotherChannelIsNotFinite_KeepTheirBits(int length)
+    {
+        Shape shape = length == 1 ? (8, 3) : (8, 3, length);
+        float[] x = Samples.Normal(shape.Length, seed: 1);
+        float[] dy = Samples.Normal(shape.Length, seed: 2);
+        (float[] y, float[] dx) = Passes(x);
+        x[0] = float.PositiveInfinity;
+        (float[] spoiltY, float[] spoiltDx) = Passes(x);
+        for (int i = 0; i < x.Length; i++)
+        {
+            if (i / length % 3 != 0)
+            {
+                Assert.Equal(y[i], spoiltY[i]);
+                Assert.Equal(dx[i], spoiltDx[i]);
+            }
+        }
+
+        (float[] Y, float[] Dx) Passes(float[] input)
+        {
+            BatchNorm1D layer = new(3);
+            float[] output = new float[input.Length];
+            float[] gradient = new float[input.Length];
+            layer.Forward(input, shape, output);
+            layer.Backward(input, dy, gradient);
+            return (output, gradient);
+        }
+    }
+
+    [Fact]
+    public void Forward_ConstantChannelWithHugeGammaOverTinyEpsilon_GivesBeta()
+    {
+        BatchNorm1D layer = new(1, epsilon: 1e-50);
+        layer.Gamma!.Value[0] = 1e15f;
+        layer.Beta!.Value[0] = 2;
+        float[] y = new float[4];
+        layer.Forward([3, 3, 3, 3], (4, 1), y);
+        Assert.Equal([2f, 2f, 2f, 2f], y);
+    }
 }

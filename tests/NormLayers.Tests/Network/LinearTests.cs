@@ -120,4 +120,18 @@ public sealed class LinearTests
         Assert.Equal("inputs", Assert.Throws<ArgumentOutOfRangeException>(() => new Linear(0, 2, new RandomSource(1))).ParamName);
         Assert.Equal("outputs", Assert.Throws<ArgumentOutOfRangeException>(() => new Linear(2, 0, new RandomSource(1))).ParamName);
     }
+
+    [Fact]
+    public void Passes_OutputOverInput_AreErrors()
+    {
+        Linear layer = new(4, 4, new RandomSource(1));
+        float[] x = new float[8];
+        float[] dy = new float[8];
+        Assert.Contains("memory apart from the input's", Assert.Throws<ArgumentException>(() => layer.Forward(x, (2, 4), x)).Message, StringComparison.Ordinal);
+        layer.Forward(x, (2, 4), new float[8]);
+        Assert.Throws<ArgumentException>(() => layer.Backward(x, dy, dy));
+        LayerNorm1D norm = new(4);
+        float[] shared = new float[10];
+        Assert.Throws<ArgumentException>(() => norm.Forward(shared.AsSpan(0, 8), (2, 4), shared.AsSpan(2, 8)));
+    }
 }

@@ -121,4 +121,24 @@ public sealed class OptimizerTests
         Assert.All(expected.Zip(start), p => Assert.NotEqual(p.First, p.Second, 0.01));
         Compare.Within(expected, parameter.Value, 2 * Steps * amplification * Tolerance.Ulp(4), "w");
     }
+
+    [Fact]
+    public void AdamStep_AfterTimeFrozen_StartsAsAFreshOne()
+    {
+        Parameter waiting = new("waiting", 1, fill: 1) { Frozen = true };
+        AdamOptimizer optimizer = new([waiting], learningRate: 0.01);
+        for (int step = 0; step < 100; step++)
+        {
+            optimizer.Step();
+        }
+
+        waiting.Frozen = false;
+        waiting.Gradient[0] = 3;
+        optimizer.Step();
+        Assert.Equal(0.99f, waiting.Value[0], 1e-6f);
+    }
+
+    [Fact]
+    public void LearningRate_SetToNaN_IsRefused() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new SgdOptimizer([], 0.1).LearningRate = double.NaN);
 }

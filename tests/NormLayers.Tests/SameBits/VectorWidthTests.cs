@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Runtime.Intrinsics;
+using NormLayers.Numerics;
 
 namespace NormLayers.Tests.SameBits;
 
@@ -11,9 +11,9 @@ public sealed class VectorWidthTests
     [Fact]
     public void WidestVector_WidthIsRequested_IsThatWide()
     {
-        int width = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0;
+        int width = VectorWidth.Bits;
         string? expected = Environment.GetEnvironmentVariable(Variable);
-        TestContext.Current.TestOutputHelper?.WriteLine($"Widest accelerated vector: {width} bits; {Variable}: {expected ?? "not set, nothing to compare with"}.");
+        TestContext.Current.TestOutputHelper?.WriteLine($"The kernels use vectors of {width} bits; {Variable}: {expected ?? "not set, nothing to compare with"}.");
         if (expected is not null)
         {
             Assert.Equal(expected, width.ToString(CultureInfo.InvariantCulture));

@@ -44,6 +44,17 @@ public sealed class DivergenceTests
     }
 
     [Fact]
+    public void Fit_LastUpdateOverflows_IsNoCompletedRun()
+    {
+        TrainingOptions oneStep = new() { Epochs = 1, BatchSize = 1000 };
+        TrainingResult result = Problems.Fit(Problems.Network(Normalization.None), Problems.ThreeClouds(), oneStep, learningRate: 1e30);
+        Assert.Equal(TrainingStatus.Diverged, result.Status);
+        Assert.Equal(1, result.Steps);
+        Assert.Equal(2, result.Divergence!.Step);
+        Assert.False(double.IsFinite(result.Train.Loss));
+    }
+
+    [Fact]
     public void Fit_UpdateThatOverflows_NamesItsLayer()
     {
         TrainingResult result = Problems.Fit(Problems.Network(Normalization.None), Problems.ThreeClouds(), s_inOrder, learningRate: 3e38 * 100);

@@ -239,7 +239,7 @@ public sealed class TrainerTests
 
         Sequential fiveFeatures = Mlp.Create(new MlpOptions { InputFeatures = 5, Classes = 3 });
         ArgumentException features = Assert.Throws<ArgumentException>(() => Problems.Fit(fiveFeatures, data, s_options));
-        Assert.StartsWith("Expected a shape (N, 5), got (240, 4).", features.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Expected a shape (N, 5), got (1, 4).", features.Message, StringComparison.Ordinal);
 
         DataSplit noTest = Problems.ThreeClouds(test: 0);
         Assert.Throws<ArgumentException>(() => Problems.Fit(Problems.Network(), noTest, s_options));
@@ -264,5 +264,15 @@ public sealed class TrainerTests
         SgdOptimizer optimizer = new(network.Parameters, 0.1);
         Assert.Equal("Epochs", Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(network, optimizer, s_options with { Epochs = 0 })).ParamName);
         Assert.Equal("BatchSize", Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(network, optimizer, s_options with { BatchSize = 0 })).ParamName);
+    }
+
+    [Fact]
+    public void Evaluate_LayerInEvaluationMode_StaysInIt()
+    {
+        Sequential network = Problems.Network(Normalization.BatchNorm);
+        network.Layers[1].Training = false;
+        Trainer.Evaluate(network, Problems.ThreeClouds().Train);
+        Assert.True(network.Training);
+        Assert.Equal([true, false, true, true], network.Layers.Select(l => l.Training));
     }
 }
