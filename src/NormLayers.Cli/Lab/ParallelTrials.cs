@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
+using NormLayers.Numerics;
 
 namespace NormLayers.Cli.Lab;
 
@@ -16,7 +17,7 @@ internal static class ParallelTrials
         IReadOnlyList<TTrial> trials, Func<TTrial, TResult> run, CancellationToken cancellation, int? threads = null)
     {
         TResult?[] results = new TResult?[trials.Count];
-        ParallelOptions options = new() { MaxDegreeOfParallelism = threads ?? Environment.ProcessorCount };
+        ParallelOptions options = new() { MaxDegreeOfParallelism = threads ?? Threads.Limit };
         try
         {
             Parallel.ForEach(
@@ -30,7 +31,16 @@ internal static class ParallelTrials
                     }
                     else
                     {
-                        results[index] = run(trials[index]);
+                        // One trial a core: a trial's own calls stay on its thread.
+                        Threads.CallerAlone = true;
+                        try
+                        {
+                            results[index] = run(trials[index]);
+                        }
+                        finally
+                        {
+                            Threads.CallerAlone = false;
+                        }
                     }
                 });
         }

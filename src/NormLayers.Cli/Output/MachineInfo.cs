@@ -28,7 +28,7 @@ internal sealed record MachineInfo(
         RuntimeInformation.OSDescription,
         $"{ProcessorName()} ({RuntimeInformation.ProcessArchitecture.ToString().ToUpperInvariant()})",
         VectorWidth.Bits,
-        Environment.ProcessorCount);
+        Threads.Limit);
 
     public string ToJson() => JsonSerializer.Serialize(this, ResultJson.Default.MachineInfo);
 

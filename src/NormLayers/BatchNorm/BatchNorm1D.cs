@@ -1,4 +1,5 @@
 using System.Globalization;
+using NormLayers.Numerics;
 
 namespace NormLayers;
 
@@ -18,7 +19,7 @@ public sealed class BatchNorm1D : Layer
     private readonly double[] _mean;
     private readonly double[] _variance;
     private readonly double[] _rstd;
-    private readonly double[] _workspace;
+    private AlignedBuffer _workspace;
     private bool _usedBatchStatistics;
 
     /// <summary>Creates a layer with γ = 1, β = 0, running mean 0 and running variance 1.</summary>
@@ -51,7 +52,6 @@ public sealed class BatchNorm1D : Layer
         _mean = new double[features];
         _variance = new double[features];
         _rstd = new double[features];
-        _workspace = new double[4 * features];
         if (withGamma)
         {
             _parameters.Add(Gamma = new Parameter("gamma", features, fill: 1));
@@ -148,6 +148,7 @@ public sealed class BatchNorm1D : Layer
         }
 
         int length = LengthOf(shape);
+        Span<double> workspace = _workspace.AtLeast(BatchNormKernel.WorkspaceLength(shape.Length, Features, length));
         if (_usedBatchStatistics)
         {
             int m = shape.Length / Features;
@@ -156,7 +157,7 @@ public sealed class BatchNorm1D : Layer
                 Throw.Argument(nameof(x), $"more than 1 value per channel, because {WhyBatchStatistics()}", $"shape {shape}");
             }
 
-            BatchNormKernel.Statistics(x, length, _mean, _variance, _workspace);
+            BatchNormKernel.Statistics(x, length, _mean, _variance, workspace);
             if (Training && Running is not null)
             {
                 UpdateRunning(Running, m);
@@ -171,7 +172,7 @@ public sealed class BatchNorm1D : Layer
             }
         }
 
-        BatchNormKernel.Normalize(x, length, _mean, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, _workspace);
+        BatchNormKernel.Normalize(x, length, _mean, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, workspace);
     }
 
     /// <inheritdoc/>
@@ -193,7 +194,7 @@ public sealed class BatchNorm1D : Layer
             dx,
             Parameter.GradientOf(Gamma),
             Parameter.GradientOf(Beta),
-            _workspace);
+            _workspace.AtLeast(BatchNormKernel.WorkspaceLength(shape.Length, Features, LengthOf(shape))));
     }
 
     private static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
@@ -234,7 +235,7 @@ public sealed class BatchNorm1D : Layer
     {
         for (int c = 0; c < Features; c++)
         {
-            if (!BatchNormKernel.FitFloat(_mean[c], _variance[c], m))
+            if (!BatchNormKernel.FitFloat(_mean[c], _variance[c] * m / (m - 1)))
             {
                 return c;
             }

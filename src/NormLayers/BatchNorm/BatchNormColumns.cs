@@ -4,226 +4,258 @@ using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>The loops of batch normalization over (N, C): lanes are channels, rows are read in memory order, eight at a time.</summary>
+/// <summary>The loops of batch normalization over (N, C): lanes are channels, rows are read in memory order, some at a time.</summary>
 /// <remarks>The last C mod 16 channels go one at a time, by the same operations in the same order.</remarks>
 internal static class BatchNormColumns
 {
-    private const int RowBlock = 8;
+    /// <summary>How many rows share a load and a store of the channels' sums.</summary>
+    private const int RowsAtATime = 8;
 
-    /// <summary>Overwrites <paramref name="sums"/> with Σ(x − p) and <paramref name="squares"/> with Σ(x − p)² of each channel.</summary>
-    public static void CenteredSums(ReadOnlySpan<float> x, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares)
+    /// <summary>Each block's Σ(x − p), (C), and Σ(x − p)², (C): overwrites <see cref="Sums"/>. Units are blocks of rows.</summary>
+    public readonly ref struct CenteredSums : IKernel
     {
-        sums.Clear();
-        squares.Clear();
-        switch (VectorWidth.Bits)
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Pivot { get; init; }
+
+        public required RowBlocks Blocks { get; init; }
+
+        public required Span<double> Sums { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            case 512: CenteredSums<Lanes512, DoubleLanes512>(x, pivot, sums, squares); break;
-            case 256: CenteredSums<Lanes256, DoubleLanes256>(x, pivot, sums, squares); break;
-            case 128: CenteredSums<Lanes128, DoubleLanes128>(x, pivot, sums, squares); break;
-            default: CenteredSums<LanesScalar, DoubleLanesScalar>(x, pivot, sums, squares); break;
+            for (int block = first; block < first + count; block++)
+            {
+                Sums.Slice(2 * Pivot.Length * block, 2 * Pivot.Length).Clear();
+                for (int n = Blocks.Start(block); n < Blocks.Start(block + 1); n += RowsAtATime)
+                {
+                    AddRows<L, D>(block, n, Math.Min(RowsAtATime, Blocks.Start(block + 1) - n));
+                }
+            }
         }
-    }
 
-    /// <summary>y = (x − pivot)·scale + shift: overwrites <paramref name="y"/>, which may be x.</summary>
-    public static void ScaleAndShift(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> pivot, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift, Span<float> y)
-    {
-        switch (VectorWidth.Bits)
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void AddRows<L, D>(int block, int n, int rows)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            case 512: ScaleAndShift<Lanes512>(x, pivot, scale, shift, y); break;
-            case 256: ScaleAndShift<Lanes256>(x, pivot, scale, shift, y); break;
-            case 128: ScaleAndShift<Lanes128>(x, pivot, scale, shift, y); break;
-            default: ScaleAndShift<LanesScalar>(x, pivot, scale, shift, y); break;
-        }
-    }
-
-    /// <summary>Overwrites <paramref name="sumDy"/> with Σdy and <paramref name="sumDyX"/> with Σdy·(x − mean) of each channel.</summary>
-    public static void BackwardSums(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, ReadOnlySpan<double> mean, Span<double> sumDy, Span<double> sumDyX)
-    {
-        sumDy.Clear();
-        sumDyX.Clear();
-        switch (VectorWidth.Bits)
-        {
-            case 512: BackwardSums<Lanes512, DoubleLanes512>(x, dy, mean, sumDy, sumDyX); break;
-            case 256: BackwardSums<Lanes256, DoubleLanes256>(x, dy, mean, sumDy, sumDyX); break;
-            case 128: BackwardSums<Lanes128, DoubleLanes128>(x, dy, mean, sumDy, sumDyX); break;
-            default: BackwardSums<LanesScalar, DoubleLanesScalar>(x, dy, mean, sumDy, sumDyX); break;
-        }
-    }
-
-    /// <summary>dx = (dy − shift − (x − pivot)·slope)·scale: overwrites <paramref name="dx"/>, which may be dy.</summary>
-    public static void InputGradient(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        ReadOnlySpan<float> pivot,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> slope,
-        ReadOnlySpan<float> shift,
-        Span<float> dx)
-    {
-        switch (VectorWidth.Bits)
-        {
-            case 512: InputGradient<Lanes512>(x, dy, pivot, scale, slope, shift, dx); break;
-            case 256: InputGradient<Lanes256>(x, dy, pivot, scale, slope, shift, dx); break;
-            case 128: InputGradient<Lanes128>(x, dy, pivot, scale, slope, shift, dx); break;
-            default: InputGradient<LanesScalar>(x, dy, pivot, scale, slope, shift, dx); break;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CenteredSums<L, D>(ReadOnlySpan<float> x, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
-    {
-        int C = pivot.Length;
-        int whole = C & ~15;
-        ref readonly float x0 = ref MemoryMarshal.GetReference(x);
-        ref readonly float p0 = ref MemoryMarshal.GetReference(pivot);
-        ref double s0 = ref MemoryMarshal.GetReference(sums);
-        ref double q0 = ref MemoryMarshal.GetReference(squares);
-        int N = x.Length / C;
-        for (int n = 0; n < N; n += RowBlock)
-        {
-            int start = n * C;
-            int rows = Math.Min(RowBlock, N - n);
+            int C = Pivot.Length;
+            int whole = C & ~15;
+            ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+            ref readonly float pivot = ref MemoryMarshal.GetReference(Pivot);
+            ref double sums = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
+            ref double squares = ref Unsafe.Add(ref sums, C);
             for (int c = 0; c < whole; c += 16)
             {
-                D p = D.Widen(L.Load(in p0, c));
-                D sum = D.Load(in s0, c);
-                D square = D.Load(in q0, c);
-                for (int k = 0, i = start + c; k < rows; k++, i += C)
+                D p = D.Widen(in pivot, c);
+                D sum = D.Load(in sums, c);
+                D square = D.Load(in squares, c);
+                for (int k = 0, i = c; k < rows; k++, i += C)
                 {
                     // sums[c] += x[i] - pivot[c]; squares[c] += (x[i] - pivot[c]) * (x[i] - pivot[c])
-                    D centred = D.Widen(L.Load(in x0, i)) - p;
+                    D centred = D.Widen(in x, i) - p;
                     sum += centred;
-                    square += centred * centred;
+                    D.FusedMultiplyAdd(ref square, centred, centred);
                 }
 
-                D.Store(sum, ref s0, c);
-                D.Store(square, ref q0, c);
+                D.Store(sum, ref sums, c);
+                D.Store(square, ref squares, c);
             }
 
             for (int c = whole; c < C; c++)
             {
-                for (int k = 0, i = start + c; k < rows; k++, i += C)
+                for (int k = 0, i = c; k < rows; k++, i += C)
                 {
-                    double centred = (double)x[i] - pivot[c];
-                    sums[c] += centred;
-                    squares[c] += centred * centred;
+                    double centred = (double)Unsafe.Add(ref Unsafe.AsRef(in x), i) - Pivot[c];
+                    Unsafe.Add(ref sums, c) += centred;
+                    Unsafe.Add(ref squares, c) = Math.FusedMultiplyAdd(centred, centred, Unsafe.Add(ref squares, c));
                 }
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScaleAndShift<L>(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> pivot, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift, Span<float> y)
-        where L : struct, ILanes<L>
+    /// <summary>y = (x − pivot)·scale + shift: overwrites <see cref="Y"/>, which may be x. Units are rows.</summary>
+    public readonly ref struct ScaleAndShift : IKernel
     {
-        int C = pivot.Length;
-        int whole = C & ~15;
-        ref readonly float x0 = ref MemoryMarshal.GetReference(x);
-        ref readonly float p0 = ref MemoryMarshal.GetReference(pivot);
-        ref readonly float s0 = ref MemoryMarshal.GetReference(scale);
-        ref readonly float t0 = ref MemoryMarshal.GetReference(shift);
-        ref float y0 = ref MemoryMarshal.GetReference(y);
-        for (int n = 0; n < x.Length / C; n++)
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Pivot { get; init; }
+
+        public required ReadOnlySpan<float> Scale { get; init; }
+
+        public required ReadOnlySpan<float> Shift { get; init; }
+
+        public required Span<float> Y { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            int row = n * C;
-            for (int c = 0; c < whole; c += 16)
+            int C = Pivot.Length;
+            bool streamed = RowMap.IsStreamed(Y, X);
+            for (int n = first; n < first + count; n++)
             {
-                // y[row + c] = (x[row + c] - pivot[c]) * scale[c] + shift[c]
-                L.Store((L.Load(in x0, row + c) - L.Load(in p0, c)) * L.Load(in s0, c) + L.Load(in t0, c), ref y0, row + c);
+                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+                ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
+                if (streamed)
+                {
+                    RowMap.ApplyStreamed<L, Map>(new Map(in x, this), ref y, C);
+                }
+                else
+                {
+                    RowMap.Apply<L, Map>(new Map(in x, this), ref y, C);
+                }
             }
 
-            for (int c = whole; c < C; c++)
-            {
-                y[row + c] = (x[row + c] - pivot[c]) * scale[c] + shift[c];
-            }
+            RowMap.Fence(streamed);
+        }
+
+        // y[c] = (x[c] - pivot[c]) * scale[c] + shift[c]
+        private readonly ref struct Map(ref readonly float x, ScaleAndShift factors) : IRowMap
+        {
+            private readonly ref readonly float _x = ref x;
+            private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(factors.Pivot);
+            private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(factors.Scale);
+            private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(factors.Shift);
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public L At<L>(int i)
+                where L : struct, ILanes<L>
+                => BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _shift, i));
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardSums<L, D>(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, ReadOnlySpan<double> mean, Span<double> sumDy, Span<double> sumDyX)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    /// <summary>Each block's Σdy, (C), and Σdy·(x − mean), (C): overwrites <see cref="Sums"/>. Units are blocks of rows.</summary>
+    public readonly ref struct BackwardSums : IKernel
     {
-        int C = mean.Length;
-        int whole = C & ~15;
-        ref readonly float x0 = ref MemoryMarshal.GetReference(x);
-        ref readonly float d0 = ref MemoryMarshal.GetReference(dy);
-        ref readonly double m0 = ref MemoryMarshal.GetReference(mean);
-        ref double b1 = ref MemoryMarshal.GetReference(sumDy);
-        ref double b2 = ref MemoryMarshal.GetReference(sumDyX);
-        int N = x.Length / C;
-        for (int n = 0; n < N; n += RowBlock)
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Dy { get; init; }
+
+        public required ReadOnlySpan<double> Mean { get; init; }
+
+        public required RowBlocks Blocks { get; init; }
+
+        public required Span<double> Sums { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            int start = n * C;
-            int rows = Math.Min(RowBlock, N - n);
+            for (int block = first; block < first + count; block++)
+            {
+                Sums.Slice(2 * Mean.Length * block, 2 * Mean.Length).Clear();
+                for (int n = Blocks.Start(block); n < Blocks.Start(block + 1); n += RowsAtATime)
+                {
+                    AddRows<L, D>(block, n, Math.Min(RowsAtATime, Blocks.Start(block + 1) - n));
+                }
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void AddRows<L, D>(int block, int n, int rows)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            int C = Mean.Length;
+            int whole = C & ~15;
+            ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+            ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
+            ref readonly double mean = ref MemoryMarshal.GetReference(Mean);
+            ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
+            ref double sumDyX = ref Unsafe.Add(ref sumDy, C);
             for (int c = 0; c < whole; c += 16)
             {
-                D m = D.Load(in m0, c);
-                D sum = D.Load(in b1, c);
-                D sumX = D.Load(in b2, c);
-                for (int k = 0, i = start + c; k < rows; k++, i += C)
+                D m = D.Load(in mean, c);
+                D sum = D.Load(in sumDy, c);
+                D sumX = D.Load(in sumDyX, c);
+                for (int k = 0, i = c; k < rows; k++, i += C)
                 {
                     // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
-                    D upstream = D.Widen(L.Load(in d0, i));
+                    D upstream = D.Widen(in dy, i);
                     sum += upstream;
-                    sumX += upstream * (D.Widen(L.Load(in x0, i)) - m);
+                    D.FusedMultiplyAdd(ref sumX, upstream, D.Widen(in x, i) - m);
                 }
 
-                D.Store(sum, ref b1, c);
-                D.Store(sumX, ref b2, c);
+                D.Store(sum, ref sumDy, c);
+                D.Store(sumX, ref sumDyX, c);
             }
 
             for (int c = whole; c < C; c++)
             {
-                for (int k = 0, i = start + c; k < rows; k++, i += C)
+                for (int k = 0, i = c; k < rows; k++, i += C)
                 {
-                    sumDy[c] += dy[i];
-                    sumDyX[c] += dy[i] * (x[i] - mean[c]);
+                    double upstream = Unsafe.Add(ref Unsafe.AsRef(in dy), i);
+                    Unsafe.Add(ref sumDy, c) += upstream;
+                    Unsafe.Add(ref sumDyX, c) = Math.FusedMultiplyAdd(upstream, Unsafe.Add(ref Unsafe.AsRef(in x), i) - Mean[c], Unsafe.Add(ref sumDyX, c));
                 }
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void InputGradient<L>(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        ReadOnlySpan<float> pivot,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> slope,
-        ReadOnlySpan<float> shift,
-        Span<float> dx)
-        where L : struct, ILanes<L>
+    /// <summary>dx = (dy − shift − (x − pivot)·slope)·scale: overwrites <see cref="Dx"/>, which may be dy. Units are rows.</summary>
+    public readonly ref struct InputGradient : IKernel
     {
-        int C = pivot.Length;
-        int whole = C & ~15;
-        ref readonly float x0 = ref MemoryMarshal.GetReference(x);
-        ref readonly float d0 = ref MemoryMarshal.GetReference(dy);
-        ref readonly float p0 = ref MemoryMarshal.GetReference(pivot);
-        ref readonly float s0 = ref MemoryMarshal.GetReference(scale);
-        ref readonly float k0 = ref MemoryMarshal.GetReference(slope);
-        ref readonly float t0 = ref MemoryMarshal.GetReference(shift);
-        ref float dx0 = ref MemoryMarshal.GetReference(dx);
-        for (int n = 0; n < x.Length / C; n++)
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Dy { get; init; }
+
+        public required ReadOnlySpan<float> Pivot { get; init; }
+
+        public required ReadOnlySpan<float> Scale { get; init; }
+
+        /// <summary>Minus the slope: the multiplication that is fused with the subtraction is an addition.</summary>
+        public required ReadOnlySpan<float> MinusSlope { get; init; }
+
+        public required ReadOnlySpan<float> Shift { get; init; }
+
+        public required Span<float> Dx { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            int row = n * C;
-            for (int c = 0; c < whole; c += 16)
+            int C = Pivot.Length;
+            bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
+            for (int n = first; n < first + count; n++)
             {
-                // dx[row + c] = (dy[row + c] - shift[c] - (x[row + c] - pivot[c]) * slope[c]) * scale[c]
-                L product = (L.Load(in x0, row + c) - L.Load(in p0, c)) * L.Load(in k0, c);
-                L.Store((L.Load(in d0, row + c) - L.Load(in t0, c) - product) * L.Load(in s0, c), ref dx0, row + c);
+                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+                ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
+                ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)n * C);
+                if (streamed)
+                {
+                    RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, this), ref dx, C);
+                }
+                else
+                {
+                    RowMap.Apply<L, Map>(new Map(in x, in dy, this), ref dx, C);
+                }
             }
 
-            for (int c = whole; c < C; c++)
-            {
-                dx[row + c] = (dy[row + c] - shift[c] - (x[row + c] - pivot[c]) * slope[c]) * scale[c];
-            }
+            RowMap.Fence(streamed);
+        }
+
+        // dx[c] = (dy[c] - shift[c] - (x[c] - pivot[c]) * slope[c]) * scale[c]
+        private readonly ref struct Map(ref readonly float x, ref readonly float dy, InputGradient factors) : IRowMap
+        {
+            private readonly ref readonly float _x = ref x;
+            private readonly ref readonly float _dy = ref dy;
+            private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(factors.Pivot);
+            private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(factors.Scale);
+            private readonly ref readonly float _minusSlope = ref MemoryMarshal.GetReference(factors.MinusSlope);
+            private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(factors.Shift);
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public L At<L>(int i)
+                where L : struct, ILanes<L>
+                => BatchNormKernel.InputGradient(
+                    L.Load(in _x, i), L.Load(in _dy, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _minusSlope, i), L.Load(in _shift, i));
         }
     }
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NormLayers.Numerics;
 
@@ -14,7 +16,7 @@ namespace NormLayers;
 /// <para>Numerics: with a channel's first element as pivot p, mean = p + Σ(x − p)/m and variance = Σ(x − p)²/m − (mean − p)²
 /// (<see cref="RowMoments"/> says why that is exact enough and when x is read again). All sums are in double, and so are
 /// their terms. The mean is carried as the float nearest to it and the remainder: y = (x − p)·s + t. A constant channel gives exactly
-/// beta. No fused multiply-add.</para>
+/// beta. A product is fused with the addition after it where the code says MultiplyAdd, and nowhere else.</para>
 /// <para>The loops are in <see cref="BatchNormColumns"/> for (N, C), where lanes are channels, and in
 /// <see cref="BatchNormSegments"/> for (N, C, L), where lanes are elements of one channel.</para>
 /// </remarks>
@@ -25,12 +27,12 @@ internal static class BatchNormKernel
     /// <param name="length">L.</param>
     /// <param name="mean">Each channel's mean, (C).</param>
     /// <param name="variance">Each channel's biased variance, (C).</param>
-    /// <param name="workspace">Overwritten, at least C.</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     public static void Statistics(ReadOnlySpan<float> x, int length, Span<double> mean, Span<double> variance, Span<double> workspace)
     {
         int C = mean.Length;
-        Debug.Assert(x.Length > 0 && x.Length % (C * length) == 0 && workspace.Length >= C, "Lengths differ.");
-        double m = x.Length / C;
+        Debug.Assert(x.Length > 0 && x.Length % (C * length) == 0 && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
+        double reciprocal = 1.0 / (x.Length / C);
         Span<float> pivot = Floats(workspace, C, 0);
         for (int c = 0; c < C; c++)
         {
@@ -41,11 +43,11 @@ internal static class BatchNormKernel
         for (int sweep = 0; sweep < 2 && again; sweep++)
         {
             again = false;
-            CenteredSums(x, length, pivot, mean, variance);
+            CenteredSums(x, length, pivot, mean, variance, workspace[C..]);
             for (int c = 0; c < C; c++)
             {
                 // [BN-F1] [BN-F2]
-                if (!RowMoments.FromSums(pivot[c], mean[c], variance[c], m, out mean[c], out variance[c]))
+                if (!RowMoments.FromSums(pivot[c], mean[c], variance[c], reciprocal, out mean[c], out variance[c]))
                 {
                     pivot[c] = (float)mean[c];
                     again = true;
@@ -83,10 +85,10 @@ internal static class BatchNormKernel
         Span<float> scale = Floats(workspace, C, 1);
         Span<float> shift = Floats(workspace, C, 2);
         bool ordinary = true;
+        Reciprocals(variance, epsilon, rstd); // [BN-F3]
         for (int c = 0; c < C; c++)
         {
             // gamma * (x - mean) * rstd + beta [BN-F4] [BN-F5] = (x - pivot) * scale + shift
-            rstd[c] = variance[c] + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance[c] + epsilon); // [BN-F3]
             double s = (gamma.IsEmpty ? 1 : gamma[c]) * rstd[c];
             pivot[c] = (float)mean[c];
             scale[c] = (float)s;
@@ -104,11 +106,13 @@ internal static class BatchNormKernel
         }
         else if (length == 1)
         {
-            BatchNormColumns.ScaleAndShift(x, pivot, scale, shift, y);
+            BatchNormColumns.ScaleAndShift kernel = new() { X = x, Pivot = pivot, Scale = scale, Shift = shift, Y = y };
+            Kernels.Run(ref kernel, x.Length / C, x.Length);
         }
         else
         {
-            BatchNormSegments.ScaleAndShift(x, length, pivot, scale, shift, y);
+            BatchNormSegments.ScaleAndShift kernel = new() { X = x, Length = length, Pivot = pivot, Scale = scale, Shift = shift, Y = y };
+            Kernels.Run(ref kernel, C, x.Length);
         }
     }
 
@@ -134,12 +138,13 @@ internal static class BatchNormKernel
         Span<float> runningVariance)
     {
         int skipped = 0;
+        double unbiased = m / (m - 1);
         for (int c = 0; c < mean.Length; c++)
         {
-            if (acceptNonFinite || FitFloat(mean[c], variance[c], m))
+            if (acceptNonFinite || FitFloat(mean[c], variance[c] * unbiased))
             {
                 runningMean[c] = (float)((1 - newWeight) * runningMean[c] + newWeight * mean[c]); // [BN-F6]
-                runningVariance[c] = (float)((1 - newWeight) * runningVariance[c] + newWeight * (variance[c] * m / (m - 1))); // [BN-F7]
+                runningVariance[c] = (float)((1 - newWeight) * runningVariance[c] + newWeight * (variance[c] * unbiased)); // [BN-F7]
             }
             else
             {
@@ -152,10 +157,10 @@ internal static class BatchNormKernel
 
     /// <summary>Whether a channel's mean and its unbiased variance, which is the one that is tracked, are finite floats.</summary>
     /// <param name="mean">The batch's mean.</param>
-    /// <param name="variance">The batch's biased variance.</param>
-    /// <param name="m">The values per channel, ≥ 2.</param>
-    public static bool FitFloat(double mean, double variance, double m) =>
-        float.IsFinite((float)mean) && float.IsFinite((float)(variance * m / (m - 1)));
+    /// <param name="unbiasedVariance">The batch's variance times m/(m − 1).</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool FitFloat(double mean, double unbiasedVariance) =>
+        float.IsFinite((float)mean) & float.IsFinite((float)unbiasedVariance);
 
     /// <summary>Overwrites <paramref name="dx"/>; <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>.</summary>
     /// <param name="x">The input of the forward pass, (N, C, L).</param>
@@ -168,7 +173,7 @@ internal static class BatchNormKernel
     /// <param name="dx">Overwritten, (N, C, L); may be dy; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
-    /// <param name="workspace">Overwritten, at least 4·C.</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     public static void Backward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
@@ -183,17 +188,10 @@ internal static class BatchNormKernel
         Span<double> workspace)
     {
         int C = mean.Length;
-        Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= 4 * C, "Lengths differ.");
+        Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
         Span<double> sumDy = workspace[..C];
         Span<double> sumDyXHat = workspace.Slice(C, C);
-        if (length == 1)
-        {
-            BatchNormColumns.BackwardSums(x, dy, mean, sumDy, sumDyXHat); // [BN-B1] [BN-B2]
-        }
-        else
-        {
-            BatchNormSegments.BackwardSums(x, dy, length, mean, sumDy, sumDyXHat);
-        }
+        BackwardSums(x, dy, length, mean, sumDy, sumDyXHat, workspace); // [BN-B1] [BN-B2]
 
         for (int c = 0; c < C; c++)
         {
@@ -230,21 +228,21 @@ internal static class BatchNormKernel
         Span<double> workspace)
     {
         int C = mean.Length;
-        double m = x.Length / C;
+        double share = batchStatistics ? 1.0 / (x.Length / C) : 0; // 1/m, or none of the gradient flows through the statistics
         Span<float> pivot = Floats(workspace, C, 0);
         Span<float> scale = Floats(workspace, C, 1);
-        Span<float> slope = Floats(workspace, C, 2);
+        Span<float> minusSlope = Floats(workspace, C, 2);
         Span<float> shift = Floats(workspace, C, 3);
         bool ordinary = true;
         for (int c = 0; c < C; c++)
         {
             // rstd * (g - meanG - xHat * meanGXHat) = (dy - shift - (x - pivot) * slope) * scale; shift = slope = 0 for constants
-            double meanDy = batchStatistics ? sumDy[c] / m : 0; // [BN-B3], without gamma
-            double meanDyXHat = batchStatistics ? sumDyXHat[c] / m : 0; // [BN-B4], without gamma
+            double meanDy = sumDy[c] * share; // [BN-B3], without gamma
+            double meanDyXHat = sumDyXHat[c] * share; // [BN-B4], without gamma
             double k = rstd[c] * meanDyXHat;
             pivot[c] = (float)mean[c];
             scale[c] = (float)(rstd[c] * (gamma.IsEmpty ? 1 : gamma[c]));
-            slope[c] = (float)k;
+            minusSlope[c] = (float)-k;
             shift[c] = (float)(meanDy - (mean[c] - pivot[c]) * k);
             if (!float.IsFinite(pivot[c]) || !FitsFloat(rstd[c]) || !FitsFloat(rstd[c] * (gamma.IsEmpty ? 1 : gamma[c])) || !FitsFloat(k))
             {
@@ -255,31 +253,119 @@ internal static class BatchNormKernel
 
         if (!ordinary)
         {
-            InputGradientMixed(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, pivot, scale, slope, shift, dx);
+            InputGradientMixed(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, pivot, scale, minusSlope, shift, dx);
         }
         else if (length == 1)
         {
-            BatchNormColumns.InputGradient(x, dy, pivot, scale, slope, shift, dx); // [BN-B5] [BN-B6]
+            // [BN-B5] [BN-B6]
+            BatchNormColumns.InputGradient kernel = new()
+            {
+                X = x,
+                Dy = dy,
+                Pivot = pivot,
+                Scale = scale,
+                MinusSlope = minusSlope,
+                Shift = shift,
+                Dx = dx,
+            };
+            Kernels.Run(ref kernel, x.Length / C, 2L * x.Length);
         }
         else
         {
-            BatchNormSegments.InputGradient(x, dy, length, pivot, scale, slope, shift, dx);
+            BatchNormSegments.InputGradient kernel = new()
+            {
+                X = x,
+                Dy = dy,
+                Length = length,
+                Pivot = pivot,
+                Scale = scale,
+                MinusSlope = minusSlope,
+                Shift = shift,
+                Dx = dx,
+            };
+            Kernels.Run(ref kernel, C, 2L * x.Length);
         }
     }
 
-    private static void CenteredSums(ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares)
+    /// <summary>How many doubles each method needs as workspace.</summary>
+    /// <param name="elements">N·C·L.</param>
+    /// <param name="channels">C.</param>
+    /// <param name="length">L.</param>
+    public static int WorkspaceLength(int elements, int channels, int length) =>
+        Math.Max(4, 1 + 2 * Blocks(elements, channels, length).Count) * channels;
+
+    /// <summary>[BN-F4] [BN-F5] for one element or sixteen, from the channel's factors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static L ScaleAndShift<L>(L x, L pivot, L scale, L shift)
+        where L : struct, ILanes<L>
+        => L.MultiplyAdd(x - pivot, scale, shift);
+
+    /// <summary>[BN-B5] or [BN-B6] for one element or sixteen, from the channel's factors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static L InputGradient<L>(L x, L dy, L pivot, L scale, L minusSlope, L shift)
+        where L : struct, ILanes<L>
+        => L.MultiplyAdd(x - pivot, minusSlope, dy - shift) * scale;
+
+    // 1/√(variance + ε), and 0 where that is 1/0.
+    private static void Reciprocals(ReadOnlySpan<double> variance, double epsilon, Span<double> rstd)
     {
-        if (length == 1)
+        TensorPrimitives.Add(variance, epsilon, rstd);
+        TensorPrimitives.Sqrt(rstd, rstd);
+        TensorPrimitives.Divide(1, rstd, rstd);
+        for (int c = 0; c < rstd.Length; c++)
         {
-            BatchNormColumns.CenteredSums(x, pivot, sums, squares);
+            rstd[c] = double.IsPositiveInfinity(rstd[c]) ? 0 : rstd[c];
         }
-        else
+    }
+
+    // Over (N, C) sums are taken in blocks of rows; over (N, C, L), where a channel's sums are one thread's, there is but one.
+    private static RowBlocks Blocks(int elements, int channels, int length) =>
+        length == 1 ? RowBlocks.Of(elements / channels, channels) : new RowBlocks(1, 1);
+
+    private static void CenteredSums(
+        ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares, Span<double> workspace)
+    {
+        int C = pivot.Length;
+        if (length > 1)
         {
-            BatchNormSegments.CenteredSums(x, length, pivot, sums, squares);
+            BatchNormSegments.CenteredSums segments = new() { X = x, Length = length, Pivot = pivot, Sums = sums, Squares = squares };
+            Kernels.Run(ref segments, C, x.Length);
+            return;
         }
+
+        RowBlocks blocks = Blocks(x.Length, C, length);
+        BatchNormColumns.CenteredSums columns = new() { X = x, Pivot = pivot, Blocks = blocks, Sums = workspace };
+        Kernels.Run(ref columns, blocks.Count, x.Length);
+        Span<double> total = blocks.Total(workspace, 2 * C);
+        total[..C].CopyTo(sums);
+        total[C..].CopyTo(squares);
+    }
+
+    private static void BackwardSums(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        int length,
+        ReadOnlySpan<double> mean,
+        Span<double> sumDy,
+        Span<double> sumDyX,
+        Span<double> workspace)
+    {
+        int C = mean.Length;
+        if (length > 1)
+        {
+            BatchNormSegments.BackwardSums segments = new() { X = x, Dy = dy, Length = length, Mean = mean, SumDy = sumDy, SumDyX = sumDyX };
+            Kernels.Run(ref segments, C, 2L * x.Length);
+            return;
+        }
+
+        RowBlocks blocks = Blocks(x.Length, C, length);
+        BatchNormColumns.BackwardSums columns = new() { X = x, Dy = dy, Mean = mean, Blocks = blocks, Sums = workspace };
+        Kernels.Run(ref columns, blocks.Count, 2L * x.Length);
+        _ = blocks.Total(workspace, 2 * C); // sumDy and sumDyX are its first 2C
     }
 
     // Whether a float can carry a factor with all its digits, and products with it; false for NaN.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool FitsFloat(double factor) => factor == 0 || Math.Abs(factor) is > 1e-30 and < 1e30;
 
     // Workspace of doubles, seen as pairs of float arrays of C elements.
@@ -305,7 +391,7 @@ internal static class BatchNormKernel
             int c = i / length % mean.Length;
             if (!float.IsNaN(scale[c]))
             {
-                y[i] = (x[i] - pivot[c]) * scale[c] + shift[c];
+                y[i] = ScaleAndShift<SingleLane>(new(x[i]), new(pivot[c]), new(scale[c]), new(shift[c])).Value;
                 continue;
             }
 
@@ -326,7 +412,7 @@ internal static class BatchNormKernel
         ReadOnlySpan<double> sumDyXHat,
         ReadOnlySpan<float> pivot,
         ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> slope,
+        ReadOnlySpan<float> minusSlope,
         ReadOnlySpan<float> shift,
         Span<float> dx)
     {
@@ -336,7 +422,7 @@ internal static class BatchNormKernel
             int c = i / length % mean.Length;
             if (!float.IsNaN(scale[c]))
             {
-                dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c];
+                dx[i] = InputGradient<SingleLane>(new(x[i]), new(dy[i]), new(pivot[c]), new(scale[c]), new(minusSlope[c]), new(shift[c])).Value;
                 continue;
             }
 

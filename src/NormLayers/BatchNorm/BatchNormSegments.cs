@@ -4,202 +4,224 @@ using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>The loops of batch normalization over (N, C, L): lanes are the L contiguous elements of one sample's channel.</summary>
+/// <summary>The loops of batch normalization over (N, C, L): lanes are the L contiguous elements of one sample's channel. Units are channels.</summary>
 internal static class BatchNormSegments
 {
-    /// <summary>Overwrites <paramref name="sums"/> with Σ(x − p) and <paramref name="squares"/> with Σ(x − p)² of each channel.</summary>
-    public static void CenteredSums(
-        ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares)
+    /// <summary>Σ(x − p) and Σ(x − p)² of each channel: overwrites <see cref="Sums"/> and <see cref="Squares"/>.</summary>
+    public readonly ref struct CenteredSums : IKernel
     {
-        sums.Clear();
-        squares.Clear();
-        switch (VectorWidth.Bits)
-        {
-            case 512: CenteredSums<Lanes512, DoubleLanes512>(x, length, pivot, sums, squares); break;
-            case 256: CenteredSums<Lanes256, DoubleLanes256>(x, length, pivot, sums, squares); break;
-            case 128: CenteredSums<Lanes128, DoubleLanes128>(x, length, pivot, sums, squares); break;
-            default: CenteredSums<LanesScalar, DoubleLanesScalar>(x, length, pivot, sums, squares); break;
-        }
-    }
+        public required ReadOnlySpan<float> X { get; init; }
 
-    /// <summary>y = (x − pivot)·scale + shift: overwrites <paramref name="y"/>, which may be x.</summary>
-    public static void ScaleAndShift(
-        ReadOnlySpan<float> x,
-        int length,
-        ReadOnlySpan<float> pivot,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> shift,
-        Span<float> y)
-    {
-        switch (VectorWidth.Bits)
-        {
-            case 512: ScaleAndShift<Lanes512>(x, length, pivot, scale, shift, y); break;
-            case 256: ScaleAndShift<Lanes256>(x, length, pivot, scale, shift, y); break;
-            case 128: ScaleAndShift<Lanes128>(x, length, pivot, scale, shift, y); break;
-            default: ScaleAndShift<LanesScalar>(x, length, pivot, scale, shift, y); break;
-        }
-    }
+        public required int Length { get; init; }
 
-    /// <summary>Overwrites <paramref name="sumDy"/> with Σdy and <paramref name="sumDyX"/> with Σdy·(x − mean) of each channel.</summary>
-    public static void BackwardSums(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        int length,
-        ReadOnlySpan<double> mean,
-        Span<double> sumDy,
-        Span<double> sumDyX)
-    {
-        sumDy.Clear();
-        sumDyX.Clear();
-        switch (VectorWidth.Bits)
-        {
-            case 512: BackwardSums<Lanes512, DoubleLanes512>(x, dy, length, mean, sumDy, sumDyX); break;
-            case 256: BackwardSums<Lanes256, DoubleLanes256>(x, dy, length, mean, sumDy, sumDyX); break;
-            case 128: BackwardSums<Lanes128, DoubleLanes128>(x, dy, length, mean, sumDy, sumDyX); break;
-            default: BackwardSums<LanesScalar, DoubleLanesScalar>(x, dy, length, mean, sumDy, sumDyX); break;
-        }
-    }
+        public required ReadOnlySpan<float> Pivot { get; init; }
 
-    /// <summary>dx = (dy − shift − (x − pivot)·slope)·scale: overwrites <paramref name="dx"/>, which may be dy.</summary>
-    public static void InputGradient(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        int length,
-        ReadOnlySpan<float> pivot,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> slope,
-        ReadOnlySpan<float> shift,
-        Span<float> dx)
-    {
-        switch (VectorWidth.Bits)
-        {
-            case 512: InputGradient<Lanes512>(x, dy, length, pivot, scale, slope, shift, dx); break;
-            case 256: InputGradient<Lanes256>(x, dy, length, pivot, scale, slope, shift, dx); break;
-            case 128: InputGradient<Lanes128>(x, dy, length, pivot, scale, slope, shift, dx); break;
-            default: InputGradient<LanesScalar>(x, dy, length, pivot, scale, slope, shift, dx); break;
-        }
-    }
+        public required Span<double> Sums { get; init; }
 
-    private static void CenteredSums<L, D>(
-        ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
-    {
-        for (int segment = 0; segment < x.Length / length; segment++)
-        {
-            int c = segment % pivot.Length;
-            RowMoments.CenteredSums<L, D>(x.Slice(segment * length, length), pivot[c], out double sum, out double square);
-            sums[c] += sum;
-            squares[c] += square;
-        }
-    }
+        public required Span<double> Squares { get; init; }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScaleAndShift<L>(
-        ReadOnlySpan<float> x,
-        int length,
-        ReadOnlySpan<float> pivot,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> shift,
-        Span<float> y)
-        where L : struct, ILanes<L>
-    {
-        int whole = length & ~15;
-        ref readonly float x0 = ref MemoryMarshal.GetReference(x);
-        ref float y0 = ref MemoryMarshal.GetReference(y);
-        for (int segment = 0; segment < x.Length / length; segment++)
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [SkipLocalsInit]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            int start = segment * length;
-            int c = segment % pivot.Length;
-            L p = L.Create(pivot[c]);
-            L s = L.Create(scale[c]);
-            L t = L.Create(shift[c]);
-            for (int i = start; i < start + whole; i += 16)
+            Span<double> lanes = stackalloc double[RowMoments.Lanes];
+            int C = Pivot.Length;
+            Sums.Slice(first, count).Clear();
+            Squares.Slice(first, count).Clear();
+            for (int start = 0; start < X.Length; start += C * Length)
             {
-                L.Store((L.Load(in x0, i) - p) * s + t, ref y0, i);
-            }
-
-            for (int i = start + whole; i < start + length; i++)
-            {
-                y[i] = (x[i] - pivot[c]) * scale[c] + shift[c];
+                for (int c = first; c < first + count; c++)
+                {
+                    ref readonly float segment = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
+                    RowMoments.LaneSums<L, D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes));
+                    RowMoments.Finish(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), out double sum, out double squares);
+                    Sums[c] += sum;
+                    Squares[c] += squares;
+                }
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardSums<L, D>(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        int length,
-        ReadOnlySpan<double> mean,
-        Span<double> sumDy,
-        Span<double> sumDyX)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    /// <summary>y = (x − pivot)·scale + shift: overwrites <see cref="Y"/>, which may be x.</summary>
+    public readonly ref struct ScaleAndShift : IKernel
     {
-        int whole = length & ~15;
-        ref readonly float x0 = ref MemoryMarshal.GetReference(x);
-        ref readonly float d0 = ref MemoryMarshal.GetReference(dy);
-        for (int segment = 0; segment < x.Length / length; segment++)
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required int Length { get; init; }
+
+        public required ReadOnlySpan<float> Pivot { get; init; }
+
+        public required ReadOnlySpan<float> Scale { get; init; }
+
+        public required ReadOnlySpan<float> Shift { get; init; }
+
+        public required Span<float> Y { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            int start = segment * length;
-            int c = segment % mean.Length;
-            D m = D.Create(mean[c]);
-            D sum = D.Create(0);
-            D sumX = D.Create(0);
-            for (int i = start; i < start + whole; i += 16)
+            bool streamed = RowMap.IsStreamed(Y, X);
+            for (int start = 0; start < X.Length; start += Pivot.Length * Length)
             {
-                D upstream = D.Widen(L.Load(in d0, i));
-                sum += upstream;
-                sumX += upstream * (D.Widen(L.Load(in x0, i)) - m);
+                for (int c = first; c < first + count; c++)
+                {
+                    ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
+                    ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), start + c * Length);
+                    if (streamed)
+                    {
+                        RowMap.ApplyStreamed<L, Map>(new Map(in x, this, c), ref y, Length);
+                    }
+                    else
+                    {
+                        RowMap.Apply<L, Map>(new Map(in x, this, c), ref y, Length);
+                    }
+                }
             }
 
-            double segmentDy = D.Sum(sum);
-            double segmentDyX = D.Sum(sumX);
-            for (int i = start + whole; i < start + length; i++)
-            {
-                segmentDy += dy[i];
-                segmentDyX += dy[i] * (x[i] - mean[c]);
-            }
+            RowMap.Fence(streamed);
+        }
 
-            sumDy[c] += segmentDy;
-            sumDyX[c] += segmentDyX;
+        // y[i] = (x[i] - pivot[c]) * scale[c] + shift[c]
+        private readonly ref struct Map(ref readonly float x, ScaleAndShift factors, int c) : IRowMap
+        {
+            private readonly ref readonly float _x = ref x;
+            private readonly float _pivot = factors.Pivot[c];
+            private readonly float _scale = factors.Scale[c];
+            private readonly float _shift = factors.Shift[c];
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public L At<L>(int i)
+                where L : struct, ILanes<L>
+                => BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Create(_pivot), L.Create(_scale), L.Create(_shift));
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void InputGradient<L>(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        int length,
-        ReadOnlySpan<float> pivot,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> slope,
-        ReadOnlySpan<float> shift,
-        Span<float> dx)
-        where L : struct, ILanes<L>
+    /// <summary>Σdy and Σdy·(x − mean) of each channel: overwrites <see cref="SumDy"/> and <see cref="SumDyX"/>.</summary>
+    public readonly ref struct BackwardSums : IKernel
     {
-        int whole = length & ~15;
-        ref readonly float x0 = ref MemoryMarshal.GetReference(x);
-        ref readonly float d0 = ref MemoryMarshal.GetReference(dy);
-        ref float dx0 = ref MemoryMarshal.GetReference(dx);
-        for (int segment = 0; segment < x.Length / length; segment++)
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Dy { get; init; }
+
+        public required int Length { get; init; }
+
+        public required ReadOnlySpan<double> Mean { get; init; }
+
+        public required Span<double> SumDy { get; init; }
+
+        public required Span<double> SumDyX { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [SkipLocalsInit]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            int start = segment * length;
-            int c = segment % pivot.Length;
-            L p = L.Create(pivot[c]);
-            L s = L.Create(scale[c]);
-            L k = L.Create(slope[c]);
-            L t = L.Create(shift[c]);
-            for (int i = start; i < start + whole; i += 16)
+            Span<double> lanes = stackalloc double[2 * LaneTree.Folded];
+            ref double l0 = ref MemoryMarshal.GetReference(lanes);
+            int whole = Length & ~15;
+            SumDy.Slice(first, count).Clear();
+            SumDyX.Slice(first, count).Clear();
+            for (int start = 0; start < X.Length; start += Mean.Length * Length)
             {
-                L.Store((L.Load(in d0, i) - t - (L.Load(in x0, i) - p) * k) * s, ref dx0, i);
+                for (int c = first; c < first + count; c++)
+                {
+                    ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
+                    ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start + c * Length);
+                    D m = D.Create(Mean[c]);
+                    D sum = D.Create(0);
+                    D sumX = D.Create(0);
+                    for (int i = 0; i < whole; i += 16)
+                    {
+                        // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
+                        D upstream = D.Widen(in dy, i);
+                        sum += upstream;
+                        D.FusedMultiplyAdd(ref sumX, upstream, D.Widen(in x, i) - m);
+                    }
+
+                    D.StoreFolded(sum, ref l0);
+                    D.StoreFolded(sumX, ref Unsafe.Add(ref l0, LaneTree.Folded));
+                    double segmentDy = LaneTree.Sum(ref l0);
+                    double segmentDyX = LaneTree.Sum(ref Unsafe.Add(ref l0, LaneTree.Folded));
+                    for (int i = whole; i < Length; i++)
+                    {
+                        double upstream = Unsafe.Add(ref Unsafe.AsRef(in dy), i);
+                        segmentDy += upstream;
+                        segmentDyX = Math.FusedMultiplyAdd(upstream, Unsafe.Add(ref Unsafe.AsRef(in x), i) - Mean[c], segmentDyX);
+                    }
+
+                    SumDy[c] += segmentDy;
+                    SumDyX[c] += segmentDyX;
+                }
+            }
+        }
+    }
+
+    /// <summary>dx = (dy − shift − (x − pivot)·slope)·scale: overwrites <see cref="Dx"/>, which may be dy.</summary>
+    public readonly ref struct InputGradient : IKernel
+    {
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Dy { get; init; }
+
+        public required int Length { get; init; }
+
+        public required ReadOnlySpan<float> Pivot { get; init; }
+
+        public required ReadOnlySpan<float> Scale { get; init; }
+
+        public required ReadOnlySpan<float> MinusSlope { get; init; }
+
+        public required ReadOnlySpan<float> Shift { get; init; }
+
+        public required Span<float> Dx { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
+            for (int start = 0; start < X.Length; start += Pivot.Length * Length)
+            {
+                for (int c = first; c < first + count; c++)
+                {
+                    ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
+                    ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start + c * Length);
+                    ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), start + c * Length);
+                    if (streamed)
+                    {
+                        RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
+                    }
+                    else
+                    {
+                        RowMap.Apply<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
+                    }
+                }
             }
 
-            for (int i = start + whole; i < start + length; i++)
-            {
-                dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c];
-            }
+            RowMap.Fence(streamed);
+        }
+
+        // dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c]
+        private readonly ref struct Map(ref readonly float x, ref readonly float dy, InputGradient factors, int c) : IRowMap
+        {
+            private readonly ref readonly float _x = ref x;
+            private readonly ref readonly float _dy = ref dy;
+            private readonly float _pivot = factors.Pivot[c];
+            private readonly float _scale = factors.Scale[c];
+            private readonly float _minusSlope = factors.MinusSlope[c];
+            private readonly float _shift = factors.Shift[c];
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public L At<L>(int i)
+                where L : struct, ILanes<L>
+                => BatchNormKernel.InputGradient(
+                    L.Load(in _x, i), L.Load(in _dy, i), L.Create(_pivot), L.Create(_scale), L.Create(_minusSlope), L.Create(_shift));
         }
     }
 }

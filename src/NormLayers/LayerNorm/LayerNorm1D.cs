@@ -1,3 +1,5 @@
+using NormLayers.Numerics;
+
 namespace NormLayers;
 
 /// <summary>Layer normalization over the last dimension: each row gets mean 0 and variance 1, then a learnable scale and shift.</summary>
@@ -10,7 +12,7 @@ namespace NormLayers;
 public sealed class LayerNorm1D : Layer
 {
     private readonly List<Parameter> _parameters = [];
-    private readonly double[] _workspace;
+    private AlignedBuffer _workspace;
     private double[] _mean = [];
     private double[] _rstd = [];
     private int _rows;
@@ -29,7 +31,6 @@ public sealed class LayerNorm1D : Layer
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
         Features = features;
         Epsilon = epsilon;
-        _workspace = new double[2 * features];
         if (withGamma)
         {
             _parameters.Add(Gamma = new Parameter("gamma", features, fill: 1));
@@ -85,7 +86,8 @@ public sealed class LayerNorm1D : Layer
     }
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
         LayerNormKernel.Backward(
             x,
             dy,
@@ -96,7 +98,8 @@ public sealed class LayerNorm1D : Layer
             dx,
             Parameter.GradientOf(Gamma),
             Parameter.GradientOf(Beta),
-            _workspace);
+            _workspace.AtLeast(LayerNormKernel.WorkspaceLength(_rows, Features)));
+    }
 
     private sealed class Reference : ReferenceLayer
     {

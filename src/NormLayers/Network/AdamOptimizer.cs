@@ -1,3 +1,7 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
 namespace NormLayers.Network;
 
 /// <summary>Adam (Kingma &amp; Ba 2015, Algorithm 1): steps scaled by running moments of each gradient; weight decay as in PyTorch's Adam.</summary>
@@ -64,19 +68,17 @@ public sealed class AdamOptimizer : Optimizer
 
             // A parameter's own steps, so that one that was frozen for a while starts as a fresh one does.
             int step = ++_steps[p];
-            double rate = LearningRate / (1 - Power(Beta1, step));
-            double correction = 1 / (1 - Power(Beta2, step));
-            Span<float> w = Parameters[p].Value;
-            ReadOnlySpan<float> gradient = Parameters[p].Gradient;
-            Span<float> first = _firstMoments[p];
-            Span<float> second = _secondMoments[p];
-            for (int i = 0; i < w.Length; i++)
+            Update kernel = new()
             {
-                double g = gradient[i] + WeightDecay * w[i];
-                first[i] = (float)(Beta1 * first[i] + (1 - Beta1) * g);
-                second[i] = (float)(Beta2 * second[i] + (1 - Beta2) * g * g);
-                w[i] = (float)(w[i] - rate * first[i] / (Math.Sqrt(second[i] * correction) + Epsilon));
-            }
+                W = Parameters[p].Value,
+                Gradient = Parameters[p].Gradient,
+                First = _firstMoments[p],
+                Second = _secondMoments[p],
+                Optimizer = this,
+                Rate = LearningRate / (1 - Power(Beta1, step)),
+                Correction = 1 / (1 - Power(Beta2, step)),
+            };
+            Kernels.Run(ref kernel, Stretches.Count(kernel.W.Length), 4L * kernel.W.Length);
         }
     }
 
@@ -93,5 +95,62 @@ public sealed class AdamOptimizer : Optimizer
         }
 
         return result;
+    }
+
+    /// <summary>One parameter's step, in double: overwrites its values and its moments. Units are stretches of elements.</summary>
+    private readonly ref struct Update : IKernel
+    {
+        public required Span<float> W { get; init; }
+
+        public required ReadOnlySpan<float> Gradient { get; init; }
+
+        public required Span<float> First { get; init; }
+
+        public required Span<float> Second { get; init; }
+
+        public required AdamOptimizer Optimizer { get; init; }
+
+        /// <summary>The learning rate over 1 − β₁ᵗ.</summary>
+        public required double Rate { get; init; }
+
+        /// <summary>1/(1 − β₂ᵗ).</summary>
+        public required double Correction { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            (int start, int end) = Stretches.Elements(first, count, W.Length);
+            int i = start;
+            for (; i <= end - 16; i += 16)
+            {
+                Step<L, D>(i);
+            }
+
+            for (; i < end; i++)
+            {
+                Step<SingleLane, SingleDouble>(i);
+            }
+        }
+
+        // g = gradient[i] + decay * w[i]; m[i] = beta1 * m[i] + (1 - beta1) * g; v[i] = beta2 * v[i] + (1 - beta2) * g * g
+        // w[i] -= rate * m[i] / (sqrt(v[i] * correction) + epsilon)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Step<L, D>(int i)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            ref float w = ref MemoryMarshal.GetReference(W);
+            ref float m = ref MemoryMarshal.GetReference(First);
+            ref float v = ref MemoryMarshal.GetReference(Second);
+            D beta1 = D.Create(Optimizer.Beta1);
+            D beta2 = D.Create(Optimizer.Beta2);
+            D g = D.Widen(in MemoryMarshal.GetReference(Gradient), i) + D.Create(Optimizer.WeightDecay) * D.Widen(in w, i);
+            L.Store(D.Narrow(beta1 * D.Widen(in m, i) + (D.Create(1) - beta1) * g), ref m, i);
+            L.Store(D.Narrow(beta2 * D.Widen(in v, i) + (D.Create(1) - beta2) * g * g), ref v, i);
+            D scale = D.Sqrt(D.Widen(in v, i) * D.Create(Correction)) + D.Create(Optimizer.Epsilon);
+            L.Store(D.Narrow(D.Widen(in w, i) - D.Create(Rate) * D.Widen(in m, i) / scale), ref w, i);
+        }
     }
 }

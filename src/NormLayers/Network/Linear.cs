@@ -1,4 +1,5 @@
-using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NormLayers.Numerics;
 
 namespace NormLayers.Network;
@@ -85,10 +86,10 @@ public sealed class Linear : Layer
             MatrixProduct.AddTransposedProduct(dy, x, Inputs, Weight.Gradient);
         }
 
-        Span<float> dBias = Parameter.GradientOf(Bias);
-        for (int start = 0; start < dy.Length && !dBias.IsEmpty; start += Outputs)
+        if (Bias is { Frozen: false })
         {
-            TensorPrimitives.Add(dBias, dy.Slice(start, Outputs), dBias);
+            BiasGradient kernel = new(dy, Bias.Gradient);
+            Kernels.Run(ref kernel, BiasGradient.Units(Outputs), dy.Length);
         }
     }
 
@@ -101,6 +102,48 @@ public sealed class Linear : Layer
         for (int i = 0; i < Weight.Value.Length; i++)
         {
             Weight.Value[i] = (float)(uniform ? random.NextDouble(-bound, bound) : deviation * random.NextNormal());
+        }
+    }
+
+    /// <summary>dBias[j] += Σ dy[n, j]: each a chain over the rows in order. Units are groups of sixteen columns.</summary>
+    private readonly ref struct BiasGradient(ReadOnlySpan<float> dy, Span<float> gradient) : IKernel
+    {
+        private readonly ReadOnlySpan<float> _dy = dy;
+        private readonly Span<float> _gradient = gradient;
+
+        public static int Units(int columns) => (columns + 15) / 16;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            int end = Math.Min(16 * (first + count), _gradient.Length);
+            int column = 16 * first;
+            for (; column <= end - 16; column += 16)
+            {
+                AddColumn<L>(column);
+            }
+
+            for (; column < end; column++)
+            {
+                AddColumn<SingleLane>(column);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void AddColumn<L>(int column)
+            where L : struct, ILanes<L>
+        {
+            ref readonly float dy = ref MemoryMarshal.GetReference(_dy);
+            ref float gradient = ref MemoryMarshal.GetReference(_gradient);
+            L sum = L.Load(in gradient, column);
+            for (int i = column; i < _dy.Length; i += _gradient.Length)
+            {
+                sum += L.Load(in dy, i);
+            }
+
+            L.Store(sum, ref gradient, column);
         }
     }
 

@@ -24,13 +24,8 @@ public sealed class ReLU : Layer
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        switch (VectorWidth.Bits)
-        {
-            case 512: Select<Lanes512>(x, x, y); break;
-            case 256: Select<Lanes256>(x, x, y); break;
-            case 128: Select<Lanes128>(x, x, y); break;
-            default: Select<LanesScalar>(x, x, y); break;
-        }
+        Gate kernel = new() { Signal = x, Value = x, Result = y };
+        Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
     }
 
     /// <inheritdoc/>
@@ -41,33 +36,40 @@ public sealed class ReLU : Layer
             return;
         }
 
-        switch (VectorWidth.Bits)
-        {
-            case 512: Select<Lanes512>(x, dy, dx); break;
-            case 256: Select<Lanes256>(x, dy, dx); break;
-            case 128: Select<Lanes128>(x, dy, dx); break;
-            default: Select<LanesScalar>(x, dy, dx); break;
-        }
+        Gate kernel = new() { Signal = x, Value = dy, Result = dx };
+        Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
     }
 
-    // The value where the gate is not ≤ 0, else 0: as vectors, because the signs of activations are what no branch predictor can guess.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Select<L>(ReadOnlySpan<float> gate, ReadOnlySpan<float> value, Span<float> result)
-        where L : struct, ILanes<L>
+    /// <summary>The value where the signal is not ≤ 0, else 0. Units are stretches of elements.</summary>
+    private readonly ref struct Gate : IKernel
     {
-        ref readonly float g = ref MemoryMarshal.GetReference(gate);
-        ref readonly float v = ref MemoryMarshal.GetReference(value);
-        ref float r = ref MemoryMarshal.GetReference(result);
-        int whole = gate.Length & ~15;
-        for (int i = 0; i < whole; i += 16)
-        {
-            // result[i] = gate[i] <= 0 ? 0 : value[i]
-            L.Store(L.WherePositive(L.Load(in g, i), L.Load(in v, i)), ref r, i);
-        }
+        public required ReadOnlySpan<float> Signal { get; init; }
 
-        for (int i = whole; i < gate.Length; i++)
+        public required ReadOnlySpan<float> Value { get; init; }
+
+        public required Span<float> Result { get; init; }
+
+        // As vectors, because the signs of activations are what no branch predictor can guess.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
         {
-            result[i] = gate[i] <= 0 ? 0 : value[i];
+            ref readonly float signal = ref MemoryMarshal.GetReference(Signal);
+            ref readonly float value = ref MemoryMarshal.GetReference(Value);
+            ref float result = ref MemoryMarshal.GetReference(Result);
+            (int start, int end) = Stretches.Elements(first, count, Signal.Length);
+            int whole = end & ~15;
+            for (int i = start; i < whole; i += 16)
+            {
+                // result[i] = signal[i] <= 0 ? 0 : value[i]
+                L.Store(L.WherePositive(L.Load(in signal, i), L.Load(in value, i)), ref result, i);
+            }
+
+            for (int i = whole; i < end; i++)
+            {
+                Result[i] = Signal[i] <= 0 ? 0 : Value[i];
+            }
         }
     }
 

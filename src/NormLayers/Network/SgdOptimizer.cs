@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using NormLayers.Numerics;
 
 namespace NormLayers.Network;
 
@@ -31,22 +32,47 @@ public sealed class SgdOptimizer : Optimizer
     /// <inheritdoc/>
     public override void Step()
     {
-        float rate = (float)-LearningRate;
-        float decay = (float)WeightDecay;
-        float momentum = (float)Momentum;
         for (int p = 0; p < Parameters.Count; p++)
         {
-            if (Parameters[p].Frozen)
+            if (!Parameters[p].Frozen)
             {
-                continue;
+                Update kernel = new()
+                {
+                    W = Parameters[p].Value,
+                    Gradient = Parameters[p].Gradient,
+                    Velocity = Momentum > 0 ? _velocities[p] : default,
+                    Optimizer = this,
+                };
+                Kernels.Run(ref kernel, Stretches.Count(kernel.W.Length), 2L * kernel.W.Length);
             }
+        }
+    }
 
-            Span<float> w = Parameters[p].Value;
-            ReadOnlySpan<float> direction = Parameters[p].Gradient;
-            if (momentum > 0)
+    /// <summary>One parameter's step: overwrites its values and its velocity. Units are stretches of elements.</summary>
+    private readonly ref struct Update : IKernel
+    {
+        public required Span<float> W { get; init; }
+
+        public required ReadOnlySpan<float> Gradient { get; init; }
+
+        /// <summary>Empty without momentum.</summary>
+        public required Span<float> Velocity { get; init; }
+
+        public required SgdOptimizer Optimizer { get; init; }
+
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            (int start, int end) = Stretches.Elements(first, count, W.Length);
+            Span<float> w = W[start..end];
+            ReadOnlySpan<float> direction = Gradient[start..end];
+            float rate = (float)-Optimizer.LearningRate;
+            float decay = (float)Optimizer.WeightDecay;
+            if (!Velocity.IsEmpty)
             {
-                Span<float> v = _velocities[p];
-                TensorPrimitives.MultiplyAdd(v, momentum, direction, v);
+                Span<float> v = Velocity[start..end];
+                TensorPrimitives.MultiplyAdd(v, (float)Optimizer.Momentum, direction, v);
                 if (decay > 0)
                 {
                     TensorPrimitives.MultiplyAdd(w, decay, v, v);

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
 using NormLayers.Numerics;
 
 namespace NormLayers.Network;
@@ -5,17 +7,20 @@ namespace NormLayers.Network;
 /// <summary>Softmax and mean cross-entropy in one: the loss of a classifier and its gradient.</summary>
 /// <remarks>
 /// For a row z with label k: loss = ln Σⱼ exp(zⱼ − max z) − (z_k − max z), ∂loss/∂zⱼ = (softmax(z)ⱼ − [j = k]) / N. The
-/// largest logit is taken out first, so that nothing overflows. Exponentials and sums are in double; the gradient keeps the
-/// exponentials as floats in between.
+/// largest logit is taken out first, so that nothing overflows. Exponentials and sums are in double.
 /// </remarks>
 public static class SoftmaxCrossEntropy
 {
+    private const int BlockElements = 256;
+    private const int BlockRows = 64;
+
     /// <summary>The mean loss over the rows, and its gradient.</summary>
     /// <param name="logits">The network's output, (N, C), not empty.</param>
     /// <param name="labels">N class indices, 0 to C − 1.</param>
     /// <param name="dLogits">Overwritten with the gradient of the mean loss, (N, C); empty if not wanted.</param>
     /// <returns>The mean loss in nats, and how many rows have their label as the (first) largest logit; never a row with NaN.</returns>
     /// <exception cref="ArgumentException">Lengths that do not fit, no rows, or a label out of range.</exception>
+    [SkipLocalsInit]
     public static (double Loss, int Correct) Evaluate(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels, Span<float> dLogits)
     {
         if (labels.IsEmpty || logits.Length % labels.Length != 0 || logits.IsEmpty)
@@ -28,55 +33,114 @@ public static class SoftmaxCrossEntropy
             Throw.IfLengthDiffers(dLogits.Length, logits.Length, nameof(dLogits));
         }
 
-        int N = labels.Length;
-        int C = logits.Length / N;
+        int C = logits.Length / labels.Length;
+        double[]? rented = C > BlockElements ? ArrayPool<double>.Shared.Rent(C) : null;
+        Span<double> buffer = rented ?? stackalloc double[BlockElements];
+        int blockRows = Math.Clamp(BlockElements / C, 1, BlockRows);
         double total = 0;
         int correct = 0;
-        for (int n = 0; n < N; n++)
+        for (int first = 0; first < labels.Length; first += blockRows)
         {
-            if ((uint)labels[n] >= (uint)C)
-            {
-                Throw.Argument(nameof(labels), $"class indices 0 to {C - 1}", $"{labels[n]} at row {n}");
-            }
-
-            ReadOnlySpan<float> row = logits.Slice(n * C, C);
-            int largest = Largest(row);
-            double max = row[largest];
-            Span<float> gradient = dLogits.IsEmpty ? default : dLogits.Slice(n * C, C);
-            double sum = 0;
-            for (int j = 0; j < row.Length; j++)
-            {
-                double exponential = Elementary.Exp(row[j] - max);
-                sum += exponential;
-                if (!gradient.IsEmpty)
-                {
-                    gradient[j] = (float)exponential;
-                }
-            }
-
-            total += Elementary.Log(sum) - (row[labels[n]] - max);
-            correct += largest == labels[n] && !double.IsNaN(sum) ? 1 : 0;
-            double reciprocal = 1 / sum;
-            for (int j = 0; j < gradient.Length; j++)
-            {
-                gradient[j] = (float)((gradient[j] * reciprocal - (j == labels[n] ? 1 : 0)) / N);
-            }
+            Range rows = first..Math.Min(first + blockRows, labels.Length);
+            Range elements = (rows.Start.Value * C)..(rows.End.Value * C);
+            Block block = new(logits[elements], labels[rows], buffer[..(elements.End.Value - elements.Start.Value)], first);
+            (double loss, int hits) = block.Evaluate(1.0 / labels.Length, dLogits.IsEmpty ? default : dLogits[elements]);
+            total += loss;
+            correct += hits;
         }
 
-        return (total / N, correct);
+        if (rented is not null)
+        {
+            ArrayPool<double>.Shared.Return(rented);
+        }
+
+        return (total / labels.Length, correct);
     }
 
-    private static int Largest(ReadOnlySpan<float> row)
+    /// <summary>Some rows, whose exponentials are taken together.</summary>
+    private readonly ref struct Block(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels, Span<double> buffer, int firstRow)
     {
-        int largest = 0;
-        for (int j = 1; j < row.Length; j++)
+        private readonly ReadOnlySpan<float> _logits = logits;
+        private readonly ReadOnlySpan<int> _labels = labels;
+        private readonly Span<double> _buffer = buffer;
+        private readonly int _firstRow = firstRow;
+
+        [SkipLocalsInit]
+        public (double Loss, int Correct) Evaluate(double weight, Span<float> gradient)
         {
-            if (row[j] > row[largest])
+            int C = _logits.Length / _labels.Length;
+            (double loss, int correct) = Shift(C);
+            ElementaryKernel.ExpOfNonPositive(_buffer);
+            Span<double> sums = stackalloc double[BlockRows];
+            sums = sums[.._labels.Length];
+            for (int n = 0; n < _labels.Length; n++)
             {
-                largest = j;
+                ReadOnlySpan<double> exponentials = _buffer.Slice(n * C, C);
+                double sum = 0;
+                foreach (double exponential in exponentials)
+                {
+                    sum += exponential;
+                }
+
+                sums[n] = sum;
+                if (gradient.IsEmpty)
+                {
+                    continue;
+                }
+
+                double scale = weight / sum;
+                for (int j = 0; j < C; j++)
+                {
+                    gradient[n * C + j] = (float)(exponentials[j] * scale);
+                }
+
+                int label = n * C + _labels[n];
+                gradient[label] = (float)(_buffer[label] * scale - weight);
             }
+
+            ElementaryKernel.LogOfAtLeastOne(sums);
+            foreach (double logarithm in sums)
+            {
+                loss += logarithm;
+            }
+
+            return (loss, correct);
         }
 
-        return largest;
+        // Fills the buffer with z − max z. Returns Σ(max z − z_k), and the rows whose label is the (first) largest.
+        private (double Margin, int Correct) Shift(int C)
+        {
+            double margin = 0;
+            int correct = 0;
+            for (int n = 0; n < _labels.Length; n++)
+            {
+                if ((uint)_labels[n] >= (uint)C)
+                {
+                    Throw.Argument("labels", $"class indices 0 to {C - 1}", $"{_labels[n]} at row {_firstRow + n}");
+                }
+
+                ReadOnlySpan<float> row = _logits.Slice(n * C, C);
+                float max = row[0];
+                foreach (float logit in row)
+                {
+                    max = MathF.Max(max, logit);
+                }
+
+                // Without branches: which logit is the largest is what no branch predictor can guess.
+                int label = _labels[n];
+                bool first = row[label] == max;
+                Span<double> shifted = _buffer.Slice(n * C, C);
+                for (int j = 0; j < row.Length; j++)
+                {
+                    first &= row[j] != max | j >= label;
+                    shifted[j] = (double)row[j] - max;
+                }
+
+                margin -= shifted[label];
+                correct += first & float.IsFinite(max) ? 1 : 0;
+            }
+
+            return (margin, correct);
+        }
     }
 }

@@ -27,5 +27,7 @@ internal readonly record struct Centering(float Pivot, float Rstd, float Remaind
 
     /// <summary>(x − mean)·rstd.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public float XHat(float x) => (x - Pivot) * Rstd - Remainder;
+    public L XHat<L>(L x)
+        where L : struct, ILanes<L>
+        => L.MultiplyAdd(x - L.Create(Pivot), L.Create(Rstd), L.Create(-Remainder));
 }

@@ -4,12 +4,15 @@ using System.Runtime.Intrinsics;
 namespace NormLayers.Numerics;
 
 /// <summary>Sixteen double lanes in four 256-bit vectors.</summary>
-internal readonly struct DoubleLanes256(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d) : IDoubleLanes<DoubleLanes256, Lanes256>
+internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d) : IDoubleLanes<DoubleLanes256, Lanes256>
 {
-    private readonly Vector256<double> _a = a;
-    private readonly Vector256<double> _b = b;
-    private readonly Vector256<double> _c = c;
-    private readonly Vector256<double> _d = d;
+    private const double IntegerShift = 6755399441055744.0;
+    private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
+
+    private Vector256<double> _a = a;
+    private Vector256<double> _b = b;
+    private Vector256<double> _c = c;
+    private Vector256<double> _d = d;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Create(double value)
@@ -19,10 +22,10 @@ internal readonly struct DoubleLanes256(Vector256<double> a, Vector256<double> b
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes256 Widen(Lanes256 value)
+    public static DoubleLanes256 Widen(ref readonly float source, int index)
     {
-        (Vector256<double> a, Vector256<double> b) = Vector256.Widen(value.Low);
-        (Vector256<double> c, Vector256<double> d) = Vector256.Widen(value.High);
+        (Vector256<double> a, Vector256<double> b) = Vector256.Widen(Vector256.LoadUnsafe(in source, (nuint)index));
+        (Vector256<double> c, Vector256<double> d) = Vector256.Widen(Vector256.LoadUnsafe(in source, (nuint)index + 8));
         return new(a, b, c, d);
     }
 
@@ -55,10 +58,67 @@ internal readonly struct DoubleLanes256(Vector256<double> a, Vector256<double> b
         new(left._a * right._a, left._b * right._b, left._c * right._c, left._d * right._d);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanes256 value)
+    public static DoubleLanes256 operator /(DoubleLanes256 left, DoubleLanes256 right) =>
+        new(left._a / right._a, left._b / right._b, left._c / right._c, left._d / right._d);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes256 Sqrt(DoubleLanes256 value) =>
+        new(Vector256.Sqrt(value._a), Vector256.Sqrt(value._b), Vector256.Sqrt(value._c), Vector256.Sqrt(value._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes256 Max(DoubleLanes256 left, DoubleLanes256 right) =>
+        new(Vector256.Max(left._a, right._a), Vector256.Max(left._b, right._b), Vector256.Max(left._c, right._c), Vector256.Max(left._d, right._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes256 Round(DoubleLanes256 value) =>
+        new(Vector256.Round(value._a), Vector256.Round(value._b), Vector256.Round(value._c), Vector256.Round(value._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes256 PowerOfTwo(DoubleLanes256 n) =>
+        new(PowerOfTwo(n._a), PowerOfTwo(n._b), PowerOfTwo(n._c), PowerOfTwo(n._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes256 Split(DoubleLanes256 value, out DoubleLanes256 n)
     {
-        Vector256<double> four = (value._a + value._c) + (value._b + value._d);
-        Vector128<double> two = four.GetLower() + four.GetUpper();
-        return two[0] + two[1];
+        Vector256<double> a = Split(value._a, out Vector256<double> nA);
+        Vector256<double> b = Split(value._b, out Vector256<double> nB);
+        Vector256<double> c = Split(value._c, out Vector256<double> nC);
+        Vector256<double> d = Split(value._d, out Vector256<double> nD);
+        n = new(nA, nB, nC, nD);
+        return new(a, b, c, d);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Narrow(DoubleLanes256 value) =>
+        new(Vector256.Narrow(value._a, value._b), Vector256.Narrow(value._c, value._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FusedMultiplyAdd(ref DoubleLanes256 addend, DoubleLanes256 left, DoubleLanes256 right)
+    {
+        addend._a = Vector256.FusedMultiplyAdd(left._a, right._a, addend._a);
+        addend._b = Vector256.FusedMultiplyAdd(left._b, right._b, addend._b);
+        addend._c = Vector256.FusedMultiplyAdd(left._c, right._c, addend._c);
+        addend._d = Vector256.FusedMultiplyAdd(left._d, right._d, addend._d);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreFolded(DoubleLanes256 value, ref double destination)
+    {
+        (value._a + value._c).StoreUnsafe(ref destination);
+        (value._b + value._d).StoreUnsafe(ref destination, 4);
+    }
+
+    // n + 1.5·2⁵² holds n in its last bits; with the bias of exponents added they are the exponent of 2ⁿ.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> PowerOfTwo(Vector256<double> n) =>
+        ((n + Vector256.Create(IntegerShift + 1023)).AsInt64() << 52).AsDouble();
+
+    // Counted from the bits of √½, a number's bits begin with n; an integer below 2⁵¹ becomes a double as the last bits of 1.5·2⁵².
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Split(Vector256<double> value, out Vector256<double> n)
+    {
+        Vector256<long> exponent = (value.AsInt64() - Vector256.Create(RootHalfBits)) >> 52;
+        n = (exponent + Vector256.Create(IntegerShift).AsInt64()).AsDouble() - Vector256.Create(IntegerShift);
+        return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
 }

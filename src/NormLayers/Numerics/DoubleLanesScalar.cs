@@ -15,12 +15,12 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
         return result;
     }
 
-    public static DoubleLanesScalar Widen(LanesScalar value)
+    public static DoubleLanesScalar Widen(ref readonly float source, int index)
     {
         DoubleLanesScalar result = default;
         for (int i = 0; i < 16; i++)
         {
-            result[i] = value[i];
+            result[i] = Unsafe.Add(ref Unsafe.AsRef(in source), index + i);
         }
 
         return result;
@@ -75,16 +75,92 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
         return left;
     }
 
-    public static double Sum(DoubleLanesScalar value)
+    public static DoubleLanesScalar operator /(DoubleLanesScalar left, DoubleLanesScalar right)
     {
-        for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < 16; i++)
         {
-            for (int i = 0; i < half; i++)
-            {
-                value[i] += value[i + half];
-            }
+            left[i] /= right[i];
         }
 
-        return value[0];
+        return left;
+    }
+
+    public static DoubleLanesScalar Sqrt(DoubleLanesScalar value)
+    {
+        for (int i = 0; i < 16; i++)
+        {
+            value[i] = Math.Sqrt(value[i]);
+        }
+
+        return value;
+    }
+
+    public static DoubleLanesScalar Max(DoubleLanesScalar left, DoubleLanesScalar right)
+    {
+        for (int i = 0; i < 16; i++)
+        {
+            left[i] = Math.Max(left[i], right[i]);
+        }
+
+        return left;
+    }
+
+    public static DoubleLanesScalar Round(DoubleLanesScalar value)
+    {
+        for (int i = 0; i < 16; i++)
+        {
+            value[i] = Math.Round(value[i]);
+        }
+
+        return value;
+    }
+
+    public static DoubleLanesScalar PowerOfTwo(DoubleLanesScalar n)
+    {
+        for (int i = 0; i < 16; i++)
+        {
+            n[i] = SingleDouble.PowerOfTwo(new(n[i])).Value;
+        }
+
+        return n;
+    }
+
+    public static DoubleLanesScalar Split(DoubleLanesScalar value, out DoubleLanesScalar n)
+    {
+        n = default;
+        for (int i = 0; i < 16; i++)
+        {
+            value[i] = SingleDouble.Split(new(value[i]), out SingleDouble exponent).Value;
+            n[i] = exponent.Value;
+        }
+
+        return value;
+    }
+
+    public static LanesScalar Narrow(DoubleLanesScalar value)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < 16; i++)
+        {
+            result[i] = (float)value[i];
+        }
+
+        return result;
+    }
+
+    public static void FusedMultiplyAdd(ref DoubleLanesScalar addend, DoubleLanesScalar left, DoubleLanesScalar right)
+    {
+        for (int i = 0; i < 16; i++)
+        {
+            addend[i] = Math.FusedMultiplyAdd(left[i], right[i], addend[i]);
+        }
+    }
+
+    public static void StoreFolded(DoubleLanesScalar value, ref double destination)
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            Unsafe.Add(ref destination, i) = value[i] + value[i + 8];
+        }
     }
 }

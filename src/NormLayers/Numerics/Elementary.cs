@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NormLayers.Numerics;
 
 /// <summary>Exponential and logarithm from additions, multiplications and one division, so that their bits are the same everywhere.</summary>
@@ -18,10 +20,10 @@ public static class Elementary
     {
         if (!(x < 709.79))
         {
-            return x <= 709.782712893384 ? ExpCore(x) : double.IsNaN(x) ? x : double.PositiveInfinity;
+            return x <= 709.782712893384 ? ExpCore<SingleLane, SingleDouble>(new(x)).Value : double.IsNaN(x) ? x : double.PositiveInfinity;
         }
 
-        return x < -745.2 ? 0 : ExpCore(x);
+        return x < -745.2 ? 0 : ExpCore<SingleLane, SingleDouble>(new(x)).Value;
     }
 
     /// <summary>The natural logarithm, within 1 ulp.</summary>
@@ -35,62 +37,61 @@ public static class Elementary
             return x == 0 ? double.NegativeInfinity : x > 0 ? x : double.NaN;
         }
 
-        int n = 0;
-        if (x < 2.2250738585072014E-308)
-        {
-            x *= 1UL << 54;
-            n = -54;
-        }
-
-        long bits = BitConverter.DoubleToInt64Bits(x);
-        n += (int)(bits >> 52) - 1023;
-        double m = BitConverter.Int64BitsToDouble((bits & 0x000F_FFFF_FFFF_FFFF) | 0x3FF0_0000_0000_0000);
-        if (m > 1.4142135623730951)
-        {
-            m *= 0.5;
-            n++;
-        }
-
-        double f = m - 1;
-        double s = f / (2 + f);
-        double z = s * s;
-        double tail = 1.0 / 23;
-        tail = tail * z + 1.0 / 21;
-        tail = tail * z + 1.0 / 19;
-        tail = tail * z + 1.0 / 17;
-        tail = tail * z + 1.0 / 15;
-        tail = tail * z + 1.0 / 13;
-        tail = tail * z + 1.0 / 11;
-        tail = tail * z + 1.0 / 9;
-        tail = tail * z + 1.0 / 7;
-        tail = tail * z + 1.0 / 5;
-        tail = tail * z + 1.0 / 3;
-
-        // ln(1+f) = 2s + 2s·z·tail, and 2s = f − f·s exactly in real numbers: f carries no rounding, s does.
-        return n * Ln2High + (f - (f * s - 2 * s * z * tail - n * Ln2Low));
+        return x < 2.2250738585072014E-308
+            ? LogCore<SingleLane, SingleDouble>(new(x * (1UL << 54)), new(-54)).Value
+            : LogCore<SingleLane, SingleDouble>(new(x), default).Value;
     }
 
-    private static double ExpCore(double x)
+    /// <summary>eˣ for numbers whose exponential is finite, on one lane or sixteen.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static D ExpCore<L, D>(D x)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
     {
-        double n = Math.Round(x * Log2E);
-        double r = x - n * Ln2High - n * Ln2Low;
-        double sum = 1.0 / 6227020800;
-        sum = sum * r + 1.0 / 479001600;
-        sum = sum * r + 1.0 / 39916800;
-        sum = sum * r + 1.0 / 3628800;
-        sum = sum * r + 1.0 / 362880;
-        sum = sum * r + 1.0 / 40320;
-        sum = sum * r + 1.0 / 5040;
-        sum = sum * r + 1.0 / 720;
-        sum = sum * r + 1.0 / 120;
-        sum = sum * r + 1.0 / 24;
-        sum = sum * r + 1.0 / 6;
-        sum = sum * r + 0.5;
+        D n = D.Round(x * D.Create(Log2E));
+        D r = x - n * D.Create(Ln2High) - n * D.Create(Ln2Low);
+        D sum = D.Create(1.0 / 6227020800);
+        sum = sum * r + D.Create(1.0 / 479001600);
+        sum = sum * r + D.Create(1.0 / 39916800);
+        sum = sum * r + D.Create(1.0 / 3628800);
+        sum = sum * r + D.Create(1.0 / 362880);
+        sum = sum * r + D.Create(1.0 / 40320);
+        sum = sum * r + D.Create(1.0 / 5040);
+        sum = sum * r + D.Create(1.0 / 720);
+        sum = sum * r + D.Create(1.0 / 120);
+        sum = sum * r + D.Create(1.0 / 24);
+        sum = sum * r + D.Create(1.0 / 6);
+        sum = sum * r + D.Create(0.5);
 
         // 2ⁿ in two factors, each a normal number, so that a subnormal result is rounded once, by the last product.
-        int half = (int)n / 2;
-        return (1 + (r + r * r * sum)) * PowerOfTwo(half) * PowerOfTwo((int)n - half);
+        D half = D.Round(n * D.Create(0.5));
+        return (D.Create(1) + (r + r * r * sum)) * D.PowerOfTwo(half) * D.PowerOfTwo(n - half);
     }
 
-    private static double PowerOfTwo(int n) => BitConverter.Int64BitsToDouble((long)(n + 1023) << 52);
+    /// <summary>ln x + shift·ln 2 for positive normal numbers, on one lane or sixteen.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static D LogCore<L, D>(D x, D shift)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        D m = D.Split(x, out D n);
+        n += shift;
+        D f = m - D.Create(1);
+        D s = f / (D.Create(2) + f);
+        D z = s * s;
+        D tail = D.Create(1.0 / 23);
+        tail = tail * z + D.Create(1.0 / 21);
+        tail = tail * z + D.Create(1.0 / 19);
+        tail = tail * z + D.Create(1.0 / 17);
+        tail = tail * z + D.Create(1.0 / 15);
+        tail = tail * z + D.Create(1.0 / 13);
+        tail = tail * z + D.Create(1.0 / 11);
+        tail = tail * z + D.Create(1.0 / 9);
+        tail = tail * z + D.Create(1.0 / 7);
+        tail = tail * z + D.Create(1.0 / 5);
+        tail = tail * z + D.Create(1.0 / 3);
+
+        // ln(1+f) = 2s + 2s·z·tail, and 2s = f − f·s exactly in real numbers: f carries no rounding, s does.
+        return n * D.Create(Ln2High) + (f - (f * s - D.Create(2) * s * z * tail - n * D.Create(Ln2Low)));
+    }
 }

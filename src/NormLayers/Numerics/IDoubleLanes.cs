@@ -10,8 +10,8 @@ internal interface IDoubleLanes<TDouble, TFloat>
     /// <summary>Sixteen times one value.</summary>
     static abstract TDouble Create(double value);
 
-    /// <summary>The same sixteen numbers as doubles.</summary>
-    static abstract TDouble Widen(TFloat value);
+    /// <summary>The floats <paramref name="index"/> to <paramref name="index"/> + 15 as doubles. The caller knows that they exist.</summary>
+    static abstract TDouble Widen(ref readonly float source, int index);
 
     /// <summary>Elements <paramref name="index"/> to <paramref name="index"/> + 15, in order. The caller knows that they exist.</summary>
     static abstract TDouble Load(ref readonly double source, int index);
@@ -28,6 +28,30 @@ internal interface IDoubleLanes<TDouble, TFloat>
     /// <summary>Products, lane by lane.</summary>
     static abstract TDouble operator *(TDouble left, TDouble right);
 
-    /// <summary>The sum of the lanes by the one tree: i + (i + 8), i + (i + 4), i + (i + 2), last pair.</summary>
-    static abstract double Sum(TDouble value);
+    /// <summary>Quotients, lane by lane.</summary>
+    static abstract TDouble operator /(TDouble left, TDouble right);
+
+    /// <summary>Square roots, lane by lane.</summary>
+    static abstract TDouble Sqrt(TDouble value);
+
+    /// <summary>The larger of each two; NaN if one is.</summary>
+    static abstract TDouble Max(TDouble left, TDouble right);
+
+    /// <summary>The nearest integers, halves to even.</summary>
+    static abstract TDouble Round(TDouble value);
+
+    /// <summary>2ⁿ for integers from −1022 to 1023; anything for other numbers.</summary>
+    static abstract TDouble PowerOfTwo(TDouble n);
+
+    /// <summary>m with √½ ≤ m &lt; √2 and value = m·2ⁿ, for positive normal numbers; anything for others.</summary>
+    static abstract TDouble Split(TDouble value, out TDouble n);
+
+    /// <summary>The nearest floats.</summary>
+    static abstract TFloat Narrow(TDouble value);
+
+    /// <summary>left·right + addend with one rounding, in place.</summary>
+    static abstract void FusedMultiplyAdd(ref TDouble addend, TDouble left, TDouble right);
+
+    /// <summary>Overwrites eight doubles with the sums of the lanes i and i + 8: the first step of <see cref="LaneTree"/>.</summary>
+    static abstract void StoreFolded(TDouble value, ref double destination);
 }

@@ -4,8 +4,8 @@ namespace NormLayers.Numerics;
 /// <remarks>
 /// A kernel is generic over its lanes, so that the compiler makes one body of it for 512-bit vectors, one for pairs of
 /// 256-bit ones, one for quadruples of 128-bit ones and one for plain floats. All of them map the same element to the same
-/// lane and reduce lanes by the same tree: the bits are the same. Operators round after each operation; only
-/// <see cref="FusedMultiplyAdd"/>, which the matrix product uses, rounds once.
+/// lane and reduce lanes by the same tree: the bits are the same. Operators round after each operation;
+/// <see cref="MultiplyAdd"/> and <see cref="FusedMultiplyAdd"/> round once, on processors without that instruction too (slowly).
 /// </remarks>
 /// <typeparam name="T">The lanes.</typeparam>
 internal interface ILanes<T>
@@ -23,6 +23,9 @@ internal interface ILanes<T>
     /// <summary>Overwrites elements <paramref name="index"/> to <paramref name="index"/> + 15. The caller knows that they exist.</summary>
     static abstract void Store(T value, ref float destination, int index);
 
+    /// <summary>As <see cref="Store"/>, past the caches. <paramref name="destination"/> stands on a multiple of 64 bytes.</summary>
+    static abstract unsafe void StoreStreaming(T value, float* destination);
+
     /// <summary>Sums, lane by lane.</summary>
     static abstract T operator +(T left, T right);
 
@@ -34,6 +37,9 @@ internal interface ILanes<T>
 
     /// <summary>left·right + addend with one rounding, in place: an accumulator that is returned anew costs a move per step.</summary>
     static abstract void FusedMultiplyAdd(ref T addend, T left, T right);
+
+    /// <summary>left·right + addend with one rounding.</summary>
+    static abstract T MultiplyAdd(T left, T right, T addend);
 
     /// <summary><paramref name="value"/> where <paramref name="gate"/> is not ≤ 0, +0 elsewhere: the rectifier and its gradient.</summary>
     static abstract T WherePositive(T gate, T value);

@@ -49,6 +49,15 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreStreaming(Lanes128 value, float* destination)
+    {
+        value._a.StoreAlignedNonTemporal(destination);
+        value._b.StoreAlignedNonTemporal(destination + 4);
+        value._c.StoreAlignedNonTemporal(destination + 8);
+        value._d.StoreAlignedNonTemporal(destination + 12);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 operator +(Lanes128 left, Lanes128 right) =>
         new(left._a + right._a, left._b + right._b, left._c + right._c, left._d + right._d);
 
@@ -67,6 +76,13 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
         addend._b = Vector128.FusedMultiplyAdd(left._b, right._b, addend._b);
         addend._c = Vector128.FusedMultiplyAdd(left._c, right._c, addend._c);
         addend._d = Vector128.FusedMultiplyAdd(left._d, right._d, addend._d);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 MultiplyAdd(Lanes128 left, Lanes128 right, Lanes128 addend)
+    {
+        FusedMultiplyAdd(ref addend, left, right);
+        return addend;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

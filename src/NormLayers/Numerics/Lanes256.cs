@@ -32,6 +32,13 @@ internal struct Lanes256(Vector256<float> low, Vector256<float> high) : ILanes<L
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreStreaming(Lanes256 value, float* destination)
+    {
+        value._low.StoreAlignedNonTemporal(destination);
+        value._high.StoreAlignedNonTemporal(destination + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 operator +(Lanes256 left, Lanes256 right) => new(left._low + right._low, left._high + right._high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,6 +53,11 @@ internal struct Lanes256(Vector256<float> low, Vector256<float> high) : ILanes<L
         addend._low = Vector256.FusedMultiplyAdd(left._low, right._low, addend._low);
         addend._high = Vector256.FusedMultiplyAdd(left._high, right._high, addend._high);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplyAdd(Lanes256 left, Lanes256 right, Lanes256 addend) => new(
+        Vector256.FusedMultiplyAdd(left._low, right._low, addend._low),
+        Vector256.FusedMultiplyAdd(left._high, right._high, addend._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 WherePositive(Lanes256 gate, Lanes256 value) => new(

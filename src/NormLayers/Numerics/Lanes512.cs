@@ -23,6 +23,9 @@ internal readonly struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         value.V.StoreUnsafe(ref destination, (nuint)index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void StoreStreaming(Lanes512 value, float* destination) => value.V.StoreAlignedNonTemporal(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 operator +(Lanes512 left, Lanes512 right) => new(left.V + right.V);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -34,6 +37,10 @@ internal readonly struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref Lanes512 addend, Lanes512 left, Lanes512 right) =>
         addend = new(Vector512.FusedMultiplyAdd(left.V, right.V, addend.V));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 MultiplyAdd(Lanes512 left, Lanes512 right, Lanes512 addend) =>
+        new(Vector512.FusedMultiplyAdd(left.V, right.V, addend.V));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 WherePositive(Lanes512 gate, Lanes512 value) =>

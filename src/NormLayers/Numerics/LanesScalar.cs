@@ -36,6 +36,8 @@ internal struct LanesScalar : ILanes<LanesScalar>
         }
     }
 
+    public static unsafe void StoreStreaming(LanesScalar value, float* destination) => Store(value, ref *destination, 0);
+
     public static LanesScalar operator +(LanesScalar left, LanesScalar right)
     {
         for (int i = 0; i < 16; i++)
@@ -72,6 +74,12 @@ internal struct LanesScalar : ILanes<LanesScalar>
         {
             addend[i] = MathF.FusedMultiplyAdd(left[i], right[i], addend[i]);
         }
+    }
+
+    public static LanesScalar MultiplyAdd(LanesScalar left, LanesScalar right, LanesScalar addend)
+    {
+        FusedMultiplyAdd(ref addend, left, right);
+        return addend;
     }
 
     public static LanesScalar WherePositive(LanesScalar gate, LanesScalar value)

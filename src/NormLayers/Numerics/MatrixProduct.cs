@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NormLayers.Numerics;
 
@@ -15,6 +17,7 @@ namespace NormLayers.Numerics;
 internal static class MatrixProduct
 {
     private const int PanelRows = 256;
+    private const int NarrowColumns = 16;
 
     /// <summary>y = x·wᵀ + bias: overwrites <paramref name="y"/>.</summary>
     /// <param name="x">(N, K).</param>
@@ -25,16 +28,14 @@ internal static class MatrixProduct
     public static void MultiplyTransposed(ReadOnlySpan<float> x, ReadOnlySpan<float> w, ReadOnlySpan<float> bias, int inner, Span<float> y)
     {
         int M = w.Length / inner;
-        for (int start = 0; start < y.Length; start += M)
+        if (bias.IsEmpty)
         {
-            if (bias.IsEmpty)
-            {
-                y.Slice(start, M).Clear();
-            }
-            else
-            {
-                bias.CopyTo(y.Slice(start, M));
-            }
+            y.Clear();
+        }
+
+        for (int start = 0; start < y.Length && !bias.IsEmpty; start += M)
+        {
+            bias.CopyTo(y.Slice(start, M));
         }
 
         MultiplyAdd(new Factor(x, inner, 1), new Factor(w, 1, inner), new Size(x.Length / inner, M, inner), y);
@@ -65,49 +66,98 @@ internal static class MatrixProduct
 
     private static void MultiplyAdd(Factor a, Factor b, Size size, Span<float> c)
     {
-        switch (VectorWidth.Bits)
-        {
-            case 512: MultiplyAdd<Lanes512, WideTile<Lanes512>>(a, b, size, c); break;
-            case 256: MultiplyAdd<Lanes256, NarrowTile<Lanes256>>(a, b, size, c); break;
-            case 128: MultiplyAdd<Lanes128, NarrowTile<Lanes128>>(a, b, size, c); break;
-            default: MultiplyAdd<LanesScalar, NarrowTile<LanesScalar>>(a, b, size, c); break;
-        }
+        // A narrow C would leave most of a tile's columns empty, so its transpose is computed: Cᵀ += Bᵀ·Aᵀ, by the same chains.
+        Product product = size.Columns < NarrowColumns && size.Rows > size.Columns
+            ? new(b.Transpose(), a.Transpose(), new Size(size.Columns, size.Rows, size.Inner), c, 1, size.Columns)
+            : new(a, b, size, c, size.Columns, 1);
+        Kernels.Run(ref product, product.Units, product.Work);
     }
 
-    [SkipLocalsInit]
-    private static void MultiplyAdd<L, T>(Factor a, Factor b, Size size, Span<float> c)
-        where L : struct, ILanes<L>
-        where T : struct, ITile
+    /// <summary>C += A·B, shared out by stretches of columns, each of which packs its own part of B, or else by stretches of rows.</summary>
+    private readonly ref struct Product(Factor a, Factor b, Size size, Span<float> c, int rowStride, int columnStride) : IKernel
     {
-        Span<float> panel = stackalloc float[PanelRows * T.Columns];
-        Span<float> edge = stackalloc float[T.Rows * T.Columns];
-        for (int k = 0; k < size.Inner; k += PanelRows)
-        {
-            int depth = Math.Min(PanelRows, size.Inner - k);
-            for (int j = 0; j < size.Columns; j += T.Columns)
-            {
-                int columns = Math.Min(T.Columns, size.Columns - j);
-                Pack(b, k, depth, j, columns, T.Columns, panel);
-                for (int i = 0; i < size.Rows; i += T.Rows)
-                {
-                    int rows = Math.Min(T.Rows, size.Rows - i);
-                    ReadOnlySpan<float> aTile = a.From(i, k);
-                    if (columns == T.Columns)
-                    {
-                        T.MultiplyAdd(aTile, a.RowStride, a.ColumnStride, panel, depth, rows, c[(i * size.Columns + j)..], size.Columns);
-                        continue;
-                    }
+        // A multiple of the columns, and of the rows, of every tile.
+        private const int UnitColumns = 32;
+        private const int UnitRows = 24;
+        private const int FewestColumnUnits = 4;
 
-                    // A tile wider than what is left of C works on a copy.
-                    CopyBlock(c[(i * size.Columns + j)..], size.Columns, rows, columns, edge, T.Columns);
-                    T.MultiplyAdd(aTile, a.RowStride, a.ColumnStride, panel, depth, rows, edge, T.Columns);
-                    CopyBlock(edge, T.Columns, rows, columns, c[(i * size.Columns + j)..], size.Columns);
+        // So many multiplications take about as long as an element of a normalization.
+        private const int MultiplicationsPerElement = 8;
+
+        private readonly Factor _a = a;
+        private readonly Factor _b = b;
+        private readonly Size _size = size;
+        private readonly Span<float> _c = c;
+        private readonly int _rowStride = rowStride;
+        private readonly int _columnStride = columnStride;
+
+        public int Units => ByColumns ? ColumnUnits : (_size.Rows + UnitRows - 1) / UnitRows;
+
+        // By rows every part packs all of B, so there should be few.
+        public long Work => (long)_size.Rows * _size.Columns * _size.Inner / (ByColumns ? MultiplicationsPerElement : 8 * MultiplicationsPerElement);
+
+        private int ColumnUnits => (_size.Columns + UnitColumns - 1) / UnitColumns;
+
+        private bool ByColumns => ColumnUnits >= FewestColumnUnits;
+
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            Range rows = ByColumns ? .. : Stretch(first, count, UnitRows, _size.Rows);
+            Range columns = ByColumns ? Stretch(first, count, UnitColumns, _size.Columns) : ..;
+            if (VectorWidth.Bits == 512)
+            {
+                MultiplyAdd<L, WideTile<L>>(rows, columns);
+            }
+            else
+            {
+                MultiplyAdd<L, NarrowTile<L>>(rows, columns);
+            }
+        }
+
+        private static Range Stretch(int first, int count, int unit, int length) => (first * unit)..Math.Min((first + count) * unit, length);
+
+        [SkipLocalsInit]
+        private void MultiplyAdd<L, T>(Range rowRange, Range columnRange)
+            where L : struct, ILanes<L>
+            where T : struct, ITile
+        {
+            (int firstRow, int rowCount) = rowRange.GetOffsetAndLength(_size.Rows);
+            (int firstColumn, int columnCount) = columnRange.GetOffsetAndLength(_size.Columns);
+            Span<float> panel = stackalloc float[PanelRows * T.Columns];
+            Span<float> edge = stackalloc float[T.Rows * T.Columns];
+            for (int k = 0; k < _size.Inner; k += PanelRows)
+            {
+                int depth = Math.Min(PanelRows, _size.Inner - k);
+                for (int j = firstColumn; j < firstColumn + columnCount; j += T.Columns)
+                {
+                    int columns = Math.Min(T.Columns, firstColumn + columnCount - j);
+                    Pack<L>(_b, k, depth, j, columns, T.Columns, panel);
+                    for (int i = firstRow; i < firstRow + rowCount; i += T.Rows)
+                    {
+                        int rows = Math.Min(T.Rows, firstRow + rowCount - i);
+                        ReadOnlySpan<float> aTile = _a.From(i, k);
+                        Span<float> cTile = _c[(i * _rowStride + j * _columnStride)..];
+                        if (columns == T.Columns && _columnStride == 1)
+                        {
+                            T.MultiplyAdd(aTile, _a.RowStride, _a.ColumnStride, panel, depth, rows, cTile, _rowStride);
+                            continue;
+                        }
+
+                        // A tile wider than what is left of C, or across it, works on a copy.
+                        CopyBlock<L>(new Strided(cTile, _rowStride, _columnStride), rows, columns, new Strided(edge, T.Columns, 1));
+                        T.MultiplyAdd(aTile, _a.RowStride, _a.ColumnStride, panel, depth, rows, edge, T.Columns);
+                        CopyBlock<L>(new Strided(edge, T.Columns, 1), rows, columns, new Strided(cTile, _rowStride, _columnStride));
+                    }
                 }
             }
         }
     }
 
-    private static void Pack(Factor b, int k, int depth, int j, int columns, int width, Span<float> panel)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Pack<L>(Factor b, int k, int depth, int j, int columns, int width, Span<float> panel)
+        where L : struct, ILanes<L>
     {
         if (columns < width)
         {
@@ -116,26 +166,122 @@ internal static class MatrixProduct
 
         if (b.ColumnStride == 1)
         {
-            CopyBlock(b.From(k, j), b.RowStride, depth, columns, panel, width);
+            CopyRows<L>(in MemoryMarshal.GetReference(b.From(k, j)), b.RowStride, depth, columns, ref MemoryMarshal.GetReference(panel), width);
             return;
         }
 
-        for (int column = 0; column < columns; column++)
+        // Four columns at a time, so that a line of the panel is written in quarters and not in single floats.
+        ref float p0 = ref MemoryMarshal.GetReference(panel);
+        int first = 0;
+        for (; Sse.IsSupported && first <= columns - 4; first += 4)
         {
-            ReadOnlySpan<float> source = b.From(k, j + column)[..depth];
-            for (int row = 0; row < source.Length; row++)
+            ref readonly float a0 = ref MemoryMarshal.GetReference(b.From(k, j + first));
+            ref readonly float a1 = ref Unsafe.Add(ref Unsafe.AsRef(in a0), b.ColumnStride);
+            ref readonly float a2 = ref Unsafe.Add(ref Unsafe.AsRef(in a1), b.ColumnStride);
+            ref readonly float a3 = ref Unsafe.Add(ref Unsafe.AsRef(in a2), b.ColumnStride);
+            int row = 0;
+            for (; b.RowStride == 1 && row <= depth - 4; row += 4)
             {
-                panel[row * width + column] = source[row];
+                Vector128<float> v0 = Vector128.LoadUnsafe(in a0, (nuint)row);
+                Vector128<float> v1 = Vector128.LoadUnsafe(in a1, (nuint)row);
+                Vector128<float> v2 = Vector128.LoadUnsafe(in a2, (nuint)row);
+                Vector128<float> v3 = Vector128.LoadUnsafe(in a3, (nuint)row);
+                StoreTransposed(v0, v1, v2, v3, ref Unsafe.Add(ref p0, row * width + first), width);
+            }
+
+            for (; row < depth; row++)
+            {
+                ref float destination = ref Unsafe.Add(ref p0, row * width + first);
+                destination = Unsafe.Add(ref Unsafe.AsRef(in a0), row * b.RowStride);
+                Unsafe.Add(ref destination, 1) = Unsafe.Add(ref Unsafe.AsRef(in a1), row * b.RowStride);
+                Unsafe.Add(ref destination, 2) = Unsafe.Add(ref Unsafe.AsRef(in a2), row * b.RowStride);
+                Unsafe.Add(ref destination, 3) = Unsafe.Add(ref Unsafe.AsRef(in a3), row * b.RowStride);
+            }
+        }
+
+        for (; first < columns; first++)
+        {
+            ReadOnlySpan<float> source = b.From(k, j + first);
+            for (int row = 0; row < depth; row++)
+            {
+                panel[row * width + first] = source[row * b.RowStride];
             }
         }
     }
 
-    private static void CopyBlock(ReadOnlySpan<float> source, int sourceStride, int rows, int columns, Span<float> destination, int destinationStride)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreTransposed(
+        Vector128<float> v0, Vector128<float> v1, Vector128<float> v2, Vector128<float> v3, ref float rows, int stride)
+    {
+        Vector128<float> low01 = Sse.UnpackLow(v0, v1);
+        Vector128<float> high01 = Sse.UnpackHigh(v0, v1);
+        Vector128<float> low23 = Sse.UnpackLow(v2, v3);
+        Vector128<float> high23 = Sse.UnpackHigh(v2, v3);
+        Sse.MoveLowToHigh(low01, low23).StoreUnsafe(ref rows);
+        Sse.MoveHighToLow(low23, low01).StoreUnsafe(ref rows, (nuint)stride);
+        Sse.MoveLowToHigh(high01, high23).StoreUnsafe(ref rows, (nuint)(2 * stride));
+        Sse.MoveHighToLow(high23, high01).StoreUnsafe(ref rows, (nuint)(3 * stride));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyBlock<L>(Strided source, int rows, int columns, Strided destination)
+        where L : struct, ILanes<L>
+    {
+        ref readonly float s0 = ref MemoryMarshal.GetReference(source.Values);
+        ref float d0 = ref MemoryMarshal.GetReference(destination.Values);
+        if (source.ColumnStride == 1 && destination.ColumnStride == 1)
+        {
+            CopyRows<L>(in s0, source.RowStride, rows, columns, ref d0, destination.RowStride);
+            return;
+        }
+
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
+            {
+                Unsafe.Add(ref d0, row * destination.RowStride + column * destination.ColumnStride) =
+                    Unsafe.Add(ref Unsafe.AsRef(in s0), row * source.RowStride + column * source.ColumnStride);
+            }
+        }
+    }
+
+    // The last vector of a row overlaps the one before; rows shorter than a vector go float by float.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRows<L>(ref readonly float source, int sourceStride, int rows, int columns, ref float destination, int destinationStride)
+        where L : struct, ILanes<L>
     {
         for (int row = 0; row < rows; row++)
         {
-            source.Slice(row * sourceStride, columns).CopyTo(destination[(row * destinationStride)..]);
+            ref readonly float from = ref Unsafe.Add(ref Unsafe.AsRef(in source), row * sourceStride);
+            ref float to = ref Unsafe.Add(ref destination, row * destinationStride);
+            int column = 0;
+            for (; column <= columns - 16; column += 16)
+            {
+                L.Store(L.Load(in from, column), ref to, column);
+            }
+
+            if (column < columns && columns >= 16)
+            {
+                L.Store(L.Load(in from, columns - 16), ref to, columns - 16);
+            }
+            else
+            {
+                for (; column < columns; column++)
+                {
+                    Unsafe.Add(ref to, column) = Unsafe.Add(ref Unsafe.AsRef(in from), column);
+                }
+            }
         }
+    }
+
+    /// <summary>A block of a matrix to be written to.</summary>
+    private readonly ref struct Strided(Span<float> values, int rowStride, int columnStride)
+    {
+        public Span<float> Values { get; } = values;
+
+        public int RowStride { get; } = rowStride;
+
+        public int ColumnStride { get; } = columnStride;
     }
 
     private readonly record struct Size(int Rows, int Columns, int Inner);
@@ -148,6 +294,8 @@ internal static class MatrixProduct
         public int RowStride { get; } = rowStride;
 
         public int ColumnStride { get; } = columnStride;
+
+        public Factor Transpose() => new(_values, ColumnStride, RowStride);
 
         public ReadOnlySpan<float> From(int row, int column) => _values[(row * RowStride + column * ColumnStride)..];
     }

@@ -16,7 +16,7 @@ internal sealed class KernelSubject(Family family) : ISubject
         double[] rstd = DirtyDoubles(p.Rows);
         LayerNormKernel.Forward(p.InPlace ? y : p.X, p.Gamma, p.Beta, p.Epsilon, p.Channels, y, mean, rstd);
         LayerNormKernel.Backward(
-            p.X, p.InPlace ? dx : p.Dy, p.Gamma, mean, rstd, p.Channels, p.WantsDx ? dx : [], dGamma, dBeta, DirtyDoubles(2 * p.Channels));
+            p.X, p.InPlace ? dx : p.Dy, p.Gamma, mean, rstd, p.Channels, p.WantsDx ? dx : [], dGamma, dBeta, DirtyDoubles(LayerNormKernel.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
         return Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
     }
 
@@ -28,7 +28,7 @@ internal sealed class KernelSubject(Family family) : ISubject
         double[] mean = Compare.Widen(runningMean);
         double[] variance = Compare.Widen(runningVariance);
         double[] rstd = DirtyDoubles(p.Channels);
-        double[] workspace = DirtyDoubles(4 * p.Channels);
+        double[] workspace = DirtyDoubles(BatchNormKernel.WorkspaceLength(p.X.Length, p.Channels, p.Length));
         ReadOnlySpan<float> x = p.InPlace ? y : p.X;
         if (p.Training)
         {

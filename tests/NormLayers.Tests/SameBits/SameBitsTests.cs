@@ -15,8 +15,8 @@ namespace NormLayers.Tests.SameBits;
 public sealed class SameBitsTests
 {
     [Theory]
-    [InlineData(Family.LayerNorm, "5E9911E215CFF5D2")]
-    [InlineData(Family.BatchNorm, "5E7935092692F5DF")]
+    [InlineData(Family.LayerNorm, "2D075EAD251E3820")]
+    [InlineData(Family.BatchNorm, "9A8B558F8D8ECB85")]
     public void Kernel_FixedProblems_GivePinnedBits(Family family, string pinned)
     {
         KernelSubject subject = new(family);
@@ -40,9 +40,9 @@ public sealed class SameBitsTests
     }
 
     [Theory]
-    [InlineData(Normalization.None, "4D718C3CBE4BD896")]
-    [InlineData(Normalization.BatchNorm, "94AC7E44E2011CF4")]
-    [InlineData(Normalization.LayerNorm, "3F76AE95A0260780")]
+    [InlineData(Normalization.None, "1410A4155B3D45DD")]
+    [InlineData(Normalization.BatchNorm, "F8716E72AD27C638")]
+    [InlineData(Normalization.LayerNorm, "A040DB2D41B8B439")]
     public void Training_FixedSeedAndData_GivesPinnedBits(Normalization normalization, string pinned)
     {
         Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 7, HiddenFeatures = [33, 18], Classes = 3, Normalization = normalization, Seed = 5 });

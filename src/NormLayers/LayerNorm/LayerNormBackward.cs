@@ -1,0 +1,291 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers;
+
+/// <summary>The loops of layer normalization's backward pass; its units are blocks of rows, each with column sums of its own.</summary>
+/// <remarks>Two rows go through the sums at a time, so that the column sums are loaded and stored half as often.</remarks>
+internal readonly ref struct LayerNormBackward : IKernel
+{
+    private const int RowLanes = 2 * LaneTree.Folded;
+
+    public required ReadOnlySpan<float> X { get; init; }
+
+    public required ReadOnlySpan<float> Dy { get; init; }
+
+    public required ReadOnlySpan<float> Gamma { get; init; }
+
+    public required ReadOnlySpan<double> Mean { get; init; }
+
+    public required ReadOnlySpan<double> Rstd { get; init; }
+
+    public required int Features { get; init; }
+
+    public required RowBlocks Blocks { get; init; }
+
+    /// <summary>Gets dx; empty if not wanted.</summary>
+    public required Span<float> Dx { get; init; }
+
+    /// <summary>Gets each block's Σdy, (C), and Σdy·x̂, (C): overwritten.</summary>
+    public required Span<double> Sums { get; init; }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    public void Run<L, D>(int first, int count)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        Span<double> lanes = stackalloc double[2 * RowLanes];
+        bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
+        for (int block = first; block < first + count; block++)
+        {
+            Sums.Slice(2 * Features * block, 2 * Features).Clear();
+            int end = Blocks.Start(block + 1);
+            int n = Blocks.Start(block);
+            for (; n + 1 < end; n += 2)
+            {
+                if (IsOrdinary(n, out Centering a) && IsOrdinary(n + 1, out Centering b))
+                {
+                    SumTwoRows<L, D>(n, block, lanes, out RowSums sumsA, out RowSums sumsB);
+                    Differentiate<L>(n, a, sumsA, streamed);
+                    Differentiate<L>(n + 1, b, sumsB, streamed);
+                }
+                else
+                {
+                    OneRow<L, D>(n, block, lanes, streamed);
+                    OneRow<L, D>(n + 1, block, lanes, streamed);
+                }
+            }
+
+            if (n < end)
+            {
+                OneRow<L, D>(n, block, lanes, streamed);
+            }
+        }
+
+        RowMap.Fence(streamed);
+    }
+
+    private bool IsOrdinary(int n, out Centering centering) => Centering.TryCreate(Mean[n], Rstd[n], out centering);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void OneRow<L, D>(int n, int block, Span<double> lanes, bool streamed)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        if (IsOrdinary(n, out Centering centering))
+        {
+            SumRow<L, D>(n, block, lanes, out RowSums sums);
+            Differentiate<L>(n, centering, sums, streamed);
+        }
+        else
+        {
+            InDouble(n, block);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void SumTwoRows<L, D>(int n, int block, Span<double> lanes, out RowSums sumsA, out RowSums sumsB)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        int C = Features;
+        ref readonly float xA = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+        ref readonly float xB = ref Unsafe.Add(ref Unsafe.AsRef(in xA), C);
+        ref readonly float dyA = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
+        ref readonly float dyB = ref Unsafe.Add(ref Unsafe.AsRef(in dyA), C);
+        ref readonly float scale = ref MemoryMarshal.GetReference(Gamma);
+        bool scaled = !Gamma.IsEmpty;
+        ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
+        ref double sumDyXHat = ref Unsafe.Add(ref sumDy, C);
+        D meanA = D.Create(Mean[n]);
+        D meanB = D.Create(Mean[n + 1]);
+        D rstdA = D.Create(Rstd[n]);
+        D rstdB = D.Create(Rstd[n + 1]);
+        D gA = D.Create(0);
+        D gB = D.Create(0);
+        D gXHatA = D.Create(0);
+        D gXHatB = D.Create(0);
+        int whole = C & ~15;
+        for (int i = 0; i < whole; i += 16)
+        {
+            D g = scaled ? D.Widen(in scale, i) : D.Create(1);
+            D b1 = D.Load(in sumDy, i);
+            D b2 = D.Load(in sumDyXHat, i);
+            Add<L, D>(D.Widen(in dyA, i), D.Widen(in xA, i) - meanA, rstdA, g, ref b1, ref b2, ref gA, ref gXHatA);
+            Add<L, D>(D.Widen(in dyB, i), D.Widen(in xB, i) - meanB, rstdB, g, ref b1, ref b2, ref gB, ref gXHatB);
+            D.Store(b1, ref sumDy, i);
+            D.Store(b2, ref sumDyXHat, i);
+        }
+
+        // All four leave their registers before the first call, which would make the loop keep some of them in memory.
+        Store<L, D>(gA, gXHatA, lanes);
+        Store<L, D>(gB, gXHatB, lanes[RowLanes..]);
+        sumsA = Finish(n, block, lanes);
+        sumsB = Finish(n + 1, block, lanes[RowLanes..]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void SumRow<L, D>(int n, int block, Span<double> lanes, out RowSums sums)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        int C = Features;
+        ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+        ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
+        ref readonly float scale = ref MemoryMarshal.GetReference(Gamma);
+        bool scaled = !Gamma.IsEmpty;
+        ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
+        ref double sumDyXHat = ref Unsafe.Add(ref sumDy, C);
+        D mean = D.Create(Mean[n]);
+        D rstd = D.Create(Rstd[n]);
+        D sumG = D.Create(0);
+        D sumGXHat = D.Create(0);
+        int whole = C & ~15;
+        for (int i = 0; i < whole; i += 16)
+        {
+            D g = scaled ? D.Widen(in scale, i) : D.Create(1);
+            D b1 = D.Load(in sumDy, i);
+            D b2 = D.Load(in sumDyXHat, i);
+            Add<L, D>(D.Widen(in dy, i), D.Widen(in x, i) - mean, rstd, g, ref b1, ref b2, ref sumG, ref sumGXHat);
+            D.Store(b1, ref sumDy, i);
+            D.Store(b2, ref sumDyXHat, i);
+        }
+
+        Store<L, D>(sumG, sumGXHat, lanes);
+        sums = Finish(n, block, lanes);
+    }
+
+    // dBeta[i] += dy [LN-B1]; dGamma[i] += dy * xHat [LN-B2]; sumG += gamma * dy [LN-B3]; sumGXHat += gamma * dy * xHat [LN-B4]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add<L, D>(D dy, D centred, D rstd, D gamma, ref D b1, ref D b2, ref D sumG, ref D sumGXHat)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        D product = dy * rstd * centred;
+        b1 += dy;
+        b2 += product;
+        D.FusedMultiplyAdd(ref sumG, gamma, dy);
+        D.FusedMultiplyAdd(ref sumGXHat, gamma, product);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<L, D>(D sumG, D sumGXHat, Span<double> lanes)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        D.StoreFolded(sumG, ref lanes[0]);
+        D.StoreFolded(sumGXHat, ref lanes[LaneTree.Folded]);
+    }
+
+    // Adds up the lanes, and takes the elements after the last whole sixteen one by one.
+    private RowSums Finish(int n, int block, Span<double> lanes)
+    {
+        ref double l0 = ref MemoryMarshal.GetReference(lanes);
+        double g = LaneTree.Sum(ref l0);
+        double gXHat = LaneTree.Sum(ref Unsafe.Add(ref l0, LaneTree.Folded));
+        int C = Features;
+        if ((C & 15) != 0)
+        {
+            (g, gXHat) = AddTail(n, block, g, gXHat);
+        }
+
+        return new RowSums((float)(g / C), (float)(gXHat / C));
+    }
+
+    private (double G, double GXHat) AddTail(int n, int block, double g, double gXHat)
+    {
+        int C = Features;
+        ReadOnlySpan<float> x = X.Slice(n * C, C);
+        ReadOnlySpan<float> dy = Dy.Slice(n * C, C);
+        Span<double> sumDy = Sums.Slice(block * 2 * C, C);
+        Span<double> sumDyXHat = Sums.Slice(block * 2 * C + C, C);
+        for (int i = C & ~15; i < C; i++)
+        {
+            double product = dy[i] * Rstd[n] * (x[i] - Mean[n]);
+            double gamma = Gamma.IsEmpty ? 1 : Gamma[i];
+            sumDy[i] += dy[i];
+            sumDyXHat[i] += product;
+            g = Math.FusedMultiplyAdd(gamma, dy[i], g);
+            gXHat = Math.FusedMultiplyAdd(gamma, product, gXHat);
+        }
+
+        return (g, gXHat);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Differentiate<L>(int n, Centering centering, RowSums sums, bool streamed)
+        where L : struct, ILanes<L>
+    {
+        if (Dx.IsEmpty)
+        {
+            return;
+        }
+
+        int C = Features;
+        ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+        ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
+        ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)n * C);
+        if (streamed)
+        {
+            RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, Gamma, centering, sums), ref dx, C);
+        }
+        else
+        {
+            RowMap.Apply<L, Map>(new Map(in x, in dy, Gamma, centering, sums), ref dx, C);
+        }
+    }
+
+    // The lines of the reference, for rows whose scale is no ordinary float.
+    private void InDouble(int n, int block)
+    {
+        int C = Features;
+        ReadOnlySpan<float> x = X.Slice(n * C, C);
+        ReadOnlySpan<float> dy = Dy.Slice(n * C, C);
+        Span<double> sumDy = Sums.Slice(block * 2 * C, C);
+        Span<double> sumDyXHat = Sums.Slice(block * 2 * C + C, C);
+        double sumG = 0;
+        double sumGXHat = 0;
+        for (int c = 0; c < C; c++)
+        {
+            double xHat = (x[c] - Mean[n]) * Rstd[n];
+            double g = (Gamma.IsEmpty ? 1.0 : Gamma[c]) * dy[c];
+            sumDy[c] += dy[c];
+            sumDyXHat[c] += dy[c] * xHat;
+            sumG += g;
+            sumGXHat += g * xHat;
+        }
+
+        Span<float> dx = Dx.IsEmpty ? default : Dx.Slice(n * C, C);
+        for (int c = 0; c < dx.Length; c++)
+        {
+            double xHat = (x[c] - Mean[n]) * Rstd[n];
+            double g = (Gamma.IsEmpty ? 1.0 : Gamma[c]) * dy[c];
+            dx[c] = (float)(Rstd[n] * (g - sumG / C - xHat * (sumGXHat / C)));
+        }
+    }
+
+    // dx[i] = rstd * (gamma[i] * dy[i] - meanG - xHat * meanGXHat) [LN-B5]
+    private readonly ref struct Map(ref readonly float x, ref readonly float dy, ReadOnlySpan<float> gamma, Centering centering, RowSums sums) : IRowMap
+    {
+        private readonly ref readonly float _x = ref x;
+        private readonly ref readonly float _dy = ref dy;
+        private readonly ReadOnlySpan<float> _gamma = gamma;
+        private readonly Centering _centering = centering;
+        private readonly RowSums _sums = sums;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public L At<L>(int i)
+            where L : struct, ILanes<L>
+        {
+            // gamma * dy is rounded before meanG is taken off, as meanG was: in a row of one element they are the same.
+            L g = _gamma.IsEmpty ? L.Load(in _dy, i) : L.Load(in _dy, i) * L.Load(in MemoryMarshal.GetReference(_gamma), i);
+            L centred = g - L.Create(_sums.MeanG);
+            return L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), L.Create(-_sums.MeanGXHat), centred) * L.Create(_centering.Rstd);
+        }
+    }
+
+    /// <summary>The means of γ·dy and γ·dy·x̂ over a row.</summary>
+    private readonly record struct RowSums(float MeanG, float MeanGXHat);
+}

@@ -1,0 +1,30 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace NormLayers.Numerics;
+
+/// <summary>Doubles that start on a cache line and stay there: what a kernel reads again for every row should not straddle two.</summary>
+internal struct AlignedBuffer
+{
+    private const int LineDoubles = 8;
+
+    private double[] _array;
+    private int _start;
+    private int _length;
+
+    /// <summary>At least so many doubles, with what they held if the buffer was that large already; any content otherwise.</summary>
+    public Span<double> AtLeast(int length)
+    {
+        if (_length < length)
+        {
+            _array = GC.AllocateArray<double>(length + LineDoubles - 1, pinned: true);
+            nint address = Address(_array);
+            _start = (int)(-address >> 3 & (LineDoubles - 1));
+            _length = length;
+        }
+
+        return _array.AsSpan(_start, _length);
+    }
+
+    private static unsafe nint Address(double[] pinned) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinned));
+}

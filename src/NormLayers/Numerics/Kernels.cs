@@ -1,0 +1,36 @@
+namespace NormLayers.Numerics;
+
+/// <summary>Runs kernels at the vector width in use, on as many threads as their size is worth.</summary>
+internal static class Kernels
+{
+    // Below, starting a part costs more than another thread saves (a few microseconds of work; docs/performance.md, threads).
+    private const long ElementsPerPart = 8192;
+    private const int MaxParts = 32;
+
+    /// <summary>Does all units of a kernel.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="units">How many units it has.</param>
+    /// <param name="elements">The size of the work, in array elements read.</param>
+    public static void Run<K>(scoped ref K kernel, int units, long elements)
+        where K : struct, IKernel, allows ref struct
+    {
+        int parts = (int)Math.Min(units, Math.Min(elements / ElementsPerPart, MaxParts));
+        if (parts < 2 || Threads.LimitHere < 2 || !Workers.TryRun(ref kernel, units, parts))
+        {
+            RunUnits(ref kernel, 0, units);
+        }
+    }
+
+    /// <summary>Does some units of a kernel on the calling thread.</summary>
+    public static void RunUnits<K>(scoped ref K kernel, int first, int count)
+        where K : struct, IKernel, allows ref struct
+    {
+        switch (VectorWidth.Bits)
+        {
+            case 512: kernel.Run<Lanes512, DoubleLanes512>(first, count); break;
+            case 256: kernel.Run<Lanes256, DoubleLanes256>(first, count); break;
+            case 128: kernel.Run<Lanes128, DoubleLanes128>(first, count); break;
+            default: kernel.Run<LanesScalar, DoubleLanesScalar>(first, count); break;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+namespace NormLayers.Numerics;
+
+/// <summary>The blocks of rows whose column sums are taken apart from each other and then added in order.</summary>
+/// <remarks>They follow from the shape alone: neither the vector width nor the number of threads changes a block, and so no bit of a sum.</remarks>
+/// <param name="Rows">The number of rows.</param>
+/// <param name="RowsPerBlock">The rows of each block but the last, which may have fewer.</param>
+internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
+{
+    private const int Most = 16;
+    private const int FewestRows = 16;
+    private const long FewestElements = 32768;
+
+    /// <summary>The number of blocks.</summary>
+    public int Count => (Rows + RowsPerBlock - 1) / RowsPerBlock;
+
+    /// <summary>The blocks of a matrix: one if it is small, up to sixteen otherwise.</summary>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="columns">Its columns.</param>
+    public static RowBlocks Of(int rows, int columns) => (long)rows * columns < FewestElements
+        ? new(rows, Math.Max(rows, 1))
+        : new(rows, Math.Max(FewestRows, ((rows + Most - 1) / Most + 3) & ~3));
+
+    /// <summary>The first row of a block; that of the block after the last is the number of rows.</summary>
+    public int Start(int block) => Math.Min(block * RowsPerBlock, Rows);
+
+    /// <summary>Adds the sums of all blocks, in order, to those of the first.</summary>
+    /// <param name="sums">The blocks' sums, one after the other.</param>
+    /// <param name="length">How many sums a block has.</param>
+    /// <returns>The totals: the first block's place.</returns>
+    public Span<double> Total(Span<double> sums, int length)
+    {
+        Span<double> total = sums[..length];
+        for (int block = 1; block < Count; block++)
+        {
+            System.Numerics.Tensors.TensorPrimitives.Add(total, sums.Slice(block * length, length), total);
+        }
+
+        return total;
+    }
+}

@@ -1,0 +1,114 @@
+using System.Runtime.CompilerServices;
+
+namespace NormLayers.Numerics;
+
+/// <summary>A formula for each element of a row, from the same place of other rows.</summary>
+internal interface IRowMap
+{
+    /// <summary>The results for the elements <paramref name="i"/> and, unless L is a <see cref="SingleLane"/>, the fifteen after it.</summary>
+    L At<L>(int i)
+        where L : struct, ILanes<L>;
+}
+
+/// <summary>Applies formulas to rows.</summary>
+/// <remarks>
+/// Four vectors are read before they are written: a load behind a store to the same place in another page of memory waits for it,
+/// and arrays of a power of two of elements, allocated one after the other, are such neighbours (docs/performance.md, aliasing).
+/// </remarks>
+internal static unsafe class RowMap
+{
+    private const int Line = 16;
+    private const int Unrolled = 4 * 16;
+
+    // 16 MiB: what is larger has left the caches before anyone reads it (docs/performance.md, streaming stores).
+    private const int StreamedElements = 4 << 20;
+
+    /// <summary>Whether an output should be written past the caches: it is large, and apart from the inputs.</summary>
+    /// <param name="result">The output, all rows.</param>
+    /// <param name="input">An input that it may be.</param>
+    public static bool IsStreamed(ReadOnlySpan<float> result, ReadOnlySpan<float> input) =>
+        result.Length >= StreamedElements && !result.Overlaps(input);
+
+    /// <summary>Overwrites a row with a formula's results. The row may be one of those that the formula reads.</summary>
+    /// <param name="map">The formula.</param>
+    /// <param name="result">The row's first element.</param>
+    /// <param name="length">How many elements it has.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Apply<L, M>(M map, ref float result, int length)
+        where L : struct, ILanes<L>
+        where M : struct, IRowMap, allows ref struct
+    {
+        int i = 0;
+        for (; i <= length - Unrolled; i += Unrolled)
+        {
+            L a = map.At<L>(i);
+            L b = map.At<L>(i + 16);
+            L c = map.At<L>(i + 32);
+            L d = map.At<L>(i + 48);
+            L.Store(a, ref result, i);
+            L.Store(b, ref result, i + 16);
+            L.Store(c, ref result, i + 32);
+            L.Store(d, ref result, i + 48);
+        }
+
+        for (; i <= length - 16; i += 16)
+        {
+            L.Store(map.At<L>(i), ref result, i);
+        }
+
+        for (; i < length; i++)
+        {
+            SingleLane.Store(map.At<SingleLane>(i), ref result, i);
+        }
+    }
+
+    /// <summary>As <see cref="Apply"/>, past the caches, for rows that are apart from the inputs. The caller fences them off: <see cref="Fence"/>.</summary>
+    /// <param name="map">The formula.</param>
+    /// <param name="result">The row's first element.</param>
+    /// <param name="length">How many elements it has.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ApplyStreamed<L, M>(M map, ref float result, int length)
+        where L : struct, ILanes<L>
+        where M : struct, IRowMap, allows ref struct
+    {
+        int i = 0;
+        if (length >= Unrolled)
+        {
+            fixed (float* row = &result)
+            {
+                // Elements before the first whole line; some of those after it are written twice.
+                L.Store(map.At<L>(0), ref result, 0);
+                for (i = (int)(-(nint)row >> 2 & (Line - 1)); i <= length - Unrolled; i += Unrolled)
+                {
+                    L a = map.At<L>(i);
+                    L b = map.At<L>(i + 16);
+                    L c = map.At<L>(i + 32);
+                    L d = map.At<L>(i + 48);
+                    L.StoreStreaming(a, row + i);
+                    L.StoreStreaming(b, row + i + 16);
+                    L.StoreStreaming(c, row + i + 32);
+                    L.StoreStreaming(d, row + i + 48);
+                }
+            }
+        }
+
+        for (; i <= length - 16; i += 16)
+        {
+            L.Store(map.At<L>(i), ref result, i);
+        }
+
+        for (; i < length; i++)
+        {
+            SingleLane.Store(map.At<SingleLane>(i), ref result, i);
+        }
+    }
+
+    /// <summary>Makes streamed rows visible to other threads before anything that the calling thread writes later.</summary>
+    public static void Fence(bool streamed)
+    {
+        if (streamed)
+        {
+            Interlocked.MemoryBarrier();
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using System.Runtime.CompilerServices;
+
+namespace NormLayers.Numerics;
+
+/// <summary>One double lane instead of sixteen: the companion of <see cref="SingleLane"/>.</summary>
+internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble, SingleLane>
+{
+    private const double IntegerShift = 6755399441055744.0;
+    private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
+
+    /// <summary>The lane.</summary>
+    public double Value { get; private set; } = value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Create(double value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Widen(ref readonly float source, int index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Load(ref readonly double source, int index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(SingleDouble value, ref double destination, int index) => Unsafe.Add(ref destination, index) = value.Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble operator +(SingleDouble left, SingleDouble right) => new(left.Value + right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble operator -(SingleDouble left, SingleDouble right) => new(left.Value - right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble operator *(SingleDouble left, SingleDouble right) => new(left.Value * right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble operator /(SingleDouble left, SingleDouble right) => new(left.Value / right.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Sqrt(SingleDouble value) => new(Math.Sqrt(value.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Max(SingleDouble left, SingleDouble right) => new(Math.Max(left.Value, right.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Round(SingleDouble value) => new(Math.Round(value.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble PowerOfTwo(SingleDouble n) => new(BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(n.Value + (IntegerShift + 1023)) << 52));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Split(SingleDouble value, out SingleDouble n)
+    {
+        long bits = BitConverter.DoubleToInt64Bits(value.Value);
+        long exponent = (bits - RootHalfBits) >> 52;
+        n = new(exponent);
+        return new(BitConverter.Int64BitsToDouble(bits - (exponent << 52)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleLane Narrow(SingleDouble value) => new((float)value.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FusedMultiplyAdd(ref SingleDouble addend, SingleDouble left, SingleDouble right) => addend = new(Math.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
+
+    /// <summary>The lane, and seven zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreFolded(SingleDouble value, ref double destination)
+    {
+        destination = value.Value;
+        for (int i = 1; i < LaneTree.Folded; i++)
+        {
+            Unsafe.Add(ref destination, i) = 0;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Tests.Checks;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.SameBits;
+
+/// <summary>The number of threads changes no bit of any kernel, on shapes large enough to be shared out.</summary>
+public sealed class ThreadsTests : IDisposable
+{
+    private readonly int _limit = Threads.Limit;
+
+    public void Dispose() => Threads.Limit = _limit;
+
+    [Theory]
+    [InlineData(Family.LayerNorm, 700, 130, 1)]
+    [InlineData(Family.LayerNorm, 40_000, 3, 1)]
+    [InlineData(Family.LayerNorm, 3, 70_000, 1)]
+    [InlineData(Family.BatchNorm, 700, 130, 1)]
+    [InlineData(Family.BatchNorm, 40_000, 3, 1)]
+    [InlineData(Family.BatchNorm, 60, 9, 200)]
+    public void Kernel_LargeProblem_SameBitsWithAnyNumberOfThreads(Family family, int rows, int channels, int length)
+    {
+        KernelSubject subject = new(family);
+        Problem problem = Problem.Random(rows, channels, length, offset: 0.5);
+        Threads.Limit = 1;
+        Outcome expected = subject.Run(problem);
+        foreach (int threads in (int[])[2, 3, 8])
+        {
+            Threads.Limit = threads;
+            Outcome actual = subject.Run(problem);
+            foreach (((string name, double[]? one), (_, double[]? many)) in expected.All.Zip(actual.All))
+            {
+                Assert.True((one ?? []).AsSpan().SequenceEqual(many), $"{name} has other bits with {threads} threads.");
+            }
+        }
+    }
+
+    [Fact]
+    public void Network_LargeBatches_SameBitsWithAnyNumberOfThreads()
+    {
+        Threads.Limit = 1;
+        float[] expected = TrainLargeNetwork();
+        foreach (int threads in (int[])[2, 3, 8])
+        {
+            Threads.Limit = threads;
+            Assert.Equal(expected, TrainLargeNetwork());
+        }
+    }
+
+    [Fact]
+    public void Calls_FromSeveralThreadsAtOnce_SameBits()
+    {
+        Threads.Limit = 3;
+        KernelSubject subject = new(Family.LayerNorm);
+        Problem problem = Problem.Random(900, 65, offset: 0.5);
+        double[] expected = subject.Run(problem).Dx!;
+        Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, i =>
+        {
+            Threads.CallerAlone = i % 3 == 0;
+            try
+            {
+                Assert.Equal(expected, subject.Run(problem).Dx!);
+            }
+            finally
+            {
+                Threads.CallerAlone = false;
+            }
+        });
+    }
+
+    [Theory]
+    [InlineData(65, false)]
+    [InlineData(65, true)]
+    [InlineData(5000, false)]
+    public void Layer_OutputBeyondTheCaches_SameBitsAsInPlace(int features, bool batchNorm)
+    {
+        // What is so large is written past the caches, unless it replaces the input.
+        int rows = (4 << 20) / features + 7;
+        float[] x = Samples.Normal(rows * features);
+        float[] dy = Samples.Upstream(rows * features);
+        Layer layer = batchNorm ? new BatchNorm1D(features) : new LayerNorm1D(features);
+        float[] y = new float[x.Length];
+        float[] dx = new float[x.Length];
+        layer.Forward(x, (rows, features), y);
+        layer.Backward(x, dy, dx);
+        float[] inPlace = [.. x];
+        layer.Forward(inPlace, (rows, features), inPlace);
+        Assert.True(inPlace.AsSpan().SequenceEqual(y), "y differs.");
+        layer.Backward(x, dy, dy);
+        Assert.True(dy.AsSpan().SequenceEqual(dx), "dx differs.");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Threads.Most + 1)]
+    public void Limit_OutOfRange_Throws(int limit)
+    {
+        ArgumentOutOfRangeException e = Assert.Throws<ArgumentOutOfRangeException>(() => Threads.Limit = limit);
+        Assert.Contains($"a number from 1 to {Threads.Most}", e.Message, StringComparison.Ordinal);
+    }
+
+    private static float[] TrainLargeNetwork()
+    {
+        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 300, HiddenFeatures = [270, 130], Classes = 10, Normalization = Normalization.LayerNorm, Seed = 5 });
+        AdamOptimizer optimizer = new(network.Parameters, learningRate: 0.01);
+        float[] x = Samples.Normal(200 * 300);
+        int[] labels = [.. Enumerable.Range(0, 200).Select(n => n % 10)];
+        float[] logits = new float[200 * 10];
+        float[] dLogits = new float[logits.Length];
+        for (int step = 0; step < 3; step++)
+        {
+            network.Forward(x, (200, 300), logits);
+            SoftmaxCrossEntropy.Evaluate(logits, labels, dLogits);
+            network.ZeroGradients();
+            network.Backward(x, dLogits, default);
+            optimizer.Step();
+        }
+
+        return [.. network.Parameters.SelectMany(p => p.Value), .. logits];
+    }
+}
