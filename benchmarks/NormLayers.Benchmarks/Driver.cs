@@ -1,0 +1,190 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using NormLayers.Cli.Bench;
+using NormLayers.Cli.Output;
+
+namespace NormLayers.Benchmarks;
+
+/// <summary>Runs all peers side by side: case by case, each prepared and checked, then in rounds in which they take turns.</summary>
+internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadOnlyList<string> names, string filter, bool narrow)
+{
+    // Thread pools of the peer before spin for a while.
+    private static readonly TimeSpan _rest = TimeSpan.FromMilliseconds(5);
+
+    private readonly int _rounds = suite == SuiteKind.Quick ? 3 : 5;
+    private readonly double _milliseconds = suite == SuiteKind.Quick ? 20 : 40;
+    private readonly List<ResultRow> _rows = [];
+    private readonly List<string> _problems = [];
+    private readonly Dictionary<string, string> _versions = [];
+
+    public ResultFile Run()
+    {
+        foreach (int count in threads)
+        {
+            List<PeerProcess> peers = Start(count);
+            try
+            {
+                foreach (object timed in Suite.Norms(suite).Concat<object>(Suite.Steps(suite)).Where(c => c.ToString()!.Contains(filter, StringComparison.Ordinal)))
+                {
+                    MeasureCase(timed, count, peers);
+                }
+            }
+            finally
+            {
+                peers.ForEach(p => p.Dispose());
+            }
+        }
+
+        return new ResultFile
+        {
+            Date = DateTimeOffset.UtcNow,
+            Commit = Commit(),
+            Machine = MachineInfo.Read(),
+            Settings = new RunSettings(suite.ToString().ToLowerInvariant(), _rounds, _milliseconds, narrow, OutputCheck.Tolerance),
+            Peers = [.. _versions.Select(v => new PeerVersion(v.Key, v.Value))],
+            Problems = _problems,
+            Rows = _rows,
+        };
+    }
+
+    private List<PeerProcess> Start(int count)
+    {
+        List<PeerProcess> peers = [];
+        foreach (string name in names.Where(n => count == 1 || PeerProcess.IsParallel(n)))
+        {
+            try
+            {
+                peers.Add(PeerProcess.Start(name, count, narrow));
+                _versions[name] = peers[^1].Version;
+            }
+            catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
+            {
+                Report($"{name} does not run here: {e.Message}");
+            }
+        }
+
+        return peers;
+    }
+
+    private void MeasureCase(object timed, int count, List<PeerProcess> peers)
+    {
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} thread{(count == 1 ? string.Empty : "s")}  {timed}"));
+        string? dataFile = null;
+        try
+        {
+            Func<PeerProcess, double?> prepare = PrepareNorm;
+            if (timed is StepCase step)
+            {
+                prepare = StepPreparation(step, dataFile = Path.GetTempFileName());
+            }
+
+            List<(PeerProcess Peer, double? Error)> ready = [];
+            foreach (PeerProcess peer in peers)
+            {
+                double? error = prepare(peer);
+                if (error > OutputCheck.Tolerance)
+                {
+                    Report(string.Create(CultureInfo.InvariantCulture, $"{peer.Name}, {timed}: wrong by {error:0.0e0} of the largest value; not timed"));
+                }
+                else if (error is not -1)
+                {
+                    ready.Add((peer, error));
+                }
+            }
+
+            Measure(timed, count, ready);
+        }
+        finally
+        {
+            if (dataFile is not null)
+            {
+                File.Delete(dataFile);
+            }
+        }
+
+        // -1: the peer does not take the case.
+        double? PrepareNorm(PeerProcess peer)
+        {
+            JsonNode answer = peer.Ask(new JsonObject { ["do"] = "prepare", ["case"] = timed.ToString() });
+            return (bool)answer["taken"]! ? (double?)answer["error"] : -1;
+        }
+    }
+
+    private static Func<PeerProcess, double?> StepPreparation(StepCase timed, string dataFile)
+    {
+        int steps = timed.Features > 100 ? 2 : 5;
+        StepData data = new(timed);
+        double[] expected = StepReference.Losses(timed, data, steps);
+        using (FileStream stream = File.OpenWrite(dataFile))
+        {
+            foreach (float[] part in (IEnumerable<float[]>)[data.X, Array.ConvertAll(data.Labels, l => (float)l), .. timed.CreateNetwork().Parameters.Select(p => p.Value)])
+            {
+                stream.Write(MemoryMarshal.AsBytes<float>(part));
+            }
+        }
+
+        return peer =>
+        {
+            JsonNode answer = peer.Ask(new JsonObject
+            {
+                ["do"] = "prepare",
+                ["case"] = timed.ToString(),
+                ["steps"] = steps,
+                ["data"] = dataFile,
+                ["widths"] = new JsonArray([.. timed.Widths.Select(w => (JsonNode)w)]),
+                ["batch"] = timed.BatchSize,
+                ["batches"] = StepData.Batches,
+                ["mode"] = timed.ModeName,
+                ["learning_rate"] = StepCase.LearningRate,
+            });
+            return (bool)answer["taken"]!
+                ? expected.Zip(answer["losses"]!.AsArray(), (want, got) => Math.Abs((double)got! - want)).Max() / expected.Max()
+                : -1;
+        };
+    }
+
+    private void Measure(object timed, int count, List<(PeerProcess Peer, double? Error)> ready)
+    {
+        List<double>[] times = [.. ready.Select(_ => new List<double>())];
+        double?[] bytes = new double?[ready.Count];
+        for (int round = 0; round < _rounds; round++)
+        {
+            for (int turn = 0; turn < ready.Count; turn++)
+            {
+                // Another one begins each round.
+                int i = (turn + round) % ready.Count;
+                Thread.Sleep(_rest);
+                JsonNode answer = ready[i].Peer.Ask(new JsonObject { ["do"] = "measure", ["milliseconds"] = _milliseconds });
+                times[i].Add((double)answer["ns"]!);
+                bytes[i] = (double?)answer["bytes"];
+            }
+        }
+
+        for (int i = 0; i < ready.Count; i++)
+        {
+            _rows.Add(new ResultRow(timed.ToString()!, count, ready[i].Peer.Name, times[i], bytes[i], ready[i].Error));
+        }
+    }
+
+    private void Report(string problem)
+    {
+        _problems.Add(problem);
+        Console.Error.WriteLine("problem: " + problem);
+    }
+
+    private static string Commit()
+    {
+        string commit = Git("rev-parse", "--short", "HEAD");
+        return Git("status", "--porcelain", "--untracked-files=no", "--", "src", "benchmarks/NormLayers.Benchmarks").Length == 0 ? commit : commit + "+changes";
+    }
+
+    private static string Git(params string[] arguments)
+    {
+        using Process git = Process.Start(new ProcessStartInfo("git", ["-C", Repository.Root, .. arguments]) { RedirectStandardOutput = true })!;
+        string output = git.StandardOutput.ReadToEnd().Trim();
+        git.WaitForExit();
+        return output;
+    }
+}

@@ -1,0 +1,77 @@
+using NormLayers.Cli.Bench;
+using NormLayers.Network;
+
+namespace NormLayers.Benchmarks;
+
+/// <summary>The rows of a run, brought together case by case.</summary>
+internal sealed class Measurements(ResultFile result)
+{
+    /// <summary>What there is a table of.</summary>
+    public static IReadOnlyList<(Normalization Layer, NormPass Pass)> Kinds { get; } =
+    [
+        (Normalization.LayerNorm, NormPass.Forward),
+        (Normalization.LayerNorm, NormPass.ForwardBackward),
+        (Normalization.BatchNorm, NormPass.Forward),
+        (Normalization.BatchNorm, NormPass.Evaluation),
+        (Normalization.BatchNorm, NormPass.ForwardBackward),
+    ];
+
+    public IEnumerable<(StepCase Timed, int Threads, ResultRow Ours, Func<string, double?> TimeOf)> Steps =>
+        from row in result.Rows
+        where row.Peer == "normlayers"
+        let timed = Suite.Read(row.Case) as StepCase
+        where timed is not null
+        select (timed, row.Threads, row, (Func<string, double?>)(peer => TimeOf(row.Case, row.Threads, peer)));
+
+    public IReadOnlyList<Measurement> Of(Normalization layer, NormPass pass) =>
+    [
+        .. from row in result.Rows
+           where row.Peer == "normlayers"
+           let timed = Suite.Read(row.Case) as NormCase
+           where timed is not null && timed.Layer == layer && timed.Pass == pass
+           orderby timed.Shape.Length, timed.ShapeName, row.Threads
+           select new Measurement(timed, row, peer => TimeOf(row.Case, row.Threads, peer), result.Settings.Narrow),
+    ];
+
+    // With more threads, the better of what a peer does with them and with one: it may well choose not to use them.
+    private double? TimeOf(string name, int threads, string peer)
+    {
+        double[] times =
+        [
+            .. from row in result.Rows
+               where row.Case == name && row.Peer == peer && (peer == "stream" ? row.Threads == threads : row.Threads <= threads)
+               select row.Median,
+        ];
+        return times.Length == 0 ? null : times.Min();
+    }
+}
+
+/// <summary>One normalization on so many threads: ours, the peers, and the goals of speed.</summary>
+internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, double?> timeOf, bool narrow)
+{
+    private const int SmallElements = 64 * 128;
+    private const double StreamFactor = 1.15;
+
+    private static readonly string[] _rivals = ["libtorch", "onnxruntime", "tensorprimitives"];
+
+    public NormCase Case { get; } = timed;
+
+    public int Threads => Ours.Threads;
+
+    public ResultRow Ours { get; } = ours;
+
+    public double Streams { get; } = timeOf("stream") ?? double.NaN;
+
+    /// <summary>The time of the best peer over ours; null where no peer was measured.</summary>
+    public double? Speedup { get; } = _rivals.Select(timeOf).Min() / ours.Median;
+
+    /// <summary>
+    /// Up to 64x128: five times as fast as the best peer, ten times with the backward pass. Above: twice as fast, or within
+    /// 1.15 times the memory streams. With vectors of 256 bits: one and a half times as fast.
+    /// </summary>
+    public bool ReachesGoal => narrow ? Speedup >= 1.5
+        : Case.Shape.Length <= SmallElements ? Speedup >= (Case.HasBackward ? 10 : 5)
+        : Speedup >= 2 || (Ours.Median <= StreamFactor * Streams && !(Speedup < 1));
+
+    public double? TimeOf(string peer) => timeOf(peer);
+}

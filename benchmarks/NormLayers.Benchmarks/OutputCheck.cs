@@ -1,0 +1,150 @@
+using NormLayers.Benchmarks.Peers;
+using NormLayers.Cli.Bench;
+using NormLayers.Network;
+
+namespace NormLayers.Benchmarks;
+
+/// <summary>Holds a peer's outputs to the double references, before anything is timed.</summary>
+internal static class OutputCheck
+{
+    /// <summary>The largest error allowed, as a share of the largest value of the tensor: what float libraries keep on data without extremes.</summary>
+    public const double Tolerance = 1e-4;
+
+    private const int RowsAtOnce = 256;
+    private const int ChannelsAtOnce = 16;
+
+    // Channels do not depend on each other: of a large tensor some stand for all.
+    private const int MostElementsInFull = 1 << 20;
+    private const int SampledBlocks = 4;
+
+    /// <summary>The worst error over all outputs, as a share of the largest value of its tensor; NaN where an output is not finite.</summary>
+    public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) => timed.Layer == Normalization.LayerNorm
+        ? CheckRows(timed, data, outputs)
+        : CheckChannels(timed, data, outputs);
+
+    private static double CheckRows(NormCase timed, NormData data, NormOutputs outputs)
+    {
+        int C = timed.Features;
+        double[] gamma = ToDouble(data.Gamma);
+        double[] beta = ToDouble(data.Beta);
+        double[] dGamma = new double[C];
+        double[] dBeta = new double[C];
+        Comparison y = new();
+        Comparison dx = new();
+        for (int start = 0; start < data.X.Length; start += RowsAtOnce * C)
+        {
+            int count = Math.Min(RowsAtOnce * C, data.X.Length - start);
+            double[] x = ToDouble(data.X.AsSpan(start, count));
+            (double[] expected, double[] mean, double[] rstd) = LayerNormReference.Forward(x, gamma, beta, NormCase.Epsilon);
+            y.Add(expected, outputs.Y.AsSpan(start, count));
+            if (timed.HasBackward)
+            {
+                double[] dy = ToDouble(data.Dy.AsSpan(start, count));
+                dx.Add(LayerNormReference.Backward(x, dy, gamma, mean, rstd, dGamma, dBeta), outputs.Dx.AsSpan(start, count));
+            }
+        }
+
+        return timed.HasBackward
+            ? Worst(y, dx, Comparison.Of(dGamma, outputs.DGamma), Comparison.Of(dBeta, outputs.DBeta))
+            : Worst(y);
+    }
+
+    private static double CheckChannels(NormCase timed, NormData data, NormOutputs outputs)
+    {
+        (Comparison y, Comparison dx, Comparison dGamma, Comparison dBeta) = (new(), new(), new(), new());
+        int blocks = (timed.Features + ChannelsAtOnce - 1) / ChannelsAtOnce;
+        int step = timed.Shape.Length <= MostElementsInFull ? 1 : Math.Max(1, blocks / SampledBlocks);
+        for (int block = 0; block < blocks; block += step)
+        {
+            int first = block * ChannelsAtOnce;
+            int count = Math.Min(ChannelsAtOnce, timed.Features - first);
+            double[] Channels(float[] tensor) => Gather(tensor, timed, first, count);
+            double[] PerChannel(float[] values) => ToDouble(values.AsSpan(first, count));
+
+            double[] x = Channels(data.X);
+            double[] gamma = PerChannel(data.Gamma);
+            (double[] mean, double[] variance) = timed.Pass == NormPass.Evaluation
+                ? (PerChannel(data.RunningMean), PerChannel(data.RunningVariance))
+                : BatchNormReference.Statistics(x, count, timed.Length);
+            (double[] expected, double[] rstd) = BatchNormReference.Normalize(x, timed.Length, mean, variance, gamma, PerChannel(data.Beta), NormCase.Epsilon);
+            y.Add(expected, Channels(outputs.Y));
+            if (timed.HasBackward)
+            {
+                double[] gammaGradient = new double[count];
+                double[] betaGradient = new double[count];
+                double[] gradient = BatchNormReference.Backward(
+                    x, Channels(data.Dy), timed.Length, mean, rstd, gamma, batchStatistics: true, gammaGradient, betaGradient);
+                dx.Add(gradient, Channels(outputs.Dx));
+                dGamma.Add(gammaGradient, PerChannel(outputs.DGamma));
+                dBeta.Add(betaGradient, PerChannel(outputs.DBeta));
+            }
+        }
+
+        return timed.HasBackward ? Worst(y, dx, dGamma, dBeta) : Worst(y);
+    }
+
+    private static double[] Gather(float[] tensor, NormCase timed, int firstChannel, int channels)
+    {
+        int L = timed.Length;
+        double[] gathered = new double[timed.Shape[0] * channels * L];
+        for (int n = 0; n < timed.Shape[0]; n++)
+        {
+            int from = (n * timed.Features + firstChannel) * L;
+            for (int i = 0; i < channels * L; i++)
+            {
+                gathered[n * channels * L + i] = tensor[from + i];
+            }
+        }
+
+        return gathered;
+    }
+
+    private static double[] ToDouble(ReadOnlySpan<float> values)
+    {
+        double[] converted = new double[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            converted[i] = values[i];
+        }
+
+        return converted;
+    }
+
+    // Max keeps NaN.
+    private static double Worst(params ReadOnlySpan<Comparison> comparisons)
+    {
+        double worst = 0;
+        foreach (Comparison comparison in comparisons)
+        {
+            worst = Math.Max(worst, comparison.Error);
+        }
+
+        return worst;
+    }
+
+    private sealed class Comparison
+    {
+        private double _difference;
+        private double _largest;
+
+        public double Error => _largest > 0 ? _difference / _largest : double.NaN;
+
+        public static Comparison Of(double[] expected, float[] actual)
+        {
+            Comparison comparison = new();
+            comparison.Add(expected, actual.AsSpan());
+            return comparison;
+        }
+
+        public void Add(double[] expected, ReadOnlySpan<float> actual) => Add(expected, ToDouble(actual));
+
+        public void Add(double[] expected, double[] actual)
+        {
+            for (int i = 0; i < expected.Length; i++)
+            {
+                _difference = Math.Max(_difference, Math.Abs(expected[i] - actual[i]));
+                _largest = Math.Max(_largest, Math.Abs(expected[i]));
+            }
+        }
+    }
+}

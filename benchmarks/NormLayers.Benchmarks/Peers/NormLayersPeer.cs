@@ -1,0 +1,40 @@
+using NormLayers.Cli.Bench;
+using NormLayers.Cli.Output;
+
+namespace NormLayers.Benchmarks.Peers;
+
+/// <summary>Our layers and our network.</summary>
+internal sealed class NormLayersPeer : IPeer
+{
+    public string Version => $"NormLayers {MachineInfo.LibraryVersion}, vectors of {MachineInfo.Read().VectorBits} bits";
+
+    public bool Takes(NormCase timed) => true;
+
+    public bool Takes(StepCase timed) => true;
+
+    public IPeerWork Prepare(NormCase timed, NormData data) => new Work(new NormWork(timed, data));
+
+    public IPeerStep Prepare(StepCase timed, StepData data) => new Step(new StepWork(timed, data));
+
+    private sealed class Work(NormWork work) : IPeerWork
+    {
+        public NormOutputs Outputs => new(work.Y, work.Dx, work.DGamma, work.DBeta);
+
+        public void Run() => work.Run();
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class Step(StepWork work) : IPeerStep
+    {
+        public double Loss => work.Loss;
+
+        public void Run() => work.Run();
+
+        public void Dispose()
+        {
+        }
+    }
+}

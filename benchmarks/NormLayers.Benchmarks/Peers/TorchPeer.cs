@@ -1,0 +1,181 @@
+using NormLayers.Cli.Bench;
+using NormLayers.Network;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace NormLayers.Benchmarks.Peers;
+
+/// <summary>libtorch through TorchSharp, by its quickest way: no gradient is accumulated that was not asked for, every tensor is released at once.</summary>
+internal sealed class TorchPeer : IPeer
+{
+    private const double Momentum = 0.1;
+
+    public TorchPeer(int threads)
+    {
+        set_num_threads(threads);
+        set_num_interop_threads(1);
+    }
+
+    public string Version => $"libtorch {__version__} through TorchSharp {typeof(torch).Assembly.GetName().Version}";
+
+    public bool Takes(NormCase timed) => true;
+
+    public bool Takes(StepCase timed) => true;
+
+    public IPeerWork Prepare(NormCase timed, NormData data) => new Work(timed, data);
+
+    public IPeerStep Prepare(StepCase timed, StepData data) => new Step(timed, data);
+
+    private static long[] Lengths(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(axis => (long)shape[axis])];
+
+    private sealed class Work : IPeerWork
+    {
+        private readonly NormCase _case;
+        private readonly Tensor _x;
+        private readonly Tensor _dy;
+        private readonly Tensor _gamma;
+        private readonly Tensor _beta;
+        private readonly Tensor _mean;
+        private readonly Tensor _variance;
+        private readonly Tensor[] _inputs;
+        private readonly long[] _features;
+
+        public Work(NormCase timed, NormData data)
+        {
+            _case = timed;
+            _x = tensor(data.X, Lengths(timed.Shape), requires_grad: timed.HasBackward);
+            _dy = timed.HasBackward ? tensor(data.Dy, Lengths(timed.Shape)) : empty(0);
+            _gamma = tensor(data.Gamma, requires_grad: timed.HasBackward);
+            _beta = tensor(data.Beta, requires_grad: timed.HasBackward);
+            _mean = tensor(data.RunningMean);
+            _variance = tensor(data.RunningVariance);
+            _inputs = [_x, _gamma, _beta];
+            _features = [timed.Features];
+        }
+
+        public NormOutputs Outputs
+        {
+            get
+            {
+                using Tensor y = Forward();
+                if (!_case.HasBackward)
+                {
+                    return new NormOutputs(Copy(y), [], [], []);
+                }
+
+                IList<Tensor> gradients = autograd.grad([y], _inputs, [_dy]);
+                return new NormOutputs(Copy(y), Copy(gradients[0]), Copy(gradients[1]), Copy(gradients[2]));
+            }
+        }
+
+        public void Run()
+        {
+            if (!_case.HasBackward)
+            {
+                using (inference_mode())
+                {
+                    Forward().Dispose();
+                }
+
+                return;
+            }
+
+            using Tensor y = Forward();
+            foreach (Tensor gradient in autograd.grad([y], _inputs, [_dy]))
+            {
+                gradient.Dispose();
+            }
+        }
+
+        public void Dispose()
+        {
+            _x.Dispose();
+            _dy.Dispose();
+            _gamma.Dispose();
+            _beta.Dispose();
+            _mean.Dispose();
+            _variance.Dispose();
+        }
+
+        private Tensor Forward() => _case.Layer == Normalization.LayerNorm
+            ? F.layer_norm(_x, _features, _gamma, _beta, NormCase.Epsilon)
+            : F.batch_norm(_x, _mean, _variance, _gamma, _beta, _case.Pass != NormPass.Evaluation, Momentum, NormCase.Epsilon);
+
+        private static float[] Copy(Tensor values) => [.. values.detach().contiguous().data<float>()];
+    }
+
+    private sealed class Step : IPeerStep
+    {
+        private readonly List<Tensor> _parameters = [];
+        private readonly List<(string Kind, int First)> _layers = [];
+        private readonly Dictionary<int, (Tensor Mean, Tensor Variance)> _running = [];
+        private readonly Tensor[] _x = new Tensor[StepData.Batches];
+        private readonly Tensor[] _labels = new Tensor[StepData.Batches];
+        private long _step;
+
+        public Step(StepCase timed, StepData data)
+        {
+            foreach (Layer layer in timed.CreateNetwork().Layers)
+            {
+                _layers.Add((layer.GetType().Name, _parameters.Count));
+                if (layer is BatchNorm1D norm)
+                {
+                    _running[_parameters.Count] = (zeros(norm.Features), ones(norm.Features));
+                }
+
+                _parameters.AddRange(layer.Parameters.Select(p => tensor(p.Value, Lengths(p.Shape), requires_grad: true)));
+            }
+
+            for (int i = 0; i < StepData.Batches; i++)
+            {
+                _x[i] = tensor(data.BatchX(i).ToArray(), [timed.BatchSize, timed.Features]);
+                _labels[i] = tensor(Array.ConvertAll(data.BatchLabels(i).ToArray(), label => (long)label));
+            }
+        }
+
+        public double Loss { get; private set; }
+
+        public void Run()
+        {
+            using DisposeScope scope = NewDisposeScope();
+            int batch = (int)(_step++ % StepData.Batches);
+            Tensor loss = F.cross_entropy(Forward(_x[batch]), _labels[batch]);
+            IList<Tensor> gradients = autograd.grad([loss], _parameters);
+            using (no_grad())
+            {
+                for (int i = 0; i < _parameters.Count; i++)
+                {
+                    _parameters[i].add_(gradients[i], -StepCase.LearningRate);
+                }
+            }
+
+            Loss = loss.item<float>();
+        }
+
+        public void Dispose()
+        {
+            foreach (Tensor tensor in (Tensor[])[.. _parameters, .. _x, .. _labels, .. _running.Values.SelectMany(r => (Tensor[])[r.Mean, r.Variance])])
+            {
+                tensor.Dispose();
+            }
+        }
+
+        private Tensor Forward(Tensor x)
+        {
+            foreach ((string kind, int first) in _layers)
+            {
+                x = kind switch
+                {
+                    nameof(Linear) => F.linear(x, _parameters[first], _parameters[first + 1]),
+                    nameof(BatchNorm1D) => F.batch_norm(
+                        x, _running[first].Mean, _running[first].Variance, _parameters[first], _parameters[first + 1], true, Momentum, NormCase.Epsilon),
+                    nameof(LayerNorm1D) => F.layer_norm(x, [x.shape[1]], _parameters[first], _parameters[first + 1], NormCase.Epsilon),
+                    _ => F.relu(x),
+                };
+            }
+
+            return x;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using System.CommandLine;
+using System.Globalization;
+using NormLayers.Benchmarks;
+using NormLayers.Cli.Commands;
+
+Option<bool> quick = new("--quick") { Description = "A few shapes and short rounds: under a minute, to see that all works." };
+Option<bool> sizes = new("--sizes") { Description = "Squares from 1 MB to 1 GB instead: ours and the memory streams only." };
+Option<int[]> threads = new("--threads") { Description = "The numbers of threads (1 and 2).", HelpName = "n", AllowMultipleArgumentsPerToken = true };
+Option<string[]> peers = new("--peers") { Description = "Which peers (all): " + string.Join(", ", PeerProcess.Names) + ".", HelpName = "name", AllowMultipleArgumentsPerToken = true };
+Option<string> filter = new("--filter") { Description = "Only cases whose name contains this text, as in 'layernorm 512x768'.", HelpName = "text" };
+Option<bool> narrow = new("--avx2") { Description = "Vectors of 256 bits, in ours, libtorch and the yardstick." };
+Option<string> output = new("--output", "-o") { Description = "The file of raw results (a new one in benchmarks/results).", HelpName = "file" };
+Command run = new("run", "Measure all peers side by side and write the raw results.") { quick, sizes, threads, peers, filter, narrow, output };
+run.SetAction(parsed =>
+{
+    SuiteKind suite = parsed.GetValue(sizes) ? SuiteKind.Sizes : parsed.GetValue(quick) ? SuiteKind.Quick : SuiteKind.Full;
+    IReadOnlyList<string> names = parsed.GetValue(peers) is { Length: > 0 } chosen ? chosen
+        : suite == SuiteKind.Sizes ? ["normlayers", "stream"]
+        : PeerProcess.Names;
+    IReadOnlyList<int> counts = parsed.GetValue(threads) is { Length: > 0 } given ? given : [1, 2];
+    ResultFile result = new Driver(suite, counts, names, parsed.GetValue(filter) ?? string.Empty, parsed.GetValue(narrow)).Run();
+    string path = parsed.GetValue(output) ?? Path.Combine(Repository.Results, string.Create(
+        CultureInfo.InvariantCulture, $"{result.Date:yyyy-MM-dd-HHmm}-{result.Settings.Suite}{(result.Settings.Narrow ? "-avx2" : string.Empty)}.json"));
+    result.Save(path);
+    Console.Out.WriteLine(path);
+    return result.Problems.Count == 0 ? ExitCode.Success : ExitCode.Mismatch;
+});
+
+Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, and, where they are wanted, of --avx2 and --sizes.", Arity = ArgumentArity.OneOrMore };
+Command tables = new("tables", "Write the tables of docs/performance.md from raw results.") { files };
+tables.SetAction(parsed => Tables.Update(Repository.PerformancePage, [.. parsed.GetValue(files)!.Select(ResultFile.Load)]));
+
+Argument<string> name = new("name");
+Argument<int> count = new("threads");
+Command peer = new("peer", "Serve as a peer; started by 'run'.") { name, count };
+peer.Hidden = true;
+peer.SetAction(parsed => new PeerServer(PeerServer.Create(parsed.GetValue(name)!, parsed.GetValue(count))).Run());
+
+return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, peer }.Parse(args).Invoke();

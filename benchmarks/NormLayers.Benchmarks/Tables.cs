@@ -1,0 +1,160 @@
+using System.Globalization;
+using System.Text;
+using NormLayers.Cli.Bench;
+using NormLayers.Network;
+
+namespace NormLayers.Benchmarks;
+
+/// <summary>Writes the tables of docs/performance.md, each between <c>&lt;!-- begin NAME --&gt;</c> and <c>&lt;!-- end NAME --&gt;</c>.</summary>
+internal static class Tables
+{
+    private static readonly string[] _peers = ["libtorch", "onnxruntime", "tensorprimitives", "reference"];
+
+    /// <summary>Replaces what stands between the marks of each table that the results give.</summary>
+    /// <exception cref="InvalidDataException">The page lacks a mark.</exception>
+    public static void Update(string page, IReadOnlyList<ResultFile> results)
+    {
+        string text = File.ReadAllText(page);
+        foreach ((string name, string table) in results.SelectMany(Create))
+        {
+            string begin = $"<!-- begin {name} -->";
+            int start = text.IndexOf(begin, StringComparison.Ordinal);
+            int end = text.IndexOf($"<!-- end {name} -->", StringComparison.Ordinal);
+            if (start < 0 || end < start)
+            {
+                throw new InvalidDataException($"{page} has no '{begin}' with an end after it");
+            }
+
+            text = text[..(start + begin.Length)] + "\n" + table + text[end..];
+        }
+
+        File.WriteAllText(page, text);
+    }
+
+    private static IEnumerable<(string Name, string Table)> Create(ResultFile result)
+    {
+        Measurements all = new(result);
+        string prefix = result.Settings.Narrow ? "avx2-" : string.Empty;
+        if (result.Settings.Suite == "sizes")
+        {
+            yield return ("sizes", Sizes(all));
+            yield break;
+        }
+
+        yield return (prefix + "environment", Environment(result));
+        yield return (prefix + "summary", Summary(all));
+        foreach ((Normalization layer, NormPass pass) in Measurements.Kinds)
+        {
+            yield return ($"{prefix}{layer.ToString().ToLowerInvariant()}-{new NormCase(layer, default, pass).PassName}", Norms(all.Of(layer, pass)));
+        }
+
+        yield return (prefix + "steps", Steps(all));
+    }
+
+    private static string Environment(ResultFile result)
+    {
+        StringBuilder text = new();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{result.Machine.Processor}, {result.Machine.LogicalProcessors} logical processors, {result.Machine.OperatingSystem}, {result.Machine.Runtime}; commit {result.Commit}, {result.Date:yyyy-MM-dd HH:mm} UTC; {result.Settings.Rounds} rounds of at least {result.Settings.RoundMilliseconds} ms.").AppendLine();
+        foreach (PeerVersion peer in result.Peers)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"- `{peer.Name}`: {peer.Version}");
+        }
+
+        foreach (string problem in result.Problems)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"- **{problem}**");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Summary(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| | cases | geometric mean | least | goal reached | slower than a peer |");
+        text.AppendLine("|---|---|---|---|---|---|");
+        foreach ((Normalization layer, NormPass pass) in Measurements.Kinds)
+        {
+            SummaryRow(text, $"{layer.ToString().ToLowerInvariant()} {new NormCase(layer, default, pass).PassName}", all.Of(layer, pass));
+        }
+
+        SummaryRow(text, "**all**", [.. Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass))]);
+        return text.ToString();
+    }
+
+    private static void SummaryRow(StringBuilder text, string name, IReadOnlyList<Measurement> rows)
+    {
+        Measurement[] compared = [.. rows.Where(r => r.Speedup is not null)];
+        if (compared.Length == 0)
+        {
+            return;
+        }
+
+        double mean = Math.Exp(compared.Average(r => Math.Log(r.Speedup!.Value)));
+        Measurement least = compared.MinBy(r => r.Speedup)!;
+        text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {rows.Count} | {mean:0.00}x | {least.Speedup:0.00}x ({least.Case.ShapeName}, {Threads(least.Threads)}) | {rows.Count(r => r.ReachesGoal)} of {rows.Count} | {rows.Count(r => r.Speedup < 1)} |");
+    }
+
+    private static string Norms(IReadOnlyList<Measurement> rows)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| shape | threads | NormLayers, µs | libtorch | ONNX Runtime | TensorPrimitives | reference | streams | best peer takes | share of streams | bytes | goal |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
+        foreach (Measurement row in rows)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {row.Case.ShapeName} | {row.Threads} | {Spread(row.Ours)} |");
+            foreach (string peer in _peers)
+            {
+                text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf(peer))} |");
+            }
+
+            string speedup = row.Speedup is { } ratio ? string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00}x") : "–";
+            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {(row.Speedup < 1 ? $"**{speedup}**" : speedup)} | {100 * row.Streams / row.Ours.Median:0} % | {row.Ours.Bytes:0} | {(row.ReachesGoal ? "yes" : "no")} |");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Steps(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| network | normalization | threads | NormLayers, µs | libtorch | NumPy | best peer takes | bytes |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|");
+        foreach ((StepCase timed, int threads, ResultRow ours, Func<string, double?> timeOf) in all.Steps)
+        {
+            double? best = new[] { timeOf("libtorch"), timeOf("numpy") }.Min();
+            string speedup = best is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time / ours.Median:0.00}x") : "–";
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {timed.NetworkName} | {timed.ModeName} | {threads} | {Spread(ours)} | {Microseconds(timeOf("libtorch"))} | {Microseconds(timeOf("numpy"))} | {(best < ours.Median ? $"**{speedup}**" : speedup)} | {ours.Bytes:0} |");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Sizes(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| | shape | x, MB | threads | NormLayers, ns an element | streams, ns an element |");
+        text.AppendLine("|---|---|---|---|---|---|");
+        foreach (Measurement row in Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass)))
+        {
+            double elements = row.Case.Shape.Length;
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {row.Case.LayerName} {row.Case.PassName} | {row.Case.ShapeName} | {elements * sizeof(float) / (1 << 20):0} | {row.Threads} | {row.Ours.Median / elements:0.000} | {row.Streams / elements:0.000} |");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Threads(int count) => string.Create(CultureInfo.InvariantCulture, $"{count} thread{(count == 1 ? string.Empty : "s")}");
+
+    private static string Spread(ResultRow row) =>
+        $"{Microseconds(row.Median)} ({Microseconds(row.Nanoseconds.Min())}–{Microseconds(row.Nanoseconds.Max())})";
+
+    // Three significant digits.
+    private static string Microseconds(double? nanoseconds) => nanoseconds switch
+    {
+        null => "–",
+        < 10_000 => (nanoseconds.Value / 1000).ToString("0.00", CultureInfo.InvariantCulture),
+        < 100_000 => (nanoseconds.Value / 1000).ToString("0.0", CultureInfo.InvariantCulture),
+        _ => (nanoseconds.Value / 1000).ToString("#,0", CultureInfo.InvariantCulture),
+    };
+}

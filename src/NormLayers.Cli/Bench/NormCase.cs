@@ -1,0 +1,68 @@
+using System.Globalization;
+using NormLayers.Network;
+
+namespace NormLayers.Cli.Bench;
+
+/// <summary>What of a normalization is timed.</summary>
+internal enum NormPass
+{
+    /// <summary>The forward pass in training: the statistics are computed from x.</summary>
+    Forward,
+
+    /// <summary>The forward pass of batch normalization in evaluation: the statistics are given.</summary>
+    Evaluation,
+
+    /// <summary>The forward pass in training and the backward pass, with the gradients of x, gamma and beta.</summary>
+    ForwardBackward,
+}
+
+/// <summary>One normalization to time.</summary>
+/// <param name="Layer">Batch or layer normalization.</param>
+/// <param name="Shape">(N, C), or (N, C, L) for batch normalization.</param>
+/// <param name="Pass">What of it.</param>
+internal sealed record NormCase(Normalization Layer, Shape Shape, NormPass Pass)
+{
+    public const double Epsilon = 1e-5;
+
+    public int Features => Layer == Normalization.BatchNorm ? Shape[1] : Shape.Last;
+
+    /// <summary>L of (N, C, L); 1 for (N, C).</summary>
+    public int Length => Layer == Normalization.BatchNorm && Shape.Rank == 3 ? Shape[2] : 1;
+
+    public bool HasBackward => Pass == NormPass.ForwardBackward;
+
+    /// <summary>The bytes that must cross the memory bus if nothing is cached: x in and y out; backward, x and dy in and dx out.</summary>
+    public long StreamedBytes => (HasBackward ? 5L : 2L) * sizeof(float) * Shape.Length;
+
+    public string LayerName => Layer.ToString().ToLowerInvariant();
+
+    public string ShapeName => NameOf(Shape);
+
+    public string PassName => Pass switch
+    {
+        NormPass.Forward => "forward",
+        NormPass.Evaluation => "evaluation",
+        _ => "forward+backward",
+    };
+
+    public static string NameOf(Shape shape) =>
+        string.Join('x', Enumerable.Range(0, shape.Rank).Select(axis => shape[axis].ToString(CultureInfo.InvariantCulture)));
+
+    /// <summary>Reads a shape like <c>512x768</c>.</summary>
+    /// <returns>Whether it is one, of two or three dimensions above 0 and at most 2³¹ − 1 elements.</returns>
+    public static bool TryReadShape(string text, out Shape shape)
+    {
+        shape = default;
+        string[] parts = text.Split('x');
+        int[] dimensions = [.. parts.Select(p => int.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out int size) ? size : 0)];
+        if (dimensions.Length is not (2 or 3) || dimensions.Any(d => d == 0) || dimensions.Aggregate(1.0, (product, d) => product * d) > int.MaxValue)
+        {
+            return false;
+        }
+
+        shape = new Shape(dimensions);
+        return true;
+    }
+
+    public override string ToString() => $"{LayerName} {ShapeName} {PassName}";
+}
