@@ -74,21 +74,17 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
         string? dataFile = null;
         try
         {
-            Func<PeerProcess, double?> prepare = PrepareNorm;
-            if (timed is StepCase step)
-            {
-                prepare = StepPreparation(step, dataFile = Path.GetTempFileName());
-            }
+            Func<PeerProcess, Preparation> prepare = timed is StepCase step ? StepPreparation(step, dataFile = Path.GetTempFileName()) : PrepareNorm;
 
             List<(PeerProcess Peer, double? Error)> ready = [];
             foreach (PeerProcess peer in peers)
             {
-                double? error = prepare(peer);
-                if (error > OutputCheck.Tolerance)
+                (bool taken, double? error) = prepare(peer);
+                if (error is { } wrong && !(wrong <= OutputCheck.Tolerance))
                 {
-                    Report(string.Create(CultureInfo.InvariantCulture, $"{peer.Name}, {timed}: wrong by {error:0.0e0} of the largest value; not timed"));
+                    Report(string.Create(CultureInfo.InvariantCulture, $"{peer.Name}, {timed}: wrong by {wrong:0.0e0} of the largest value; not timed"));
                 }
-                else if (error is not -1)
+                else if (taken)
                 {
                     ready.Add((peer, error));
                 }
@@ -104,15 +100,14 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
             }
         }
 
-        // -1: the peer does not take the case.
-        double? PrepareNorm(PeerProcess peer)
+        Preparation PrepareNorm(PeerProcess peer)
         {
             JsonNode answer = peer.Ask(new JsonObject { ["do"] = "prepare", ["case"] = timed.ToString() });
-            return (bool)answer["taken"]! ? (double?)answer["error"] : -1;
+            return new Preparation((bool)answer["taken"]!, (double?)answer["error"]);
         }
     }
 
-    private static Func<PeerProcess, double?> StepPreparation(StepCase timed, string dataFile)
+    private static Func<PeerProcess, Preparation> StepPreparation(StepCase timed, string dataFile)
     {
         int steps = timed.Features > 100 ? 2 : 5;
         StepData data = new(timed);
@@ -140,8 +135,8 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
                 ["learning_rate"] = StepCase.LearningRate,
             });
             return (bool)answer["taken"]!
-                ? expected.Zip(answer["losses"]!.AsArray(), (want, got) => Math.Abs((double)got! - want)).Max() / expected.Max()
-                : -1;
+                ? new Preparation(true, expected.Zip(answer["losses"]!.AsArray(), (want, got) => Math.Abs((double)got! - want)).Max() / expected.Max())
+                : new Preparation(false, null);
         };
     }
 
@@ -187,4 +182,7 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
         git.WaitForExit();
         return output;
     }
+
+    /// <summary>Whether a peer does a case, and the worst error of its outputs; null where it computes nothing.</summary>
+    private readonly record struct Preparation(bool Taken, double? Error);
 }

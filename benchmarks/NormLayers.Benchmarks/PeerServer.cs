@@ -69,8 +69,8 @@ internal sealed class PeerServer(IPeer peer)
         work.Run();
         _work = work;
         _timer = new WorkTimer(work.Run);
-        double? error = work.Outputs is { } outputs ? OutputCheck.WorstError(timed, data, outputs) : null;
-        return new JsonObject { ["taken"] = true, ["error"] = error is { } e && !double.IsFinite(e) ? double.MaxValue : error };
+        double? error = work.Outputs is { } outputs ? Finite(OutputCheck.WorstError(timed, data, outputs)) : null;
+        return new JsonObject { ["taken"] = true, ["error"] = error };
     }
 
     private JsonObject PrepareStep(StepCase timed, int steps)
@@ -80,13 +80,16 @@ internal sealed class PeerServer(IPeer peer)
         for (int i = 0; i < steps; i++)
         {
             work.Run();
-            losses.Add(work.Loss);
+            losses.Add(Finite(work.Loss));
         }
 
         _work = work;
         _timer = new WorkTimer(work.Run);
         return new JsonObject { ["taken"] = true, ["losses"] = losses };
     }
+
+    // JSON knows no NaN and no infinity.
+    private static double Finite(double value) => double.IsFinite(value) ? value : double.MaxValue;
 
     private JsonObject Measure(double milliseconds)
     {

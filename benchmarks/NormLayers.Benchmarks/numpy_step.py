@@ -122,7 +122,9 @@ def main():
             answer = {"ns": timed(step.run, request["milliseconds"] / 1000), "bytes": None}
         elif "data" in request:
             step = Step(request)
-            answer = {"taken": True, "losses": [step.run() for _ in range(request["steps"])]}
+            losses = [step.run() for _ in range(request["steps"])]
+            # JSON knows no NaN and no infinity.
+            answer = {"taken": True, "losses": [x if np.isfinite(x) else sys.float_info.max for x in losses]}
             timed(step.run, 0.05)
         else:
             answer = {"taken": False}

@@ -17,6 +17,7 @@ public sealed class HelpTests : IDisposable
     [InlineData("help-experiment", "experiment")]
     [InlineData("help-info", "info")]
     [InlineData("help-check", "check")]
+    [InlineData("help-bench", "bench")]
     [InlineData("help-completion", "completion")]
     public void Help_OfEachVerb_IsAsCommitted(string snapshot, params string[] verb)
     {

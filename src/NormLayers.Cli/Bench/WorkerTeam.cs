@@ -3,8 +3,8 @@ namespace NormLayers.Cli.Bench;
 /// <summary>Runs the parts of a job at the same time, the first on the caller's thread; the others' threads spin between jobs that follow quickly.</summary>
 internal sealed class WorkerTeam : IDisposable
 {
-    // Some milliseconds of spinning and yielding before a thread sleeps.
-    private const int SpinsBeforeSleep = 10_000;
+    // About a millisecond of spinning and yielding before a thread sleeps.
+    private const int SpinsBeforeSleep = 2_000;
 
     private readonly Thread[] _threads;
     private readonly object _gate = new();

@@ -33,6 +33,7 @@ internal static class CommandLine
         Command experiment = ExperimentCommand.Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
+        Command bench = new BenchCommand().Create();
         Command completion = CompletionCommand.Create();
         RootCommand root = new(TrainCommand.Description + " Without a verb it trains.") { HelpName = ToolName };
         TrainCommand.AddTo(root, options);
@@ -42,6 +43,7 @@ internal static class CommandLine
         root.Subcommands.Add(experiment);
         root.Subcommands.Add(info);
         root.Subcommands.Add(check);
+        root.Subcommands.Add(bench);
         root.Subcommands.Add(completion);
         root.Options.Add(GlobalOptions.Verbose);
         root.Options.Add(GlobalOptions.NoColor);
@@ -55,6 +57,7 @@ internal static class CommandLine
             [experiment] = ExperimentCommand.Examples,
             [info] = InfoCommand.Examples,
             [check] = CheckCommand.Examples,
+            [bench] = BenchCommand.Examples,
             [completion] = CompletionCommand.Examples,
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(examples);

@@ -113,6 +113,7 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(ResultDocument))]
 [JsonSerializable(typeof(CompareDocument))]
 [JsonSerializable(typeof(SweepDocument))]
+[JsonSerializable(typeof(BenchDocument))]
 [JsonSerializable(typeof(TrialFile))]
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(Experiments.ExperimentResult))]

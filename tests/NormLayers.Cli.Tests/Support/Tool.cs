@@ -31,9 +31,15 @@ internal sealed class Tool : IDisposable
             Thread.Sleep(50);
         }
 
-        using Process kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
-        kill.WaitForExit();
-        return Finish(process);
+        return Signal(process, signal);
+    }
+
+    /// <summary>Runs until a first line stands on standard error, then sends a signal.</summary>
+    public ToolResult RunAndSignalAfterLine(string signal, params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        process.StandardError.ReadLine();
+        return Signal(process, signal);
     }
 
     public string Write(string name, string content)
@@ -88,6 +94,13 @@ internal sealed class Tool : IDisposable
         }
 
         return Process.Start(start)!;
+    }
+
+    private static ToolResult Signal(Process process, string signal)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
+        kill.WaitForExit();
+        return Finish(process);
     }
 
     private static ToolResult Finish(Process process)

@@ -1,0 +1,136 @@
+using System.CommandLine;
+using NormLayers.Cli.Bench;
+using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Output;
+using NormLayers.Network;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary><c>normlayers bench</c>: times the layers and a training step on this machine, beside its memory.</summary>
+internal sealed class BenchCommand
+{
+    private const double DefaultSeconds = 30;
+
+    // Of one case and its streams at once: x, dy, y and dx, and y and dx again.
+    private const int TensorsAtOnce = 6;
+
+    private static readonly string[] _defaultShapes = ["32x32", "64x128", "512x768", "4096x768"];
+    private static readonly NumberType _secondsType = new(0.05, 3600);
+
+    private readonly Option<string[]> _shapes = new("--shape")
+    {
+        Description = $"A shape NxC or, for batch normalization, NxCxL; may be repeated ({string.Join(", ", _defaultShapes)}).",
+        HelpName = "shape",
+    };
+
+    private readonly Option<string> _layer = new("--layer") { Description = "Only batchnorm or only layernorm, and no training steps.", HelpName = "layer" };
+    private readonly Option<string> _seconds = new("--seconds") { Description = "About how long it may take (30).", HelpName = "seconds" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print the results as JSON, and nothing else, on standard output." };
+    private readonly Option<string> _output = new("--output", "-o") { Description = "Also write the results to this JSON file.", HelpName = "file" };
+    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress." };
+
+    public static IReadOnlyList<string> Examples { get; } =
+    [
+        "normlayers bench",
+        "normlayers bench --shape 512x768 --shape 1024x1024 --layer layernorm",
+        "normlayers bench --shape 8x256x288 --layer batchnorm --seconds 5",
+        "normlayers bench --json --output bench.json",
+    ];
+
+    public Command Create()
+    {
+        _layer.AcceptOnlyFromAmong("batchnorm", "layernorm");
+        Command command = new("bench", "Time the layers and a training step on this machine, beside its memory.") { _shapes, _layer, _seconds, _json, _output, _quiet };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        List<Diagnostic> errors = [];
+        string? only = parsed.GetValue(_layer);
+        double seconds = FlagValue.Read(parsed, _seconds, _secondsType, errors, DefaultSeconds);
+        List<NormCase> norms = [.. Layers(only).SelectMany(layer => Cases(parsed, layer, errors))];
+        if (parsed.GetValue(_output) is { } path && WritablePath.FindProblem(path) is { } problem)
+        {
+            errors.Add(new Diagnostic(Origin.Flag(_output.Name), problem));
+        }
+
+        if (errors.Count > 0)
+        {
+            RunSession.Report([.. errors.Distinct()]);
+            return ExitCode.Usage;
+        }
+
+        using Interruption interruption = new();
+        BenchRun run = new(norms, only is null ? [.. StepCase.Defaults] : [], [1], seconds, interruption.Token);
+        bool quiet = parsed.GetValue(_quiet);
+        bool completed = run.Run(name =>
+        {
+            if (!quiet)
+            {
+                Console.Error.WriteLine(name);
+            }
+        });
+        return Publish(parsed, BenchDocument.From(run, completed)) ? completed ? ExitCode.Success : interruption.ExitCode : ExitCode.Failed;
+    }
+
+    private bool Publish(ParseResult parsed, BenchDocument document)
+    {
+        byte[] json = document.ToUtf8();
+        if (parsed.GetValue(_json))
+        {
+            using Stream stdout = Console.OpenStandardOutput();
+            stdout.Write(json);
+        }
+        else
+        {
+            Console.Out.WriteLine(BenchTable.Format(document));
+        }
+
+        try
+        {
+            if (parsed.GetValue(_output) is { } path)
+            {
+                AtomicFile.Write(path, json);
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine("error: could not write the results: " + e.Message);
+            return false;
+        }
+    }
+
+    private static IEnumerable<Normalization> Layers(string? only) =>
+        ((Normalization[])[Normalization.LayerNorm, Normalization.BatchNorm]).Where(l => only is null || Keys.Modes.NameOf(l) == only);
+
+    private IEnumerable<NormCase> Cases(ParseResult parsed, Normalization layer, List<Diagnostic> errors)
+    {
+        List<Shape> shapes = [];
+        foreach (string text in parsed.GetValue(_shapes) is { Length: > 0 } given ? given : _defaultShapes)
+        {
+            if (!NormCase.TryReadShape(text, out Shape shape))
+            {
+                errors.Add(new Diagnostic(Origin.Flag(_shapes.Name), $"'{text}' is no shape NxC or NxCxL of at most 2147483647 elements, as in 512x768"));
+            }
+            else if (layer == Normalization.BatchNorm && shape.Length == shape[1])
+            {
+                errors.Add(new Diagnostic(Origin.Flag(_shapes.Name), $"'{text}' has one value per channel, and batch normalization needs two"));
+            }
+            else if ((double)shape.Length * sizeof(float) * TensorsAtOnce > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
+            {
+                errors.Add(new Diagnostic(Origin.Flag(_shapes.Name), $"'{text}' needs more memory than there is"));
+            }
+            else
+            {
+                shapes.Add(shape);
+            }
+        }
+
+        IEnumerable<NormPass> passes = Enum.GetValues<NormPass>().Where(p => p != NormPass.Evaluation || layer == Normalization.BatchNorm);
+        return from pass in passes from shape in shapes select new NormCase(layer, shape, pass);
+    }
+}
