@@ -76,21 +76,21 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
         {
             Func<PeerProcess, Preparation> prepare = timed is StepCase step ? StepPreparation(step, dataFile = Path.GetTempFileName()) : PrepareNorm;
 
-            List<(PeerProcess Peer, double? Error)> ready = [];
-            foreach (PeerProcess peer in peers)
+            List<Turns> ready = [];
+            foreach (PeerProcess peer in peers.ToArray())
             {
-                (bool taken, double? error) = prepare(peer);
+                (bool taken, double? error) = Try(timed, peer, peers, prepare);
                 if (error is { } wrong && !(wrong <= OutputCheck.Tolerance))
                 {
                     Report(string.Create(CultureInfo.InvariantCulture, $"{peer.Name}, {timed}: wrong by {wrong:0.0e0} of the largest value; not timed"));
                 }
                 else if (taken)
                 {
-                    ready.Add((peer, error));
+                    ready.Add(new Turns(peer, error));
                 }
             }
 
-            Measure(timed, count, ready);
+            Measure(timed, count, peers, ready);
         }
         finally
         {
@@ -140,26 +140,45 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
         };
     }
 
-    private void Measure(object timed, int count, List<(PeerProcess Peer, double? Error)> ready)
+    private void Measure(object timed, int count, List<PeerProcess> peers, List<Turns> ready)
     {
-        List<double>[] times = [.. ready.Select(_ => new List<double>())];
-        double?[] bytes = new double?[ready.Count];
         for (int round = 0; round < _rounds; round++)
         {
             for (int turn = 0; turn < ready.Count; turn++)
             {
                 // Another one begins each round.
-                int i = (turn + round) % ready.Count;
+                Turns turns = ready[(turn + round) % ready.Count];
                 Thread.Sleep(_rest);
-                JsonNode answer = ready[i].Peer.Ask(new JsonObject { ["do"] = "measure", ["milliseconds"] = _milliseconds });
-                times[i].Add((double)answer["ns"]!);
-                bytes[i] = (double?)answer["bytes"];
+                JsonNode? answer = peers.Contains(turns.Peer)
+                    ? Try(timed, turns.Peer, peers, p => p.Ask(new JsonObject { ["do"] = "measure", ["milliseconds"] = _milliseconds }))
+                    : null;
+                if (answer is not null)
+                {
+                    turns.Times.Add((double)answer["ns"]!);
+                    turns.Bytes = (double?)answer["bytes"];
+                }
             }
         }
 
-        for (int i = 0; i < ready.Count; i++)
+        foreach (Turns turns in ready.Where(t => peers.Contains(t.Peer)))
         {
-            _rows.Add(new ResultRow(timed.ToString()!, count, ready[i].Peer.Name, times[i], bytes[i], ready[i].Error));
+            _rows.Add(new ResultRow(timed.ToString()!, count, turns.Peer.Name, turns.Times, turns.Bytes, turns.Error));
+        }
+    }
+
+    // A peer that ends is named and takes no further part.
+    private T? Try<T>(object timed, PeerProcess peer, List<PeerProcess> peers, Func<PeerProcess, T> ask)
+    {
+        try
+        {
+            return ask(peer);
+        }
+        catch (InvalidOperationException e)
+        {
+            Report($"{peer.Name}, {timed}: {e.Message}");
+            peers.Remove(peer);
+            peer.Dispose();
+            return default;
         }
     }
 
@@ -185,4 +204,16 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
 
     /// <summary>Whether a peer does a case, and the worst error of its outputs; null where it computes nothing.</summary>
     private readonly record struct Preparation(bool Taken, double? Error);
+
+    /// <summary>What a peer's turns on a case gave.</summary>
+    private sealed class Turns(PeerProcess peer, double? error)
+    {
+        public PeerProcess Peer { get; } = peer;
+
+        public double? Error { get; } = error;
+
+        public List<double> Times { get; } = [];
+
+        public double? Bytes { get; set; }
+    }
 }

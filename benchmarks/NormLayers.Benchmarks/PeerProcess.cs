@@ -70,16 +70,37 @@ internal sealed class PeerProcess : IDisposable
         }
     }
 
+    /// <summary>Sends a request and waits for its answer.</summary>
+    /// <exception cref="InvalidOperationException">The process has ended.</exception>
     public JsonNode Ask(JsonObject request)
     {
-        _process.StandardInput.WriteLine(request.ToJsonString());
-        return JsonNode.Parse(_process.StandardOutput.ReadLine()
-            ?? throw new InvalidOperationException($"{Name} ended{(_process.WaitForExit(1000) ? $" with exit code {_process.ExitCode}" : string.Empty)}"))!;
+        try
+        {
+            _process.StandardInput.WriteLine(request.ToJsonString());
+            if (_process.StandardOutput.ReadLine() is { } answer)
+            {
+                return JsonNode.Parse(answer)!;
+            }
+        }
+        catch (IOException)
+        {
+            // Told below.
+        }
+
+        throw new InvalidOperationException($"its process ended{(_process.WaitForExit(1000) ? $" with exit code {_process.ExitCode}" : string.Empty)}");
     }
 
     public void Dispose()
     {
-        _process.StandardInput.Close();
+        try
+        {
+            _process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has ended already.
+        }
+
         if (!_process.WaitForExit(5000))
         {
             _process.Kill();

@@ -49,7 +49,7 @@ internal sealed class PeerServer(IPeer peer)
     {
         _work?.Dispose();
         (_work, _timer) = (null, null);
-        GC.Collect();
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         JsonObject answer = Suite.Read(name) switch
         {
             NormCase timed when peer.Takes(timed) => PrepareNorm(timed),
