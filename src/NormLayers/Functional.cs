@@ -14,21 +14,52 @@ public static class Functional
     /// <param name="beta">The shift β, (C); empty means zeros.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void LayerNorm(
-        ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, Span<float> y)
+        ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, Span<float> y, bool relu = false)
     {
-        Throw.IfNotPositive(features, nameof(features));
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        if (x.Length % features != 0)
+        CheckRows(x, features, gamma, beta, epsilon);
+        CheckOutput(x, y);
+        LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, default, default, relu);
+    }
+
+    /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
+    /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
+    /// <param name="residual">What is added to it, as long as x.</param>
+    /// <param name="features">C, ≥ 1.</param>
+    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
+    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
+    /// <param name="sum">Overwritten with x + residual, as long as x; may be x or residual, but must not overlap them otherwise.</param>
+    /// <param name="y">Overwritten, as long as x; must not overlap the others.</param>
+    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
+    public static void AddLayerNorm(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> residual,
+        int features,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        Span<float> sum,
+        Span<float> y)
+    {
+        CheckRows(x, features, gamma, beta, epsilon);
+        Throw.IfLengthDiffers(residual.Length, x.Length, nameof(residual));
+        CheckOutput(x, sum, nameof(sum));
+        CheckOutput(residual, sum, nameof(sum));
+        Throw.IfLengthDiffers(y.Length, x.Length, nameof(y));
+        if (y.Overlaps(x) || y.Overlaps(residual) || y.Overlaps(sum))
         {
-            Throw.Argument(nameof(x), $"whole rows of {features} elements", $"{x.Length} elements");
+            Throw.Argument(nameof(y), "memory apart from x, residual and sum", "memory that overlaps one of them");
         }
 
-        CheckAffine(gamma, beta, features);
-        CheckOutput(x, y);
-        LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, default, default);
+        if (!x.IsEmpty)
+        {
+            LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, default, default, relu: false, residual, sum);
+        }
     }
 
     /// <summary>Layer normalization over the last dimension of a dense tensor.</summary>
@@ -55,6 +86,7 @@ public static class Functional
     /// <param name="beta">The shift β, (C); empty means zeros.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void BatchNorm(
@@ -65,7 +97,8 @@ public static class Functional
         ReadOnlySpan<float> gamma,
         ReadOnlySpan<float> beta,
         double epsilon,
-        Span<float> y)
+        Span<float> y,
+        bool relu = false)
     {
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
         if (shape.Rank is not (2 or 3))
@@ -98,8 +131,21 @@ public static class Functional
             epsilon,
             buffer.Slice(2 * C, C),
             y,
-            buffer[(3 * C)..]);
+            buffer[(3 * C)..],
+            relu);
         ArrayPool<double>.Shared.Return(rented);
+    }
+
+    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon)
+    {
+        Throw.IfNotPositive(features, nameof(features));
+        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        if (x.Length % features != 0)
+        {
+            Throw.Argument(nameof(x), $"whole rows of {features} elements", $"{x.Length} elements");
+        }
+
+        CheckAffine(gamma, beta, features);
     }
 
     private static void CheckAffine(ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, int features)
@@ -115,12 +161,12 @@ public static class Functional
         }
     }
 
-    private static void CheckOutput(ReadOnlySpan<float> x, Span<float> y)
+    private static void CheckOutput(ReadOnlySpan<float> x, Span<float> y, string name = "y")
     {
-        Throw.IfLengthDiffers(y.Length, x.Length, nameof(y));
+        Throw.IfLengthDiffers(y.Length, x.Length, name);
         if (x.Overlaps(y, out int offset) && offset != 0)
         {
-            Throw.Argument(nameof(y), "x itself or memory apart from x", $"memory {offset} elements from x");
+            Throw.Argument(name, "the input itself or memory apart from it", $"memory {offset} elements from it");
         }
     }
 

@@ -90,6 +90,9 @@ internal static class BatchNormColumns
 
         public required Span<float> Y { get; init; }
 
+        /// <summary>Whether y = max(·, 0) follows.</summary>
+        public required bool ReLU { get; init; }
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
@@ -103,11 +106,11 @@ internal static class BatchNormColumns
                 ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
                 if (streamed)
                 {
-                    RowMap.ApplyStreamed<L, Map>(new Map(in x, this), ref y, C);
+                    RowMap.ApplyStreamed<L, Map>(new Map(in x, this, ReLU), ref y, C);
                 }
                 else
                 {
-                    RowMap.Apply<L, Map>(new Map(in x, this), ref y, C);
+                    RowMap.Apply<L, Map>(new Map(in x, this, ReLU), ref y, C);
                 }
             }
 
@@ -115,17 +118,22 @@ internal static class BatchNormColumns
         }
 
         // y[c] = (x[c] - pivot[c]) * scale[c] + shift[c]
-        private readonly ref struct Map(ref readonly float x, ScaleAndShift factors) : IRowMap
+        public readonly ref struct Map(ref readonly float x, ScaleAndShift factors, bool relu) : IRowMap
         {
             private readonly ref readonly float _x = ref x;
             private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(factors.Pivot);
             private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(factors.Scale);
             private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(factors.Shift);
 
+            private readonly bool _relu = relu;
+
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(int i)
                 where L : struct, ILanes<L>
-                => BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _shift, i));
+            {
+                L y = BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _shift, i));
+                return _relu ? L.WherePositive(y, y) : y;
+            }
         }
     }
 
@@ -142,6 +150,17 @@ internal static class BatchNormColumns
 
         public required Span<double> Sums { get; init; }
 
+        /// <summary>
+        /// The gradient behind a ReLU that followed; empty if none did. It goes through the ReLU into <see cref="Gated"/>, which is
+        /// <see cref="Dy"/> then, just before it is summed there.
+        /// </summary>
+        public ReadOnlySpan<float> Upstream { get; init; }
+
+        public Span<float> Gated { get; init; }
+
+        /// <summary>The forward pass, for the ReLU's sign.</summary>
+        public ScaleAndShift Forward { get; init; }
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
@@ -152,8 +171,22 @@ internal static class BatchNormColumns
                 Sums.Slice(2 * Mean.Length * block, 2 * Mean.Length).Clear();
                 for (int n = Blocks.Start(block); n < Blocks.Start(block + 1); n += RowsAtATime)
                 {
-                    AddRows<L, D>(block, n, Math.Min(RowsAtATime, Blocks.Start(block + 1) - n));
+                    int rows = Math.Min(RowsAtATime, Blocks.Start(block + 1) - n);
+                    Gate<L>(n, rows);
+                    AddRows<L, D>(block, n, rows);
                 }
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Gate<L>(int first, int rows)
+            where L : struct, ILanes<L>
+        {
+            int C = Mean.Length;
+            for (int n = first; n < first + rows && !Upstream.IsEmpty; n++)
+            {
+                GateMap map = new(new ScaleAndShift.Map(in X[n * C], Forward, relu: false), in Upstream[n * C]);
+                RowMap.Apply<L, GateMap>(map, ref Gated[n * C], C);
             }
         }
 
@@ -195,6 +228,18 @@ internal static class BatchNormColumns
                     Unsafe.Add(ref sumDyX, c) = Math.FusedMultiplyAdd(upstream, Unsafe.Add(ref Unsafe.AsRef(in x), i) - Mean[c], Unsafe.Add(ref sumDyX, c));
                 }
             }
+        }
+
+        // dy[i] = y[i] <= 0 ? 0 : upstream[i], with the y of before the ReLU
+        private readonly ref struct GateMap(ScaleAndShift.Map y, ref readonly float upstream) : IRowMap
+        {
+            private readonly ScaleAndShift.Map _y = y;
+            private readonly ref readonly float _upstream = ref upstream;
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public L At<L>(int i)
+                where L : struct, ILanes<L>
+                => L.WherePositive(_y.At<L>(i), L.Load(in _upstream, i));
         }
     }
 

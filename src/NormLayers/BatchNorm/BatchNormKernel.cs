@@ -8,8 +8,8 @@ namespace NormLayers;
 
 /// <summary>Batch normalization on float tensors (N, C, L): stateless, no allocation, no checks beyond debug assertions.</summary>
 /// <remarks>
-/// <para>Forward: [BN-F1] mean and [BN-F2] variance from one read in memory order, [BN-F3] rstd in double, [BN-F4] + [BN-F5]
-/// fused in one sweep; [BN-F6] + [BN-F7] running statistics. Reads x twice, writes y once; y may be x.</para>
+/// <para>Forward: [BN-F1] mean and [BN-F2] variance from one read in memory order, [BN-F3] rstd in double, [BN-F4] + [BN-F5],
+/// and a ReLU, fused in one sweep; [BN-F6] + [BN-F7] running statistics. Reads x twice, writes y once; y may be x.</para>
 /// <para>Backward: [BN-B1] + [BN-B2] in one sweep; [BN-B3] and [BN-B4] need none, since gamma is one number in a channel:
 /// they are gamma·B1/m and gamma·B2/m. [BN-B5], or [BN-B6] when the statistics were constants, in a second sweep. Reads x
 /// and dy twice, writes dx once; dx may be dy.</para>
@@ -67,6 +67,7 @@ internal static class BatchNormKernel
     /// <param name="rstd">Each channel's 1/√(variance + ε), (C).</param>
     /// <param name="y">The output, (N, C, L); may be x.</param>
     /// <param name="workspace">Overwritten, at least 2·C.</param>
+    /// <param name="relu">Whether y = max(·, 0) follows, in the same sweep.</param>
     public static void Normalize(
         ReadOnlySpan<float> x,
         int length,
@@ -77,41 +78,28 @@ internal static class BatchNormKernel
         double epsilon,
         Span<double> rstd,
         Span<float> y,
-        Span<double> workspace)
+        Span<double> workspace,
+        bool relu = false)
     {
         int C = mean.Length;
         Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length && workspace.Length >= 2 * C, "Lengths differ.");
         Span<float> pivot = Floats(workspace, C, 0);
         Span<float> scale = Floats(workspace, C, 1);
         Span<float> shift = Floats(workspace, C, 2);
-        bool ordinary = true;
         Reciprocals(variance, epsilon, rstd); // [BN-F3]
-        for (int c = 0; c < C; c++)
-        {
-            // gamma * (x - mean) * rstd + beta [BN-F4] [BN-F5] = (x - pivot) * scale + shift
-            double s = (gamma.IsEmpty ? 1 : gamma[c]) * rstd[c];
-            pivot[c] = (float)mean[c];
-            scale[c] = (float)s;
-            shift[c] = (float)((beta.IsEmpty ? 0 : beta[c]) - (mean[c] - pivot[c]) * s);
-            if (!float.IsFinite(pivot[c]) || !FitsFloat(rstd[c]) || !FitsFloat(s))
-            {
-                scale[c] = float.NaN;
-                ordinary = false;
-            }
-        }
-
+        bool ordinary = Factors(mean, rstd, gamma, beta, pivot, scale, shift);
         if (!ordinary)
         {
-            NormalizeMixed(x, length, mean, rstd, gamma, beta, pivot, scale, shift, y);
+            NormalizeMixed(x, length, mean, rstd, gamma, beta, pivot, scale, shift, y, relu);
         }
         else if (length == 1)
         {
-            BatchNormColumns.ScaleAndShift kernel = new() { X = x, Pivot = pivot, Scale = scale, Shift = shift, Y = y };
+            BatchNormColumns.ScaleAndShift kernel = new() { X = x, Pivot = pivot, Scale = scale, Shift = shift, Y = y, ReLU = relu };
             Kernels.Run(ref kernel, x.Length / C, x.Length);
         }
         else
         {
-            BatchNormSegments.ScaleAndShift kernel = new() { X = x, Length = length, Pivot = pivot, Scale = scale, Shift = shift, Y = y };
+            BatchNormSegments.ScaleAndShift kernel = new() { X = x, Length = length, Pivot = pivot, Scale = scale, Shift = shift, Y = y, ReLU = relu };
             Kernels.Run(ref kernel, C, x.Length);
         }
     }
@@ -174,6 +162,9 @@ internal static class BatchNormKernel
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    /// <param name="relu">Whether the forward pass ended with max(·, 0): dy is the gradient behind it then.</param>
+    /// <param name="beta">The shift, (C), for the ReLU's sign; empty means zeros.</param>
+    /// <param name="gated">With a ReLU: overwritten with the gradient before it, (N, C, L); may be dy or dx.</param>
     public static void Backward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
@@ -185,13 +176,35 @@ internal static class BatchNormKernel
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        Span<double> workspace)
+        Span<double> workspace,
+        bool relu = false,
+        ReadOnlySpan<float> beta = default,
+        Span<float> gated = default)
     {
         int C = mean.Length;
         Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
         Span<double> sumDy = workspace[..C];
         Span<double> sumDyXHat = workspace.Slice(C, C);
-        BackwardSums(x, dy, length, mean, sumDy, sumDyXHat, workspace); // [BN-B1] [BN-B2]
+        Gate gate = default;
+        if (relu)
+        {
+            Span<double> factors = workspace[^(2 * C)..];
+            gate = new Gate(dy, gated, Floats(factors, C, 0), Floats(factors, C, 1), Floats(factors, C, 2));
+            if (!Factors(mean, rstd, gamma, beta, gate.Pivot, gate.Scale, gate.Shift))
+            {
+                for (int i = 0; i < x.Length; i++)
+                {
+                    float y = Mixed(x[i], i / length % C, mean, rstd, gamma, beta, gate.Pivot, gate.Scale, gate.Shift);
+                    gated[i] = y <= 0 ? 0 : dy[i];
+                }
+
+                gate = default;
+            }
+
+            dy = gated;
+        }
+
+        BackwardSums(x, dy, length, mean, gate, sumDy, sumDyXHat, workspace); // [BN-B1] [BN-B2]
 
         for (int c = 0; c < C; c++)
         {
@@ -292,7 +305,7 @@ internal static class BatchNormKernel
     /// <param name="channels">C.</param>
     /// <param name="length">L.</param>
     public static int WorkspaceLength(int elements, int channels, int length) =>
-        Math.Max(4, 1 + 2 * Blocks(elements, channels, length).Count) * channels;
+        (2 + Math.Max(4, 1 + 2 * Blocks(elements, channels, length).Count)) * channels;
 
     /// <summary>[BN-F4] [BN-F5] for one element or sixteen, from the channel's factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -305,6 +318,34 @@ internal static class BatchNormKernel
     internal static L InputGradient<L>(L x, L dy, L pivot, L scale, L minusSlope, L shift)
         where L : struct, ILanes<L>
         => L.MultiplyAdd(x - pivot, minusSlope, dy - shift) * scale;
+
+    // The factors of each channel: gamma * (x - mean) * rstd + beta [BN-F4] [BN-F5] = (x - pivot) * scale + shift. Where floats cannot
+    // hold one, the scale is NaN; returns whether there is no such channel.
+    private static bool Factors(
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        Span<float> pivot,
+        Span<float> scale,
+        Span<float> shift)
+    {
+        bool ordinary = true;
+        for (int c = 0; c < mean.Length; c++)
+        {
+            double s = (gamma.IsEmpty ? 1 : gamma[c]) * rstd[c];
+            pivot[c] = (float)mean[c];
+            scale[c] = (float)s;
+            shift[c] = (float)((beta.IsEmpty ? 0 : beta[c]) - (mean[c] - pivot[c]) * s);
+            if (!float.IsFinite(pivot[c]) || !FitsFloat(rstd[c]) || !FitsFloat(s))
+            {
+                scale[c] = float.NaN;
+                ordinary = false;
+            }
+        }
+
+        return ordinary;
+    }
 
     // 1/√(variance + ε), and 0 where that is 1/0.
     private static void Reciprocals(ReadOnlySpan<double> variance, double epsilon, Span<double> rstd)
@@ -346,6 +387,7 @@ internal static class BatchNormKernel
         ReadOnlySpan<float> dy,
         int length,
         ReadOnlySpan<double> mean,
+        Gate gate,
         Span<double> sumDy,
         Span<double> sumDyX,
         Span<double> workspace)
@@ -353,13 +395,34 @@ internal static class BatchNormKernel
         int C = mean.Length;
         if (length > 1)
         {
-            BatchNormSegments.BackwardSums segments = new() { X = x, Dy = dy, Length = length, Mean = mean, SumDy = sumDy, SumDyX = sumDyX };
+            BatchNormSegments.BackwardSums segments = new()
+            {
+                X = x,
+                Dy = dy,
+                Length = length,
+                Mean = mean,
+                SumDy = sumDy,
+                SumDyX = sumDyX,
+                Upstream = gate.Upstream,
+                Gated = gate.Gated,
+                Forward = new() { X = x, Length = length, Pivot = gate.Pivot, Scale = gate.Scale, Shift = gate.Shift, Y = default, ReLU = false },
+            };
             Kernels.Run(ref segments, C, 2L * x.Length);
             return;
         }
 
         RowBlocks blocks = Blocks(x.Length, C, length);
-        BatchNormColumns.BackwardSums columns = new() { X = x, Dy = dy, Mean = mean, Blocks = blocks, Sums = workspace };
+        BatchNormColumns.BackwardSums columns = new()
+        {
+            X = x,
+            Dy = dy,
+            Mean = mean,
+            Blocks = blocks,
+            Sums = workspace,
+            Upstream = gate.Upstream,
+            Gated = gate.Gated,
+            Forward = new() { X = x, Pivot = gate.Pivot, Scale = gate.Scale, Shift = gate.Shift, Y = default, ReLU = false },
+        };
         Kernels.Run(ref columns, blocks.Count, 2L * x.Length);
         _ = blocks.Total(workspace, 2 * C); // sumDy and sumDyX are its first 2C
     }
@@ -384,20 +447,34 @@ internal static class BatchNormKernel
         ReadOnlySpan<float> pivot,
         ReadOnlySpan<float> scale,
         ReadOnlySpan<float> shift,
-        Span<float> y)
+        Span<float> y,
+        bool relu)
     {
         for (int i = 0; i < x.Length; i++)
         {
-            int c = i / length % mean.Length;
-            if (!float.IsNaN(scale[c]))
-            {
-                y[i] = ScaleAndShift<SingleLane>(new(x[i]), new(pivot[c]), new(scale[c]), new(shift[c])).Value;
-                continue;
-            }
-
-            double xHat = (x[i] - mean[c]) * rstd[c];
-            y[i] = (float)((gamma.IsEmpty ? 1 : gamma[c]) * xHat + (beta.IsEmpty ? 0 : beta[c]));
+            y[i] = Mixed(x[i], i / length % mean.Length, mean, rstd, gamma, beta, pivot, scale, shift);
+            y[i] = relu && y[i] <= 0 ? 0 : y[i];
         }
+    }
+
+    private static float Mixed(
+        float x,
+        int c,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        ReadOnlySpan<float> pivot,
+        ReadOnlySpan<float> scale,
+        ReadOnlySpan<float> shift)
+    {
+        if (!float.IsNaN(scale[c]))
+        {
+            return ScaleAndShift<SingleLane>(new(x), new(pivot[c]), new(scale[c]), new(shift[c])).Value;
+        }
+
+        double xHat = (x - mean[c]) * rstd[c];
+        return (float)((gamma.IsEmpty ? 1 : gamma[c]) * xHat + (beta.IsEmpty ? 0 : beta[c]));
     }
 
     private static void InputGradientMixed(
@@ -432,5 +509,19 @@ internal static class BatchNormKernel
                 ? rstd[c] * (g * dy[i] - g * sumDy[c] / m - xHat * (g * sumDyXHat[c] / m))
                 : rstd[c] * g * dy[i]);
         }
+    }
+
+    /// <summary>What it takes to send a gradient back through a ReLU: the gradient, where it goes, and the channels' factors.</summary>
+    private readonly ref struct Gate(ReadOnlySpan<float> upstream, Span<float> gated, Span<float> pivot, Span<float> scale, Span<float> shift)
+    {
+        public ReadOnlySpan<float> Upstream { get; } = upstream;
+
+        public Span<float> Gated { get; } = gated;
+
+        public Span<float> Pivot { get; } = pivot;
+
+        public Span<float> Scale { get; } = scale;
+
+        public Span<float> Shift { get; } = shift;
     }
 }

@@ -59,6 +59,9 @@ internal static class BatchNormSegments
 
         public required Span<float> Y { get; init; }
 
+        /// <summary>Whether y = max(·, 0) follows.</summary>
+        public required bool ReLU { get; init; }
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
@@ -73,11 +76,11 @@ internal static class BatchNormSegments
                     ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), start + c * Length);
                     if (streamed)
                     {
-                        RowMap.ApplyStreamed<L, Map>(new Map(in x, this, c), ref y, Length);
+                        RowMap.ApplyStreamed<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
                     }
                     else
                     {
-                        RowMap.Apply<L, Map>(new Map(in x, this, c), ref y, Length);
+                        RowMap.Apply<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
                     }
                 }
             }
@@ -86,17 +89,22 @@ internal static class BatchNormSegments
         }
 
         // y[i] = (x[i] - pivot[c]) * scale[c] + shift[c]
-        private readonly ref struct Map(ref readonly float x, ScaleAndShift factors, int c) : IRowMap
+        public readonly ref struct Map(ref readonly float x, ScaleAndShift factors, int c, bool relu) : IRowMap
         {
             private readonly ref readonly float _x = ref x;
             private readonly float _pivot = factors.Pivot[c];
             private readonly float _scale = factors.Scale[c];
             private readonly float _shift = factors.Shift[c];
 
+            private readonly bool _relu = relu;
+
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(int i)
                 where L : struct, ILanes<L>
-                => BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Create(_pivot), L.Create(_scale), L.Create(_shift));
+            {
+                L y = BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Create(_pivot), L.Create(_scale), L.Create(_shift));
+                return _relu ? L.WherePositive(y, y) : y;
+            }
         }
     }
 
@@ -115,6 +123,17 @@ internal static class BatchNormSegments
 
         public required Span<double> SumDyX { get; init; }
 
+        /// <summary>
+        /// The gradient behind a ReLU that followed; empty if none did. It goes through the ReLU into <see cref="Gated"/>, which is
+        /// <see cref="Dy"/> then, just before it is summed there.
+        /// </summary>
+        public ReadOnlySpan<float> Upstream { get; init; }
+
+        public Span<float> Gated { get; init; }
+
+        /// <summary>The forward pass, for the ReLU's sign.</summary>
+        public ScaleAndShift Forward { get; init; }
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         [SkipLocalsInit]
         public void Run<L, D>(int first, int count)
@@ -130,6 +149,7 @@ internal static class BatchNormSegments
             {
                 for (int c = first; c < first + count; c++)
                 {
+                    Gate<L>(start + c * Length, c);
                     ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
                     ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start + c * Length);
                     D m = D.Create(Mean[c]);
@@ -158,6 +178,29 @@ internal static class BatchNormSegments
                     SumDyX[c] += segmentDyX;
                 }
             }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Gate<L>(int start, int c)
+            where L : struct, ILanes<L>
+        {
+            if (!Upstream.IsEmpty)
+            {
+                GateMap map = new(new ScaleAndShift.Map(in X[start], Forward, c, relu: false), in Upstream[start]);
+                RowMap.Apply<L, GateMap>(map, ref Gated[start], Length);
+            }
+        }
+
+        // dy[i] = y[i] <= 0 ? 0 : upstream[i], with the y of before the ReLU
+        private readonly ref struct GateMap(ScaleAndShift.Map y, ref readonly float upstream) : IRowMap
+        {
+            private readonly ScaleAndShift.Map _y = y;
+            private readonly ref readonly float _upstream = ref upstream;
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public L At<L>(int i)
+                where L : struct, ILanes<L>
+                => L.WherePositive(_y.At<L>(i), L.Load(in _upstream, i));
         }
     }
 

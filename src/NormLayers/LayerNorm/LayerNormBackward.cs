@@ -27,6 +27,17 @@ internal readonly ref struct LayerNormBackward : IKernel
     /// <summary>Gets dx; empty if not wanted.</summary>
     public required Span<float> Dx { get; init; }
 
+    /// <summary>
+    /// The gradient behind a ReLU that followed; empty if none did. It goes through the ReLU into <see cref="Dy"/>, row by row, where the
+    /// rest finds it in the cache.
+    /// </summary>
+    public ReadOnlySpan<float> Upstream { get; init; }
+
+    public Span<float> Gated { get; init; }
+
+    /// <summary>The shift, for the ReLU's sign; empty means zeros.</summary>
+    public ReadOnlySpan<float> Beta { get; init; }
+
     /// <summary>Gets each block's Σdy, (C), and Σdy·x̂, (C): overwritten.</summary>
     public required Span<double> Sums { get; init; }
 
@@ -45,6 +56,8 @@ internal readonly ref struct LayerNormBackward : IKernel
             int n = Blocks.Start(block);
             for (; n + 1 < end; n += 2)
             {
+                Gate<L>(n);
+                Gate<L>(n + 1);
                 if (IsOrdinary(n, out Centering a) && IsOrdinary(n + 1, out Centering b))
                 {
                     SumTwoRows<L, D>(n, block, lanes, out RowSums sumsA, out RowSums sumsB);
@@ -60,11 +73,39 @@ internal readonly ref struct LayerNormBackward : IKernel
 
             if (n < end)
             {
+                Gate<L>(n);
                 OneRow<L, D>(n, block, lanes, streamed);
             }
         }
 
         RowMap.Fence(streamed);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Gate<L>(int n)
+        where L : struct, ILanes<L>
+    {
+        if (Upstream.IsEmpty)
+        {
+            return;
+        }
+
+        int C = Features;
+        ReadOnlySpan<float> x = X.Slice(n * C, C);
+        ReadOnlySpan<float> upstream = Upstream.Slice(n * C, C);
+        Span<float> gated = Gated.Slice(n * C, C);
+        if (IsOrdinary(n, out Centering centering))
+        {
+            GateMap map = new(new LayerNormForward.Map(in x[0], Gamma, Beta, centering, relu: false), in upstream[0]);
+            RowMap.Apply<L, GateMap>(map, ref gated[0], C);
+            return;
+        }
+
+        for (int c = 0; c < C; c++)
+        {
+            float y = LayerNormForward.InDouble(x[c], Mean[n], Rstd[n], Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
+            gated[c] = y <= 0 ? 0 : upstream[c];
+        }
     }
 
     private bool IsOrdinary(int n, out Centering centering) => Centering.TryCreate(Mean[n], Rstd[n], out centering);
@@ -264,6 +305,18 @@ internal readonly ref struct LayerNormBackward : IKernel
             double g = (Gamma.IsEmpty ? 1.0 : Gamma[c]) * dy[c];
             dx[c] = (float)(Rstd[n] * (g - sumG / C - xHat * (sumGXHat / C)));
         }
+    }
+
+    // dy[i] = y[i] <= 0 ? 0 : upstream[i], with the y of before the ReLU
+    private readonly ref struct GateMap(LayerNormForward.Map y, ref readonly float upstream) : IRowMap
+    {
+        private readonly LayerNormForward.Map _y = y;
+        private readonly ref readonly float _upstream = ref upstream;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public L At<L>(int i)
+            where L : struct, ILanes<L>
+            => L.WherePositive(_y.At<L>(i), L.Load(in _upstream, i));
     }
 
     // dx[i] = rstd * (gamma[i] * dy[i] - meanG - xHat * meanGXHat) [LN-B5]

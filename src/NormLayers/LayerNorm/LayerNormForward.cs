@@ -30,6 +30,16 @@ internal readonly ref struct LayerNormForward : IKernel
 
     public required Span<double> Rstd { get; init; }
 
+    /// <summary>Whether y = max(·, 0) follows.</summary>
+    public bool ReLU { get; init; }
+
+    /// <summary>What is added to x before; empty if nothing is. The sum goes to <see cref="Sum"/>, and takes x's place.</summary>
+    public ReadOnlySpan<float> Residual { get; init; }
+
+    public Span<float> Sum { get; init; }
+
+    private ReadOnlySpan<float> Input => Residual.IsEmpty ? X : Sum;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
     public void Run<L, D>(int first, int count)
@@ -37,7 +47,7 @@ internal readonly ref struct LayerNormForward : IKernel
         where D : struct, IDoubleLanes<D, L>
     {
         int C = Features;
-        ref readonly float x = ref MemoryMarshal.GetReference(X);
+        ref readonly float x = ref MemoryMarshal.GetReference(Input);
         Span<double> lanes = stackalloc double[BlockRows * RowMoments.Lanes];
         ref double l0 = ref MemoryMarshal.GetReference(lanes);
         Span<double> means = stackalloc double[BlockRows];
@@ -48,6 +58,7 @@ internal readonly ref struct LayerNormForward : IKernel
         for (int start = first; start < first + count; start += blockRows)
         {
             int rows = Math.Min(blockRows, first + count - start);
+            AddResidual<L>(start * C, rows * C);
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
@@ -75,6 +86,16 @@ internal readonly ref struct LayerNormForward : IKernel
         }
 
         RowMap.Fence(streamed);
+    }
+
+    private void AddResidual<L>(int start, int length)
+        where L : struct, ILanes<L>
+    {
+        if (!Residual.IsEmpty)
+        {
+            RowMap.Apply<L, Sums>(
+                new Sums(in X[start], in Residual[start]), ref Sum[start], length);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -111,15 +132,15 @@ internal readonly ref struct LayerNormForward : IKernel
             return;
         }
 
-        ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+        ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(Input), (nint)n * C);
         ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
         if (streamed)
         {
-            RowMap.ApplyStreamed<L, Map>(new Map(in x, Gamma, Beta, centering), ref y, C);
+            RowMap.ApplyStreamed<L, Map>(new Map(in x, Gamma, Beta, centering, ReLU), ref y, C);
         }
         else
         {
-            RowMap.Apply<L, Map>(new Map(in x, Gamma, Beta, centering), ref y, C);
+            RowMap.Apply<L, Map>(new Map(in x, Gamma, Beta, centering, ReLU), ref y, C);
         }
     }
 
@@ -128,18 +149,22 @@ internal readonly ref struct LayerNormForward : IKernel
     {
         for (int c = 0; c < Features; c++)
         {
-            double xHat = (X[n * Features + c] - mean) * rstd;
-            Y[n * Features + c] = (float)((Gamma.IsEmpty ? 1 : Gamma[c]) * xHat + (Beta.IsEmpty ? 0 : Beta[c]));
+            float y = InDouble(Input[n * Features + c], mean, rstd, Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
+            Y[n * Features + c] = ReLU && y <= 0 ? 0 : y;
         }
     }
 
+    /// <summary>One element of y where the row's scale is no ordinary float.</summary>
+    public static float InDouble(float x, double mean, double rstd, double gamma, double beta) => (float)(gamma * ((x - mean) * rstd) + beta);
+
     // xHat = (x[i] - mean) * rstd [LN-F4]; y[i] = gamma[i] * xHat + beta[i] [LN-F5]
-    private readonly ref struct Map(ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Centering centering) : IRowMap
+    public readonly ref struct Map(ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Centering centering, bool relu) : IRowMap
     {
         private readonly ref readonly float _x = ref x;
         private readonly ReadOnlySpan<float> _gamma = gamma;
         private readonly ReadOnlySpan<float> _beta = beta;
         private readonly Centering _centering = centering;
+        private readonly bool _relu = relu;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public L At<L>(int i)
@@ -147,7 +172,20 @@ internal readonly ref struct LayerNormForward : IKernel
         {
             L g = _gamma.IsEmpty ? L.Create(1) : L.Load(in MemoryMarshal.GetReference(_gamma), i);
             L b = _beta.IsEmpty ? L.Zero : L.Load(in MemoryMarshal.GetReference(_beta), i);
-            return L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), g, b);
+            L y = L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), g, b);
+            return _relu ? L.WherePositive(y, y) : y;
         }
+    }
+
+    // sum[i] = x[i] + residual[i]
+    private readonly ref struct Sums(ref readonly float x, ref readonly float residual) : IRowMap
+    {
+        private readonly ref readonly float _x = ref x;
+        private readonly ref readonly float _residual = ref residual;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public L At<L>(int i)
+            where L : struct, ILanes<L>
+            => L.Load(in _x, i) + L.Load(in _residual, i);
     }
 }

@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <summary>Layer normalization on float rows: stateless, no allocation, no checks beyond debug assertions.</summary>
 /// <remarks>
 /// <para>Forward (<see cref="LayerNormForward"/>): [LN-F1] mean and [LN-F2] variance from one read (<see cref="RowMoments"/>), [LN-F3] rstd in
-/// double, [LN-F4] + [LN-F5] fused in one sweep. Reads x twice, the second time from the cache; writes y once; y may be x.</para>
+/// double, [LN-F4] + [LN-F5], and a ReLU, fused in one sweep; a residual is added row by row before. Reads x twice, the second time from the cache; writes y once; y may be x.</para>
 /// <para>Backward (<see cref="LayerNormBackward"/>): [LN-B3] and [LN-B4] in one sweep with [LN-B1] and [LN-B2], [LN-B5] in a second. Reads x
 /// and dy twice, the second time from the cache; writes dx once; dx may be dy. Column sums are taken in the fixed blocks of
 /// <see cref="RowBlocks"/> and added in their order.</para>
@@ -27,6 +27,9 @@ internal static class LayerNormKernel
     /// <param name="y">The output, (N, C); may be x.</param>
     /// <param name="mean">Each row's mean, (N); empty if not wanted.</param>
     /// <param name="rstd">Each row's 1/√(variance + ε), (N); empty if not wanted.</param>
+    /// <param name="relu">Whether y = max(·, 0) follows, in the same sweep.</param>
+    /// <param name="residual">What is added to x before, (N, C); empty if nothing is.</param>
+    /// <param name="sum">With a residual: overwritten with x + residual, which takes x's place, (N, C); may be either.</param>
     public static void Forward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> gamma,
@@ -35,7 +38,10 @@ internal static class LayerNormKernel
         int features,
         Span<float> y,
         Span<double> mean,
-        Span<double> rstd)
+        Span<double> rstd,
+        bool relu = false,
+        ReadOnlySpan<float> residual = default,
+        Span<float> sum = default)
     {
         Debug.Assert(x.Length % features == 0 && y.Length == x.Length && rstd.Length == mean.Length, "Lengths differ.");
         LayerNormForward forward = new()
@@ -48,6 +54,9 @@ internal static class LayerNormKernel
             Y = y,
             Mean = mean,
             Rstd = rstd,
+            ReLU = relu,
+            Residual = residual,
+            Sum = sum,
         };
         Kernels.Run(ref forward, x.Length / features, x.Length);
     }
@@ -63,6 +72,9 @@ internal static class LayerNormKernel
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    /// <param name="relu">Whether the forward pass ended with max(·, 0): dy is the gradient behind it then.</param>
+    /// <param name="beta">The shift, (C), for the ReLU's sign; empty means zeros.</param>
+    /// <param name="gated">With a ReLU: overwritten with the gradient before it, (N, C); may be dy or dx.</param>
     public static void Backward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
@@ -73,7 +85,10 @@ internal static class LayerNormKernel
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        Span<double> workspace)
+        Span<double> workspace,
+        bool relu = false,
+        ReadOnlySpan<float> beta = default,
+        Span<float> gated = default)
     {
         int N = mean.Length;
         Debug.Assert(x.Length == N * features && dy.Length == x.Length && workspace.Length >= WorkspaceLength(N, features), "Lengths differ.");
@@ -86,7 +101,10 @@ internal static class LayerNormKernel
         LayerNormBackward backward = new()
         {
             X = x,
-            Dy = dy,
+            Dy = relu ? gated : dy,
+            Upstream = relu ? dy : default,
+            Gated = gated,
+            Beta = beta,
             Gamma = gamma,
             Mean = mean,
             Rstd = rstd,

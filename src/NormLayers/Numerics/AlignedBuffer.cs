@@ -26,5 +26,8 @@ internal struct AlignedBuffer
         return _array.AsSpan(_start, _length);
     }
 
+    /// <summary>The same memory as floats.</summary>
+    public Span<float> FloatsAtLeast(int length) => MemoryMarshal.Cast<double, float>(AtLeast((length + 1) / 2))[..length];
+
     private static unsafe nint Address(double[] pinned) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinned));
 }
