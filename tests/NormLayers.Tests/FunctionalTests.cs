@@ -96,7 +96,7 @@ public sealed class FunctionalTests
         Check("Expected whole rows of 5 elements, got 12 elements.", () => Functional.LayerNorm(x, 5, default, default, 1e-5, x));
         Check("Expected 4 elements, got 3.", () => Functional.LayerNorm(x, 4, new float[3], default, 1e-5, x));
         Check("Expected 12 elements, got 8.", () => Functional.LayerNorm(x, 4, default, default, 1e-5, new float[8]));
-        Check("Expected x itself or memory apart from x, got memory 4 elements from x.", () => Functional.LayerNorm(x.AsSpan(0, 8), 4, default, default, 1e-5, x.AsSpan(4, 8)));
+        Check("Expected the input itself or memory apart from it, got memory 4 elements from it.", () => Functional.LayerNorm(x.AsSpan(0, 8), 4, default, default, 1e-5, x.AsSpan(4, 8)));
         Check("Expected a shape (N, C) or (N, C, L), got (12).", () => Functional.BatchNorm(x, 12, x, x, default, default, 1e-5, x));
         Check("Expected 3 elements, got 12.", () => Functional.BatchNorm(x, (4, 3), x, x, default, default, 1e-5, x));
 
