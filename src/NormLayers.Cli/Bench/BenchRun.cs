@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NormLayers.Numerics;
 
 namespace NormLayers.Cli.Bench;
 
@@ -31,11 +32,13 @@ internal sealed class BenchRun(
     /// <returns>Whether all was timed.</returns>
     public bool Run(Action<string> starting)
     {
+        int limit = Threads.Limit;
         try
         {
             WarmUp();
             foreach (int count in threads)
             {
+                Threads.Limit = count;
                 string suffix = FormattableString.Invariant($", {count} thread{(count == 1 ? string.Empty : "s")}");
                 foreach (NormCase timed in norms)
                 {
@@ -55,6 +58,10 @@ internal sealed class BenchRun(
         catch (OperationCanceledException)
         {
             return false;
+        }
+        finally
+        {
+            Threads.Limit = limit;
         }
     }
 

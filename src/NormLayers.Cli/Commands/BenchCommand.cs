@@ -63,7 +63,8 @@ internal sealed class BenchCommand
         }
 
         using Interruption interruption = new();
-        BenchRun run = new(norms, only is null ? [.. StepCase.Defaults] : [], [1], seconds, interruption.Token);
+        int all = Math.Min(Environment.ProcessorCount, Numerics.Threads.Most);
+        BenchRun run = new(norms, only is null ? [.. StepCase.Defaults] : [], all == 1 ? [1] : [1, all], seconds, interruption.Token);
         bool quiet = parsed.GetValue(_quiet);
         bool completed = run.Run(name =>
         {
