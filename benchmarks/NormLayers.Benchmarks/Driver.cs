@@ -18,6 +18,7 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
     private readonly List<ResultRow> _rows = [];
     private readonly List<string> _problems = [];
     private readonly Dictionary<string, string> _versions = [];
+    private readonly double _loadBefore = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
 
     public ResultFile Run()
     {
@@ -42,7 +43,7 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
             Date = DateTimeOffset.UtcNow,
             Commit = Commit(),
             Machine = MachineInfo.Read(),
-            Settings = new RunSettings(suite.ToString().ToLowerInvariant(), _rounds, _milliseconds, narrow, OutputCheck.Tolerance),
+            Settings = new RunSettings(suite.ToString().ToLowerInvariant(), _rounds, _milliseconds, narrow, OutputCheck.Tolerance, _loadBefore),
             Peers = [.. _versions.Select(v => new PeerVersion(v.Key, v.Value))],
             Problems = _problems,
             Rows = _rows,

@@ -21,7 +21,7 @@ internal sealed class Measurements(ResultFile result)
         where row.Peer == "normlayers"
         let timed = Suite.Read(row.Case) as StepCase
         where timed is not null
-        select (timed, row.Threads, row, (Func<string, double?>)(peer => TimeOf(row.Case, row.Threads, peer)));
+        select (timed, row.Threads, row, (Func<string, double?>)(peer => RowOf(row.Case, row.Threads, peer)?.Median));
 
     public IReadOnlyList<Measurement> Of(Normalization layer, NormPass pass) =>
     [
@@ -30,27 +30,21 @@ internal sealed class Measurements(ResultFile result)
            let timed = Suite.Read(row.Case) as NormCase
            where timed is not null && timed.Layer == layer && timed.Pass == pass
            orderby timed.Shape.Length, timed.ShapeName, row.Threads
-           select new Measurement(timed, row, peer => TimeOf(row.Case, row.Threads, peer), result.Settings.Narrow),
+           select new Measurement(timed, row, peer => RowOf(row.Case, row.Threads, peer), result.Settings.Narrow),
     ];
 
     // With more threads, the better of what a peer does with them and with one: it may well choose not to use them.
-    private double? TimeOf(string name, int threads, string peer)
-    {
-        double[] times =
-        [
-            .. from row in result.Rows
-               where row.Case == name && row.Peer == peer && (peer == "stream" ? row.Threads == threads : row.Threads <= threads)
-               select row.Median,
-        ];
-        return times.Length == 0 ? null : times.Min();
-    }
+    private ResultRow? RowOf(string name, int threads, string peer) => result.Rows
+        .Where(row => row.Case == name && row.Peer == peer && (peer == "stream" ? row.Threads == threads : row.Threads <= threads))
+        .MinBy(row => row.Median);
 }
 
 /// <summary>One normalization on so many threads: ours, the peers, and the goals of speed.</summary>
-internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, double?> timeOf, bool narrow)
+internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, ResultRow?> rowOf, bool narrow)
 {
     private const int SmallElements = 64 * 128;
     private const double StreamFactor = 1.15;
+    private const double SteadyFactor = 1.5;
 
     private static readonly string[] _rivals = ["libtorch", "onnxruntime", "tensorprimitives"];
 
@@ -60,10 +54,15 @@ internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, d
 
     public ResultRow Ours { get; } = ours;
 
-    public double Streams { get; } = timeOf("stream") ?? double.NaN;
+    public double Streams { get; } = rowOf("stream")?.Median ?? double.NaN;
 
     /// <summary>The time of the best peer over ours; null where no peer was measured.</summary>
-    public double? Speedup { get; } = _rivals.Select(timeOf).Min() / ours.Median;
+    public double? Speedup { get; } = _rivals.Select(peer => rowOf(peer)?.Median).Min() / ours.Median;
+
+    /// <summary>Whether the rounds of ours, of the best peer or of the streams differ so much that the numbers say little.</summary>
+    public bool IsUnsteady { get; } =
+        ((ResultRow?[])[ours, rowOf("stream"), _rivals.Select(rowOf).OfType<ResultRow>().MinBy(row => row.Median)])
+        .Any(row => row is not null && row.Nanoseconds.Max() > SteadyFactor * row.Nanoseconds.Min());
 
     /// <summary>
     /// Up to 64x128: five times as fast as the best peer, ten times with the backward pass. Above: twice as fast, or within
@@ -73,5 +72,5 @@ internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, d
         : Case.Shape.Length <= SmallElements ? Speedup >= (Case.HasBackward ? 10 : 5)
         : Speedup >= 2 || (Ours.Median <= StreamFactor * Streams && !(Speedup < 1));
 
-    public double? TimeOf(string peer) => timeOf(peer);
+    public double? TimeOf(string peer) => rowOf(peer)?.Median;
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 using NormLayers.Benchmarks;
 using NormLayers.Cli.Commands;
 
-Option<bool> quick = new("--quick") { Description = "A few shapes and short rounds: under a minute, to see that all works." };
+Option<bool> quick = new("--quick") { Description = "A few shapes in short rounds: about a minute, to see that all works." };
 Option<bool> sizes = new("--sizes") { Description = "Squares from 1 MB to 1 GB instead: ours and the memory streams only." };
 Option<int[]> threads = new("--threads") { Description = "The numbers of threads (1 and 2).", HelpName = "n", AllowMultipleArgumentsPerToken = true };
 Option<string[]> peers = new("--peers") { Description = "Which peers (all): " + string.Join(", ", PeerProcess.Names) + ".", HelpName = "name", AllowMultipleArgumentsPerToken = true };

@@ -46,7 +46,8 @@ internal sealed record ResultFile
 /// <param name="RoundMilliseconds">The least time of a peer's turn.</param>
 /// <param name="Narrow">Whether vectors were held to 256 bits, in all peers that allow it.</param>
 /// <param name="Tolerance">The largest error of an output allowed, as a share of the largest value of its tensor.</param>
-internal sealed record RunSettings(string Suite, int Rounds, double RoundMilliseconds, bool Narrow, double Tolerance);
+/// <param name="LoadBefore">The system's load average over the minute before the run: what else it was doing.</param>
+internal sealed record RunSettings(string Suite, int Rounds, double RoundMilliseconds, bool Narrow, double Tolerance, double LoadBefore);
 
 /// <summary>What ran as a peer.</summary>
 internal sealed record PeerVersion(string Name, string Version);

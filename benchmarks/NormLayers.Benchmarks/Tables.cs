@@ -54,7 +54,7 @@ internal static class Tables
     private static string Environment(ResultFile result)
     {
         StringBuilder text = new();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{result.Machine.Processor}, {result.Machine.LogicalProcessors} logical processors, {result.Machine.OperatingSystem}, {result.Machine.Runtime}; commit {result.Commit}, {result.Date:yyyy-MM-dd HH:mm} UTC; {result.Settings.Rounds} rounds of at least {result.Settings.RoundMilliseconds} ms.").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{result.Machine.Processor}, {result.Machine.LogicalProcessors} logical processors, {result.Machine.OperatingSystem}, {result.Machine.Runtime}; commit {result.Commit}, {result.Date:yyyy-MM-dd HH:mm} UTC; {result.Settings.Rounds} rounds of at least {result.Settings.RoundMilliseconds} ms; load average before the run {result.Settings.LoadBefore:0.00}.").AppendLine();
         foreach (PeerVersion peer in result.Peers)
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"- `{peer.Name}`: {peer.Version}");
@@ -71,8 +71,8 @@ internal static class Tables
     private static string Summary(Measurements all)
     {
         StringBuilder text = new();
-        text.AppendLine("| | cases | geometric mean | least | goal reached | slower than a peer |");
-        text.AppendLine("|---|---|---|---|---|---|");
+        text.AppendLine("| | cases | geometric mean | least | goal reached | slower than a peer | unsteady |");
+        text.AppendLine("|---|---|---|---|---|---|---|");
         foreach ((Normalization layer, NormPass pass) in Measurements.Kinds)
         {
             SummaryRow(text, $"{layer.ToString().ToLowerInvariant()} {new NormCase(layer, default, pass).PassName}", all.Of(layer, pass));
@@ -92,7 +92,7 @@ internal static class Tables
 
         double mean = Math.Exp(compared.Average(r => Math.Log(r.Speedup!.Value)));
         Measurement least = compared.MinBy(r => r.Speedup)!;
-        text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {rows.Count} | {mean:0.00}x | {least.Speedup:0.00}x ({least.Case.ShapeName}, {Threads(least.Threads)}) | {rows.Count(r => r.ReachesGoal)} of {rows.Count} | {rows.Count(r => r.Speedup < 1)} |");
+        text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {rows.Count} | {mean:0.00}x | {least.Speedup:0.00}x ({least.Case.ShapeName}, {Threads(least.Threads)}) | {rows.Count(r => r.ReachesGoal)} of {rows.Count} | {rows.Count(r => r.Speedup < 1)} | {rows.Count(r => r.IsUnsteady)} |");
     }
 
     private static string Norms(IReadOnlyList<Measurement> rows)
@@ -108,7 +108,7 @@ internal static class Tables
                 text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf(peer))} |");
             }
 
-            string speedup = row.Speedup is { } ratio ? string.Create(CultureInfo.InvariantCulture, $"{ratio:0.00}x") : "–";
+            string speedup = row.Speedup is { } ratio ? string.Create(CultureInfo.InvariantCulture, $"{(row.IsUnsteady ? "~" : string.Empty)}{ratio:0.00}x") : "–";
             text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {(row.Speedup < 1 ? $"**{speedup}**" : speedup)} | {100 * row.Streams / row.Ours.Median:0} % | {row.Ours.Bytes:0} | {(row.ReachesGoal ? "yes" : "no")} |");
         }
 
