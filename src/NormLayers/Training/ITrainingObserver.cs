@@ -9,6 +9,12 @@ public interface ITrainingObserver
     {
     }
 
+    /// <summary>Called after the update of each step that <see cref="TrainingOptions.ProbeInterval"/> asks for, before its <see cref="OnStep"/>.</summary>
+    /// <param name="record">What the layers looked like in the step.</param>
+    void OnProbe(ProbeRecord record)
+    {
+    }
+
     /// <summary>Called after each epoch, with both sets evaluated.</summary>
     /// <param name="metrics">What the epoch came to.</param>
     void OnEpoch(EpochMetrics metrics)

@@ -6,8 +6,8 @@ namespace NormLayers.Training;
 
 /// <summary>Trains a classifier by mini-batches: shuffle, forward, loss, backward, optimizer step.</summary>
 /// <remarks>
-/// The same network, data and options give the same bits on every run. Nothing is allocated in a step after the first
-/// one. It writes no console and no file; what happens is told to the observer.
+/// The same network, data and options give the same bits on every run, with and without probes. Nothing is allocated in a
+/// step after the first one that is not probed. It writes no console and no file; what happens is told to the observer.
 /// </remarks>
 public sealed class Trainer
 {
@@ -28,6 +28,11 @@ public sealed class Trainer
     {
         Throw.IfNotPositive(options.Epochs, nameof(options.Epochs));
         Throw.IfNotPositive(options.BatchSize, nameof(options.BatchSize));
+        if (options.ProbeInterval < 0)
+        {
+            Throw.OutOfRange(nameof(options.ProbeInterval), "a number ≥ 0", options.ProbeInterval);
+        }
+
         _network = network;
         _optimizer = optimizer;
         _options = options;
@@ -40,21 +45,22 @@ public sealed class Trainer
     /// <returns>Mean cross-entropy in nats and share of correct samples; they do not depend on how the samples are batched.</returns>
     public static Evaluation Evaluate(Sequential network, Dataset data)
     {
-        bool training = network.Training;
-        bool[] layersTraining = [.. network.Layers.Select(l => l.Training)];
-        try
+        using EvaluationMode evaluation = new(network);
+        int D = data.FeatureCount;
+        float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
+        double loss = 0;
+        int correct = 0;
+        for (int start = 0; start < data.Count; start += EvaluationRows)
         {
-            network.Training = false;
-            return EvaluateInPlace(network, data);
+            int rows = Math.Min(EvaluationRows, data.Count - start);
+            Span<float> output = logits.AsSpan(0, rows * data.ClassCount);
+            network.Forward(data.Features.AsSpan(start * D, rows * D), (rows, D), output);
+            (double batchLoss, int batchCorrect) = SoftmaxCrossEntropy.Evaluate(output, data.Labels.AsSpan(start, rows), default);
+            loss += batchLoss * rows;
+            correct += batchCorrect;
         }
-        finally
-        {
-            network.Training = training;
-            for (int i = 0; i < layersTraining.Length; i++)
-            {
-                network.Layers[i].Training = layersTraining[i];
-            }
-        }
+
+        return new Evaluation(loss / data.Count, (double)correct / data.Count);
     }
 
     /// <summary>Trains the network: <b>changes</b> its parameters and running statistics.</summary>
@@ -81,6 +87,7 @@ public sealed class Trainer
             {
                 Span<float> output = logits.AsSpan(0, batch.Count * data.Train.ClassCount);
                 Span<float> gradient = dLogits.AsSpan(0, output.Length);
+                StepProbe? probe = IsProbed(step) ? new StepProbe(_network, batch, output) : null;
                 _network.Forward(batch.Features, batch.Shape, output);
                 (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(output, batch.Labels, gradient);
                 if (!double.IsFinite(loss))
@@ -96,7 +103,13 @@ public sealed class Trainer
                 lossSum += loss * batch.Count;
                 correctSum += correct;
                 seen += batch.Count;
-                _observer?.OnStep(new StepMetrics(step, epoch, batch.Count, loss, correct));
+                StepMetrics stepMetrics = new(step, epoch, batch.Count, loss, correct);
+                if (probe is not null)
+                {
+                    _observer!.OnProbe(probe.Finish(stepMetrics, batch, gradient, _optimizer.LearningRate));
+                }
+
+                _observer?.OnStep(stepMetrics);
             }
 
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
@@ -128,24 +141,7 @@ public sealed class Trainer
             divergence);
     }
 
-    private static Evaluation EvaluateInPlace(Sequential network, Dataset data)
-    {
-        int D = data.FeatureCount;
-        float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
-        double loss = 0;
-        int correct = 0;
-        for (int start = 0; start < data.Count; start += EvaluationRows)
-        {
-            int rows = Math.Min(EvaluationRows, data.Count - start);
-            Span<float> output = logits.AsSpan(0, rows * data.ClassCount);
-            network.Forward(data.Features.AsSpan(start * D, rows * D), (rows, D), output);
-            (double batchLoss, int batchCorrect) = SoftmaxCrossEntropy.Evaluate(output, data.Labels.AsSpan(start, rows), default);
-            loss += batchLoss * rows;
-            correct += batchCorrect;
-        }
-
-        return new Evaluation(loss / data.Count, (double)correct / data.Count);
-    }
+    private bool IsProbed(long stepsDone) => _observer is not null && _options.ProbeInterval > 0 && stepsDone % _options.ProbeInterval == 0;
 
     private void Check(DataSplit data)
     {

@@ -17,4 +17,10 @@ public sealed record TrainingOptions
 
     /// <summary>The seed of the order of samples.</summary>
     public ulong Seed { get; init; } = 42;
+
+    /// <summary>
+    /// Steps from one probe of the layers to the next, ≥ 0: the first step is probed, and every so many after it. 0 never probes, and costs nothing.
+    /// </summary>
+    /// <remarks>A probe allocates, and costs the time of several steps; it changes no bit of the training. See <see cref="ITrainingObserver.OnProbe"/>.</remarks>
+    public int ProbeInterval { get; init; }
 }

@@ -16,6 +16,10 @@ internal static class Problems
     public static Sequential Network(Normalization normalization = Normalization.BatchNorm, ulong seed = 42) =>
         Mlp.Create(new MlpOptions { InputFeatures = Features, Classes = Classes, HiddenFeatures = [16], Normalization = normalization, Seed = seed });
 
+    /// <summary>Two hidden layers, so that there is an inner one.</summary>
+    public static Sequential Deep(Normalization normalization) =>
+        Mlp.Create(new MlpOptions { InputFeatures = Features, Classes = Classes, HiddenFeatures = [16, 8], Normalization = normalization });
+
     public static TrainingResult Fit(
         Sequential network, DataSplit data, TrainingOptions options, ITrainingObserver? observer = null, double learningRate = 0.05) =>
         new Trainer(network, new SgdOptimizer(network.Parameters, learningRate), options, observer).Fit(data, TestContext.Current.CancellationToken);
@@ -49,6 +53,10 @@ internal sealed class RecordingObserver(Action<StepMetrics>? onStep = null) : IT
 
     public List<EpochMetrics> Epochs { get; } = [];
 
+    public List<ProbeRecord> Probes { get; } = [];
+
+    public void OnProbe(ProbeRecord record) => Probes.Add(record);
+
     public void OnStep(in StepMetrics metrics)
     {
         Steps.Add(metrics);
@@ -66,10 +74,12 @@ internal sealed class AllocationObserver(int steps) : ITrainingObserver
     public void OnStep(in StepMetrics metrics) => Bytes[metrics.Step - 1] = GC.GetAllocatedBytesForCurrentThread();
 }
 
-/// <summary>Passes its input on and remembers the first feature of each training sample.</summary>
+/// <summary>Passes its input on, counts its passes and remembers the first feature of each training sample.</summary>
 internal sealed class SpyLayer() : Layer("spy")
 {
     public List<float[]> Batches { get; } = [];
+
+    public int EvaluationPasses { get; private set; }
 
     public override Shape OutputShape(Shape input) => input;
 
@@ -85,6 +95,10 @@ internal sealed class SpyLayer() : Layer("spy")
             }
 
             Batches.Add(first);
+        }
+        else
+        {
+            EvaluationPasses++;
         }
     }
 
