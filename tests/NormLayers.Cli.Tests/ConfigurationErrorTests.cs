@@ -40,7 +40,7 @@ public sealed class ConfigurationErrorTests : IDisposable
     [InlineData("model: {batchnorm_momentum: 0.1}", "got 0.1: say what it weighs")]
     [InlineData("model: {batchnorm_momentum: {new_weight: 2}}", "got a mapping of keys")]
     [InlineData("model: 3", "config.yaml:1:8: error: expected the keys of 'model', got 3")]
-    [InlineData("- 1", "config.yaml:1:1: error: expected the sections logging, data, model, training, got [1]")]
+    [InlineData("- 1", "config.yaml:1:1: error: expected the sections logging, data, model, training, sweep, got [1]")]
     [InlineData("a: [1,\nb: 2", "config.yaml:1:6: error: not valid YAML")]
     [InlineData("a: b: c", "config.yaml:1:5: error: not valid YAML")]
     [InlineData("model: &x {hidden_dim: 3}", "anchors and aliases are not read here")]

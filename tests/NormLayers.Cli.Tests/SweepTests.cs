@@ -38,6 +38,51 @@ public sealed class SweepTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("sweep:\n  mode: [none, batchnorm]\n  learning_rate: 0.01:1:log3\n  seeds: 2\n")]
+    [InlineData("sweep: {mode: 'none,batchnorm', learning_rate: [0.01, 0.1, 1], seeds: 2, depth: null}\nmodel: {normalization: layernorm}\n")]
+    public void Sweep_GridsOfTheConfiguration_AreTheSameAsThoseOfTheFlags(string configuration)
+    {
+        string flags = Sweep([.. _grid, "--json"]).Expect(0).Output;
+        _tool.Write("config.yaml", configuration);
+
+        string configured = _tool.Run(["sweep", .. _small.Where(a => a is not ("--seeds" or "2")), "--json"]).Expect(0).Output;
+
+        Assert.Equal(flags, configured);
+    }
+
+    [Fact]
+    public void Sweep_FlagBesideTheConfiguration_WinsForItsAxisAlone()
+    {
+        _tool.Write("config.yaml", "sweep: {mode: none, learning_rate: [0.01, 0.1], depth: [1, 2], seeds: 4}\n");
+
+        JsonObject sweep = Sweep("--learning-rate", "0.5", "--json").Expect(0).Json;
+
+        Assert.Equal("""{"mode":["none"],"learning_rate":[0.5],"depth":[1,2]}""", sweep["axes"]!.ToJsonString());
+        Assert.Equal(2, sweep["seeds"]!.AsArray().Count);
+        Assert.False(sweep["config"]!.AsObject().ContainsKey("sweep"));
+        Assert.False(_tool.RunSmall("--json", "-q").Expect(0).Json["config"]!.AsObject().ContainsKey("sweep"));
+    }
+
+    [Theory]
+    [InlineData("{learning_rate: 0:1:log3}", "config.yaml:1:24: error: 'sweep.learning_rate' must be a list as in [0.01, 0.1], or a range as in 0.001:10:log9 or 1:5:lin5, or null, got '0:1:log3': the ends of a logarithmic range are above 0")]
+    [InlineData("{learning_rate: []}", "'sweep.learning_rate' must be a list")]
+    [InlineData("{learning_rate: [0.1, -1]}", "config.yaml:1:9: error: 'training.learning_rate' must be a number above 0")]
+    [InlineData("{depth: [1, 101]}", "config.yaml:1:9: error: 'sweep.depth' must be an integer from 1 to 100, got 101")]
+    [InlineData("{batch_size: [1, 8]}", "config.yaml:1:9: error: batch normalization needs 2 samples or more")]
+    [InlineData("{init_scale: 1}", "unknown key 'init_scale' in 'sweep'")]
+    [InlineData("{seeds: 0}", "'sweep.seeds' must be an integer from 1 to 10000, got 0")]
+    [InlineData("{depth: 2}\nmodel: {hidden_dims: [4, 4]}", "'sweep.depth' and 'model.hidden_dims' exclude each other")]
+    public void Sweep_WrongGridInTheConfiguration_IsShownWhereItStands(string section, string expected)
+    {
+        _tool.Write("config.yaml", $"sweep: {section}\n");
+
+        ToolResult result = _tool.Run("sweep").Expect(2);
+
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.Equal(["config.yaml"], _tool.List());
+    }
+
     [Fact]
     public void Sweep_Map_TellsTheThreeOutcomesAndWhy()
     {

@@ -15,7 +15,7 @@ internal sealed class CompareCommand
 
     private static readonly NumberType _lossType = new(0, 1e6);
 
-    private readonly TrainOptions _options = new(Keys.Mode);
+    private readonly TrainOptions _options = new(Keys.Mode, Keys.ProbeInterval);
     private readonly SeedsOption _seeds = new();
     private readonly Option<string> _modes = new("--modes", "-m") { Description = $"The normalizations to compare ({AllModes}).", HelpName = "list" };
     private readonly Option<string> _targetLoss = new("--target-loss")

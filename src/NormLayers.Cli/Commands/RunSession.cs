@@ -46,13 +46,18 @@ internal sealed class RunSession : IDisposable
     /// <param name="options">Its flags.</param>
     /// <param name="further">Flags of the verb's own that stand for a key, with their text.</param>
     /// <param name="check">Adds what the verb finds wrong with the settings.</param>
+    /// <param name="late">What the verb makes of the settings; null for nothing.</param>
     /// <returns>The session; null after errors.</returns>
     public static RunSession? Open(
-        ParseResult parsed, TrainOptions options, IEnumerable<(string Flag, Key Key, string Text)> further, Action<Settings, List<Diagnostic>> check)
+        ParseResult parsed,
+        TrainOptions options,
+        IEnumerable<(string Flag, Key Key, string Text)> further,
+        Action<Settings, List<Diagnostic>> check,
+        Func<Settings, IEnumerable<Assignment>>? late = null)
     {
         List<Diagnostic> errors = [];
         string? configPath = parsed.GetValue(options.Config);
-        Settings settings = SettingsReader.Read(configPath, [.. options.Given(parsed), .. further], parsed.GetValue(options.Set) ?? [], errors);
+        Settings settings = SettingsReader.Read(configPath, [.. options.Given(parsed), .. further], parsed.GetValue(options.Set) ?? [], errors, late);
         OutputRules.Check(
             settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg]).Select(o => (o.Name, parsed.GetValue(o))), errors);
         List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];

@@ -6,9 +6,10 @@ namespace NormLayers.Cli.Commands;
 /// <summary>The flag <c>--seeds</c>: how many seeds, from <c>data.random_seed</c> on.</summary>
 internal sealed class SeedsOption
 {
-    private const int DefaultCount = 5;
-
     private static readonly IntegerType _type = new(1, 10_000);
+
+    /// <summary>How many there are where neither flag nor configuration says it.</summary>
+    public const int DefaultCount = 5;
 
     public Option<string> Option { get; } = new("--seeds")
     {
@@ -17,10 +18,10 @@ internal sealed class SeedsOption
     };
 
     /// <summary>The seeds; none after an error.</summary>
-    public IReadOnlyList<long> Read(ParseResult parsed, Settings settings, List<Diagnostic> errors)
+    public IReadOnlyList<long> Read(ParseResult parsed, Settings settings, List<Diagnostic> errors, long missing = DefaultCount)
     {
         Origin origin = Origin.Flag(Option.Name);
-        long count = FlagValue.Read(parsed, Option, _type, errors, DefaultCount);
+        long count = FlagValue.Read(parsed, Option, _type, errors, missing);
         long first = settings.Get(Keys.Seed);
         if (first > Keys.LargestSeed - count + 1)
         {

@@ -13,7 +13,7 @@ internal sealed class SweepCommand
     private const string DefaultModes = "none,batchnorm,layernorm";
     private const string DefaultRates = "0.001:10:log9";
 
-    private readonly TrainOptions _options = new(SweepAxisKind.All.Select(a => a.Key).OfType<Key>());
+    private readonly TrainOptions _options = new([.. SweepAxisKind.All.Select(a => a.Key).OfType<Key>(), Keys.ProbeInterval]);
     private readonly SeedsOption _seeds = new();
     private readonly Dictionary<string, Option<string>> _axes = SweepAxisKind.All.ToDictionary(
         a => a.Name, a => new Option<string>(a.Flag) { Description = a.Description, HelpName = "grid" });
@@ -45,21 +45,11 @@ internal sealed class SweepCommand
     private int Run(ParseResult parsed)
     {
         List<Diagnostic> gridErrors = [];
-        SweepGrid grid = ReadGrid(parsed, gridErrors);
+        SweepGrid grid = new([]);
         (int part, int parts) = ReadShard(parsed, gridErrors);
         string? folder = parsed.GetValue(_folder);
         IReadOnlyList<long> seeds = [];
-        IEnumerable<(string, Key, string)> firsts = gridErrors.Count > 0 ? [] : grid.Axes.Where(a => a.Kind.Key is not null).Select(a => (a.Kind.Flag, a.Kind.Key!, a.Values[0]));
-        using RunSession? session = RunSession.Open(parsed, _options, firsts, (settings, errors) =>
-        {
-            errors.AddRange(gridErrors);
-            seeds = _seeds.Read(parsed, settings, errors);
-            CheckCells(grid, settings, seeds.Count, errors);
-            if (folder is not null && WritablePath.FindProblem(Path.Combine(folder, "trial.json")) is { } problem)
-            {
-                errors.Add(new Diagnostic(Origin.Flag(_folder.Name), problem));
-            }
-        });
+        using RunSession? session = RunSession.Open(parsed, _options, [], Check, FirstCell);
         if (session is null)
         {
             return ExitCode.Usage;
@@ -92,28 +82,55 @@ internal sealed class SweepCommand
             session.ReportFailure(folder is null ? e.Message : $"{e.Message}. The trials that were done are kept in '{folder}'; run the same again to go on");
             return ExitCode.Failed;
         }
+
+        // What the cells share is checked with the values of the first cell: the configuration's own are not trained with.
+        IEnumerable<Assignment> FirstCell(Settings settings)
+        {
+            grid = ReadGrid(parsed, settings, gridErrors);
+            return gridErrors.Count > 0 ? [] : grid.Axes.Where(a => a.Kind.Key is not null)
+                .Select(a => new Assignment(a.Kind.Key!, new ScalarNode(a.Origin, a.Values[0], IsPlain: true), a.Origin));
+        }
+
+        void Check(Settings settings, List<Diagnostic> errors)
+        {
+            errors.AddRange(gridErrors);
+            seeds = _seeds.Read(parsed, settings, errors, settings.Get(SweepKeys.Seeds));
+            CheckCells(grid, settings, seeds.Count, errors);
+            if (folder is not null && WritablePath.FindProblem(Path.Combine(folder, "trial.json")) is { } problem)
+            {
+                errors.Add(new Diagnostic(Origin.Flag(_folder.Name), problem));
+            }
+        }
     }
 
-    private SweepGrid ReadGrid(ParseResult parsed, List<Diagnostic> errors)
+    // An axis is given by its flag, or else by the configuration; without any there is the classic picture.
+    private SweepGrid ReadGrid(ParseResult parsed, Settings settings, List<Diagnostic> errors)
     {
         List<SweepAxis> axes = [];
-        bool bare = SweepAxisKind.All.All(a => a.Key == Keys.Mode || parsed.GetValue(_axes[a.Name]) is null);
+        bool bare = SweepAxisKind.All.All(a => a.Key == Keys.Mode || (parsed.GetValue(_axes[a.Name]) is null && settings.Get(a.Grid) is null));
         foreach (SweepAxisKind kind in SweepAxisKind.All)
         {
-            string? text = parsed.GetValue(_axes[kind.Name])
-                ?? (kind.Key == Keys.Mode ? DefaultModes : kind.Key == Keys.LearningRate && bare ? DefaultRates : null);
+            string? text = parsed.GetValue(_axes[kind.Name]);
+            if (text is null && settings.Get(kind.Grid) is { } configured)
+            {
+                axes.Add(new SweepAxis(kind, configured, settings.OriginOf(kind.Grid)));
+                continue;
+            }
+
+            text ??= kind.Key == Keys.Mode ? DefaultModes : kind.Key == Keys.LearningRate && bare ? DefaultRates : null;
             if (text is null)
             {
                 continue;
             }
 
+            Origin origin = Origin.Flag(kind.Flag);
             if (GridExpression.Parse(text, kind.Whole, out IReadOnlyList<string> values) is { } error)
             {
-                errors.Add(new Diagnostic(Origin.Flag(kind.Flag), error));
+                errors.Add(new Diagnostic(origin, error));
             }
             else
             {
-                axes.Add(new SweepAxis(kind, values));
+                axes.Add(new SweepAxis(kind, values, origin));
             }
         }
 

@@ -26,6 +26,7 @@ internal sealed class TrainOptions
         AddKeyed("--learning-rate", Keys.LearningRate, "The step length (0.05).", "rate", []);
         AddKeyed("--hidden-dim", Keys.HiddenWidth, "The width of the hidden layer (32).", "n", []);
         AddKeyed("--seed", Keys.Seed, "The seed of data, weights and order (42).", "n", []);
+        AddKeyed("--probe", Keys.ProbeInterval, "Look into every layer every n steps (0, never; a report does so about 60 times).", "n", []);
         Set = new Option<string[]>("--set")
         {
             Description = "Set any other key of the configuration; may be repeated.",

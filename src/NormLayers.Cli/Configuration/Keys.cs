@@ -119,13 +119,16 @@ internal static class Keys
 
     public static Key<bool> DropLast { get; } = new("training.drop_last", false, new BooleanType());
 
+    public static Key<long> ProbeInterval { get; } = new("training.probe_interval", 0, new IntegerType(0, 1_000_000_000));
+
     public static IReadOnlyList<Key> All { get; } =
     [
         LogLevel, LogFile,
         Source, DataPath, TrainCount, TestCount, Features, Classes, Seed, Standardize,
         Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, SkipLines,
         Mode, HiddenWidth, HiddenWidths, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
-        Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast,
+        Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast, ProbeInterval,
+        .. SweepKeys.All,
     ];
 
     public static IEnumerable<string> Sections { get; } = All.Select(k => k.Section).Distinct();

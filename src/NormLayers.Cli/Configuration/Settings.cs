@@ -52,13 +52,16 @@ internal sealed class Settings
         Environment.NewLine,
         Keys.All.Select(k => $"{k.Path}: {k.ToJson(_values[k].Value)?.ToJsonString() ?? "null"}  ({_values[k].Origin.Place})"));
 
-    /// <summary>All values as the sections of <c>config.yaml</c>; of hidden_dim and hidden_dims, the one in force.</summary>
+    /// <summary>
+    /// All values as the sections of <c>config.yaml</c>, without what only says which trainings to run (<c>sweep</c>); of hidden_dim and
+    /// hidden_dims, the one in force.
+    /// </summary>
     /// <param name="without">Keys to leave out.</param>
     public JsonObject ToJson(params IEnumerable<Key> without)
     {
         Key unused = Get(Keys.HiddenWidths) is null ? Keys.HiddenWidths : Keys.HiddenWidth;
         JsonObject document = [];
-        foreach (Key key in Keys.All.Except([unused, .. without]))
+        foreach (Key key in Keys.All.Except([unused, .. SweepKeys.All, .. without]))
         {
             if (document[key.Section] is not JsonObject section)
             {

@@ -10,8 +10,13 @@ internal static class SettingsReader
     /// <param name="flags">The flags that stand for a key, and their text.</param>
     /// <param name="sets">The texts of <c>--set</c>.</param>
     /// <param name="errors">Receives everything that is wrong.</param>
+    /// <param name="late">What a verb makes of the settings so far; wins over them. Null adds nothing.</param>
     public static Settings Read(
-        string? configPath, IEnumerable<(string Flag, Key Key, string Text)> flags, IEnumerable<string> sets, List<Diagnostic> errors)
+        string? configPath,
+        IEnumerable<(string Flag, Key Key, string Text)> flags,
+        IEnumerable<string> sets,
+        List<Diagnostic> errors,
+        Func<Settings, IEnumerable<Assignment>>? late = null)
     {
         List<Assignment> assignments = [];
         if (configPath is not null || File.Exists(DefaultFile))
@@ -23,16 +28,21 @@ internal static class SettingsReader
         assignments.AddRange(ReadFlags(flags, sets, errors));
 
         Settings settings = new();
-        foreach (Assignment assignment in assignments)
-        {
-            if (!TryAssign(settings, assignment, errors))
-            {
-                settings.MarkUnreadable(assignment.Key);
-            }
-        }
-
+        Assign(assignments);
+        Assign(late?.Invoke(settings) ?? []);
         new SettingRules(settings, errors).Check();
         return settings;
+
+        void Assign(IEnumerable<Assignment> values)
+        {
+            foreach (Assignment assignment in values)
+            {
+                if (!TryAssign(settings, assignment, errors))
+                {
+                    settings.MarkUnreadable(assignment.Key);
+                }
+            }
+        }
     }
 
     private static bool TryAssign(Settings settings, Assignment assignment, List<Diagnostic> errors)

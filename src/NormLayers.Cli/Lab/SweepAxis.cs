@@ -7,7 +7,8 @@ namespace NormLayers.Cli.Lab;
 /// <summary>What a sweep varies: a setting and the values it takes.</summary>
 /// <param name="Kind">The setting.</param>
 /// <param name="Values">Its values as they were given.</param>
-internal sealed record SweepAxis(SweepAxisKind Kind, IReadOnlyList<string> Values)
+/// <param name="Origin">Where they were given.</param>
+internal sealed record SweepAxis(SweepAxisKind Kind, IReadOnlyList<string> Values, Origin Origin)
 {
     public string Name => Kind.Name;
 }
@@ -27,26 +28,31 @@ internal sealed record SweepAxisKind(string Name, string Flag, string Descriptio
     public Key? Key { get; private init; }
 
     /// <summary>Whether its values are whole numbers.</summary>
-    public bool Whole { get; private init; }
+    public bool Whole => SweepKeys.IsWhole(Name);
+
+    /// <summary>The key with its values in the configuration.</summary>
+    public Key<IReadOnlyList<string>?> Grid => SweepKeys.Grids[Name];
 
     /// <summary>All of them; the width stands before the depth, which repeats it.</summary>
     public static IReadOnlyList<SweepAxisKind> All { get; } =
     [
         new("mode", "--mode", "Normalizations (none,batchnorm,layernorm).") { Key = Keys.Mode },
         new("learning_rate", "--learning-rate", "Step lengths.") { Key = Keys.LearningRate },
-        new("batch_size", "--batch-size", "Samples in a mini-batch.") { Key = Keys.BatchSize, Whole = true },
-        new("hidden_dim", "--hidden-dim", "Widths of the hidden layers.") { Key = Keys.HiddenWidth, Whole = true },
-        new("depth", "--depth", "Numbers of hidden layers, each of the width --hidden-dim.") { Whole = true },
+        new("batch_size", "--batch-size", "Samples in a mini-batch.") { Key = Keys.BatchSize },
+        new("hidden_dim", "--hidden-dim", "Widths of the hidden layers.") { Key = Keys.HiddenWidth },
+        new("depth", "--depth", "Numbers of hidden layers, each of the width --hidden-dim."),
         new("initialization_scale", "--init-scale", "Factors on the drawn weights.") { Key = Keys.InitializationScale },
         new("epsilon", "--epsilon", "The ε under the root.") { Key = Keys.Epsilon },
         new("batchnorm_momentum", "--bn-momentum", "Weights of the new batch in the running statistics."),
     ];
 
     /// <summary>Sets a value.</summary>
+    /// <param name="settings">Where it is set.</param>
+    /// <param name="text">The value.</param>
+    /// <param name="origin">Where it was given.</param>
     /// <returns>The error; null if there is none.</returns>
-    public string? Apply(Settings settings, string text)
+    public string? Apply(Settings settings, string text, Origin origin)
     {
-        Origin origin = Origin.Flag(Flag);
         ScalarNode node = new(origin, text, IsPlain: true);
         if (Key is not null)
         {
@@ -64,37 +70,38 @@ internal sealed record SweepAxisKind(string Name, string Flag, string Descriptio
             return null;
         }
 
-        return Name == "depth" ? ApplyDepth(settings, node) : ApplyMomentum(settings, node);
+        string given = origin.Place == Flag ? Flag : Grid.Path;
+        return Name == "depth" ? ApplyDepth(settings, node, given) : ApplyMomentum(settings, node, given);
     }
 
     /// <summary>A value as a number, or as text where it is none.</summary>
     public static JsonNode ToJson(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? JsonValue.Create(number) : JsonValue.Create(text);
 
-    private string? ApplyDepth(Settings settings, ScalarNode node)
+    private static string? ApplyDepth(Settings settings, ScalarNode node, string given)
     {
         if (!_depth.TryRead(node, out long depth))
         {
-            return $"'{Flag}' must be {_depth.Expected}, got {node.Describe()}";
+            return $"'{given}' must be {_depth.Expected}, got {node.Describe()}";
         }
 
         if (settings.Get(Keys.HiddenWidths) is not null)
         {
-            return $"'{Flag}' and '{Keys.HiddenWidths.Path}' exclude each other; remove one";
+            return $"'{given}' and '{Keys.HiddenWidths.Path}' exclude each other; remove one";
         }
 
-        settings.Set(Keys.HiddenWidths, Enumerable.Repeat(settings.Get(Keys.HiddenWidth), (int)depth).ToArray(), Origin.Flag(Flag));
+        settings.Set(Keys.HiddenWidths, Enumerable.Repeat(settings.Get(Keys.HiddenWidth), (int)depth).ToArray(), node.Origin);
         return null;
     }
 
-    private string? ApplyMomentum(Settings settings, ScalarNode node)
+    private static string? ApplyMomentum(Settings settings, ScalarNode node, string given)
     {
         if (!_newWeight.TryRead(node, out double weight))
         {
-            return $"'{Flag}' must be {_newWeight.Expected}, got {node.Describe()}";
+            return $"'{given}' must be {_newWeight.Expected}, got {node.Describe()}";
         }
 
-        settings.Set(Keys.BatchNormMomentum, new MomentumSetting(MomentumSetting.NewWeight, weight), Origin.Flag(Flag));
+        settings.Set(Keys.BatchNormMomentum, new MomentumSetting(MomentumSetting.NewWeight, weight), node.Origin);
         return null;
     }
 }

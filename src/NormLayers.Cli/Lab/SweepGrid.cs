@@ -24,9 +24,9 @@ internal sealed record SweepGrid(IReadOnlyList<SweepAxis> Axes)
         Settings cell = settings.Copy();
         foreach ((SweepAxis axis, string value) in Axes.Zip(values))
         {
-            if (axis.Kind.Apply(cell, value) is { } error)
+            if (axis.Kind.Apply(cell, value, axis.Origin) is { } error)
             {
-                Diagnostic diagnostic = new(Origin.Flag(axis.Kind.Flag), error);
+                Diagnostic diagnostic = new(axis.Origin, error);
                 if (!errors.Contains(diagnostic))
                 {
                     errors.Add(diagnostic);

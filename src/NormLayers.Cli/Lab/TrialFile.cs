@@ -85,8 +85,8 @@ internal sealed record TrialFile
 
     public byte[] ToUtf8() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ResultJson.Default.TrialFile), (byte)'\n'];
 
-    // The log changes no result.
-    private static JsonObject ConfigOf(Settings settings) => settings.ToJson(Keys.LogLevel, Keys.LogFile);
+    // Neither the log nor probes change a result.
+    private static JsonObject ConfigOf(Settings settings) => settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval);
 }
 
 /// <summary>What a trial, or most trials of a cell, do; worse ones later.</summary>
