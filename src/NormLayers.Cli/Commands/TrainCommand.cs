@@ -10,12 +10,15 @@ namespace NormLayers.Cli.Commands;
 /// <summary><c>normlayers train</c>, and <c>normlayers</c> without a verb: trains once.</summary>
 internal static class TrainCommand
 {
+    private const int ProbesOfAReport = 60;
+
     public const string Description = "Train a small classifier with batch, layer or no normalization.";
 
     public static IReadOnlyList<string> Examples { get; } =
     [
         "normlayers --mode layernorm --output results.json",
         "normlayers train --mode layernorm --report report.html",
+        "normlayers train --probe 10 --output results.json",
         "normlayers train --data digits --epochs 10 --learning-rate 0.1",
         "normlayers train --data csv --data-path wine.csv --set data.n_test=40 --json",
         "normlayers train --set training.optimizer=adam --set model.hidden_dims=[64,32]",
@@ -47,6 +50,11 @@ internal static class TrainCommand
         }
 
         Settings settings = session.Settings;
+        if (parsed.GetValue(options.Report) is not null && !settings.IsGiven(Keys.ProbeInterval))
+        {
+            settings.Resolve(Keys.ProbeInterval, (TrialRunner.CountSteps(settings) + ProbesOfAReport - 1) / ProbesOfAReport);
+        }
+
         long seed = settings.Get(Keys.Seed);
         Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), TrialRunner.CountSteps(settings));
         TrainingRun run = TrainingRun.Execute(settings, RunSeeds.From(seed), session.Data.Get(seed), progress, session.Log, session.Cancellation);

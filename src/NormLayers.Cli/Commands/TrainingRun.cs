@@ -8,7 +8,7 @@ using NormLayers.Training;
 namespace NormLayers.Cli.Commands;
 
 /// <summary>One training, from settings to result.</summary>
-internal sealed record TrainingRun(Settings Settings, TrainingResult Result, double Seconds)
+internal sealed record TrainingRun(Settings Settings, TrainingResult Result, IReadOnlyList<ProbeRecord> Probes, double Seconds)
 {
     private string Mode => Keys.Modes.NameOf(Settings.Get(Keys.Mode));
 
@@ -16,8 +16,9 @@ internal sealed record TrainingRun(Settings Settings, TrainingResult Result, dou
         Settings settings, RunSeeds seeds, DataSplit data, Progress progress, RunLogger log, CancellationToken cancellation)
     {
         long started = Stopwatch.GetTimestamp();
-        TrainingResult result = progress.Run(() => TrialRunner.Train(settings, seeds, data, new Observers(progress, log), cancellation));
-        return new TrainingRun(settings, result, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        Observers observers = new(progress, log);
+        TrainingResult result = progress.Run(() => TrialRunner.Train(settings, seeds, data, observers, cancellation, settings.GetInt(Keys.ProbeInterval)));
+        return new TrainingRun(settings, result, observers.Probes, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
     public string ToTable() => ResultTable.Format(Result, Mode, Settings.GetInt(Keys.Epochs), Seconds);
@@ -37,11 +38,16 @@ internal sealed record TrainingRun(Settings Settings, TrainingResult Result, dou
         Divergence = DivergenceDocument.From(Result.Divergence),
         Config = Settings.ToJson(),
         History = HistoryDocument.From(Result.History),
+        Probes = ProbesDocument.From(Probes),
         Versions = VersionsDocument.Current,
     };
 
     private sealed class Observers(ITrainingObserver first, ITrainingObserver second) : ITrainingObserver
     {
+        public List<ProbeRecord> Probes { get; } = [];
+
+        public void OnProbe(ProbeRecord record) => Probes.Add(record);
+
         public void OnStep(in StepMetrics metrics)
         {
             first.OnStep(metrics);

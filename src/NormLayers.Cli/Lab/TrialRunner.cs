@@ -53,11 +53,18 @@ internal static class TrialRunner
     };
 
     /// <summary>Trains on the calling thread.</summary>
+    /// <param name="settings">All settings; probes are asked for apart, as only few verbs have a use for them.</param>
+    /// <param name="seeds">The seeds of weights and order.</param>
+    /// <param name="data">What to train on.</param>
+    /// <param name="observer">Who is told of the training.</param>
+    /// <param name="cancellation">Ends it after the step at hand.</param>
+    /// <param name="probeInterval">Steps from one probe to the next; 0 for none.</param>
     public static TrainingResult Train(
-        Settings settings, RunSeeds seeds, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation)
+        Settings settings, RunSeeds seeds, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation, int probeInterval = 0)
     {
         Sequential network = CreateNetwork(settings, seeds, data);
-        Trainer trainer = new(network, CreateOptimizer(settings, network), CreateOptions(settings, seeds), observer);
+        TrainingOptions options = CreateOptions(settings, seeds) with { ProbeInterval = probeInterval };
+        Trainer trainer = new(network, CreateOptimizer(settings, network), options, observer);
         return trainer.Fit(data, cancellation);
     }
 

@@ -36,6 +36,8 @@ internal sealed record ResultDocument
 
     public required HistoryDocument History { get; init; }
 
+    public required ProbesDocument? Probes { get; init; }
+
     public required VersionsDocument Versions { get; init; }
 
     public byte[] ToUtf8() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ResultJson.Default.ResultDocument), (byte)'\n'];

@@ -5,6 +5,9 @@ internal sealed record LineChart : Chart
 {
     public required IReadOnlyList<Series> Series { get; init; }
 
+    /// <summary>A value to compare the curves with; null if there is none.</summary>
+    public Guide? Guide { get; init; }
+
     /// <summary>One row an x, one column a series, with its bounds where it has them; a cell is empty where a series has no point.</summary>
     public override Table ToTable()
     {
@@ -24,3 +27,8 @@ internal sealed record LineChart : Chart
         return columns.Select(c => place is { } i ? Table.Number(c[i]) : string.Empty);
     }
 }
+
+/// <summary>A line across a chart.</summary>
+/// <param name="Value">Its height.</param>
+/// <param name="Name">What it stands for, in a few words.</param>
+internal sealed record Guide(double Value, string Name);

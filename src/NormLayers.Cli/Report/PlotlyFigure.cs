@@ -7,6 +7,7 @@ internal static class PlotlyFigure
 {
     private const int MarkedPoints = 40;
     private const double HalfCell = 0.48;
+    private const string GuideColor = "#8a9099";
 
     public static JsonObject From(Chart chart) => new()
     {
@@ -26,14 +27,15 @@ internal static class PlotlyFigure
             ["showlegend"] = chart is LineChart,
             ["legend"] = new JsonObject { ["orientation"] = "h", ["x"] = 0, ["y"] = -0.2, ["yanchor"] = "top" },
             ["modebar"] = new JsonObject { ["bgcolor"] = "rgba(0,0,0,0)", ["color"] = "#8a9099", ["activecolor"] = "#0072b2" },
-            ["xaxis"] = ToJson(chart.X, grid: chart is LineChart),
-            ["yaxis"] = ToJson(chart.Y, grid: chart is LineChart),
+            ["xaxis"] = ToJson(chart.X, grid: chart is LineChart, chart is LineChart { Series: { } x } ? x.SelectMany(s => s.X) : []),
+            ["yaxis"] = ToJson(chart.Y, grid: chart is LineChart, chart is LineChart { Series: { } y } ? y.SelectMany(s => s.Y) : []),
             ["hoverdistance"] = chart is HeatMap ? -1 : 20,
-            ["shapes"] = chart is HeatMap cells ? Rectangles(cells) : [],
+            ["shapes"] = chart is HeatMap cells ? Rectangles(cells) : chart is LineChart { Guide: { } line } ? new JsonArray(Line(line)) : [],
+            ["annotations"] = chart is LineChart { Guide: { } guide } ? new JsonArray(Label(guide, chart.Y)) : [],
         },
     };
 
-    private static JsonObject ToJson(Axis axis, bool grid)
+    private static JsonObject ToJson(Axis axis, bool grid, IEnumerable<double> values)
     {
         JsonObject json = new()
         {
@@ -45,9 +47,9 @@ internal static class PlotlyFigure
         };
         if (axis.Log)
         {
-            // 0.01, 0.1, 1 rather than 10m, 100m, 1.
+            // 0.01, 0.1, 1 rather than 10m, 100m, 1; where powers of ten are few, 2 and 5 times them too, and below that Plotly's choice.
             json["exponentformat"] = "power";
-            json["dtick"] = 1;
+            json["dtick"] = CountDecades(values) switch { >= 2 => 1, >= 0.5 => "D2", _ => null };
         }
 
         if (axis.Labels is { } labels)
@@ -65,6 +67,12 @@ internal static class PlotlyFigure
         return json;
     }
 
+    private static double CountDecades(IEnumerable<double> values)
+    {
+        double[] drawn = [.. values.Where(v => v > 0 && double.IsFinite(v))];
+        return drawn.Length == 0 ? 0 : Math.Log10(drawn.Max() / drawn.Min());
+    }
+
     private static JsonNode? Bound(double? value, bool log) => value is { } v ? log ? Math.Log10(v) : v : null;
 
     private static IEnumerable<JsonNode> Traces(Series series, Axis x)
@@ -79,11 +87,11 @@ internal static class PlotlyFigure
         {
             ["type"] = "scatter",
             ["name"] = Escape(series.Name),
-            ["mode"] = !series.Joined ? "markers" : series.X.Count <= MarkedPoints ? "lines+markers" : "lines",
+            ["mode"] = series.Joined ? "lines+markers" : "markers",
             ["x"] = Numbers(series.X),
             ["y"] = Numbers(series.Y),
             ["line"] = new JsonObject { ["color"] = series.Style.Color, ["dash"] = series.Style.Dash, ["width"] = 2 },
-            ["marker"] = new JsonObject { ["color"] = series.Style.Color, ["symbol"] = series.Style.Marker, ["size"] = series.Joined ? 6 : 11 },
+            ["marker"] = new JsonObject { ["color"] = series.Style.Color, ["symbol"] = series.Style.Marker, ["size"] = series.Joined ? 6 : 11, ["maxdisplayed"] = series.Joined ? MarkedPoints : 0 },
             ["legendgroup"] = series.Name,
         };
         if (series is { Joined: false, Low: { } below, High: { } above })
@@ -163,6 +171,30 @@ internal static class PlotlyFigure
         ["fillcolor"] = map.ColorOf(map.Values[c.Row][c.Column]),
         ["line"] = new JsonObject { ["width"] = 0 },
     })]);
+
+    private static JsonObject Line(Guide guide) => new()
+    {
+        ["type"] = "line",
+        ["layer"] = "below",
+        ["xref"] = "paper",
+        ["x0"] = 0,
+        ["x1"] = 1,
+        ["y0"] = guide.Value,
+        ["y1"] = guide.Value,
+        ["line"] = new JsonObject { ["color"] = GuideColor, ["width"] = 2, ["dash"] = "dash" },
+    };
+
+    // Unlike a shape, an annotation on a logarithmic axis stands at the logarithm.
+    private static JsonObject Label(Guide guide, Axis axis) => new()
+    {
+        ["text"] = Escape(guide.Name),
+        ["showarrow"] = false,
+        ["xref"] = "paper",
+        ["x"] = 1,
+        ["xanchor"] = "right",
+        ["y"] = Bound(guide.Value, axis.Log),
+        ["yanchor"] = "bottom",
+    };
 
     // JSON has no NaN; null is Plotly's gap.
     private static JsonArray Numbers(IReadOnlyList<double> values) =>

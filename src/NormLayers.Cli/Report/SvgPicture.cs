@@ -14,6 +14,9 @@ internal static class SvgPicture
     private const int Height = 440;
     private const double Padding = 0.03;
     private const double WidestLetter = 7;
+
+    // The exporter takes texts for narrower than browsers draw them; so much for each letter.
+    private const double UnmeasuredWidth = 3;
     private const double HalfCell = 0.48;
     private const string FontFamily = "Arial, Helvetica, sans-serif";
     private static readonly OxyColor _grid = OxyColor.FromRgb(0xD5, 0xD9, 0xDE);
@@ -67,7 +70,7 @@ internal static class SvgPicture
         result.MajorGridlineColor = _grid;
         result.Minimum = axis.Labels is null ? axis.Minimum ?? double.NaN : -0.5;
         result.Maximum = axis.Labels is null ? axis.Maximum ?? double.NaN : axis.Labels.Count - 0.5;
-        result.AxisTitleDistance = position == AxisPosition.Left ? 14 : 8;
+        result.AxisTitleDistance = position == AxisPosition.Left ? 14 + UnmeasuredWidth * (axis.Labels?.Max(l => l.Length) ?? 0) : 8;
         result.MaximumPadding = Padding;
         return result;
     }
@@ -81,6 +84,11 @@ internal static class SvgPicture
             LegendOrientation = LegendOrientation.Horizontal,
             LegendColumnSpacing = 24,
         });
+        if (chart.Guide is { } guide)
+        {
+            plot.Annotations.Add(new LineAnnotation { Type = LineAnnotationType.Horizontal, Y = guide.Value, Text = guide.Name, Color = OxyColors.Gray, LineStyle = LineStyle.Dash });
+        }
+
         foreach (Series series in chart.Series)
         {
             OxyColor color = OxyColor.Parse(series.Style.Color);
@@ -139,7 +147,7 @@ internal static class SvgPicture
 
     private static double MarginFor(Axis axis) => axis.Labels is null ? 70 : 50 + WidestLetter * axis.Labels.Max(l => l.Length);
 
-    // The exporter takes texts for narrower than browsers draw them, and clips the last of a legend.
+    // For the same reason it clips the last name of a legend.
     private static string Pad(string name) => name + new string(' ', name.Length / 2);
 
     private static LineStyle ToLineStyle(string dash) => dash switch

@@ -2,17 +2,19 @@ using System.Globalization;
 
 namespace NormLayers.Cli.Report;
 
-/// <summary>Keeps curves of very many epochs from making a report that no browser likes.</summary>
+/// <summary>Keeps curves of very many points, and very many curves, from making a report that no browser likes.</summary>
 internal static class Thinning
 {
     private const int MostPoints = 400;
 
     /// <summary>The places that are drawn: all, or evenly spaced ones with the first and the last among them.</summary>
-    public static int[] Places(int count) => count <= MostPoints
+    /// <param name="count">How many places there are.</param>
+    /// <param name="most">How many are drawn at most, 2 or more.</param>
+    public static int[] Places(int count, int most = MostPoints) => count <= most
         ? [.. Enumerable.Range(0, count)]
-        : [.. Enumerable.Range(0, MostPoints).Select(i => (int)((long)i * (count - 1) / (MostPoints - 1)))];
+        : [.. Enumerable.Range(0, most).Select(i => (int)((long)i * (count - 1) / (most - 1)))];
 
-    /// <summary>What the reader is told; null if all places are drawn.</summary>
+    /// <summary>What the reader of the epochs is told; null if all of them are drawn.</summary>
     public static string? Describe(int count) => count <= MostPoints
         ? null
         : string.Create(CultureInfo.InvariantCulture, $"The charts show {MostPoints} of the {count} epochs, evenly spaced; the results file has them all.");

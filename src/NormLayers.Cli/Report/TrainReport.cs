@@ -16,7 +16,7 @@ internal static class TrainReport
                 ["training set", Table.Number(document.TrainLoss), Table.Number(document.TrainAccuracy)],
                 ["test set", Table.Number(document.TestLoss), Table.Number(document.TestAccuracy)],
             ]),
-        Charts = [LossChart(document), AccuracyChart(document)],
+        Charts = [LossChart(document), AccuracyChart(document), .. document.Probes is { } probes ? ProbeCharts.From(probes) : []],
         Configuration = document.Config,
     };
 
@@ -39,6 +39,11 @@ internal static class TrainReport
         if (Thinning.Describe(epochs) is { } thinned)
         {
             yield return thinned;
+        }
+
+        if (document.Probes is { } probes)
+        {
+            yield return ProbeCharts.Describe(probes);
         }
     }
 

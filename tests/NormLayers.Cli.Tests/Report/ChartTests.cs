@@ -130,6 +130,44 @@ public sealed class ChartTests
     }
 
     [Fact]
+    public void ToUtf8_SvgWithNames_KeepsTheAxisTitleClearOfThem()
+    {
+        // Arial's letters are half as wide as high on average, a little more in these words.
+        const double WidestLetter = 7;
+        XElement svg = XElement.Parse(Encoding.UTF8.GetString(SvgPicture.ToUtf8(_map)));
+        XElement[] texts = [.. svg.Descendants().Where(e => e.Name.LocalName == "text")];
+        double title = Left(texts.Single(t => t.Value == "mode"));
+
+        Assert.True(title > 12);
+        Assert.All(_map.Y.Labels!, label => Assert.True(title < Left(texts.Single(t => t.Value == label)) - WidestLetter * label.Length));
+
+        static double Left(XElement text) =>
+            double.Parse(((string)text.Attribute("transform")!).Split('(', ',')[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Theory]
+    [InlineData(0.1, 1000, "1")]
+    [InlineData(0.1, 1, "\"D2\"")]
+    [InlineData(0.9, 1, null)]
+    public void From_LogarithmicAxis_HasAsManyTicksAsItNeeds(double least, double most, string? ticks)
+    {
+        LineChart chart = _lines with { Series = [new Series("a", [1, 2, 3], [least, double.NaN, most])] };
+
+        Assert.Equal(ticks, PlotlyFigure.From(chart)["layout"]!["yaxis"]!["dtick"]?.ToJsonString());
+    }
+
+    [Fact]
+    public void From_Guide_StandsAtItsValueAndItsNameAtTheLogarithm()
+    {
+        JsonNode layout = PlotlyFigure.From(_lines with { Guide = new Guide(0.01, "a <limit>") })["layout"]!;
+
+        Assert.Equal((0.01, 0.01), ((double)layout["shapes"]![0]!["y0"]!, (double)layout["shapes"]![0]!["y1"]!));
+        Assert.Equal(-2, (double)layout["annotations"]![0]!["y"]!);
+        Assert.Equal("a &lt;limit>", (string?)layout["annotations"]![0]!["text"]);
+        Assert.Contains("a &lt;limit&gt;", Encoding.UTF8.GetString(SvgPicture.ToUtf8(_lines with { Guide = new Guide(0.2, "a <limit>") })), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ToUtf8_SvgOfAHeatMap_HasEachCellWhole()
     {
         XElement svg = XElement.Parse(Encoding.UTF8.GetString(SvgPicture.ToUtf8(_map)));

@@ -24,7 +24,6 @@ public sealed partial class ReportTests : IDisposable
         JsonNode history = _tool.ReadJson("results.json")["history"]!;
         string html = _tool.Read("out/report.html");
         JsonNode[] figures = Figures(html);
-        Assert.Equal(2, figures.Length);
         foreach ((int chart, int series, string column) in (ReadOnlySpan<(int, int, string)>)
             [(0, 0, "train_loss"), (0, 1, "test_loss"), (0, 2, "batch_loss"), (1, 0, "train_accuracy"), (1, 1, "test_accuracy"), (1, 2, "batch_accuracy")])
         {
@@ -38,6 +37,72 @@ public sealed partial class ReportTests : IDisposable
         }
 
         Assert.StartsWith("<svg ", _tool.Read("loss.svg"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_OfATraining_HasTheNumbersOfItsProbes()
+    {
+        _tool.RunSmall("--report", "report.html", "--output", "results.json", "-q").Expect(0);
+
+        JsonNode probes = _tool.ReadJson("results.json")["probes"]!;
+        string html = _tool.Read("report.html");
+        Assert.Equal(14, probes["step"]!.AsArray().Count);
+        Assert.Equal(["linear1", "norm1", "relu1", "linear2"], probes["layers"]!.AsArray().Select(l => (string?)l!["layer"]));
+        Assert.Equal(Curves(probes), [.. Figures(html).Skip(2).Select(f => f["data"]!.AsArray().Select(t => t!["y"]!.ToJsonString()).ToArray())]);
+        foreach (JsonNode trace in Figures(html).Skip(2).SelectMany(f => f["data"]!.AsArray()).Select(t => t!))
+        {
+            Assert.Equal(probes["step"]!.ToJsonString(), trace["x"]!.ToJsonString());
+            foreach (JsonNode? value in trace["y"]!.AsArray())
+            {
+                Assert.Contains($"<td>{Table.Number((double?)value ?? double.NaN)}</td>", html, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("none", 2 + 8, "no layer of this network evaluates otherwise than it trains")]
+    [InlineData("layernorm", 2 + 10, "Effective learning rate")]
+    public void Report_OfAMode_HasTheChartsThatTheModeHas(string mode, int charts, string expected)
+    {
+        _tool.RunSmall("--mode", mode, "--report", "report.html", "-q").Expect(0);
+
+        string html = _tool.Read("report.html");
+        Assert.Equal(charts, Figures(html).Length);
+        Assert.Contains(expected, html, StringComparison.Ordinal);
+        Assert.DoesNotContain("against running statistics", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_WithoutProbes_HasNoneOfTheirCharts()
+    {
+        _tool.RunSmall("--probe", "0", "--report", "report.html", "-q").Expect(0);
+
+        Assert.Equal(2, Figures(_tool.Read("report.html")).Length);
+    }
+
+    [Fact]
+    public void Report_OfADeepNetworkAndManyProbes_ShowsSomeOfEachAndSaysSo()
+    {
+        string widths = string.Join(',', Enumerable.Repeat(4, 30));
+        _tool.Run("--epochs", "20", "--set", "data.n_train=200", "--probe", "1", "--set", $"model.hidden_dims=[{widths}]", "--report", "report.html", "-q").Expect(0);
+
+        string html = _tool.Read("report.html");
+        JsonNode[] figures = Figures(html);
+        Assert.Equal(2 + 14, figures.Length);
+        Assert.All(figures, f => Assert.InRange(f["data"]!.AsArray().Count, 1, 6));
+        Assert.All(figures.Skip(2), f => Assert.Equal((120, 1, 140), Steps(f)));
+        Assert.Contains("140 steps of the training were probed", html, StringComparison.Ordinal);
+        Assert.Contains("The charts show 120 of them", html, StringComparison.Ordinal);
+        Assert.Contains("6 of 31 curves are drawn", html, StringComparison.Ordinal);
+        Assert.Contains("Activations of norm1<", html, StringComparison.Ordinal);
+        Assert.Contains("Activations of linear31<", html, StringComparison.Ordinal);
+        Assert.InRange(html.Length, 1, LargestReport);
+
+        static (int, int, int) Steps(JsonNode figure)
+        {
+            JsonArray steps = figure["data"]![0]!["x"]!.AsArray();
+            return (steps.Count, (int)steps[0]!, (int)steps[^1]!);
+        }
     }
 
     [Fact]
@@ -141,10 +206,17 @@ public sealed partial class ReportTests : IDisposable
         (string page, string[] console) = Browser.Open(Path.Combine(_tool.Folder, "report.html"));
 
         Assert.Empty(console);
-        Assert.Equal(2, Count(page, "data-drawn=\"true\""));
+        JsonNode[] figures = Figures(_tool.Read("report.html"));
+        Assert.Equal(13, figures.Length);
+        Assert.Equal(figures.Length, Count(page, "data-drawn=\"true\""));
 
-        // Each curve is drawn once in its chart and once in the legend.
-        Assert.Equal(2 * 6, Count(page, "class=\"js-line\""));
+        // Each curve is drawn once in its chart and once in the legend, each band's edges are lines of no width in the chart alone.
+        JsonNode[] traces = [.. figures.SelectMany(f => f["data"]!.AsArray()).Select(t => t!)];
+        int edges = traces.Count(t => (string?)t["hoverinfo"] == "skip");
+        Assert.Equal(2 * 3, edges);
+        Assert.Equal(2 * (traces.Length - edges) + edges, Count(page, "class=\"js-line\""));
+        Assert.Equal(3, Count(page, "class=\"js-fill\""));
+        Assert.Contains(">1e-3</text>", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -240,6 +312,27 @@ public sealed partial class ReportTests : IDisposable
         _tool.Run(["compare", "--seeds", "3", "--epochs", "3", "--set", "data.n_train=200", "--report", "report.html", "--svg", "picture.svg", .. arguments]).Expect(0);
 
     private static JsonNode[] Figures(string html) => [.. Data().Matches(html).Select(m => JsonNode.Parse(m.Groups[1].Value)!)];
+
+    // The curves of each chart in order, a band's edges before its line.
+    private static string[][] Curves(JsonNode probes)
+    {
+        JsonNode[] layers = [.. probes["layers"]!.AsArray().Select(l => l!)];
+        JsonNode[] weights = [layers[0]["parameters"]![0]!, layers[3]["parameters"]![0]!];
+        return
+        [
+            [Text(probes, "training_loss"), Text(probes, "evaluation_loss")],
+            .. ((JsonNode[])[layers[0], layers[1], layers[3]]).Select(l => ((string[])["p15", "p85", "p50", "p95", "p5"]).Select(p => Text(l, p)).ToArray()),
+            [Text(layers[2], "dead_share")],
+            [.. layers.Select(l => Text(l, "gradient_rms"))],
+            [.. weights.Select(w => Text(w, "update_ratio"))],
+            [.. weights.Select(w => Text(w, "norm"))],
+            [Text(weights[0], "effective_learning_rate")],
+            [Text(layers[1], "mean_drift"), Text(layers[1], "variance_drift")],
+            [.. layers.Select(l => Text(l, "cosine"))],
+        ];
+
+        static string Text(JsonNode node, string name) => node[name]!.ToJsonString();
+    }
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 
