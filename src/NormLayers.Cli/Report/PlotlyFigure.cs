@@ -25,7 +25,7 @@ internal static class PlotlyFigure
             ["margin"] = new JsonObject { ["l"] = 64, ["r"] = 16, ["t"] = 36, ["b"] = 8 },
             ["hovermode"] = chart is HeatMap ? "closest" : "x",
             ["showlegend"] = chart is LineChart,
-            ["legend"] = new JsonObject { ["orientation"] = "h", ["x"] = 0, ["y"] = -0.2, ["yanchor"] = "top" },
+            ["legend"] = new JsonObject { ["orientation"] = "h", ["x"] = 0, ["y"] = 0, ["yref"] = "container", ["yanchor"] = "bottom" },
             ["modebar"] = new JsonObject { ["bgcolor"] = "rgba(0,0,0,0)", ["color"] = "#8a9099", ["activecolor"] = "#0072b2" },
             ["xaxis"] = ToJson(chart.X, grid: chart is LineChart, chart is LineChart { Series: { } x } ? x.SelectMany(s => s.X) : []),
             ["yaxis"] = ToJson(chart.Y, grid: chart is LineChart, chart is LineChart { Series: { } y } ? y.SelectMany(s => s.Y) : []),

@@ -143,7 +143,7 @@ internal sealed class ProbeCharts
     // Weight matrices, one a layer: gains and biases start at 1 and 0, and tell another story.
     private LineChart? Weights(string title, Func<ParameterProbesDocument, double[]?> values, Axis y, Func<string, string> words, Guide? guide = null) => Lines(
         title,
-        [.. from l in _probes.Layers from p in l.Parameters where IsWeight(p) && values(p) is not null select ($"{l.Layer}.{p.Name}", values(p)!)],
+        [.. from l in _probes.Layers from p in l.Parameters where IsWeight(p) && values(p) is not null select (l.Layer, values(p)!)],
         y,
         words,
         guide);
