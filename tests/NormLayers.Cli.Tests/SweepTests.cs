@@ -83,6 +83,16 @@ public sealed class SweepTests : IDisposable
         Assert.Equal(["config.yaml"], _tool.List());
     }
 
+    [Theory]
+    [InlineData("sweep: {mode: batchnorm, batch_size: [10, 20]}")]
+    [InlineData("", "--mode", "batchnorm", "--batch-size", "10,20")]
+    public void Sweep_ValueThatNoCellTrainsWith_IsNotChecked(string section, params string[] flags)
+    {
+        _tool.Write("config.yaml", $"training: {{batch_size: 1}}\n{section}\n");
+
+        Assert.Equal(2, Sweep([.. flags, "--json"]).Expect(0).Json["cells"]!.AsArray().Count);
+    }
+
     [Fact]
     public void Sweep_Map_TellsTheThreeOutcomesAndWhy()
     {
