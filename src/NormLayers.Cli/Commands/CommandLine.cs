@@ -30,7 +30,7 @@ internal static class CommandLine
         Command train = TrainCommand.Create(options);
         Command compare = new CompareCommand().Create();
         Command sweep = new SweepCommand().Create();
-        Command experiment = ExperimentCommand.Create();
+        Command experiment = new ExperimentCommand(ExperimentCommand.All).Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
         Command bench = new BenchCommand().Create();

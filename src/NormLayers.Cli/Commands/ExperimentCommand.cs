@@ -1,65 +1,151 @@
 using System.CommandLine;
-using System.Text.Json;
+using System.Text;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Experiments;
 using NormLayers.Cli.Output;
+using NormLayers.Cli.Report;
+using NormLayers.Data;
 
 namespace NormLayers.Cli.Commands;
 
 /// <summary><c>normlayers experiment</c>: runs what papers claim, and judges it.</summary>
-internal static class ExperimentCommand
+/// <param name="experiments">What can be run.</param>
+internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
 {
-    public static IReadOnlyList<string> Examples { get; } =
-        ["normlayers experiment list", "normlayers experiment init-gradients", "normlayers experiment invariances --json"];
+    /// <summary>The seed that the recorded states belong to.</summary>
+    public const int DefaultSeed = 1;
 
-    public static IReadOnlyList<IExperiment> Experiments { get; } = [new Invariances(), new InitGradients(), new InitRank()];
-
-    public static Command Create()
+    private readonly Argument<string> _name = new("name") { Description = "The experiment, or 'list' for all with their state.", HelpName = "name" };
+    private readonly Option<bool> _full = new("--full") { Description = "Run the paper's length, or more networks, instead of what takes a minute." };
+    private readonly Option<string> _data = new("--data")
     {
-        Argument<string> name = new("name") { Description = "The experiment, or 'list' for all." };
-        Option<bool> full = new("--full") { Description = "Average over more networks." };
-        Option<long> seed = new("--seed") { Description = "The seed of all random numbers.", DefaultValueFactory = _ => 1, HelpName = "number" };
-        Option<bool> json = new("--json") { Description = "Print JSON." };
-        Option<string> output = new("--output", "-o") { Description = "Also write the result to this JSON file.", HelpName = "file" };
-        Command command = new("experiment", "Run what a paper claims, and say whether it holds here.") { name, full, seed, json, output };
-        command.SetAction(parsed => Run(
-            parsed.GetValue(name)!, parsed.GetValue(full), parsed.GetValue(seed), parsed.GetValue(json), parsed.GetValue(output)));
+        Description = "Train on the IDX files (MNIST, Fashion-MNIST) of this folder; 'digits' is what comes with the tool.",
+        HelpName = "folder",
+    };
+
+    private readonly Option<long> _seed = new("--seed") { Description = "The seed of all random numbers.", DefaultValueFactory = _ => DefaultSeed, HelpName = "number" };
+    private readonly Option<string> _output = new("--output", "-o") { Description = "Also write the result to this JSON file.", HelpName = "file" };
+    private readonly Option<string> _report = new("--report") { Description = "Write a report with charts to this file: HTML that opens anywhere, offline.", HelpName = "file" };
+    private readonly Option<string> _svg = new("--svg") { Description = "Write the first chart of the report to this file as an SVG picture.", HelpName = "file" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print JSON, and nothing else, on standard output." };
+    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress and no notes." };
+
+    public static IReadOnlyList<string> Examples { get; } =
+    [
+        "normlayers experiment list",
+        "normlayers experiment init-gradients --report init-gradients.html",
+        "normlayers experiment invariances --json",
+    ];
+
+    public static IReadOnlyList<IExperiment> All { get; } = [new Invariances(), new InitGradients(), new InitRank()];
+
+    public Command Create()
+    {
+        Command command = new("experiment", "Run what a paper claims, and say whether it holds here.")
+        {
+            _name, _full, _data, _seed, _output, _report, _svg, _json, _quiet,
+        };
+        _name.CompletionSources.Add([.. experiments.Select(e => e.Name), "list"]);
+        command.SetAction(Run);
         return command;
     }
 
-    private static int Run(string name, bool full, long seed, bool json, string? output)
+    private int Run(ParseResult parsed)
     {
+        string name = parsed.GetValue(_name)!;
         if (name == "list")
         {
-            Console.Out.WriteLine(ExperimentText.List(Experiments));
+            Console.Out.WriteLine(ExperimentText.List(experiments));
             return ExitCode.Success;
         }
 
-        string? problem = Experiments.All(e => e.Name != name)
-            ? $"'{name}' is no experiment{NearestName.Hint(name, Experiments.Select(e => e.Name))} ('normlayers experiment list' shows all)"
-            : output is null ? null : WritablePath.FindProblem(output);
-        if (problem is not null)
+        IExperiment? experiment = experiments.FirstOrDefault(e => e.Name == name);
+        string[] problems = [.. FindProblems(parsed, name, experiment)];
+        if (experiment is null || problems.Length > 0)
         {
-            Console.Error.WriteLine("error: " + problem);
-            return ExitCode.Usage;
+            return Refuse(problems);
         }
 
         using Interruption interruption = new();
+        bool quiet = parsed.GetValue(_quiet);
         try
         {
-            ExperimentResult result = Experiments.First(e => e.Name == name).Run(new((ulong)seed, full, interruption.Token));
-            byte[] document = JsonSerializer.SerializeToUtf8Bytes(result, ResultJson.Default.ExperimentResult);
-            if (output is not null)
+            ExperimentContext context = new((ulong)parsed.GetValue(_seed), parsed.GetValue(_full), interruption.Token)
             {
-                AtomicFile.Write(output, document);
+                Quiet = quiet,
+                Color = GlobalOptions.UsesColor(parsed),
+            };
+            if (experiment.UsesImages)
+            {
+                context = context with { Images = ImageData.Load(parsed.GetValue(_data), context.Seed) };
+                if (context.Images.Shipped && !quiet)
+                {
+                    Console.Error.WriteLine($"note: no MNIST was given, so it runs on {context.Images.Source}. {ImageData.Advice}");
+                }
             }
 
-            Console.Out.WriteLine(json ? System.Text.Encoding.UTF8.GetString(document) : ExperimentText.Format(result));
-            return result.Passed ? ExitCode.Success : ExitCode.Mismatch;
+            return Publish(parsed, experiment.Run(context), quiet);
+        }
+        catch (DataFormatException e)
+        {
+            return Refuse(e.Message);
         }
         catch (OperationCanceledException)
         {
             return interruption.ExitCode;
         }
+    }
+
+    private IEnumerable<string> FindProblems(ParseResult parsed, string name, IExperiment? experiment)
+    {
+        if (experiment is null)
+        {
+            yield return $"'{name}' is no experiment{NearestName.Hint(name, experiments.Select(e => e.Name))} ('normlayers experiment list' shows all)";
+        }
+        else if (!experiment.UsesImages && parsed.GetValue(_data) is not null)
+        {
+            yield return $"'{name}' uses no images; leave out {_data.Name}";
+        }
+
+        Dictionary<string, string> files = [];
+        foreach (Option<string> flag in (Option<string>[])[_output, _report, _svg])
+        {
+            if (parsed.GetValue(flag) is not { } path)
+            {
+                continue;
+            }
+
+            if (WritablePath.FindProblem(path) is { } problem)
+            {
+                yield return $"{flag.Name}: {problem}";
+            }
+            else if (!files.TryAdd(WritablePath.Resolve(path), flag.Name))
+            {
+                yield return $"{flag.Name}: '{path}' is the file of {files[WritablePath.Resolve(path)]}; write to another file";
+            }
+        }
+    }
+
+    private int Publish(ParseResult parsed, ExperimentResult result, bool quiet)
+    {
+        byte[] document = ExperimentDocument.From(result).ToUtf8();
+        bool saved = Save(_output, "result", () => document);
+        saved &= Save(_report, "report", () => HtmlReport.ToUtf8(ExperimentReport.From(result)));
+        saved &= Save(_svg, "picture", () => SvgPicture.ToUtf8(result.Charts[0]));
+        Console.Out.WriteLine(parsed.GetValue(_json) ? Encoding.UTF8.GetString(document).TrimEnd() : ExperimentText.Format(result));
+        return !saved ? ExitCode.Failed : result.Passed ? ExitCode.Success : ExitCode.Mismatch;
+
+        bool Save(Option<string> flag, string what, Func<byte[]> content) =>
+            ResultFile.TryWrite(parsed.GetValue(flag), what, content, quiet, message => Console.Error.WriteLine("error: " + message));
+    }
+
+    private static int Refuse(params string[] problems)
+    {
+        foreach (string problem in problems)
+        {
+            Console.Error.WriteLine("error: " + problem);
+        }
+
+        return ExitCode.Usage;
     }
 }

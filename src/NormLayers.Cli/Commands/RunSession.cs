@@ -128,30 +128,8 @@ internal sealed class RunSession : IDisposable
         _logs.Dispose();
     }
 
-    private bool TrySave(Option<string> flag, string what, Func<byte[]> content)
-    {
-        if (_parsed.GetValue(flag) is not { } path)
-        {
-            return true;
-        }
-
-        try
-        {
-            AtomicFile.Write(path, content());
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            ReportFailure($"could not write the {what}: {e.Message}");
-            return false;
-        }
-
-        if (!Quiet)
-        {
-            Console.Error.WriteLine($"{what} written to {path}");
-        }
-
-        return true;
-    }
+    private bool TrySave(Option<string> flag, string what, Func<byte[]> content) =>
+        ResultFile.TryWrite(_parsed.GetValue(flag), what, content, Quiet, ReportFailure);
 
     /// <summary>Tells the user all that is wrong, and that nothing was run.</summary>
     public static void Report(List<Diagnostic> errors)

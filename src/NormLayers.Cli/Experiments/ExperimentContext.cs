@@ -1,4 +1,40 @@
+using NormLayers.Cli.Lab;
+using NormLayers.Cli.Output;
+using NormLayers.Training;
+
 namespace NormLayers.Cli.Experiments;
 
 /// <summary>What an experiment is run with.</summary>
-internal sealed record ExperimentContext(ulong Seed, bool Full, CancellationToken CancellationToken);
+/// <param name="Seed">The seed of all its random numbers.</param>
+/// <param name="Full">Whether to run the paper's length instead of the default one.</param>
+/// <param name="CancellationToken">Asks it to stop.</param>
+internal sealed record ExperimentContext(ulong Seed, bool Full, CancellationToken CancellationToken)
+{
+    /// <summary>The images, for experiments that use some.</summary>
+    public ImageData Images
+    {
+        get => field ?? throw new InvalidOperationException("The experiment does not say that it uses images.");
+        init;
+    }
+
+    /// <summary>Whether to show no progress.</summary>
+    public bool Quiet { get; init; } = true;
+
+    /// <summary>Whether progress is shown in colours.</summary>
+    public bool Color { get; init; }
+
+    /// <summary>Runs independent trials on all cores and shows how far they are.</summary>
+    /// <param name="trials">What to run.</param>
+    /// <param name="steps">How many steps a trial takes, or how much work it is in any other unit.</param>
+    /// <param name="run">Runs one trial, on one thread; may tell the observer of its epochs.</param>
+    /// <returns>The results in the order of the trials.</returns>
+    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    public IReadOnlyList<TResult> RunAll<TTrial, TResult>(
+        IReadOnlyList<TTrial> trials, Func<TTrial, long> steps, Func<TTrial, ITrainingObserver, TResult> run)
+    {
+        TrialsProgress progress = new(Quiet, Color, trials.Count, trials.Sum(steps));
+        TResult?[] results = progress.Run(() => ParallelTrials.Run(trials, t => progress.Track(steps(t), o => run(t, o)), CancellationToken));
+        CancellationToken.ThrowIfCancellationRequested();
+        return results!;
+    }
+}

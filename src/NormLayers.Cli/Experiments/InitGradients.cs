@@ -1,3 +1,4 @@
+using NormLayers.Cli.Report;
 using NormLayers.Network;
 using NormLayers.Numerics;
 
@@ -42,40 +43,67 @@ internal sealed class InitGradients : IExperiment
             (Normalization.None, 32), (Normalization.LayerNorm, 32),
         ];
         int networks = context.Full ? 32 : 8;
-        List<ExperimentRow> rows = [];
-        List<Assertion> assertions = [];
-        List<Curve> curves = [];
-        foreach ((Normalization mode, int batch) in settings)
-        {
-            double[] means = new double[Blocks];
-            double product = 1;
-            RandomSource random = new(context.Seed);
-            for (int n = 0; n < networks; n++)
-            {
-                context.CancellationToken.ThrowIfCancellationRequested();
-                DeepNetwork network = new(mode, batch, random);
-                double[] squares = [.. Enumerable.Range(0, Blocks).Select(network.SquaredGradient)];
-                product *= Math.Pow(squares[Bottom] / squares[Top], 1.0 / (Top - Bottom));
-                for (int i = 0; i < means.Length; i++)
-                {
-                    means[i] += squares[i] / squares[^1] / networks;
-                }
-            }
-
-            double measured = Math.Pow(product, 1.0 / networks);
-            double theory = mode == Normalization.BatchNorm ? Theory(batch) : 1;
-            string name = $"{mode.ToString().ToLowerInvariant()}, batch {batch}";
-            rows.Add(new(name, [theory, measured]));
-            assertions.Add(new($"{name}: measured over expected factor", measured / theory, 1 - Tolerance, 1 + Tolerance));
-            curves.Add(new("squared gradient by layer", name, [.. Enumerable.Range(1, Blocks).Select(i => (double)i)], means, true));
-        }
-
+        IReadOnlyList<Growth> growths = context.RunAll(settings, _ => networks, (s, _) => Measure(s.Mode, s.Batch, networks, context));
+        double[] blocks = [.. Enumerable.Range(1, Blocks).Select(i => (double)i)];
+        Growth[] batchNorm = [.. growths.Where(g => g.Mode == Normalization.BatchNorm)];
         return ExperimentResult.From(
             this,
-            context.Seed,
-            $"Growth of the squared gradient per layer towards the input, geometric mean over {networks} networks of {DeepNetwork.Depth} layers. The often quoted 1.21 is the root of pi/(pi-1) = 1.467, the factor of the norm, and holds for large batches only.",
-            new(["expected", "measured"], rows),
-            assertions,
-            curves);
+            context,
+            [
+                $"Growth of the squared gradient per layer towards the input, geometric mean over {networks} networks of {DeepNetwork.Depth} layers. " +
+                "The often quoted 1.21 is the root of pi/(pi-1) = 1.467, the factor of the norm, and holds for large batches only.",
+                "Layer normalization is flat like no normalization at all: what it does to the samples instead is shown by init-rank.",
+            ],
+            new(["expected", "measured"], [.. growths.Select(g => new ExperimentRow(g.Name, [g.Theory, g.Measured]))]),
+            [.. growths.Select(g => new Assertion($"{g.Name}: measured over expected factor", g.Measured / g.Theory, 1 - Tolerance, 1 + Tolerance))],
+            [
+                new LineChart
+                {
+                    Title = "Squared gradient by layer",
+                    Words = "At the output of each block, over that of the last one. A straight line on this axis is growth by a constant factor per layer: the fewer the samples of a batch, the steeper.",
+                    X = new Axis("layer"),
+                    Y = new Axis("squared gradient over the last layer's", Log: true),
+                    Series = [.. growths.Select((g, i) => new Series(g.Name, blocks, g.Squares) { Style = SeriesStyle.At(i) })],
+                },
+                new LineChart
+                {
+                    Title = "Factor per layer by batch size",
+                    Words = "Batch normalization with ReLU: what the closed form for wide layers says at each batch size, and what was measured.",
+                    X = new Axis("batch size", Log: true),
+                    Y = new Axis("growth of the squared gradient per layer"),
+                    Series =
+                    [
+                        new Series("closed form", [.. batchNorm.Select(g => (double)g.Batch)], [.. batchNorm.Select(g => g.Theory)]) { Style = SeriesStyle.Gray },
+                        new Series("measured", [.. batchNorm.Select(g => (double)g.Batch)], [.. batchNorm.Select(g => g.Measured)]) { Joined = false },
+                    ],
+                },
+            ]);
+    }
+
+    private static Growth Measure(Normalization mode, int batch, int networks, ExperimentContext context)
+    {
+        double[] means = new double[Blocks];
+        double product = 1;
+        RandomSource random = new(context.Seed);
+        for (int n = 0; n < networks; n++)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            DeepNetwork network = new(mode, batch, random);
+            double[] squares = [.. Enumerable.Range(0, Blocks).Select(network.SquaredGradient)];
+            product *= Math.Pow(squares[Bottom] / squares[Top], 1.0 / (Top - Bottom));
+            for (int i = 0; i < means.Length; i++)
+            {
+                means[i] += squares[i] / squares[^1] / networks;
+            }
+        }
+
+        return new(mode, batch, means, Math.Pow(product, 1.0 / networks));
+    }
+
+    private sealed record Growth(Normalization Mode, int Batch, double[] Squares, double Measured)
+    {
+        public string Name => $"{Mode.ToString().ToLowerInvariant()}, batch {Batch}";
+
+        public double Theory => Mode == Normalization.BatchNorm ? InitGradients.Theory(Batch) : 1;
     }
 }

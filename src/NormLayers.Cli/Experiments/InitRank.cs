@@ -1,3 +1,4 @@
+using NormLayers.Cli.Report;
 using NormLayers.Network;
 using NormLayers.Numerics;
 
@@ -20,42 +21,66 @@ internal sealed class InitRank : IExperiment
 
     public ExperimentResult Run(ExperimentContext context)
     {
-        List<ExperimentRow> rows = [];
-        List<Assertion> assertions = [];
-        List<Curve> curves = [];
-        foreach (Normalization mode in Enum.GetValues<Normalization>())
-        {
-            context.CancellationToken.ThrowIfCancellationRequested();
-            int networks = context.Full ? 16 : 2;
-            RandomSource random = new(context.Seed);
-            double[] cosines = new double[DeepNetwork.Depth];
-            double rank = 0;
-            for (int n = 0; n < networks; n++)
-            {
-                DeepNetwork network = new(mode, Batch, random);
-                for (int i = 0; i < cosines.Length; i++)
-                {
-                    cosines[i] += network.Similarity(i).Cosine / networks;
-                }
-
-                rank += network.Similarity(DeepNetwork.Depth - 1).Rank / networks;
-            }
-
-            string name = mode.ToString().ToLowerInvariant();
-            rows.Add(new(name, [cosines[^1], rank]));
-            curves.Add(new("cosine of two samples by layer", name, [.. Enumerable.Range(1, DeepNetwork.Depth).Select(i => (double)i)], cosines, false));
-            double theory = InitGradients.Kernel(-1.0 / (Batch - 1));
-            assertions.AddRange(mode == Normalization.BatchNorm
-                ? [new("batchnorm: measured over expected cosine", cosines[^1] / theory, 0.95, 1.05), new("batchnorm: rank", rank, 5, Batch)]
-                : [new($"{name}: cosine", cosines[^1], 0.9, 1), new($"{name}: rank", rank, 1, 1.5)]);
-        }
-
+        int networks = context.Full ? 16 : 2;
+        double theory = InitGradients.Kernel(-1.0 / (Batch - 1));
+        double[] layers = [.. Enumerable.Range(1, DeepNetwork.Depth).Select(i => (double)i)];
+        IReadOnlyList<Likeness> likenesses = context.RunAll(
+            Enum.GetValues<Normalization>(), _ => networks, (mode, _) => Measure(mode, networks, context));
         return ExperimentResult.From(
             this,
-            context.Seed,
-            $"Mean cosine of two of {Batch} samples, and their participation rank, after {DeepNetwork.Depth} layers. Layer normalization keeps gradients flat (init-gradients) and lets the samples collapse as no normalization does; batch normalization does the reverse.",
-            new(["cosine", "rank"], rows),
-            assertions,
-            curves);
+            context,
+            [
+                $"Mean cosine of two of {Batch} samples, and their participation rank, after {DeepNetwork.Depth} layers.",
+                "Layer normalization keeps gradients flat (init-gradients) and lets the samples collapse as no normalization does; batch normalization does the reverse.",
+            ],
+            new(["cosine", "rank"], [.. likenesses.Select(l => new ExperimentRow(l.Name, [l.Cosines[^1], l.Ranks[^1]]))]),
+            [.. likenesses.SelectMany(l => Judge(l, theory))],
+            [
+                new LineChart
+                {
+                    Title = "Cosine of two samples by layer",
+                    Words = "The mean over all pairs. At 1 the samples are all alike and the layers above cannot tell them apart; batch normalization with ReLU keeps them at what wide layers give for this batch size.",
+                    X = new Axis("layer"),
+                    Y = new Axis("mean cosine") { Minimum = 0, Maximum = 1 },
+                    Series = [.. likenesses.Select(l => new Series(l.Name, layers, l.Cosines) { Style = SeriesStyle.Of(l.Mode) })],
+                },
+                new LineChart
+                {
+                    Title = "Participation rank by layer",
+                    Words = $"How many directions the {Batch} samples spread over: 1 if all are alike.",
+                    X = new Axis("layer"),
+                    Y = new Axis("rank", Log: true),
+                    Series = [.. likenesses.Select(l => new Series(l.Name, layers, l.Ranks) { Style = SeriesStyle.Of(l.Mode) })],
+                },
+            ]);
+    }
+
+    private static Likeness Measure(Normalization mode, int networks, ExperimentContext context)
+    {
+        RandomSource random = new(context.Seed);
+        double[] cosines = new double[DeepNetwork.Depth];
+        double[] ranks = new double[DeepNetwork.Depth];
+        for (int n = 0; n < networks; n++)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            DeepNetwork network = new(mode, Batch, random);
+            for (int i = 0; i < cosines.Length; i++)
+            {
+                (double cosine, double rank) = network.Similarity(i);
+                cosines[i] += cosine / networks;
+                ranks[i] += rank / networks;
+            }
+        }
+
+        return new(mode, cosines, ranks);
+    }
+
+    private static Assertion[] Judge(Likeness likeness, double theory) => likeness.Mode == Normalization.BatchNorm
+        ? [new("batchnorm: measured over expected cosine", likeness.Cosines[^1] / theory, 0.95, 1.05), new("batchnorm: rank", likeness.Ranks[^1], 5, Batch)]
+        : [new($"{likeness.Name}: cosine", likeness.Cosines[^1], 0.9, 1), new($"{likeness.Name}: rank", likeness.Ranks[^1], 1, 1.5)];
+
+    private sealed record Likeness(Normalization Mode, double[] Cosines, double[] Ranks)
+    {
+        public string Name => Mode.ToString().ToLowerInvariant();
     }
 }

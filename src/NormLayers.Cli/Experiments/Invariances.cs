@@ -1,3 +1,4 @@
+using NormLayers.Cli.Report;
 using NormLayers.Network;
 using NormLayers.Numerics;
 
@@ -13,6 +14,9 @@ internal sealed class Invariances : IExperiment
     private const double Tolerance = 1e-5;
     private const double Visible = 1e-2;
     private const double Ceiling = 1e6;
+    private const double Smallest = 1e-9;
+
+    private static readonly string[] _modes = ["batchnorm", "layernorm"];
 
     private static readonly (string Name, Action<float[], float[]> Apply, bool Batch, bool Layer)[] _transforms =
     [
@@ -69,12 +73,29 @@ internal sealed class Invariances : IExperiment
         assertions.Add(new("layernorm: gradient of aW is 1/a as large", gradients[1], -Tolerance, Tolerance));
         return ExperimentResult.From(
             this,
-            context.Seed,
-            "Largest change of the output over its largest value, with epsilon 0. Around 1e-7 is rounding: the change is not seen. The paper's text calls all methods invariant to rescaled data; its table, without weight normalization there, is what holds.",
-            new(["batchnorm", "layernorm"], rows),
+            context,
+            [
+                "Largest change of the output over its largest value, with epsilon 0. Around 1e-7 is rounding: the change is not seen.",
+                "The paper's text calls all methods invariant to rescaled data; its table, without weight normalization there, is what holds.",
+            ],
+            new(_modes, rows),
             assertions,
-            []);
+            [Map(rows)]);
     }
+
+    private static HeatMap Map(List<ExperimentRow> rows) => new()
+    {
+        Title = "What each normalization sees",
+        Words = "The change of the output, as a power of ten. Dark cells (≈): rounding, the change is not seen. Light cells (≠): it is.",
+        X = new Axis("normalization") { Labels = _modes },
+        Y = new Axis("change") { Labels = [.. rows.Select(r => r.Name)] },
+        ValueTitle = "log10 of the change",
+        Values = [.. rows.Select(r => r.Values.Select(v => Math.Log10(Math.Max(v, Smallest))).ToArray())],
+        Marks = [.. rows.Select(r => r.Values.Select(v => v <= Tolerance ? "≈" : "≠").ToArray())],
+        Details = [.. rows.Select(r => r.Values.Select(v => $"changes by {Table.Number(v)}").ToArray())],
+        Minimum = Math.Log10(Smallest),
+        Maximum = 1,
+    };
 
     private static double GradientDeviation(bool batch, float[] x, float[] w, float[] dy)
     {

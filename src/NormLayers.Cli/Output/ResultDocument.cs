@@ -118,7 +118,8 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(BenchDocument))]
 [JsonSerializable(typeof(TrialFile))]
 [JsonSerializable(typeof(MachineInfo))]
-[JsonSerializable(typeof(Experiments.ExperimentResult))]
+[JsonSerializable(typeof(Experiments.ExperimentDocument))]
+[JsonSerializable(typeof(Experiments.ExperimentRecord))]
 [JsonSerializable(typeof(List<Commands.GradientDocument>))]
 [JsonSerializable(typeof(List<Verification.AccuracyRow>))]
 internal sealed partial class ResultJson : JsonSerializerContext;

@@ -59,6 +59,13 @@ internal sealed class HtmlReport
 
         _html.Append("</header>\n<main>\n<h2 id=\"summary\">Summary</h2>\n");
         Write(report.Summary, "summary");
+        for (int i = 0; i < report.Tables.Count; i++)
+        {
+            string id = string.Create(CultureInfo.InvariantCulture, $"table-{i + 1}");
+            _html.Append(CultureInfo.InvariantCulture, $"<h2 id=\"{id}\">{Escape(report.Tables[i].Title)}</h2>\n");
+            Write(report.Tables[i].Table, id);
+        }
+
         _html.Append("<noscript><p>The charts need JavaScript; the tables have all their numbers.</p></noscript>\n<div class=\"charts\">\n");
         for (int i = 0; i < report.Charts.Count; i++)
         {

@@ -13,8 +13,16 @@ internal sealed record LabReport
     /// <summary>The numbers that matter, at a glance.</summary>
     public required Table Summary { get; init; }
 
+    /// <summary>Further tables, which stand before the charts.</summary>
+    public IReadOnlyList<TitledTable> Tables { get; init; } = [];
+
     public required IReadOnlyList<Chart> Charts { get; init; }
 
     /// <summary>The resolved configuration.</summary>
     public required JsonObject Configuration { get; init; }
 }
+
+/// <summary>A table with a heading.</summary>
+/// <param name="Title">What it lists.</param>
+/// <param name="Table">The table.</param>
+internal sealed record TitledTable(string Title, Table Table);

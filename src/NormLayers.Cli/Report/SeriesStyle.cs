@@ -3,7 +3,7 @@ using NormLayers.Network;
 namespace NormLayers.Cli.Report;
 
 /// <summary>How a series is told from the others: with any colour vision, and in print without colour.</summary>
-/// <param name="Color">A colour of Okabe and Ito (2008), as #RRGGBB.</param>
+/// <param name="Color">A colour of Okabe and Ito (2008), or their black made gray for dark pages, as #RRGGBB.</param>
 /// <param name="Dash">The dashes, by Plotly's name.</param>
 /// <param name="Marker">The marker, by Plotly's name.</param>
 internal sealed record SeriesStyle(string Color, string Dash, string Marker)
@@ -20,9 +20,11 @@ internal sealed record SeriesStyle(string Color, string Dash, string Marker)
 
     public static SeriesStyle SkyBlue { get; } = new("#56B4E9", "longdashdot", "x");
 
-    private static IReadOnlyList<SeriesStyle> All { get; } = [Blue, Vermillion, Green, Purple, Orange, SkyBlue];
+    public static SeriesStyle Gray { get; } = new("#7A828C", "solid", "star");
 
-    /// <summary>The style of the series at a place; from the seventh on they come again.</summary>
+    private static IReadOnlyList<SeriesStyle> All { get; } = [Blue, Vermillion, Green, Purple, Orange, SkyBlue, Gray];
+
+    /// <summary>The style of the series at a place; from the eighth on they come again.</summary>
     public static SeriesStyle At(int index) => All[index % All.Count];
 
     /// <summary>The style that a mode has in every picture.</summary>

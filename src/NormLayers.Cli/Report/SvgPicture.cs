@@ -167,6 +167,7 @@ internal static class SvgPicture
         "diamond" => MarkerType.Diamond,
         "triangle-up" => MarkerType.Triangle,
         "cross" => MarkerType.Plus,
+        "star" => MarkerType.Star,
         _ => MarkerType.Cross,
     };
 }

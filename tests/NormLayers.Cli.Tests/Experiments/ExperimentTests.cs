@@ -6,18 +6,41 @@ namespace NormLayers.Cli.Tests.Experiments;
 
 public sealed class ExperimentTests
 {
+    public static TheoryData<string> Names => [.. ExperimentCommand.All.Select(e => e.Name)];
+
     [Theory]
-    [InlineData("invariances")]
-    [InlineData("init-gradients")]
-    [InlineData("init-rank")]
-    public void Run_Defaults_EveryAssertionHolds(string name)
+    [MemberData(nameof(Names))]
+    public void Run_DefaultsOnShippedData_GivesWhatIsRecorded(string name)
     {
-        ExperimentResult result = ExperimentCommand.Experiments.Single(e => e.Name == name)
-            .Run(new(1, false, TestContext.Current.CancellationToken));
+        IExperiment experiment = ExperimentCommand.All.Single(e => e.Name == name);
+        ExperimentContext context = new(ExperimentCommand.DefaultSeed, false, TestContext.Current.CancellationToken);
+        if (experiment.UsesImages)
+        {
+            context = context with { Images = ImageData.Load(ImageData.ShippedName, context.Seed) };
+        }
+
+        ExperimentResult result = experiment.Run(context);
 
         Assert.NotEmpty(result.Assertions);
-        Assert.All(result.Assertions, a => Assert.True(a.Passed, $"{a}"));
-        Assert.Equal("reproduced", result.Verdict);
+        Assert.NotEmpty(result.Charts);
+        string path = Path.Combine(Snapshot.Root, "src", "NormLayers.Cli", "Experiments", "Record", name + ".json");
+        string record = ExperimentRecord.From(result).ToJson();
+        if (Environment.GetEnvironmentVariable("UPDATE_SNAPSHOTS") == "1")
+        {
+            File.WriteAllText(path, record);
+        }
+
+        Assert.True(File.Exists(path), $"'{name}' has no record; run once with UPDATE_SNAPSHOTS=1, look at the file, commit it");
+        Assert.Equal(File.ReadAllText(path).ReplaceLineEndings("\n"), record);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void List_EveryExperiment_ShowsItsRecordedVerdict(string name)
+    {
+        string line = ExperimentText.List(ExperimentCommand.All).ReplaceLineEndings("\n").Split('\n').Single(l => l.StartsWith(name + " ", StringComparison.Ordinal));
+
+        Assert.Contains($" {ExperimentRecord.Find(name)!.Verdict} ", line, StringComparison.Ordinal);
     }
 
     [Fact]

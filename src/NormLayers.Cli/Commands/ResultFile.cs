@@ -1,0 +1,39 @@
+using NormLayers.Cli.Output;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary>Writes the files that a user asked for.</summary>
+internal static class ResultFile
+{
+    /// <summary>Writes one file and says so on standard error.</summary>
+    /// <param name="path">The file; null if none was asked for.</param>
+    /// <param name="what">What it holds, in words.</param>
+    /// <param name="content">Makes its bytes.</param>
+    /// <param name="quiet">Whether to say nothing about a success.</param>
+    /// <param name="reportFailure">Is told why it could not be written.</param>
+    /// <returns>Whether it was written, or none was asked for.</returns>
+    public static bool TryWrite(string? path, string what, Func<byte[]> content, bool quiet, Action<string> reportFailure)
+    {
+        if (path is null)
+        {
+            return true;
+        }
+
+        try
+        {
+            AtomicFile.Write(path, content());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reportFailure($"could not write the {what}: {e.Message}");
+            return false;
+        }
+
+        if (!quiet)
+        {
+            Console.Error.WriteLine($"{what} written to {path}");
+        }
+
+        return true;
+    }
+}

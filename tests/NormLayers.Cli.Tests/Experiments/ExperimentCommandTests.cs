@@ -1,0 +1,108 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using NormLayers.Cli.Commands;
+using NormLayers.Cli.Experiments;
+using NormLayers.Cli.Report;
+using NormLayers.Cli.Tests.Support;
+
+namespace NormLayers.Cli.Tests.Experiments;
+
+public sealed partial class ExperimentCommandTests : IDisposable
+{
+    private readonly Tool _tool = new();
+
+    public void Dispose() => _tool.Dispose();
+
+    [Theory]
+    [InlineData(1, ExitCode.Success, "reproduced")]
+    [InlineData(2, ExitCode.Mismatch, "not reproduced here")]
+    [InlineData(double.NaN, ExitCode.Mismatch, "not reproduced here")]
+    public void Experiment_MeasuredAgainstBoundsOfOne_ExitsByIt(double measured, int exitCode, string verdict)
+    {
+        string path = Path.Combine(_tool.Folder, "result.json");
+
+        int code = new ExperimentCommand([new Stub(measured)]).Create().Parse(["stub", "--output", path, "-q"]).Invoke();
+
+        Assert.Equal(exitCode, code);
+        Assert.Equal(verdict, (string?)_tool.ReadJson("result.json")["verdict"]);
+    }
+
+    [Fact]
+    public void Experiment_Stopped_SaysSoByItsExitCode() =>
+        Assert.Equal(ExitCode.Interrupted, new ExperimentCommand([new Stub(1) { Stopped = true }]).Create().Parse(["stub"]).Invoke());
+
+    [Theory]
+    [InlineData("--output", "folder/", "--output: 'folder/' is a folder, not a file")]
+    [InlineData("--report", "folder/", "--report: 'folder/' is a folder, not a file")]
+    [InlineData("--data", "folder", "'invariances' uses no images; leave out --data")]
+    public void Experiment_WithWhatCannotBe_IsRefusedBeforeItRuns(string flag, string value, string expected)
+    {
+        ToolResult result = _tool.Run("experiment", "invariances", flag, value).Expect(2);
+
+        Assert.Contains("error: " + expected, result.Error, StringComparison.Ordinal);
+        Assert.Equal("", result.Output);
+        Assert.Empty(_tool.List());
+    }
+
+    [Fact]
+    public void Experiment_TwoResultsInOneFile_IsRefused() => Assert.Contains(
+        "error: --svg: 'one' is the file of --report; write to another file",
+        _tool.Run("experiment", "invariances", "--report", "one", "--svg", "one").Expect(2).Error,
+        StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("invariances")]
+    [InlineData("init-rank")]
+    public void Report_OfAnExperiment_HasTheNumbersOfTheResultAndDrawsInABrowser(string name)
+    {
+        JsonNode result = _tool.Run("experiment", name, "--report", "report.html", "--svg", "picture.svg", "--json").Expect(0).Json;
+
+        string html = _tool.Read("report.html");
+        JsonNode[] figures = [.. Data().Matches(html).Select(m => JsonNode.Parse(m.Groups[1].Value)!)];
+        JsonArray charts = result["charts"]!.AsArray();
+        Assert.Equal(charts.Count, figures.Length);
+        foreach ((JsonNode? chart, JsonNode figure) in charts.Zip(figures))
+        {
+            string[] drawn = chart!["series"] is JsonArray series
+                ? [.. series.Select(s => s!["y"]!.ToJsonString())]
+                : [new JsonArray([.. chart["values"]!.AsArray().SelectMany(r => r!.AsArray()).Select(v => v?.DeepClone())]).ToJsonString()];
+            string[] expected = [.. figure["data"]!.AsArray().Select(t => (chart["series"] is null ? t!["marker"]!["color"]! : t!["y"]!).ToJsonString())];
+            Assert.Equal(expected, drawn);
+        }
+
+        foreach (JsonNode? assertion in result["assertions"]!.AsArray())
+        {
+            Assert.Contains($"<th scope=\"row\">{HtmlReport.Escape((string)assertion!["what"]!)}</th>", html, StringComparison.Ordinal);
+        }
+
+        Assert.Contains($"Verdict: {result["verdict"]}.", html, StringComparison.Ordinal);
+        Assert.StartsWith("<svg ", _tool.Read("picture.svg"), StringComparison.Ordinal);
+
+        (string page, string[] console) = Browser.Open(Path.Combine(_tool.Folder, "report.html"));
+
+        Assert.Empty(console);
+        Assert.Equal(charts.Count, page.Split("data-drawn=\"true\"").Length - 1);
+    }
+
+    [GeneratedRegex("<script type=\"application/json\">(.*?)</script>", RegexOptions.Singleline)]
+    private static partial Regex Data();
+
+    private sealed class Stub(double measured) : IExperiment
+    {
+        public string Name => "stub";
+
+        public string Paper => "none";
+
+        public string Claim => "One is one.";
+
+        public double Cost => 0;
+
+        public bool Exact => true;
+
+        public bool Stopped { get; init; }
+
+        public ExperimentResult Run(ExperimentContext context) => Stopped
+            ? throw new OperationCanceledException()
+            : ExperimentResult.From(this, context, [], new(["measured"], [new("one", [measured])]), [new("one", measured, 1, 1)], []);
+    }
+}
