@@ -28,6 +28,7 @@ public sealed class GradientCheckTests
         ["linear"] = (() => Prepared(new Linear(4, 3, new RandomSource(1))), (5, 4)),
         ["linear without bias"] = (() => new Linear(4, 3, new RandomSource(1), withBias: false), (5, 4)),
         ["rectifier"] = (() => new ReLU(), (4, 6)),
+        ["sigmoid"] = (() => new Sigmoid(), (4, 6)),
     };
 
     public static TheoryData<Normalization, int, bool> Networks
