@@ -49,4 +49,23 @@ public sealed class SigmoidTests
 
     [Fact]
     public void Parameters_Sigmoid_AreNone() => Assert.Empty(new Sigmoid().Parameters);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(13)]
+    public void Pass_EveryLength_IsElementByElementTheReference(int length)
+    {
+        float[] x = [.. Enumerable.Range(0, length).Select(i => -90f + 180f * (i + 0.37f) / length)];
+        float[] dy = [.. Enumerable.Range(0, length).Select(i => 1f + i)];
+        Sigmoid layer = new();
+        float[] y = Samples.Forward(layer, x, length);
+        float[] dx = Samples.Backward(layer, x, dy);
+        for (int i = 0; i < length; i++)
+        {
+            double exponential = Math.Exp(-Math.Abs((double)x[i]));
+            Assert.Equal((x[i] < 0 ? exponential : 1) / (1 + exponential), y[i], MathF.BitIncrement(y[i]) - (double)y[i]);
+            Assert.Equal(dy[i] * exponential / (1 + exponential) / (1 + exponential), dx[i], MathF.BitIncrement(dx[i]) - (double)dx[i]);
+        }
+    }
 }
