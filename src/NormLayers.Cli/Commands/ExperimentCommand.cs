@@ -34,10 +34,11 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
     [
         "normlayers experiment list",
         "normlayers experiment init-gradients --report init-gradients.html",
+        "normlayers experiment lr-sweep --data mnist --report lr-sweep.html",
         "normlayers experiment invariances --json",
     ];
 
-    public static IReadOnlyList<IExperiment> All { get; } = [new Invariances(), new InitGradients(), new InitRank()];
+    public static IReadOnlyList<IExperiment> All { get; } = [new Invariances(), new InitGradients(), new InitRank(), new LearningRateSweep(), new BatchSize(), new IoffeMnist()];
 
     public Command Create()
     {
@@ -78,9 +79,9 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
             if (experiment.UsesImages)
             {
                 context = context with { Images = ImageData.Load(parsed.GetValue(_data), context.Seed) };
-                if (context.Images.Shipped && !quiet)
+                if (context.Images.Shipped && parsed.GetValue(_data) is null && !quiet)
                 {
-                    Console.Error.WriteLine($"note: no MNIST was given, so it runs on {context.Images.Source}. {ImageData.Advice}");
+                    Console.Error.WriteLine($"note: no MNIST was given or found, so it runs on {context.Images.Source}");
                 }
             }
 

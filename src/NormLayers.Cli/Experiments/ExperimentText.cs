@@ -28,7 +28,7 @@ internal static class ExperimentText
         + Environment.NewLine + Environment.NewLine
         + "State: the verdict at the default length, with seed 1 and the data that comes with the tool; each release is tested to give it. Cost: on two cores, on MNIST where images are used.";
 
-    public static Table Numbers(ExperimentTable table) => new(["", .. table.Columns], [.. table.Rows.Select(r => (string[])[r.Name, .. r.Values.Select(Number)])]);
+    public static Table Numbers(ExperimentTable table) => new(["", .. table.Columns], [.. table.Rows.Select(r => (string[])[r.Name, .. r.Values.Select(v => double.IsNaN(v) ? "–" : Number(v))])]);
 
     public static Table Assertions(ExperimentResult result) => new(
         ["assertion", "measured", "from", "to", "margin", ""],

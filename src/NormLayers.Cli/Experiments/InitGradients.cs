@@ -62,7 +62,7 @@ internal sealed class InitGradients : IExperiment
                     Title = "Squared gradient by layer",
                     Words = "At the output of each block, over that of the last one. A straight line on this axis is growth by a constant factor per layer: the fewer the samples of a batch, the steeper.",
                     X = new Axis("layer"),
-                    Y = new Axis("squared gradient over the last layer's", Log: true),
+                    Y = new Axis("relative squared gradient", Log: true),
                     Series = [.. growths.Select((g, i) => new Series(g.Name, blocks, g.Squares) { Style = SeriesStyle.At(i) })],
                 },
                 new LineChart
@@ -70,7 +70,7 @@ internal sealed class InitGradients : IExperiment
                     Title = "Factor per layer by batch size",
                     Words = "Batch normalization with ReLU: what the closed form for wide layers says at each batch size, and what was measured.",
                     X = new Axis("batch size", Log: true),
-                    Y = new Axis("growth of the squared gradient per layer"),
+                    Y = new Axis("growth per layer"),
                     Series =
                     [
                         new Series("closed form", [.. batchNorm.Select(g => (double)g.Batch)], [.. batchNorm.Select(g => g.Theory)]) { Style = SeriesStyle.Gray },

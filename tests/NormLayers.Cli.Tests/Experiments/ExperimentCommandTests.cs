@@ -50,6 +50,38 @@ public sealed partial class ExperimentCommandTests : IDisposable
         _tool.Run("experiment", "invariances", "--report", "one", "--svg", "one").Expect(2).Error,
         StringComparison.Ordinal);
 
+    [Fact]
+    public void Experiment_DataThatIsNotThere_IsAnErrorThatNamesTheFiles() => Assert.Contains(
+        "no such folder", _tool.Run("experiment", "lr-sweep", "--data", "nowhere").Expect(2).Error, StringComparison.Ordinal);
+
+    [Fact]
+    public void Images_OfAFolder_AreReadAndAreNotTheShippedOnes()
+    {
+        foreach ((string part, int count) in ((string, int)[])[("train", 3), ("t10k", 2)])
+        {
+            File.WriteAllBytes(Path.Combine(_tool.Folder, part + "-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, (byte)count, 0, 0, 0, 1, 0, 0, 0, 2, .. Enumerable.Repeat((byte)128, count), .. new byte[count]]);
+            File.WriteAllBytes(Path.Combine(_tool.Folder, part + "-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, (byte)count, .. new byte[count]]);
+        }
+
+        ImageData images = ImageData.Load(_tool.Folder, 1);
+
+        Assert.False(images.Shipped);
+        Assert.Equal((3, 2, 2), (images.Split.Train.Count, images.Split.Test.Count, images.Split.Train.FeatureCount));
+        Assert.Equal([1, 1, 1, 0, 0, 0], images.Binarize().Train.Features);
+        Assert.True(ImageData.Load(ImageData.ShippedName, 1).Shipped);
+    }
+
+    [Fact]
+    public void Verdict_OfAnExactExperimentOnShippedDigits_IsAnAnalogue()
+    {
+        Stub stub = new(1) { UsesImages = true };
+        ExperimentContext context = new(1, false, TestContext.Current.CancellationToken) { Images = ImageData.Load(ImageData.ShippedName, 1) };
+
+        Assert.Equal("reproduced as an analogue", stub.Run(context).Verdict);
+        Assert.Equal("reproduced", stub.Run(context with { Images = context.Images with { Shipped = false } }).Verdict);
+        Assert.Contains("apt-get install dataset-fashion-mnist", stub.Run(context).DescribeData(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("invariances")]
     [InlineData("init-rank")]
@@ -98,6 +130,8 @@ public sealed partial class ExperimentCommandTests : IDisposable
         public double Cost => 0;
 
         public bool Exact => true;
+
+        public bool UsesImages { get; init; }
 
         public bool Stopped { get; init; }
 
