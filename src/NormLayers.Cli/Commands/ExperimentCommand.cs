@@ -16,7 +16,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
     public const int DefaultSeed = 1;
 
     private readonly Argument<string> _name = new("name") { Description = "The experiment, or 'list' for all with their state.", HelpName = "name" };
-    private readonly Option<bool> _full = new("--full") { Description = "Run the paper's length, or more networks, instead of what takes a minute." };
+    private readonly Option<bool> _full = new("--full") { Description = "Run the paper's length, or many times the default one, instead of what takes a minute." };
     private readonly Option<string> _data = new("--data")
     {
         Description = "Train on the IDX files (MNIST, Fashion-MNIST) of this folder; 'digits' is what comes with the tool.",

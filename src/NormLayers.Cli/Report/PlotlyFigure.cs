@@ -133,7 +133,6 @@ internal static class PlotlyFigure
     }
 
     // The basic bundle has no heat maps: rectangles have the colours, and points that are not drawn have the marks, the texts and the scale.
-    // The scale is above the map, where a narrow page has room for it.
     private static JsonObject Cells(HeatMap map)
     {
         (int Row, int Column)[] cells = [.. map.Cells];
@@ -156,14 +155,7 @@ internal static class PlotlyFigure
                 ["cmin"] = map.Minimum,
                 ["cmax"] = map.Maximum,
                 ["showscale"] = true,
-                ["colorbar"] = new JsonObject
-                {
-                    ["title"] = new JsonObject { ["text"] = Escape(map.ValueTitle), ["side"] = "top" },
-                    ["thickness"] = 14,
-                    ["orientation"] = "h",
-                    ["y"] = 1.02,
-                    ["yanchor"] = "bottom",
-                },
+                ["colorbar"] = new JsonObject { ["title"] = new JsonObject { ["text"] = Escape(map.ValueTitle), ["side"] = "right" }, ["thickness"] = 14 },
             },
         };
     }

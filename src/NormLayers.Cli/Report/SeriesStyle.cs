@@ -4,7 +4,7 @@ namespace NormLayers.Cli.Report;
 
 /// <summary>How a series is told from the others: with any colour vision, and in print without colour.</summary>
 /// <param name="Color">A colour of Okabe and Ito (2008), or their black made gray for dark pages, as #RRGGBB.</param>
-/// <param name="Dash">The dashes, by Plotly's name.</param>
+/// <param name="Dash">The dashes, by Plotly's name or as lengths of lines and gaps.</param>
 /// <param name="Marker">The marker, by Plotly's name.</param>
 internal sealed record SeriesStyle(string Color, string Dash, string Marker)
 {
@@ -20,7 +20,7 @@ internal sealed record SeriesStyle(string Color, string Dash, string Marker)
 
     public static SeriesStyle SkyBlue { get; } = new("#56B4E9", "longdashdot", "x");
 
-    public static SeriesStyle Gray { get; } = new("#7A828C", "solid", "star");
+    public static SeriesStyle Gray { get; } = new("#7A828C", "9px,3px,3px,3px,3px,3px", "star");
 
     private static IReadOnlyList<SeriesStyle> All { get; } = [Blue, Vermillion, Green, Purple, Orange, SkyBlue, Gray];
 

@@ -157,7 +157,8 @@ internal static class SvgPicture
         "dashdot" => LineStyle.DashDot,
         "dot" => LineStyle.Dot,
         "longdash" => LineStyle.LongDash,
-        _ => LineStyle.LongDashDot,
+        "longdashdot" => LineStyle.LongDashDot,
+        _ => LineStyle.DashDotDot,
     };
 
     private static MarkerType ToMarker(string marker) => marker switch

@@ -62,14 +62,14 @@ public sealed class ChartTests
         () => new Series("a", new double[x], new double[y], low is { } l ? new double[l] : null, high is { } h ? new double[h] : null));
 
     [Fact]
-    public void Styles_EachOfSix_DiffersInColourDashAndMarker()
+    public void Styles_EachOfSeven_DiffersInColourDashAndMarker()
     {
-        SeriesStyle[] styles = [.. Enumerable.Range(0, 6).Select(SeriesStyle.At)];
+        SeriesStyle[] styles = [.. Enumerable.Range(0, 7).Select(SeriesStyle.At)];
 
-        Assert.Equal(6, styles.Select(s => s.Color).Distinct().Count());
-        Assert.Equal(6, styles.Select(s => s.Dash).Distinct().Count());
-        Assert.Equal(6, styles.Select(s => s.Marker).Distinct().Count());
-        Assert.Same(styles[0], SeriesStyle.At(6));
+        Assert.Equal(7, styles.Select(s => s.Color).Distinct().Count());
+        Assert.Equal(7, styles.Select(s => s.Dash).Distinct().Count());
+        Assert.Equal(7, styles.Select(s => s.Marker).Distinct().Count());
+        Assert.Same(styles[0], SeriesStyle.At(7));
     }
 
     [Fact]
