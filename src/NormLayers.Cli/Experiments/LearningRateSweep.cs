@@ -79,10 +79,10 @@ internal sealed class LearningRateSweep : IExperiment
             "Trained means that half of the test samples are right; a diverged network counts as guessing.";
         double plain = Largest(outcomes, Normalization.None);
         double layer = Largest(outcomes, Normalization.LayerNorm);
-        yield return $"The largest rate at which every seed trains is {Text(plain)} without normalization, {Text(Largest(outcomes, Normalization.BatchNorm))} with batch normalization and {Text(layer)} with layer normalization.";
+        yield return $"The largest rate at which most seeds train is {Text(plain)} without normalization, {Text(Largest(outcomes, Normalization.BatchNorm))} with batch normalization and {Text(layer)} with layer normalization.";
         if (layer <= plain)
         {
-            yield return "So layer normalization does not widen the range of learning rates of a plain deep network: where steps are too large without normalization it stays finite, and learns nothing either. " +
+            yield return "So layer normalization does not widen the range of learning rates of a plain deep network by a step of this grid: where the loss is not finite without normalization it stays finite, and learns nothing either. " +
                 "That contradicts what is often said of normalization in general; init-rank shows why: it lets the samples collapse as no normalization does.";
         }
 
@@ -119,6 +119,7 @@ internal sealed class LearningRateSweep : IExperiment
                 $"accuracy at {Text(r)}, batchnorm minus none", Mean(outcomes, Normalization.BatchNorm, r, Depth) - Mean(outcomes, Normalization.None, r, Depth), -1, 0.03)),
             .. ((double[])[1, 3]).Select(r => new Assertion(
                 $"worst accuracy at {Text(r)}, batchnorm", outcomes[(Normalization.BatchNorm, r, Depth)].Min(o => o.Accuracy), 0.8, 1)),
+            new("best accuracy at 1, layernorm", outcomes[(Normalization.LayerNorm, 1, Depth)].Max(o => o.Accuracy), 0, Trained),
             new($"accuracy at depth {GreatDepth}, batchnorm minus none", deep - Mean(outcomes, Normalization.None, DepthRate, GreatDepth), 0.3, 1),
             new($"accuracy at depth {GreatDepth}, batchnorm minus layernorm", deep - Mean(outcomes, Normalization.LayerNorm, DepthRate, GreatDepth), 0.3, 1),
         ];
@@ -158,9 +159,9 @@ internal sealed class LearningRateSweep : IExperiment
     private static string Mark(Outcome[] outcomes) =>
         outcomes.Any(o => o.Divergence is not null) ? "✕" : outcomes.Any(o => o.Accuracy < Trained) ? "–" : string.Empty;
 
-    // The largest rate at which every seed trains.
+    // The largest rate at which most seeds train: at the edge of what is stable the last bits decide whether a single one does.
     private static double Largest(ILookup<(Normalization, double, int), Outcome> outcomes, Normalization mode) =>
-        _rates.Where(r => outcomes[(mode, r, Depth)].All(o => o.Accuracy >= Trained)).DefaultIfEmpty(double.NaN).Max();
+        _rates.Where(r => 2 * outcomes[(mode, r, Depth)].Count(o => o.Accuracy >= Trained) > Seeds).DefaultIfEmpty(double.NaN).Max();
 
     private static double[] Accuracies(ILookup<(Normalization, double, int), Outcome> outcomes, Normalization mode, double rate, int depth) =>
         [.. outcomes[(mode, rate, depth)].Select(o => o.Accuracy)];
