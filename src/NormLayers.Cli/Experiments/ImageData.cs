@@ -29,7 +29,7 @@ internal sealed record ImageData(DataSplit Split, string Source, bool Shipped)
         string? folder = name == ShippedName ? null : name ?? _systemFolders.FirstOrDefault(Directory.Exists);
         return folder is null
             ? new ImageData(Digits.Load().Split(ShippedTestCount, seed), "the shipped digits of 8x8 pixels (1400 to train on, 397 to test on)", true)
-            : new ImageData(IdxData.ReadFolder(folder), $"'{folder}'", false);
+            : new ImageData(IdxData.ReadFolder(folder), folder, false);
     }
 
     /// <summary>The same images in black and white: pixels above one half become 1, others 0.</summary>

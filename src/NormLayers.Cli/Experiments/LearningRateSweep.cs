@@ -34,7 +34,7 @@ internal sealed class LearningRateSweep : IExperiment
 
     public string Claim => "Batch normalization helps because networks with it can be trained with larger steps; with steps that suit the network without it, it has no advantage.";
 
-    public double Cost => 30;
+    public double Cost => 15;
 
     public bool Exact => false;
 
