@@ -1,23 +1,15 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
+using System.Runtime.InteropServices;
 using NormLayers.Numerics;
 
 namespace NormLayers.Network;
 
 /// <summary>The logistic sigmoid y = 1/(1 + e⁻ˣ), element by element, on any shape. NaN stays NaN.</summary>
 /// <remarks>
-/// Exponentials are in double, from additions, multiplications and one division of each element alone, so that the bits are the
-/// same everywhere. <c>y</c> may be <c>x</c> where no backward pass follows: that one needs x.
+/// Exponentials are in double (<see cref="Elementary"/>), with the same bits everywhere. <c>y</c> may be <c>x</c> where no backward pass follows: that one needs x.
 /// </remarks>
 public sealed class Sigmoid : Layer
 {
-    // e⁻⁷⁰⁸ is the least power that is a normal double; as a float it is 0 either way.
-    private const double Saturation = 708;
-    private const double Log2E = 1.4426950408889634;
-    private const double Ln2 = 0.6931471805599453;
-    private const double Shift = 6755399441055744;
-    private const long Bias = 1023;
-
     /// <summary>Creates a sigmoid.</summary>
     /// <param name="name">The layer's name.</param>
     public Sigmoid(string name = "sigmoid")
@@ -34,75 +26,62 @@ public sealed class Sigmoid : Layer
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        int i = 0;
-        for (; i <= x.Length - 8; i += 8)
-        {
-            (Vector256<double> low, Vector256<double> high) = Vector256.Widen(Vector256.Create(x[i..]));
-            Vector256.Narrow(Value(low), Value(high)).CopyTo(y[i..]);
-        }
-
-        for (; i < x.Length; i++)
-        {
-            y[i] = (float)Value(Vector256.Create((double)x[i]))[0];
-        }
+        Formula kernel = new() { X = x, Result = y };
+        Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
     }
 
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
     {
-        int i = 0;
-        for (; i <= dx.Length - 8; i += 8)
+        if (!dx.IsEmpty)
         {
-            (Vector256<double> low, Vector256<double> high) = Vector256.Widen(Vector256.Create(x[i..]));
-            (Vector256<double> dLow, Vector256<double> dHigh) = Vector256.Widen(Vector256.Create(dy[i..]));
-            Vector256.Narrow(dLow * Slope(low), dHigh * Slope(high)).CopyTo(dx[i..]);
-        }
-
-        for (; i < dx.Length; i++)
-        {
-            dx[i] = (float)(dy[i] * Slope(Vector256.Create((double)x[i]))[0]);
+            Formula kernel = new() { X = x, Dy = dy, Result = dx };
+            Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
         }
     }
 
-    // With e = e⁻|ˣ| nothing overflows and nothing cancels: y = 1/(1 + e), or e/(1 + e) where x < 0.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<double> Value(Vector256<double> x)
+    /// <summary>y, or dx where there is a gradient. Units are stretches of elements.</summary>
+    private readonly ref struct Formula : IKernel
     {
-        Vector256<double> e = ExpOfMinus(Vector256.Abs(x));
-        return Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256<double>.Zero), e, Vector256<double>.One) / (Vector256<double>.One + e);
-    }
+        // Beyond, y is 0 or 1 as a float, and e⁻ˣ might leave the range of doubles.
+        private const double Lowest = -700;
+        private const double Highest = 1400;
 
-    // y·(1 − y) = e/(1 + e)², an even function.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<double> Slope(Vector256<double> x)
-    {
-        Vector256<double> e = ExpOfMinus(Vector256.Abs(x));
-        Vector256<double> sum = Vector256<double>.One + e;
-        return e / (sum * sum);
-    }
+        public required ReadOnlySpan<float> X { get; init; }
 
-    // e⁻ˣ for x ≥ 0: −x = n·ln 2 + r with |r| ≤ ln 2 / 2; the Taylor polynomial of degree 10 leaves less than 2⁻⁴¹ of a result that becomes a float.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<double> ExpOfMinus(Vector256<double> x)
-    {
-        Vector256<double> negative = -Vector256.Min(x, Vector256.Create(Saturation));
+        public ReadOnlySpan<float> Dy { get; init; }
 
-        // Adding 1.5·2⁵² rounds to a whole number, which then stands in the low bits.
-        Vector256<double> shifted = negative * Log2E + Vector256.Create(Shift);
-        Vector256<double> r = negative - (shifted - Vector256.Create(Shift)) * Ln2;
-        Vector256<double> sum = Vector256.Create(1.0 / 3628800);
-        sum = sum * r + Vector256.Create(1.0 / 362880);
-        sum = sum * r + Vector256.Create(1.0 / 40320);
-        sum = sum * r + Vector256.Create(1.0 / 5040);
-        sum = sum * r + Vector256.Create(1.0 / 720);
-        sum = sum * r + Vector256.Create(1.0 / 120);
-        sum = sum * r + Vector256.Create(1.0 / 24);
-        sum = sum * r + Vector256.Create(1.0 / 6);
-        sum = sum * r + Vector256.Create(0.5);
-        sum = sum * r + Vector256<double>.One;
-        sum = sum * r + Vector256<double>.One;
-        Vector256<double> power = ((shifted.AsInt64() + Vector256.Create(Bias)) << 52).AsDouble();
-        return sum * power;
+        public required Span<float> Result { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            (int i, int end) = Stretches.Elements(first, count, X.Length);
+            for (; i <= end - 16; i += 16)
+            {
+                Apply<L, D>(i);
+            }
+
+            for (; i < end; i++)
+            {
+                Apply<SingleLane, SingleDouble>(i);
+            }
+        }
+
+        // y[i] = 1 / (1 + exp(-x[i])); dx[i] = dy[i] * exp(-x[i]) / (1 + exp(-x[i]))^2
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Apply<L, D>(int i)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D, L>
+        {
+            D minusX = D.Create(0) - D.Max(D.Widen(in MemoryMarshal.GetReference(X), i), D.Create(Lowest));
+            D e = Elementary.ExpCore<L, D>(D.Max(minusX, D.Create(-Highest)));
+            D sum = D.Create(1) + e;
+            D result = Dy.IsEmpty ? D.Create(1) / sum : D.Widen(in MemoryMarshal.GetReference(Dy), i) * e / (sum * sum);
+            L.Store(D.Narrow(result), ref MemoryMarshal.GetReference(Result), i);
+        }
     }
 
     private sealed class Reference : ReferenceLayer
