@@ -20,7 +20,7 @@ public sealed record ProbeRecord(long Step, int Epoch, double TrainingLoss, doub
 /// <param name="Mean">The mean of all output values.</param>
 /// <param name="Deviation">Their standard deviation (divided by their number).</param>
 /// <param name="Percentiles">Their percentiles.</param>
-/// <param name="DeadShare">The share of units that are 0 for every sample, 0 to 1; null unless the layer is a <see cref="Network.ReLU"/>.</param>
+/// <param name="DeadShare">The share of units that are 0 for every sample, 0 to 1; null unless the layer ends in a ReLU.</param>
 /// <param name="GradientRms">The root mean square of the gradient of the mean loss with respect to the output values.</param>
 /// <param name="Cosine">
 /// The mean cosine between the outputs of two different samples, −1 to 1; samples whose output is all 0 have no direction and are left

@@ -52,7 +52,7 @@ internal sealed class StepProbe
                 mean,
                 deviation,
                 ActivationStatistics.Percentiles(output),
-                layers[i] is ReLU ? ActivationStatistics.DeadShare(output, batch.Count) : null,
+                IsRectified(layers[i]) ? ActivationStatistics.DeadShare(output, batch.Count) : null,
                 ActivationStatistics.Norm(gradient) / Math.Sqrt(gradient.Length),
                 ActivationStatistics.MeanCosine(output, batch.Count),
                 _running[i] is { } running ? Drift((BatchNorm1D)layers[i], input, shape, running) : null,
@@ -66,6 +66,8 @@ internal sealed class StepProbe
     }
 
     private static bool NormalizesByItsOwnStatistics(Layer layer) => layer is LayerNorm1D or BatchNorm1D { FreezeStatistics: false };
+
+    private static bool IsRectified(Layer layer) => layer is ReLU or LayerNorm1D { HasReLU: true } or BatchNorm1D { HasReLU: true };
 
     private static ParameterProbe Measure(Parameter parameter, float[] before, double? learningRate)
     {

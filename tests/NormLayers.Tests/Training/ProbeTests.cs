@@ -144,6 +144,25 @@ public sealed class ProbeTests
     }
 
     [Fact]
+    public void Fit_ReLUFusedIntoANormalization_HasTheNumbersOfTheReLU()
+    {
+        LayerProbe batch = Probe(new BatchNorm1D(8, name: "norm"), new ReLU())[^2];
+        LayerProbe layer = Probe(new LayerNorm1D(8, name: "norm"), new ReLU())[^2];
+
+        Assert.Equal(NaiveProbe.Flatten(batch with { Drift = null }), NaiveProbe.Flatten(Probe(new BatchNorm1D(8, relu: true))[^2] with { Drift = null }));
+        Assert.Equal(NaiveProbe.Flatten(layer), NaiveProbe.Flatten(Probe(new LayerNorm1D(8, relu: true))[^2]));
+
+        static IReadOnlyList<LayerProbe> Probe(params Layer[] middle)
+        {
+            RandomSource random = new(1);
+            Sequential network = new([new Linear(Problems.Features, 8, random, name: "first"), .. middle, new Linear(8, Problems.Classes, random, name: "last")]);
+            RecordingObserver observer = new();
+            Problems.Fit(network, Problems.ThreeClouds(), s_options with { Epochs = 1, ProbeInterval = 100 }, observer);
+            return observer.Probes[0].Layers;
+        }
+    }
+
+    [Fact]
     public void Constructor_NegativeProbeInterval_NamesTheOption()
     {
         Sequential network = Problems.Network();
