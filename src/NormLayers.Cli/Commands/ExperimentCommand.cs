@@ -108,6 +108,11 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
             yield return $"'{name}' uses no images; leave out {_data.Name}";
         }
 
+        if (parsed.GetValue(_seed) is var seed and (< 0 or > Keys.LargestSeed))
+        {
+            yield return FormattableString.Invariant($"'{_seed.Name}' must be an integer from 0 to {Keys.LargestSeed}, got {seed}");
+        }
+
         Dictionary<string, string> files = [];
         foreach (Option<string> flag in (Option<string>[])[_output, _report, _svg])
         {

@@ -35,6 +35,7 @@ public sealed partial class ExperimentCommandTests : IDisposable
     [InlineData("--output", "folder/", "--output: 'folder/' is a folder, not a file")]
     [InlineData("--report", "folder/", "--report: 'folder/' is a folder, not a file")]
     [InlineData("--data", "folder", "'invariances' uses no images; leave out --data")]
+    [InlineData("--seed", "-1", "'--seed' must be an integer from 0 to 9007199254740991, got -1")]
     public void Experiment_WithWhatCannotBe_IsRefusedBeforeItRuns(string flag, string value, string expected)
     {
         ToolResult result = _tool.Run("experiment", "invariances", flag, value).Expect(2);
