@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using NormLayers.Benchmarks;
+using NormLayers.Benchmarks.Ladder;
 using NormLayers.Cli.Commands;
+using ResultFile = NormLayers.Benchmarks.ResultFile;
 
 Option<bool> quick = new("--quick") { Description = "A few shapes in short rounds: about a minute, to see that all works." };
 Option<bool> sizes = new("--sizes") { Description = "Squares from 1 MB to 1 GB instead: ours and the memory streams only." };
@@ -36,4 +38,7 @@ Command peer = new("peer", "Serve as a peer; started by 'run'.") { name, count }
 peer.Hidden = true;
 peer.SetAction(parsed => new PeerServer(PeerServer.Create(parsed.GetValue(name)!, parsed.GetValue(count))).Run());
 
-return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, peer }.Parse(args).Invoke();
+Command ladder = new("ladder", "Time the steps on the way to layer normalization's forward pass.");
+ladder.SetAction(_ => LadderRun.Print(Console.Out));
+
+return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, peer }.Parse(args).Invoke();
