@@ -138,6 +138,45 @@ public sealed class OptimizerTests
         Assert.Equal(0.99f, waiting.Value[0], 1e-6f);
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(16)]
+    [InlineData(47)]
+    [InlineData(70_003)]
+    public void AdamStep_AnyLength_HasTheBitsOfEachElementAlone(int length)
+    {
+        (float[] w, float[] g) = (Samples.Normal(length, seed: 3), Samples.Normal(length, seed: 4));
+        (w[1], g[1], g[2], g[3]) = (0, 0, 1e-38f, 1e-45f);
+        Parameter together = new("together", length);
+        int[] places = [.. Enumerable.Range(0, length).Where(i => i < 48 || i >= length - 20)];
+        Parameter[] alone = [.. places.Select(i => new Parameter($"alone{i}", 1))];
+        w.CopyTo(together.Value, 0);
+        AdamOptimizer all = new([together], 0.01, weightDecay: 0.1);
+        AdamOptimizer each = new(alone, 0.01, weightDecay: 0.1);
+        for (int k = 0; k < places.Length; k++)
+        {
+            alone[k].Value[0] = w[places[k]];
+        }
+
+        for (int step = 0; step < 4; step++)
+        {
+            for (int i = 0; i < length; i++)
+            {
+                together.Gradient[i] = g[(i + step) % length];
+            }
+
+            for (int k = 0; k < places.Length; k++)
+            {
+                alone[k].Gradient[0] = together.Gradient[places[k]];
+            }
+
+            all.Step();
+            each.Step();
+        }
+
+        Compare.SameBits(Array.ConvertAll(alone, p => p.Value[0]), Array.ConvertAll(places, i => together.Value[i]), "w");
+    }
+
     [Fact]
     public void LearningRate_SetToNaN_IsRefused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new SgdOptimizer([], 0.1).LearningRate = double.NaN);

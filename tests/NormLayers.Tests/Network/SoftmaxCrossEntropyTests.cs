@@ -78,6 +78,62 @@ public sealed class SoftmaxCrossEntropyTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(64, 4)]
+    [InlineData(65, 4)]
+    [InlineData(200, 1)]
+    [InlineData(131, 2)]
+    [InlineData(3, 256)]
+    [InlineData(3, 257)]
+    [InlineData(5, 1000)]
+    public void Evaluate_AnySize_IsThePlainLoop(int rows, int classes)
+    {
+        // Quarters tie often.
+        float[] logits = Array.ConvertAll(Samples.Normal(rows * classes, 0.5, 3), v => MathF.Round(v * 4) / 4);
+        int[] labels = [.. Enumerable.Range(0, rows).Select(n => n * 7 % classes)];
+        float[] gradient = Samples.Constant(logits.Length, float.NaN);
+        (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(logits, labels, gradient);
+
+        double[] z = Compare.Widen(logits);
+        double[] expected = new double[z.Length];
+        int hits = 0;
+        for (int n = 0; n < rows; n++)
+        {
+            double[] row = z[(n * classes)..((n + 1) * classes)];
+            double sum = row.Sum(Math.Exp);
+            hits += Array.IndexOf(row, row.Max()) == labels[n] ? 1 : 0;
+            for (int j = 0; j < classes; j++)
+            {
+                expected[n * classes + j] = (Math.Exp(row[j]) / sum - (j == labels[n] ? 1 : 0)) / rows;
+            }
+        }
+
+        Assert.Equal(Loss(z, labels), loss, 1e-12);
+        Assert.Equal(hits, correct);
+        Compare.Within(expected, gradient, Array.ConvertAll(expected, v => Tolerance.Ulp(v) + 1e-15), "gradient");
+    }
+
+    [Fact]
+    public void Evaluate_NaNInOneOfManyRows_SpoilsTheLossAndThatRowOnly()
+    {
+        const int N = 130;
+        float[] logits = Samples.Normal(N * 3);
+        int[] labels = new int[N];
+        float[] clean = new float[logits.Length];
+        int correct = SoftmaxCrossEntropy.Evaluate(logits, labels, clean).Correct;
+        const int Row = 77;
+        int before = SoftmaxCrossEntropy.Evaluate(logits.AsSpan(Row * 3, 3), [0], default).Correct;
+        logits[Row * 3 + 1] = float.NaN;
+        float[] gradient = new float[logits.Length];
+        (double loss, int now) = SoftmaxCrossEntropy.Evaluate(logits, labels, gradient);
+        Assert.True(double.IsNaN(loss));
+        Assert.Equal(correct - before, now);
+        Assert.All(gradient[(Row * 3)..(Row * 3 + 3)], g => Assert.True(float.IsNaN(g)));
+        Compare.SameBits(clean.AsSpan(0, Row * 3), gradient.AsSpan(0, Row * 3), "the rows before");
+        Compare.SameBits(clean.AsSpan(Row * 3 + 3), gradient.AsSpan(Row * 3 + 3), "the rows after");
+    }
+
     [Fact]
     public void Evaluate_InfiniteLogit_IsNotFinite() =>
         Assert.False(double.IsFinite(SoftmaxCrossEntropy.Evaluate([float.PositiveInfinity, 0], [1], default).Loss));
