@@ -5,7 +5,7 @@ namespace NormLayers.Verification;
 /// <summary>Measures the layers' float results, on data made to hurt, against exact arithmetic.</summary>
 /// <remarks>
 /// The unit is u, one float ulp of the larger of the exact result and the largest term of its last sum. The oracle carries more than 300
-/// bits, so that it and the layers share no rounding. The bounds are those of docs/verification.md: 4u for y and dx, 2u for parameter
+/// bits, so that it and the layers share no rounding. The bounds are those of docs/numerics.md: 4u for y and dx, 2u for parameter
 /// gradients and statistics. Means of 10⁷ spreads are measured and shown beside them: there the mean, kept as a double, sets the limit.
 /// </remarks>
 public static class AccuracyCheck
