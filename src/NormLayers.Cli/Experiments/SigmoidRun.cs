@@ -66,18 +66,19 @@ internal sealed class SigmoidRun
     /// <param name="data">What to train on, and what the accuracy is taken on.</param>
     /// <param name="context">Seed and request to stop.</param>
     /// <param name="progress">Is told of the epochs.</param>
+    /// <param name="noisy">Whether <see cref="ActivationNoise"/> is put on the input of each sigmoid in training.</param>
     public static SigmoidRun Train(
-        bool normalized, double rate, double deviation, long steps, DataSplit data, ExperimentContext context, ITrainingObserver progress)
+        bool normalized, double rate, double deviation, long steps, DataSplit data, ExperimentContext context, ITrainingObserver progress, bool noisy = false)
     {
         RunSeeds seeds = RunSeeds.From((long)context.Seed);
-        Sequential network = Create(normalized, deviation, data.Train, new RandomSource(seeds.Weights));
+        Sequential network = Create(normalized, noisy, deviation, data.Train, new RandomSource(seeds.Weights));
         SigmoidRun run = new();
         StepTraining.Run(
             network, new SgdOptimizer(network.Parameters, rate), data, Batch, steps, seeds.Order, progress, step => run.Watch(step, steps, network, data.Test), context.CancellationToken);
         return run;
     }
 
-    private static Sequential Create(bool normalized, double deviation, Dataset data, RandomSource random)
+    private static Sequential Create(bool normalized, bool noisy, double deviation, Dataset data, RandomSource random)
     {
         List<Layer> layers = [];
         int inputs = data.FeatureCount;
@@ -87,6 +88,12 @@ internal sealed class SigmoidRun
             if (normalized)
             {
                 layers.Add(new BatchNorm1D(Width, name: $"norm{i}"));
+            }
+
+            // It draws from the weights' source after all weights have been drawn: the same weights with and without noise.
+            if (noisy)
+            {
+                layers.Add(new ActivationNoise(random, $"noise{i}"));
             }
 
             layers.Add(new Sigmoid($"sigmoid{i}"));
