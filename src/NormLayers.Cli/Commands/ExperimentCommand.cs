@@ -38,7 +38,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         "normlayers experiment invariances --json",
     ];
 
-    public static IReadOnlyList<IExperiment> All { get; } = [new Invariances(), new InitGradients(), new InitRank(), new LearningRateSweep(), new BatchSize(), new IoffeMnist(), new NoisyBatchNorm(), new Landscape()];
+    public static IReadOnlyList<IExperiment> All { get; } = [new Invariances(), new InitGradients(), new InitRank(), new LearningRateSweep(), new BatchSize(), new IoffeMnist(), new PreVersusPostLayerNorm(), new NoisyBatchNorm(), new Landscape(), new Equilibrium()];
 
     public Command Create()
     {
