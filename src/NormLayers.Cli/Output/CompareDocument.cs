@@ -5,7 +5,7 @@ using NormLayers.Cli.Lab;
 
 namespace NormLayers.Cli.Output;
 
-/// <summary>A comparison as <c>--output</c> and <c>--json</c> write it; see docs/lab.md.</summary>
+/// <summary>A comparison as <c>--output</c> and <c>--json</c> write it; see docs/lab-reference.md.</summary>
 internal sealed record CompareDocument
 {
     public required string Status { get; init; }

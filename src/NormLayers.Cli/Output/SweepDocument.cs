@@ -5,7 +5,7 @@ using NormLayers.Cli.Lab;
 
 namespace NormLayers.Cli.Output;
 
-/// <summary>A sweep as <c>--output</c> and <c>--json</c> write it; see docs/lab.md. Nothing in it differs from run to run.</summary>
+/// <summary>A sweep as <c>--output</c> and <c>--json</c> write it; see docs/lab-reference.md. Nothing in it differs from run to run.</summary>
 internal sealed record SweepDocument
 {
     public required string Status { get; init; }
