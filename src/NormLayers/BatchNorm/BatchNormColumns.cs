@@ -22,7 +22,7 @@ internal static class BatchNormColumns
 
         public required Span<double> Sums { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>
@@ -37,7 +37,7 @@ internal static class BatchNormColumns
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         private void AddRows<L, D>(int block, int n, int rows)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>
@@ -93,7 +93,7 @@ internal static class BatchNormColumns
         /// <summary>Whether y = max(·, 0) follows.</summary>
         public required bool ReLU { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>
@@ -161,7 +161,7 @@ internal static class BatchNormColumns
         /// <summary>The forward pass, for the ReLU's sign.</summary>
         public ScaleAndShift Forward { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>
@@ -178,7 +178,7 @@ internal static class BatchNormColumns
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         private void Gate<L>(int first, int rows)
             where L : struct, ILanes<L>
         {
@@ -190,7 +190,7 @@ internal static class BatchNormColumns
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         private void AddRows<L, D>(int block, int n, int rows)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>
@@ -261,7 +261,7 @@ internal static class BatchNormColumns
 
         public required Span<float> Dx { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>

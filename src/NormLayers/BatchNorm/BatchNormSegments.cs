@@ -20,7 +20,7 @@ internal static class BatchNormSegments
 
         public required Span<double> Squares { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         [SkipLocalsInit]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
@@ -62,7 +62,7 @@ internal static class BatchNormSegments
         /// <summary>Whether y = max(·, 0) follows.</summary>
         public required bool ReLU { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>
@@ -134,7 +134,7 @@ internal static class BatchNormSegments
         /// <summary>The forward pass, for the ReLU's sign.</summary>
         public ScaleAndShift Forward { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         [SkipLocalsInit]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
@@ -180,7 +180,7 @@ internal static class BatchNormSegments
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         private void Gate<L>(int start, int c)
             where L : struct, ILanes<L>
         {
@@ -223,7 +223,7 @@ internal static class BatchNormSegments
 
         public required Span<float> Dx { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>

@@ -41,7 +41,7 @@ internal readonly ref struct LayerNormBackward : IKernel
     /// <summary>Gets each block's Σdy, (C), and Σdy·x̂, (C): overwritten.</summary>
     public required Span<double> Sums { get; init; }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     [SkipLocalsInit]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
@@ -81,7 +81,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         RowMap.Fence(streamed);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private void Gate<L>(int n)
         where L : struct, ILanes<L>
     {
@@ -110,7 +110,7 @@ internal readonly ref struct LayerNormBackward : IKernel
 
     private bool IsOrdinary(int n, out Centering centering) => Centering.TryCreate(Mean[n], Rstd[n], out centering);
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private void OneRow<L, D>(int n, int block, Span<double> lanes, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
@@ -126,7 +126,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private void SumTwoRows<L, D>(int n, int block, Span<double> lanes, out RowSums sumsA, out RowSums sumsB)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
@@ -167,7 +167,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         sumsB = Finish(n + 1, block, lanes[RowLanes..]);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private void SumRow<L, D>(int n, int block, Span<double> lanes, out RowSums sums)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
@@ -255,7 +255,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         return (g, gXHat);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private void Differentiate<L>(int n, Centering centering, RowSums sums, bool streamed)
         where L : struct, ILanes<L>
     {

@@ -40,7 +40,7 @@ internal readonly ref struct LayerNormForward : IKernel
 
     private ReadOnlySpan<float> Input => Residual.IsEmpty ? X : Sum;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     [SkipLocalsInit]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
@@ -110,7 +110,7 @@ internal readonly ref struct LayerNormForward : IKernel
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private void MomentsAgain<L, D>(ref readonly float row, ref double lanes, ref double mean, out double variance)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>

@@ -116,7 +116,7 @@ public sealed class AdamOptimizer : Optimizer
         /// <summary>1/(1 − β₂ᵗ).</summary>
         public required double Correction { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>

@@ -53,7 +53,7 @@ public sealed class Sigmoid : Layer
 
         public required Span<float> Result { get; init; }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D, L>

@@ -1,8 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace NormLayers.Numerics;
 
 /// <summary>Runs kernels at the vector width in use, on as many threads as their size is worth.</summary>
 internal static class Kernels
 {
+    /// <summary>
+    /// How methods with a kernel's loops are compiled: once, fully, and by themselves. Inlined into a caller that is compiled again
+    /// later, their own formulas no longer fit into what the compiler inlines, and become a call for every sixteen elements.
+    /// </summary>
+    public const MethodImplOptions Loops = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
+
     // Below, starting a part costs more than another thread saves (a few microseconds of work; docs/performance.md, threads).
     private const long ElementsPerPart = 8192;
     private const int MaxParts = 32;

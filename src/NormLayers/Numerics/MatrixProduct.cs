@@ -155,7 +155,7 @@ internal static class MatrixProduct
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private static void Pack<L>(Factor b, int k, int depth, int j, int columns, int width, Span<float> panel)
         where L : struct, ILanes<L>
     {
@@ -223,7 +223,7 @@ internal static class MatrixProduct
         Sse.MoveHighToLow(high23, high01).StoreUnsafe(ref rows, (nuint)(3 * stride));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     private static void CopyBlock<L>(Strided source, int rows, int columns, Strided destination)
         where L : struct, ILanes<L>
     {
@@ -319,7 +319,7 @@ internal static class MatrixProduct
 
         public static int Columns => 32;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public static void MultiplyAdd(
             ReadOnlySpan<float> a, int rowStride, int columnStride, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
         {
@@ -378,7 +378,7 @@ internal static class MatrixProduct
 
         public static int Columns => 16;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Kernels.Loops)]
         public static void MultiplyAdd(
             ReadOnlySpan<float> a, int rowStride, int columnStride, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
         {

@@ -66,7 +66,7 @@ internal static unsafe class RowMap
     /// <param name="map">The formula.</param>
     /// <param name="result">The row's first element.</param>
     /// <param name="length">How many elements it has.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Kernels.Loops)]
     public static void ApplyStreamed<L, M>(M map, ref float result, int length)
         where L : struct, ILanes<L>
         where M : struct, IRowMap, allows ref struct
