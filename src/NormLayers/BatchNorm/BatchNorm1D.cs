@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using NormLayers.Numerics;
 
 namespace NormLayers;
@@ -172,11 +173,8 @@ public sealed class BatchNorm1D : Layer
         }
         else
         {
-            for (int c = 0; c < Features; c++)
-            {
-                _mean[c] = Running!.Mean[c];
-                _variance[c] = Running.Variance[c];
-            }
+            TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, _mean);
+            TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _variance);
         }
 
         BatchNormKernel.Normalize(x, length, _mean, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, workspace, HasReLU);
@@ -243,6 +241,12 @@ public sealed class BatchNorm1D : Layer
 
     private int? FirstNonFinite(int m)
     {
+        // At most doubled, both are far from what no float can hold; a NaN fails the comparison.
+        if (TensorPrimitives.MaxMagnitude<double>(_mean) < 1e38 && TensorPrimitives.MaxMagnitude<double>(_variance) < 1e38)
+        {
+            return null;
+        }
+
         for (int c = 0; c < Features; c++)
         {
             if (!BatchNormKernel.FitFloat(_mean[c], _variance[c] * m / (m - 1)))

@@ -18,7 +18,8 @@ namespace NormLayers;
 /// their terms. The mean is carried as the float nearest to it and the remainder: y = (x − p)·s + t. A constant channel gives exactly
 /// beta. A product is fused with the addition after it where the code says MultiplyAdd, and nowhere else.</para>
 /// <para>The loops are in <see cref="BatchNormColumns"/> for (N, C), where lanes are channels, and in
-/// <see cref="BatchNormSegments"/> for (N, C, L), where lanes are elements of one channel.</para>
+/// <see cref="BatchNormSegments"/> for (N, C, L), where lanes are elements of one channel; what is done once a channel is in
+/// <see cref="BatchNormChannels"/>.</para>
 /// </remarks>
 internal static class BatchNormKernel
 {
@@ -39,20 +40,12 @@ internal static class BatchNormKernel
             pivot[c] = x[c * length];
         }
 
-        bool again = true;
-        for (int sweep = 0; sweep < 2 && again; sweep++)
+        BatchNormChannels.Moments moments = new(pivot, mean, variance, reciprocal); // [BN-F1] [BN-F2]
+        CenteredSums(x, length, pivot, mean, variance, workspace[C..]);
+        if (BatchNormChannels.Run(moments, C) > 0)
         {
-            again = false;
             CenteredSums(x, length, pivot, mean, variance, workspace[C..]);
-            for (int c = 0; c < C; c++)
-            {
-                // [BN-F1] [BN-F2]
-                if (!RowMoments.FromSums(pivot[c], mean[c], variance[c], reciprocal, out mean[c], out variance[c]))
-                {
-                    pivot[c] = (float)mean[c];
-                    again = true;
-                }
-            }
+            _ = BatchNormChannels.Run(moments, C);
         }
     }
 
@@ -86,9 +79,8 @@ internal static class BatchNormKernel
         Span<float> pivot = Floats(workspace, C, 0);
         Span<float> scale = Floats(workspace, C, 1);
         Span<float> shift = Floats(workspace, C, 2);
-        Reciprocals(variance, epsilon, rstd); // [BN-F3]
-        bool ordinary = Factors(mean, rstd, gamma, beta, pivot, scale, shift);
-        if (!ordinary)
+        _ = BatchNormChannels.Run(new BatchNormChannels.Reciprocal(variance, epsilon, rstd), C); // [BN-F3]
+        if (BatchNormChannels.Run(new BatchNormChannels.Forward(mean, rstd, gamma, beta, pivot, scale, shift), C) > 0)
         {
             NormalizeMixed(x, length, mean, rstd, gamma, beta, pivot, scale, shift, y, relu);
         }
@@ -125,22 +117,8 @@ internal static class BatchNormKernel
         Span<float> runningMean,
         Span<float> runningVariance)
     {
-        int skipped = 0;
-        double unbiased = m / (m - 1);
-        for (int c = 0; c < mean.Length; c++)
-        {
-            if (acceptNonFinite || FitFloat(mean[c], variance[c] * unbiased))
-            {
-                runningMean[c] = (float)((1 - newWeight) * runningMean[c] + newWeight * mean[c]); // [BN-F6]
-                runningVariance[c] = (float)((1 - newWeight) * runningVariance[c] + newWeight * (variance[c] * unbiased)); // [BN-F7]
-            }
-            else
-            {
-                skipped++;
-            }
-        }
-
-        return skipped;
+        BatchNormChannels.Running running = new(mean, variance, m / (m - 1), newWeight, acceptNonFinite, runningMean, runningVariance); // [BN-F6] [BN-F7]
+        return BatchNormChannels.Run(running, mean.Length);
     }
 
     /// <summary>Whether a channel's mean and its unbiased variance, which is the one that is tracked, are finite floats.</summary>
@@ -188,9 +166,9 @@ internal static class BatchNormKernel
         Gate gate = default;
         if (relu)
         {
-            Span<double> factors = workspace[^(2 * C)..];
-            gate = new Gate(dy, gated, Floats(factors, C, 0), Floats(factors, C, 1), Floats(factors, C, 2));
-            if (!Factors(mean, rstd, gamma, beta, gate.Pivot, gate.Scale, gate.Shift))
+            Span<double> place = workspace[^(2 * C)..];
+            gate = new Gate(dy, gated, Floats(place, C, 0), Floats(place, C, 1), Floats(place, C, 2));
+            if (BatchNormChannels.Run(new BatchNormChannels.Forward(mean, rstd, gamma, beta, gate.Pivot, gate.Scale, gate.Shift), C) > 0)
             {
                 for (int i = 0; i < x.Length; i++)
                 {
@@ -206,25 +184,14 @@ internal static class BatchNormKernel
 
         BackwardSums(x, dy, length, mean, gate, sumDy, sumDyXHat, workspace); // [BN-B1] [BN-B2]
 
-        for (int c = 0; c < C; c++)
-        {
-            sumDyXHat[c] *= rstd[c];
-        }
-
+        TensorPrimitives.Multiply(sumDyXHat, rstd, sumDyXHat);
         if (!dx.IsEmpty)
         {
             InputGradient(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx, workspace[(2 * C)..]);
         }
 
-        for (int c = 0; c < dGamma.Length; c++)
-        {
-            dGamma[c] = (float)(dGamma[c] + sumDyXHat[c]);
-        }
-
-        for (int c = 0; c < dBeta.Length; c++)
-        {
-            dBeta[c] = (float)(dBeta[c] + sumDy[c]);
-        }
+        _ = BatchNormChannels.Run(new BatchNormChannels.Accumulation(sumDyXHat, dGamma), dGamma.Length);
+        _ = BatchNormChannels.Run(new BatchNormChannels.Accumulation(sumDy, dBeta), dBeta.Length);
     }
 
     private static void InputGradient(
@@ -246,25 +213,8 @@ internal static class BatchNormKernel
         Span<float> scale = Floats(workspace, C, 1);
         Span<float> minusSlope = Floats(workspace, C, 2);
         Span<float> shift = Floats(workspace, C, 3);
-        bool ordinary = true;
-        for (int c = 0; c < C; c++)
-        {
-            // rstd * (g - meanG - xHat * meanGXHat) = (dy - shift - (x - pivot) * slope) * scale; shift = slope = 0 for constants
-            double meanDy = sumDy[c] * share; // [BN-B3], without gamma
-            double meanDyXHat = sumDyXHat[c] * share; // [BN-B4], without gamma
-            double k = rstd[c] * meanDyXHat;
-            pivot[c] = (float)mean[c];
-            scale[c] = (float)(rstd[c] * (gamma.IsEmpty ? 1 : gamma[c]));
-            minusSlope[c] = (float)-k;
-            shift[c] = (float)(meanDy - (mean[c] - pivot[c]) * k);
-            if (!float.IsFinite(pivot[c]) || !FitsFloat(rstd[c]) || !FitsFloat(rstd[c] * (gamma.IsEmpty ? 1 : gamma[c])) || !FitsFloat(k))
-            {
-                scale[c] = float.NaN;
-                ordinary = false;
-            }
-        }
-
-        if (!ordinary)
+        BatchNormChannels.Backward factors = new(mean, rstd, gamma, sumDy, sumDyXHat, share, pivot, scale, minusSlope, shift);
+        if (BatchNormChannels.Run(factors, C) > 0)
         {
             InputGradientMixed(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, pivot, scale, minusSlope, shift, dx);
         }
@@ -318,46 +268,6 @@ internal static class BatchNormKernel
     internal static L InputGradient<L>(L x, L dy, L pivot, L scale, L minusSlope, L shift)
         where L : struct, ILanes<L>
         => L.MultiplyAdd(x - pivot, minusSlope, dy - shift) * scale;
-
-    // The factors of each channel: gamma * (x - mean) * rstd + beta [BN-F4] [BN-F5] = (x - pivot) * scale + shift. Where floats cannot
-    // hold one, the scale is NaN; returns whether there is no such channel.
-    private static bool Factors(
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
-        ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta,
-        Span<float> pivot,
-        Span<float> scale,
-        Span<float> shift)
-    {
-        bool ordinary = true;
-        for (int c = 0; c < mean.Length; c++)
-        {
-            double s = (gamma.IsEmpty ? 1 : gamma[c]) * rstd[c];
-            pivot[c] = (float)mean[c];
-            scale[c] = (float)s;
-            shift[c] = (float)((beta.IsEmpty ? 0 : beta[c]) - (mean[c] - pivot[c]) * s);
-            if (!float.IsFinite(pivot[c]) || !FitsFloat(rstd[c]) || !FitsFloat(s))
-            {
-                scale[c] = float.NaN;
-                ordinary = false;
-            }
-        }
-
-        return ordinary;
-    }
-
-    // 1/√(variance + ε), and 0 where that is 1/0.
-    private static void Reciprocals(ReadOnlySpan<double> variance, double epsilon, Span<double> rstd)
-    {
-        TensorPrimitives.Add(variance, epsilon, rstd);
-        TensorPrimitives.Sqrt(rstd, rstd);
-        TensorPrimitives.Divide(1, rstd, rstd);
-        for (int c = 0; c < rstd.Length; c++)
-        {
-            rstd[c] = double.IsPositiveInfinity(rstd[c]) ? 0 : rstd[c];
-        }
-    }
 
     // Over (N, C) sums are taken in blocks of rows; over (N, C, L), where a channel's sums are one thread's, there is but one.
     private static RowBlocks Blocks(int elements, int channels, int length) =>
@@ -426,10 +336,6 @@ internal static class BatchNormKernel
         Kernels.Run(ref columns, blocks.Count, 2L * x.Length);
         _ = blocks.Total(workspace, 2 * C); // sumDy and sumDyX are its first 2C
     }
-
-    // Whether a float can carry a factor with all its digits, and products with it; false for NaN.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool FitsFloat(double factor) => factor == 0 || Math.Abs(factor) is > 1e-30 and < 1e30;
 
     // Workspace of doubles, seen as pairs of float arrays of C elements.
     private static Span<float> Floats(Span<double> workspace, int C, int index) =>

@@ -111,6 +111,14 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
         new(Vector128.Narrow(value._a, value._b), Vector128.Narrow(value._c, value._d), Vector128.Narrow(value._e, value._f), Vector128.Narrow(value._g, value._h));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllWithin(DoubleLanes128 value, double low, double high) =>
+        Vector128.EqualsAll((Within(value._a, low, high) & Within(value._b, low, high) & Within(value._c, low, high) & Within(value._d, low, high) & Within(value._e, low, high) & Within(value._f, low, high) & Within(value._g, low, high) & Within(value._h, low, high)).AsInt64(), Vector128<long>.AllBitsSet);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyLess(DoubleLanes128 left, DoubleLanes128 right) =>
+        !Vector128.EqualsAll((Vector128.LessThan(left._a, right._a) | Vector128.LessThan(left._b, right._b) | Vector128.LessThan(left._c, right._c) | Vector128.LessThan(left._d, right._d) | Vector128.LessThan(left._e, right._e) | Vector128.LessThan(left._f, right._f) | Vector128.LessThan(left._g, right._g) | Vector128.LessThan(left._h, right._h)).AsInt64(), Vector128<long>.Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref DoubleLanes128 addend, DoubleLanes128 left, DoubleLanes128 right)
     {
         addend._a = Vector128.FusedMultiplyAdd(left._a, right._a, addend._a);
@@ -144,5 +152,13 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
         Vector128<long> exponent = (value.AsInt64() - Vector128.Create(RootHalfBits)) >> 52;
         n = (exponent + Vector128.Create(IntegerShift).AsInt64()).AsDouble() - Vector128.Create(IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<double> Within(Vector128<double> value, double low, double high)
+    {
+        Vector128<double> magnitude = Vector128.Abs(value);
+        return Vector128.Equals(value, Vector128<double>.Zero)
+            | (Vector128.GreaterThan(magnitude, Vector128.Create(low)) & Vector128.LessThan(magnitude, Vector128.Create(high)));
     }
 }

@@ -93,6 +93,14 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b, Vector2
         new(Vector256.Narrow(value._a, value._b), Vector256.Narrow(value._c, value._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllWithin(DoubleLanes256 value, double low, double high) =>
+        Vector256.EqualsAll((Within(value._a, low, high) & Within(value._b, low, high) & Within(value._c, low, high) & Within(value._d, low, high)).AsInt64(), Vector256<long>.AllBitsSet);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyLess(DoubleLanes256 left, DoubleLanes256 right) =>
+        !Vector256.EqualsAll((Vector256.LessThan(left._a, right._a) | Vector256.LessThan(left._b, right._b) | Vector256.LessThan(left._c, right._c) | Vector256.LessThan(left._d, right._d)).AsInt64(), Vector256<long>.Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref DoubleLanes256 addend, DoubleLanes256 left, DoubleLanes256 right)
     {
         addend._a = Vector256.FusedMultiplyAdd(left._a, right._a, addend._a);
@@ -120,5 +128,13 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b, Vector2
         Vector256<long> exponent = (value.AsInt64() - Vector256.Create(RootHalfBits)) >> 52;
         n = (exponent + Vector256.Create(IntegerShift).AsInt64()).AsDouble() - Vector256.Create(IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Within(Vector256<double> value, double low, double high)
+    {
+        Vector256<double> magnitude = Vector256.Abs(value);
+        return Vector256.Equals(value, Vector256<double>.Zero)
+            | (Vector256.GreaterThan(magnitude, Vector256.Create(low)) & Vector256.LessThan(magnitude, Vector256.Create(high)));
     }
 }

@@ -87,6 +87,14 @@ internal struct DoubleLanes512(Vector512<double> a, Vector512<double> b) : IDoub
         new(Vector512.Narrow(value._a, value._b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllWithin(DoubleLanes512 value, double low, double high) =>
+        Vector512.EqualsAll((Within(value._a, low, high) & Within(value._b, low, high)).AsInt64(), Vector512<long>.AllBitsSet);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyLess(DoubleLanes512 left, DoubleLanes512 right) =>
+        !Vector512.EqualsAll((Vector512.LessThan(left._a, right._a) | Vector512.LessThan(left._b, right._b)).AsInt64(), Vector512<long>.Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref DoubleLanes512 addend, DoubleLanes512 left, DoubleLanes512 right)
     {
         addend._a = Vector512.FusedMultiplyAdd(left._a, right._a, addend._a);
@@ -111,5 +119,13 @@ internal struct DoubleLanes512(Vector512<double> a, Vector512<double> b) : IDoub
         Vector512<long> exponent = (value.AsInt64() - Vector512.Create(RootHalfBits)) >> 52;
         n = (exponent + Vector512.Create(IntegerShift).AsInt64()).AsDouble() - Vector512.Create(IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Within(Vector512<double> value, double low, double high)
+    {
+        Vector512<double> magnitude = Vector512.Abs(value);
+        return Vector512.Equals(value, Vector512<double>.Zero)
+            | (Vector512.GreaterThan(magnitude, Vector512.Create(low)) & Vector512.LessThan(magnitude, Vector512.Create(high)));
     }
 }

@@ -148,6 +148,28 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
         return result;
     }
 
+    public static bool AllWithin(DoubleLanesScalar value, double low, double high)
+    {
+        bool all = true;
+        for (int i = 0; i < 16; i++)
+        {
+            all &= SingleDouble.AllWithin(new(value[i]), low, high);
+        }
+
+        return all;
+    }
+
+    public static bool AnyLess(DoubleLanesScalar left, DoubleLanesScalar right)
+    {
+        bool any = false;
+        for (int i = 0; i < 16; i++)
+        {
+            any |= left[i] < right[i];
+        }
+
+        return any;
+    }
+
     public static void FusedMultiplyAdd(ref DoubleLanesScalar addend, DoubleLanesScalar left, DoubleLanesScalar right)
     {
         for (int i = 0; i < 16; i++)

@@ -49,6 +49,12 @@ internal interface IDoubleLanes<TDouble, TFloat>
     /// <summary>The nearest floats.</summary>
     static abstract TFloat Narrow(TDouble value);
 
+    /// <summary>Whether each is 0, or above <paramref name="low"/> and below <paramref name="high"/> in magnitude; none of them NaN.</summary>
+    static abstract bool AllWithin(TDouble value, double low, double high);
+
+    /// <summary>Whether one of <paramref name="left"/> is less than its neighbour in <paramref name="right"/>.</summary>
+    static abstract bool AnyLess(TDouble left, TDouble right);
+
     /// <summary>left·right + addend with one rounding, in place.</summary>
     static abstract void FusedMultiplyAdd(ref TDouble addend, TDouble left, TDouble right);
 

@@ -73,10 +73,29 @@ internal static class RowMoments
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool FromSums(float pivot, double sum, double squares, double reciprocal, out double mean, out double variance)
     {
-        double offset = sum * reciprocal;
-        double meanSquare = squares * reciprocal;
+        bool near = FromSums<SingleLane, SingleDouble>(new(pivot), new(sum), new(squares), new(reciprocal), out SingleDouble m, out SingleDouble v);
+        mean = m.Value;
+        variance = v.Value;
+        return near;
+    }
+
+    /// <summary>The same for sixteen rows or channels.</summary>
+    /// <param name="pivot">p.</param>
+    /// <param name="sum">Σ(x − p).</param>
+    /// <param name="squares">Σ(x − p)².</param>
+    /// <param name="reciprocal">1/n.</param>
+    /// <param name="mean">The means.</param>
+    /// <param name="variance">The biased variances.</param>
+    /// <returns>Whether all pivots were near enough.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool FromSums<L, D>(D pivot, D sum, D squares, D reciprocal, out D mean, out D variance)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D, L>
+    {
+        D offset = sum * reciprocal;
+        D meanSquare = squares * reciprocal;
         mean = pivot + offset;
-        variance = Math.Max(0, meanSquare - offset * offset);
-        return !(variance < 1e-6 * meanSquare);
+        variance = D.Max(D.Create(0), meanSquare - offset * offset);
+        return !D.AnyLess(variance, D.Create(1e-6) * meanSquare);
     }
 }

@@ -60,6 +60,13 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble, SingleLa
     public static SingleLane Narrow(SingleDouble value) => new((float)value.Value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllWithin(SingleDouble value, double low, double high) =>
+        value.Value == 0 || (Math.Abs(value.Value) > low && Math.Abs(value.Value) < high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyLess(SingleDouble left, SingleDouble right) => left.Value < right.Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref SingleDouble addend, SingleDouble left, SingleDouble right) => addend = new(Math.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
 
     /// <summary>The lane, and seven zeros.</summary>

@@ -6,9 +6,10 @@ namespace NormLayers.Numerics;
 
 /// <summary>Threads that help a call with its parts.</summary>
 /// <remarks>
-/// <para>A ticket holds the number of the call and of its next part. Whoever swaps it for the next ticket does the part, the
-/// calling thread as well as the workers; a worker that comes late, or from an earlier call, gets nothing and harms nothing. So
-/// the caller never waits for a thread to wake up, only for parts that were begun.</para>
+/// <para>A ticket holds the number of the call and how many of its parts were taken from each end. Whoever swaps it for the next ticket
+/// does the part: the calling thread takes the first that is left, a worker the last, so that in the next pass over the same arrays
+/// each finds most of its share in its own cache. A worker that comes late, or from an earlier call, gets nothing and harms nothing.
+/// So the caller never waits for a thread to wake up, only for parts that were begun.</para>
 /// <para>A worker without work looks for the next ticket for <see cref="SpinTime"/>, since the calls of a training follow each other at
 /// once, and then sleeps. Nothing is allocated after the threads are started.</para>
 /// <para>The kernel stays on the caller's stack; workers reach it there while the caller waits. Its spans are references that the
@@ -52,7 +53,7 @@ internal static unsafe class Workers
                 _wake.Release((int)Math.Min(asleep, helpers));
             }
 
-            TakeParts(number);
+            TakeParts(number, fromBack: false);
             SpinWait spin = default;
             while (Volatile.Read(ref _call.Done.Value) < parts)
             {
@@ -71,20 +72,22 @@ internal static unsafe class Workers
         where K : struct, IKernel, allows ref struct
         => Kernels.RunUnits(ref Unsafe.AsRef<K>(kernel), first, count);
 
-    private static void TakeParts(long number)
+    private static void TakeParts(long number, bool fromBack)
     {
         while (true)
         {
             long ticket = Volatile.Read(ref _call.Ticket.Value);
-            int part = (int)ticket;
+            int front = (ushort)ticket;
+            int back = (ushort)(ticket >> 16);
             int parts = _call.Parts;
-            if (ticket >> 32 != number || part >= parts)
+            if (ticket >> 32 != number || front + back >= parts)
             {
                 return;
             }
 
-            if (Interlocked.CompareExchange(ref _call.Ticket.Value, ticket + 1, ticket) == ticket)
+            if (Interlocked.CompareExchange(ref _call.Ticket.Value, ticket + (fromBack ? 1 << 16 : 1), ticket) == ticket)
             {
+                int part = fromBack ? parts - 1 - back : front;
                 int first = (int)((long)_call.Units * part / parts);
                 int end = (int)((long)_call.Units * (part + 1) / parts);
                 _call.Body(_call.Kernel, first, end - first);
@@ -114,7 +117,7 @@ internal static unsafe class Workers
                 seen = number;
                 if (index < _call.Helpers)
                 {
-                    TakeParts(number);
+                    TakeParts(number, fromBack: true);
                 }
 
                 idleSince = Stopwatch.GetTimestamp();
