@@ -17,11 +17,11 @@ internal interface IRowMap
 /// </remarks>
 internal static unsafe class RowMap
 {
+    /// <summary>48 MiB: from here on, outputs have left the caches before anyone reads them (docs/performance.md, streaming stores).</summary>
+    public const int StreamedElements = 12 << 20;
+
     private const int Line = 16;
     private const int Unrolled = 4 * 16;
-
-    // 16 MiB: what is larger has left the caches before anyone reads it (docs/performance.md, streaming stores).
-    private const int StreamedElements = 4 << 20;
 
     /// <summary>Whether an output should be written past the caches: it is large, and apart from the inputs.</summary>
     /// <param name="result">The output, all rows.</param>

@@ -76,7 +76,7 @@ public sealed class ThreadsTests : IDisposable
     public void Layer_OutputBeyondTheCaches_SameBitsAsInPlace(int features, bool batchNorm)
     {
         // What is so large is written past the caches, unless it replaces the input.
-        int rows = (4 << 20) / features + 7;
+        int rows = RowMap.StreamedElements / features + 7;
         float[] x = Samples.Normal(rows * features);
         float[] dy = Samples.Upstream(rows * features);
         Layer layer = batchNorm ? new BatchNorm1D(features) : new LayerNorm1D(features);
@@ -89,6 +89,27 @@ public sealed class ThreadsTests : IDisposable
         Assert.True(inPlace.AsSpan().SequenceEqual(y), "y differs.");
         layer.Backward(x, dy, dy);
         Assert.True(dy.AsSpan().SequenceEqual(dx), "dx differs.");
+    }
+
+    [Fact]
+    public void LayerNormBackward_BatchBeyondTheSecondCache_RowsAsInASmallBatch()
+    {
+        // Rows go through the sums two at a time in small batches, one at a time in large ones.
+        const int features = 300;
+        const int few = 5;
+        float[] x = Samples.Normal(2000 * features);
+        float[] dy = Samples.Upstream(x.Length);
+        float[] dx = Gradient(x, dy);
+        Assert.True(Gradient(x[..(few * features)], dy[..(few * features)]).AsSpan().SequenceEqual(dx.AsSpan(0, few * features)), "dx differs.");
+
+        static float[] Gradient(float[] x, float[] dy)
+        {
+            LayerNorm1D layer = new(features);
+            float[] dx = new float[x.Length];
+            layer.Forward(x, (x.Length / features, features), dx);
+            layer.Backward(x, dy, dx);
+            return dx;
+        }
     }
 
     [Theory]
