@@ -4,24 +4,22 @@ using NormLayers.Cli.Configuration;
 namespace NormLayers.Cli.Commands;
 
 /// <summary>The flag <c>--seeds</c>: how many seeds, from <c>data.random_seed</c> on.</summary>
-internal sealed class SeedsOption
+/// <param name="missing">How many there are where nothing says it.</param>
+internal sealed class SeedsOption(int missing)
 {
     private static readonly IntegerType _type = new(1, 10_000);
 
-    /// <summary>How many there are where neither flag nor configuration says it.</summary>
-    public const int DefaultCount = 5;
-
     public Option<string> Option { get; } = new("--seeds")
     {
-        Description = "How many seeds: --seed, --seed + 1, and so on (5).",
+        Description = $"How many seeds: --seed, --seed + 1, and so on ({missing}).",
         HelpName = "n",
     };
 
     /// <summary>The seeds; none after an error.</summary>
-    public IReadOnlyList<long> Read(ParseResult parsed, Settings settings, List<Diagnostic> errors, long missing = DefaultCount)
+    public IReadOnlyList<long> Read(ParseResult parsed, Settings settings, List<Diagnostic> errors, long? configured = null)
     {
         Origin origin = Origin.Flag(Option.Name);
-        long count = FlagValue.Read(parsed, Option, _type, errors, missing);
+        long count = FlagValue.Read(parsed, Option, _type, errors, configured ?? missing);
         long first = settings.Get(Keys.Seed);
         if (first > Keys.LargestSeed - count + 1)
         {

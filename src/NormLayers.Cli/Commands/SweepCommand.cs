@@ -14,7 +14,7 @@ internal sealed class SweepCommand
     private const string DefaultRates = "0.001:10:log9";
 
     private readonly TrainOptions _options = new([.. SweepAxisKind.All.Select(a => a.Key).OfType<Key>(), Keys.ProbeInterval]);
-    private readonly SeedsOption _seeds = new();
+    private readonly SeedsOption _seeds = new(SweepKeys.DefaultSeeds);
     private readonly Dictionary<string, Option<string>> _axes = SweepAxisKind.All.ToDictionary(
         a => a.Name, a => new Option<string>(a.Flag) { Description = a.Description, HelpName = "grid" });
 

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
-using NormLayers.Cli.Commands;
 using NormLayers.Cli.Lab;
 
 namespace NormLayers.Cli.Configuration;
@@ -15,7 +14,10 @@ internal static class SweepKeys
     ]).ToDictionary(name => name, name => new Key<IReadOnlyList<string>?>(
         "sweep." + name, null, new OptionalType<IReadOnlyList<string>>(new GridType(IsWhole(name)))));
 
-    public static Key<long> Seeds { get; } = new("sweep.seeds", SeedsOption.DefaultCount, new IntegerType(1, 10_000));
+    /// <summary>How many seeds there are where neither flag nor configuration says it.</summary>
+    public const int DefaultSeeds = 5;
+
+    public static Key<long> Seeds { get; } = new("sweep.seeds", DefaultSeeds, new IntegerType(1, 10_000));
 
     public static IReadOnlyList<Key> All { get; } = [.. Grids.Values, Seeds];
 

@@ -130,7 +130,7 @@ internal sealed class BatchSize : IExperiment
             new(
                 "training loss at batch 4, batchnorm over layernorm",
                 Mean(outcomes, Normalization.BatchNorm, 4, o => o.Train.Loss) / Mean(outcomes, Normalization.LayerNorm, 4, o => o.Train.Loss),
-                1.5,
+                3,
                 1000),
         ];
 

@@ -86,12 +86,14 @@ internal sealed class IoffeMnist : IExperiment
     {
         SigmoidRun plain = runs[new(Normalization.None, JudgedRate, JudgedDeviation)];
         SigmoidRun normalized = runs[new(Normalization.BatchNorm, JudgedRate, JudgedDeviation)];
+        double End(Normalization mode) => runs[new(mode, 0.5, 0.01)].Accuracies[^1];
         return
         [
             new($"batchnorm: accuracy at step {EarlyStep}", Early(normalized), 0.88, 1),
             new($"none: accuracy at step {EarlyStep}", Early(plain), 0, 0.4),
             new("steps to 90 %, none (at least) over batchnorm", (double)(plain.StepsTo(HighAccuracy) ?? steps) / (normalized.StepsTo(HighAccuracy) ?? double.PositiveInfinity), 4, 1000),
             new("accuracy at the end, batchnorm minus none", normalized.Accuracies[^1] - plain.Accuracies[^1], 0, 1),
+            new("the same, rate 0.5, deviation 0.01", End(Normalization.BatchNorm) - End(Normalization.None), 0.3, 1),
             new("spread of a unit's median input, none over batchnorm", plain.Spread / normalized.Spread, 1, 1000),
         ];
     }

@@ -50,21 +50,22 @@ internal sealed class ResidualStack
     /// <summary>Mean ‖x‖²/width where a block adds: what leaves it, before a normalization that follows.</summary>
     public double SquaredNorm(int block) => SumOfSquares(_blocks[block].Sum) / (Samples * Width);
 
-    /// <summary>
-    /// The norm of the gradient of a block's second matrix for the loss of one sample, as a mean over the samples: the theorem is about one
-    /// loss, and the gradient of their mean also depends on how alike the samples are.
-    /// </summary>
-    public double GradientNorm(int block)
+    /// <summary>The norm of the gradient of a block's second matrix, for the mean loss of all samples.</summary>
+    public double GradientNorm(int block) => Math.Sqrt(SumOfSquares(_blocks[block].Second.Weight.Gradient));
+
+    /// <summary>The squared norm of the gradient of a block's second matrix for the loss of one sample, as a mean over the samples.</summary>
+    public double SquaredSampleGradient(int block)
     {
         double sum = 0;
         for (int n = 0; n < Samples; n++)
         {
             // One sample's gradient is an outer product.
             Range row = (n * Width)..((n + 1) * Width);
-            sum += Math.Sqrt(SumOfSquares(_blocks[block].Upstream[row]) * SumOfSquares(_blocks[block].Rectified[row]));
+            sum += SumOfSquares(_blocks[block].Upstream[row]) * SumOfSquares(_blocks[block].Rectified[row]);
         }
 
-        return sum;
+        // The loss is a mean over the samples, and so its gradients are that much smaller than one sample's.
+        return sum * Samples;
     }
 
     private float[] Forward(Block block, float[] x)

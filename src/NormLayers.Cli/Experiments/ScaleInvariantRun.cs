@@ -38,6 +38,9 @@ internal sealed class ScaleInvariantRun
     /// <summary>The gradient of the last <see cref="Differentiate"/>.</summary>
     public float[] Gradient => _linear.Weight.Gradient;
 
+    /// <summary>The normalized outputs of the last <see cref="Differentiate"/>.</summary>
+    public IReadOnlyList<float> Normalized => _normalized;
+
     /// <summary>‖w‖² of all units.</summary>
     public double SquaredNorm => SumOfSquares(Weights);
 
@@ -69,13 +72,13 @@ internal sealed class ScaleInvariantRun
     }
 
     /// <summary>One step of SGD on the present batch, w ← (1 − ηλ)·w − η·g.</summary>
-    /// <returns>The mean over the units of the squared sine of the angle by which each turned.</returns>
-    public double Step(double rate, double decay)
+    /// <returns>The mean over the units of the squared sine of the angle by which each turned, and of the angle.</returns>
+    public (double SquaredSine, double Angle) Step(double rate, double decay)
     {
         Differentiate();
         float shrink = (float)(1 - rate * decay);
         float length = (float)rate;
-        double squaredSines = 0;
+        (double squaredSines, double angles) = (0, 0);
         for (int unit = 0; unit < Outputs; unit++)
         {
             (double before, double after, double product) = (0, 0, 0);
@@ -88,10 +91,13 @@ internal sealed class ScaleInvariantRun
                 product += old * Weights[i];
             }
 
-            squaredSines += 1 - product * product / (before * after);
+            // Rounding can carry a cosine beyond 1.
+            double squaredSine = Math.Max(0, 1 - product * product / (before * after));
+            squaredSines += squaredSine;
+            angles += Math.Asin(Math.Sqrt(squaredSine));
         }
 
-        return squaredSines / Outputs;
+        return (squaredSines / Outputs, angles / Outputs);
     }
 
     /// <summary>The largest |cosine| between a unit's weights and their gradient.</summary>

@@ -12,9 +12,10 @@ internal static class SeedTrials
     /// <param name="progress">Shows how far it is.</param>
     /// <param name="done">Is told of each trial when it ends; called from several threads at once.</param>
     /// <param name="cancellation">Ends the running trials after their step.</param>
+    /// <param name="everyEpoch">Whether the networks are evaluated after every epoch, and not only after the last.</param>
     /// <returns>The results in the order of the trials; null where one was not started.</returns>
     public static TrialResult?[] RunAll(
-        this SeedData data, IReadOnlyList<Settings> trials, TrialsProgress progress, Action<TrialResult> done, CancellationToken cancellation)
+        this SeedData data, IReadOnlyList<Settings> trials, TrialsProgress progress, Action<TrialResult> done, CancellationToken cancellation, bool everyEpoch = true)
     {
         Dictionary<long, int> left = trials.CountBy(t => t.Get(Keys.Seed)).ToDictionary();
         Lock counting = new();
@@ -24,7 +25,7 @@ internal static class SeedTrials
         {
             long seed = trial.Get(Keys.Seed);
             TrialResult result = progress.Track(
-                TrialRunner.CountSteps(trial), observer => TrialRunner.Run(trial, data.Get(seed), observer, cancellation));
+                TrialRunner.CountSteps(trial), observer => TrialRunner.Run(trial, data.Get(seed), observer, cancellation, everyEpoch));
             done(result);
             lock (counting)
             {

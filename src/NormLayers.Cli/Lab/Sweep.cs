@@ -64,7 +64,7 @@ internal sealed class Sweep
     {
         List<Settings> missing = [.. _trials.Where((t, i) => i % parts == part - 1 && !_done.ContainsKey(TrialFile.NameOf(t)))];
         TrialsProgress progress = new(session.ShowsNoProgress, session.Color, missing.Count, missing.Sum(TrialRunner.CountSteps));
-        session.Data.RunAll(missing, progress, Keep, session.Cancellation);
+        session.Data.RunAll(missing, progress, Keep, session.Cancellation, everyEpoch: false);
         return missing.TrueForAll(t => _done.ContainsKey(TrialFile.NameOf(t)));
 
         void Keep(TrialResult trial)

@@ -59,20 +59,21 @@ internal static class TrialRunner
     /// <param name="observer">Who is told of the training.</param>
     /// <param name="cancellation">Ends it after the step at hand.</param>
     /// <param name="probeInterval">Steps from one probe to the next; 0 for none.</param>
+    /// <param name="everyEpoch">Whether the network is evaluated after every epoch, and not only after the last.</param>
     public static TrainingResult Train(
-        Settings settings, RunSeeds seeds, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation, int probeInterval = 0)
+        Settings settings, RunSeeds seeds, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation, int probeInterval = 0, bool everyEpoch = true)
     {
         Sequential network = CreateNetwork(settings, seeds, data);
-        TrainingOptions options = CreateOptions(settings, seeds) with { ProbeInterval = probeInterval };
+        TrainingOptions options = CreateOptions(settings, seeds) with { ProbeInterval = probeInterval, EvaluationInterval = everyEpoch ? 1 : int.MaxValue };
         Trainer trainer = new(network, CreateOptimizer(settings, network), options, observer);
         return trainer.Fit(data, cancellation);
     }
 
     /// <summary>Trains with the seed in the settings, and takes the time.</summary>
-    public static TrialResult Run(Settings settings, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation)
+    public static TrialResult Run(Settings settings, DataSplit data, ITrainingObserver? observer, CancellationToken cancellation, bool everyEpoch = true)
     {
         long started = Stopwatch.GetTimestamp();
-        TrainingResult result = Train(settings, RunSeeds.From(settings.Get(Keys.Seed)), data, observer, cancellation);
+        TrainingResult result = Train(settings, RunSeeds.From(settings.Get(Keys.Seed)), data, observer, cancellation, everyEpoch: everyEpoch);
         return new TrialResult(settings, result, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 }

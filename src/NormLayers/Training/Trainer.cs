@@ -28,6 +28,7 @@ public sealed class Trainer
     {
         Throw.IfNotPositive(options.Epochs, nameof(options.Epochs));
         Throw.IfNotPositive(options.BatchSize, nameof(options.BatchSize));
+        Throw.IfNotPositive(options.EvaluationInterval, nameof(options.EvaluationInterval));
         if (options.ProbeInterval < 0)
         {
             Throw.OutOfRange(nameof(options.ProbeInterval), "a number ≥ 0", options.ProbeInterval);
@@ -77,8 +78,9 @@ public sealed class Trainer
         List<EpochMetrics> history = [];
         Divergence? divergence = null;
         long step = 0;
+        int epochsDone = 0;
         _network.Training = true;
-        for (int epoch = 1; epoch <= _options.Epochs && divergence is null && !cancellationToken.IsCancellationRequested; epoch++)
+        for (int epoch = 1; epoch <= _options.Epochs && !cancellationToken.IsCancellationRequested; epoch++)
         {
             (double lossSum, int correctSum, int seen) = (0, 0, 0);
             long started = Stopwatch.GetTimestamp();
@@ -113,7 +115,13 @@ public sealed class Trainer
             }
 
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            if (divergence is null && batches.EpochDone)
+            if (divergence is not null || !batches.EpochDone)
+            {
+                break;
+            }
+
+            epochsDone++;
+            if (epoch % _options.EvaluationInterval == 0 || epoch == _options.Epochs)
             {
                 EpochMetrics metrics = new(
                     epoch, step, lossSum / seen, (double)correctSum / seen, Evaluate(_network, data.Train), Evaluate(_network, data.Test), seconds);
@@ -123,13 +131,13 @@ public sealed class Trainer
         }
 
         // The last update is followed by no step whose loss would show that it was one too many: the evaluation does.
-        if (divergence is null && history.Count == _options.Epochs && !double.IsFinite(history[^1].Train.Loss))
+        if (divergence is null && epochsDone == _options.Epochs && !double.IsFinite(history[^1].Train.Loss))
         {
             divergence = DivergenceDiagnosis.Find(_network, data.Train.Features, _optimizer.LearningRate, step + 1, _options.Epochs);
         }
 
         TrainingStatus status = divergence is not null ? TrainingStatus.Diverged
-            : history.Count < _options.Epochs ? TrainingStatus.Cancelled
+            : epochsDone < _options.Epochs ? TrainingStatus.Cancelled
             : TrainingStatus.Completed;
         bool evaluated = status == TrainingStatus.Completed;
         return new TrainingResult(

@@ -19,6 +19,12 @@ public sealed record TrainingOptions
     public ulong Seed { get; init; } = 42;
 
     /// <summary>
+    /// Epochs from one evaluation on both data sets to the next, ≥ 1; the last epoch is always evaluated. Epochs without are not in the history, and
+    /// the observer does not hear of their end.
+    /// </summary>
+    public int EvaluationInterval { get; init; } = 1;
+
+    /// <summary>
     /// Steps from one probe of the layers to the next, ≥ 0: the first step is probed, and every so many after it. 0 never probes, and costs nothing.
     /// </summary>
     /// <remarks>A probe allocates, and costs the time of several steps; it changes no bit of the training. See <see cref="ITrainingObserver.OnProbe"/>.</remarks>

@@ -258,12 +258,26 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void Fit_EvaluationInterval_EvaluatesThoseEpochsAndTheLast()
+    {
+        DataSplit data = Problems.ThreeClouds();
+        TrainingResult every = Problems.Fit(Problems.Network(), data, s_options with { Epochs = 7 });
+        TrainingResult some = Problems.Fit(Problems.Network(), data, s_options with { Epochs = 7, EvaluationInterval = 3 });
+        TrainingResult last = Problems.Fit(Problems.Network(), data, s_options with { Epochs = 7, EvaluationInterval = int.MaxValue });
+        Assert.Equal([3, 6, 7], some.History.Select(e => e.Epoch));
+        Assert.Equal([7], last.History.Select(e => e.Epoch));
+        Assert.Equal(every.History[^1] with { Seconds = 0 }, last.History[^1] with { Seconds = 0 });
+        Assert.Equal((TrainingStatus.Completed, every.Steps, every.Test), (last.Status, last.Steps, last.Test));
+    }
+
+    [Fact]
     public void Constructor_OptionsOutOfRange_NameTheOption()
     {
         Sequential network = Problems.Network();
         SgdOptimizer optimizer = new(network.Parameters, 0.1);
         Assert.Equal("Epochs", Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(network, optimizer, s_options with { Epochs = 0 })).ParamName);
         Assert.Equal("BatchSize", Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(network, optimizer, s_options with { BatchSize = 0 })).ParamName);
+        Assert.Equal("EvaluationInterval", Assert.Throws<ArgumentOutOfRangeException>(() => new Trainer(network, optimizer, s_options with { EvaluationInterval = 0 })).ParamName);
     }
 
     [Fact]
