@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 normlayers() { dotnet run -c Release --project src/NormLayers.Cli -- "$@"; }
-normlayers compare --seeds 30 --svg docs/figures/default-training.svg
+normlayers compare --svg docs/figures/default-training.svg

@@ -47,7 +47,7 @@ internal sealed class Equilibrium : IExperiment
             [
                 Chart("Length of the weights", "Wherever it starts, it goes to a length of its own: the larger the steps and the smaller the decay, the longer.", "‖w‖", courses, c => c.Squares.Select(Math.Sqrt)),
                 Chart("Effective learning rate", "eta over the squared length: what the function sees. It settles, without a schedule.", "η/‖w‖²", courses, c => c.Squares.Select(s => c.Rate / s)),
-                Chart("Angle per step, over sqrt(2·eta·lambda)", "All runs end at 1: the angle is set by eta·lambda alone.", "angle over expected angle", courses, c => c.Angles.Select(a => a / c.Expected)),
+                Chart("Angle per step (root mean square), over sqrt(2·eta·lambda)", "All runs end near 1: the angle is set by eta·lambda alone.", "angle over expected angle", courses, c => c.Angles.Select(a => a / c.Expected)),
             ]);
     }
 
