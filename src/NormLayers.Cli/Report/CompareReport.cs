@@ -52,7 +52,7 @@ internal static class CompareReport
     private static LineChart Curves(CompareResult result, string title, string unit, Func<EpochMetrics, double> quantity) => new()
     {
         Title = title + " after each epoch",
-        Words = "The mean over the completed seeds (line) and their whole range (band), in evaluation mode.",
+        Words = "The median of the completed seeds (line) and the middle half of them (band, first to third quartile), in evaluation mode.",
         X = new Axis("epoch"),
         Y = new Axis(unit),
         Series = [.. result.Modes.Where(m => m.Completed > 0).Select(m => Curve(m, quantity))],
@@ -62,9 +62,9 @@ internal static class CompareReport
     {
         TrialResult[] completed = Completed(mode);
         int[] places = Thinning.Places(EpochsOf(mode));
-        double[][] values = [.. places.Select(i => completed.Select(t => quantity(t.Result.History[i])).ToArray())];
+        Quartiles[] values = [.. places.Select(i => Quartiles.Of(completed.Select(t => quantity(t.Result.History[i]))))];
         return new Series(
-            mode.Name, [.. places.Select(i => i + 1.0)], [.. values.Select(v => v.Average())], [.. values.Select(v => v.Min())], [.. values.Select(v => v.Max())])
+            mode.Name, [.. places.Select(i => i + 1.0)], [.. values.Select(v => v.Median)], [.. values.Select(v => v.First)], [.. values.Select(v => v.Third)])
         {
             Style = SeriesStyle.Of(mode.Mode),
         };

@@ -78,7 +78,7 @@ internal sealed class HtmlReport
             <div class="scroll" role="region" tabindex="0" aria-labelledby="configuration"><pre>{Escape(report.Configuration.ToJsonString(_indented))}</pre></div>
             </main>
             <footer>
-            <p>Written by normlayers {Escape(MachineInfo.ToolVersion)}, library {Escape(MachineInfo.LibraryVersion)}, {Escape(RuntimeInformation.FrameworkDescription)}.
+            <p>Written by normlayers {Escape(Short(MachineInfo.ToolVersion))}, library {Escape(Short(MachineInfo.LibraryVersion))}, {Escape(RuntimeInformation.FrameworkDescription)}.
             Charts by Plotly.js (MIT licence), which is in this file; nothing is loaded from anywhere.</p>
             </footer>
             <script>{library}</script>
@@ -140,4 +140,8 @@ internal sealed class HtmlReport
         // A browser reads each line end of a page as \n, and hashes what it read.
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
+
+    // A commit is known by its first characters.
+    private static string Short(string version) =>
+        version.IndexOf('+', StringComparison.Ordinal) is > 0 and int plus ? version[..Math.Min(version.Length, plus + 8)] : version;
 }

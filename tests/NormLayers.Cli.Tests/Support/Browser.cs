@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 
 namespace NormLayers.Cli.Tests.Support;
 
@@ -43,6 +44,26 @@ internal static class Browser
         {
             Directory.Delete(profile, recursive: true);
         }
+    }
+
+    /// <summary>Opens a report in a frame of a given width, and says how wide its content is, whether its charts fit, and how many are drawn.</summary>
+    public static string Measure(string path, int width)
+    {
+        string wrapper = Path.Combine(Path.GetDirectoryName(path)!, "frame.html");
+        File.WriteAllText(wrapper, $$"""
+            <!doctype html><body><iframe style="width:{{width}}px;height:20000px;border:0"></iframe><script>
+            const frame = document.querySelector("iframe");
+            frame.onload = () => setTimeout(() => {
+              const page = frame.contentDocument;
+              const plots = [...page.querySelectorAll(".plot")];
+              const fit = plots.every((p) => p.querySelector("svg").getBoundingClientRect().right <= p.closest("figure").getBoundingClientRect().right);
+              document.title = `page ${page.documentElement.scrollWidth} charts ${fit ? "fit" : "overflow"} drawn ${plots.filter((p) => p.dataset.drawn).length}`;
+            }, 5000);
+            frame.srcdoc = new TextDecoder().decode(Uint8Array.from(atob("{{Convert.ToBase64String(File.ReadAllBytes(path))}}"), (c) => c.charCodeAt(0)));
+            </script></body>
+            """);
+        Match title = Regex.Match(Open(wrapper).Page, "<title>(.*?)</title>");
+        return title.Groups[1].Value;
     }
 
     private static string? Find()
