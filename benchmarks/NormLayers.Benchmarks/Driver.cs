@@ -10,9 +10,6 @@ namespace NormLayers.Benchmarks;
 /// <summary>Runs all peers side by side: case by case, each prepared and checked, then in rounds in which they take turns.</summary>
 internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadOnlyList<string> names, string filter, bool narrow)
 {
-    // Thread pools of the peer before spin for a while.
-    private static readonly TimeSpan _rest = TimeSpan.FromMilliseconds(5);
-
     private readonly int _rounds = suite == SuiteKind.Quick ? 3 : 5;
     private readonly double _milliseconds = suite == SuiteKind.Quick ? 20 : 40;
     private readonly List<ResultRow> _rows = [];
@@ -149,7 +146,6 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
             {
                 // Another one begins each round.
                 Turns turns = ready[(turn + round) % ready.Count];
-                Thread.Sleep(_rest);
                 JsonNode? answer = peers.Contains(turns.Peer)
                     ? Try(timed, turns.Peer, peers, p => p.Ask(new JsonObject { ["do"] = "measure", ["milliseconds"] = _milliseconds }))
                     : null;

@@ -1,13 +1,18 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json.Nodes;
 
 namespace NormLayers.Benchmarks;
 
 /// <summary>The driver's end of a peer: starts its process with the threads and the memory settings of the run, and talks to it.</summary>
-internal sealed class PeerProcess : IDisposable
+/// <remarks>Between an answer and the next request the process is stopped: thread pools that wait for more work would spin on another peer's core.</remarks>
+internal sealed partial class PeerProcess : IDisposable
 {
+    private const int Continue = 18;
+    private const int Stop = 19;
+
     private readonly Process _process;
 
     private PeerProcess(string name, int threads, Process process)
@@ -76,9 +81,11 @@ internal sealed class PeerProcess : IDisposable
     {
         try
         {
+            Send(Continue);
             _process.StandardInput.WriteLine(request.ToJsonString());
             if (_process.StandardOutput.ReadLine() is { } answer)
             {
+                Send(Stop);
                 return JsonNode.Parse(answer)!;
             }
         }
@@ -92,6 +99,7 @@ internal sealed class PeerProcess : IDisposable
 
     public void Dispose()
     {
+        Send(Continue);
         try
         {
             _process.StandardInput.Close();
@@ -108,6 +116,13 @@ internal sealed class PeerProcess : IDisposable
 
         _process.Dispose();
     }
+
+    // A process that has ended needs no signal; that it did is told where it is asked.
+    private void Send(int signal) => _ = _process.HasExited ? 0 : Kill(_process.Id, signal);
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Kill(int process, int signal);
 
     private static ProcessStartInfo Own(string name, string threads)
     {
