@@ -92,7 +92,7 @@ internal static class BatchNormKernel
         else
         {
             BatchNormSegments.ScaleAndShift kernel = new() { X = x, Length = length, Pivot = pivot, Scale = scale, Shift = shift, Y = y, ReLU = relu };
-            Kernels.Run(ref kernel, C, x.Length);
+            Kernels.Run(ref kernel, x.Length / length, x.Length);
         }
     }
 
@@ -246,7 +246,7 @@ internal static class BatchNormKernel
                 Shift = shift,
                 Dx = dx,
             };
-            Kernels.Run(ref kernel, C, 2L * x.Length);
+            Kernels.Run(ref kernel, x.Length / length, 2L * x.Length);
         }
     }
 

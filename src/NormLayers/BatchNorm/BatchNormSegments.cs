@@ -4,7 +4,8 @@ using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>The loops of batch normalization over (N, C, L): lanes are the L contiguous elements of one sample's channel. Units are channels.</summary>
+/// <summary>The loops of batch normalization over (N, C, L): lanes are the L contiguous elements of a segment, one sample's channel.</summary>
+/// <remarks>Units are channels where something is summed, and segments, in memory order, where not.</remarks>
 internal static class BatchNormSegments
 {
     /// <summary>Σ(x − p) and Σ(x − p)² of each channel: overwrites <see cref="Sums"/> and <see cref="Squares"/>.</summary>
@@ -68,20 +69,18 @@ internal static class BatchNormSegments
             where D : struct, IDoubleLanes<D, L>
         {
             bool streamed = RowMap.IsStreamed(Y, X);
-            for (int start = 0; start < X.Length; start += Pivot.Length * Length)
+            int c = first % Pivot.Length;
+            for (int segment = first; segment < first + count; segment++, c = c + 1 == Pivot.Length ? 0 : c + 1)
             {
-                for (int c = first; c < first + count; c++)
+                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)segment * Length);
+                ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)segment * Length);
+                if (streamed)
                 {
-                    ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
-                    ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), start + c * Length);
-                    if (streamed)
-                    {
-                        RowMap.ApplyStreamed<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
-                    }
-                    else
-                    {
-                        RowMap.Apply<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
-                    }
+                    RowMap.ApplyStreamed<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
+                }
+                else
+                {
+                    RowMap.Apply<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
                 }
             }
 
@@ -229,21 +228,19 @@ internal static class BatchNormSegments
             where D : struct, IDoubleLanes<D, L>
         {
             bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
-            for (int start = 0; start < X.Length; start += Pivot.Length * Length)
+            int c = first % Pivot.Length;
+            for (int segment = first; segment < first + count; segment++, c = c + 1 == Pivot.Length ? 0 : c + 1)
             {
-                for (int c = first; c < first + count; c++)
+                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)segment * Length);
+                ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)segment * Length);
+                ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)segment * Length);
+                if (streamed)
                 {
-                    ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
-                    ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start + c * Length);
-                    ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), start + c * Length);
-                    if (streamed)
-                    {
-                        RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
-                    }
-                    else
-                    {
-                        RowMap.Apply<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
-                    }
+                    RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
+                }
+                else
+                {
+                    RowMap.Apply<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
                 }
             }
 

@@ -6,13 +6,12 @@ namespace NormLayers;
 
 /// <summary>The loops of layer normalization's backward pass; its units are blocks of rows, each with column sums of its own.</summary>
 /// <remarks>
-/// Two rows go through the sums at a time, so that the column sums are loaded and stored half as often; but one after the other where
-/// they come from beyond the second-level cache, which is fastest in memory order. It is the same order of additions.
+/// Two rows go through the sums at a time, so that the column sums are loaded and stored half as often. The next two are asked for
+/// meanwhile: read side by side, rows are no stream that the processor would follow by itself.
 /// </remarks>
 internal readonly ref struct LayerNormBackward : IKernel
 {
     private const int RowLanes = 2 * LaneTree.Folded;
-    private const int PairedElements = 1 << 19;
 
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -53,13 +52,12 @@ internal readonly ref struct LayerNormBackward : IKernel
     {
         Span<double> lanes = stackalloc double[2 * RowLanes];
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
-        bool paired = X.Length <= PairedElements;
         for (int block = first; block < first + count; block++)
         {
             Sums.Slice(2 * Features * block, 2 * Features).Clear();
             int end = Blocks.Start(block + 1);
             int n = Blocks.Start(block);
-            for (; paired && n + 1 < end; n += 2)
+            for (; n + 1 < end; n += 2)
             {
                 Gate<L>(n);
                 Gate<L>(n + 1);
@@ -76,7 +74,7 @@ internal readonly ref struct LayerNormBackward : IKernel
                 }
             }
 
-            for (; n < end; n++)
+            if (n < end)
             {
                 Gate<L>(n);
                 OneRow<L, D>(n, block, lanes, streamed);
@@ -156,6 +154,10 @@ internal readonly ref struct LayerNormBackward : IKernel
         int whole = C & ~15;
         for (int i = 0; i < whole; i += 16)
         {
+            Cache.Prefetch(in xA, i + 2 * C);
+            Cache.Prefetch(in xB, i + 2 * C);
+            Cache.Prefetch(in dyA, i + 2 * C);
+            Cache.Prefetch(in dyB, i + 2 * C);
             D g = scaled ? D.Widen(in scale, i) : D.Create(1);
             D b1 = D.Load(in sumDy, i);
             D b2 = D.Load(in sumDyXHat, i);
@@ -191,8 +193,6 @@ internal readonly ref struct LayerNormBackward : IKernel
         int whole = C & ~15;
         for (int i = 0; i < whole; i += 16)
         {
-            Cache.ReadAhead(in x, i);
-            Cache.ReadAhead(in dy, i);
             D g = scaled ? D.Widen(in scale, i) : D.Create(1);
             D b1 = D.Load(in sumDy, i);
             D b2 = D.Load(in sumDyXHat, i);

@@ -12,7 +12,7 @@ internal static class Kernels
     public const MethodImplOptions Loops = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
     // Below, starting a part costs more than another thread saves (a few microseconds of work; docs/performance.md, threads).
-    private const long ElementsPerPart = 8192;
+    private const long ElementsPerPart = 16384;
     private const int MaxParts = 32;
 
     /// <summary>Does all units of a kernel.</summary>

@@ -94,7 +94,7 @@ public sealed class ThreadsTests : IDisposable
     [Fact]
     public void LayerNormBackward_BatchBeyondTheSecondCache_RowsAsInASmallBatch()
     {
-        // Rows go through the sums two at a time in small batches, one at a time in large ones.
+        // Rows go through the sums two at a time, the last of an odd number alone.
         const int features = 300;
         const int few = 5;
         float[] x = Samples.Normal(2000 * features);
