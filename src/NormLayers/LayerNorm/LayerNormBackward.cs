@@ -52,6 +52,7 @@ internal readonly ref struct LayerNormBackward : IKernel
     {
         Span<double> lanes = stackalloc double[2 * RowLanes];
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
+        bool gated = !Upstream.IsEmpty;
         for (int block = first; block < first + count; block++)
         {
             Sums.Slice(2 * Features * block, 2 * Features).Clear();
@@ -59,8 +60,12 @@ internal readonly ref struct LayerNormBackward : IKernel
             int n = Blocks.Start(block);
             for (; n + 1 < end; n += 2)
             {
-                Gate<L>(n);
-                Gate<L>(n + 1);
+                if (gated)
+                {
+                    Gate<L>(n);
+                    Gate<L>(n + 1);
+                }
+
                 if (IsOrdinary(n, out Centering a) && IsOrdinary(n + 1, out Centering b))
                 {
                     SumTwoRows<L, D>(n, block, lanes, out RowSums sumsA, out RowSums sumsB);
@@ -76,7 +81,11 @@ internal readonly ref struct LayerNormBackward : IKernel
 
             if (n < end)
             {
-                Gate<L>(n);
+                if (gated)
+                {
+                    Gate<L>(n);
+                }
+
                 OneRow<L, D>(n, block, lanes, streamed);
             }
         }
@@ -88,11 +97,6 @@ internal readonly ref struct LayerNormBackward : IKernel
     private void Gate<L>(int n)
         where L : struct, ILanes<L>
     {
-        if (Upstream.IsEmpty)
-        {
-            return;
-        }
-
         int C = Features;
         ReadOnlySpan<float> x = X.Slice(n * C, C);
         ReadOnlySpan<float> upstream = Upstream.Slice(n * C, C);
