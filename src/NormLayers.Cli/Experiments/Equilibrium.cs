@@ -7,11 +7,14 @@ namespace NormLayers.Cli.Experiments;
 internal sealed class Equilibrium : IExperiment
 {
     private const float Factor = 3;
+    private const float PathFactor = 2;
     private const int GrowthSteps = 200;
     private const int Points = 100;
     private const double Relaxations = 12;
     private const double Rounding = 1e-5;
     private const double Tolerance = 0.1;
+    private const double PathRate = 0.1;
+    private const double PathDecay = 1e-2;
 
     public string Name => "equilibrium";
 
@@ -40,7 +43,7 @@ internal sealed class Equilibrium : IExperiment
             [
                 new("largest |cosine| of weights and gradient", cosine, 0, Rounding),
                 new("gradient of 3w, times 3, against that of w", scaling, 0, Rounding),
-                new($"{Factor}w, {Factor * Factor}eta, lambda/{Factor * Factor}: largest difference of the outputs in {GrowthSteps} steps", SamePath(context.Seed), 0, Rounding),
+                new($"{PathFactor}w, {PathFactor * PathFactor}eta, lambda/{PathFactor * PathFactor}: largest difference of the outputs in {Steps(PathRate, PathDecay)} steps", SamePath(context.Seed), 0, Rounding),
                 new("growth of the squared length in a step against eta²·‖g‖²", growth, 0, Rounding),
                 .. courses.Select(c => new Assertion($"{c.Name}: mean over expected angle", c.Mean / c.Expected, 1 - Tolerance, 1 + Tolerance)),
             ],
@@ -50,9 +53,6 @@ internal sealed class Equilibrium : IExperiment
                 Chart("Angle per step (root mean square), over sqrt(2·eta·lambda)", "All runs end near 1: the angle is set by eta·lambda alone.", "angle over expected angle", courses, c => c.Angles.Select(a => a / c.Expected)),
             ]);
     }
-
-    /// <summary>The angle by which a step turns weights whose length has settled: (1 − ηλ)²‖w‖² + η²‖g‖² = ‖w‖² with g at right angles to w.</summary>
-    public static double Angle(double rate, double decay) => Math.Asin(Math.Sqrt(rate * decay * (2 - rate * decay)));
 
     private static int Steps(double rate, double decay) => (int)Math.Ceiling(Relaxations / (4 * rate * decay));
 
@@ -94,23 +94,23 @@ internal sealed class Equilibrium : IExperiment
     }
 
     // Weights c times as long with c² times the rate and 1/c² of the decay are c times as long after every step, and so the same function.
+    // With a power of 2 both round alike.
     private static double SamePath(ulong seed)
     {
-        (double rate, double decay) = (0.1, 1e-2);
         ScaleInvariantRun run = new(seed);
         ScaleInvariantRun scaled = new(seed);
         for (int i = 0; i < scaled.Weights.Length; i++)
         {
-            scaled.Weights[i] *= Factor;
+            scaled.Weights[i] *= PathFactor;
         }
 
         double difference = 0;
-        for (int step = 0; step < GrowthSteps; step++)
+        for (int step = 0; step < Steps(PathRate, PathDecay); step++)
         {
             run.NextBatch();
             scaled.NextBatch();
-            run.Step(rate, decay);
-            scaled.Step(rate * Factor * Factor, decay / (Factor * Factor));
+            run.Step(PathRate, PathDecay);
+            scaled.Step(PathRate * PathFactor * PathFactor, PathDecay / (PathFactor * PathFactor));
             difference = Math.Max(difference, run.Normalized.Zip(scaled.Normalized, (a, b) => Math.Abs(a - (double)b)).Max());
         }
 
@@ -153,6 +153,6 @@ internal sealed class Equilibrium : IExperiment
     {
         public string Name => string.Create(CultureInfo.InvariantCulture, $"eta {Rate}, lambda {Decay}");
 
-        public double Expected => Angle(Rate, Decay);
+        public double Expected => Math.Sqrt(2 * Rate * Decay);
     }
 }

@@ -79,7 +79,7 @@ internal sealed class LearningRateSweep : IExperiment
             "Trained means that half of the test samples are right; a diverged network counts as guessing.";
         double plain = Largest(outcomes, Normalization.None);
         double layer = Largest(outcomes, Normalization.LayerNorm);
-        yield return $"The largest rate at which most seeds train is {Text(plain)} without normalization, {Text(Largest(outcomes, Normalization.BatchNorm))} with batch normalization and {Text(layer)} with layer normalization.";
+        yield return $"The largest rate at which every seed trains is {Text(plain)} without normalization, {Text(Largest(outcomes, Normalization.BatchNorm))} with batch normalization and {Text(layer)} with layer normalization.";
         if (layer <= plain)
         {
             yield return "So layer normalization does not widen the range of learning rates of a plain deep network by a step of this grid: where the loss is not finite without normalization it stays finite, and learns nothing either. " +
@@ -113,13 +113,13 @@ internal sealed class LearningRateSweep : IExperiment
         double deep = Mean(outcomes, Normalization.BatchNorm, DepthRate, GreatDepth);
         return
         [
+            new("seeds that diverge at 1, none", outcomes[(Normalization.None, 1, Depth)].Count(o => o.Divergence is not null), Seeds, Seeds),
             new("largest rate that trains, batchnorm over none", Largest(outcomes, Normalization.BatchNorm) / plain, 9.99, 1000),
             new("largest rate that trains, layernorm over none", Largest(outcomes, Normalization.LayerNorm) / plain, 0.09, 1.01),
             .. _rates.Where(r => r <= SmallRate).Select(r => new Assertion(
-                $"accuracy at {Text(r)}, batchnorm minus none", Mean(outcomes, Normalization.BatchNorm, r, Depth) - Mean(outcomes, Normalization.None, r, Depth), -1, 0.03)),
+                $"accuracy at {Text(r)}, batchnorm minus none", Mean(outcomes, Normalization.BatchNorm, r, Depth) - Mean(outcomes, Normalization.None, r, Depth), r < SmallRate ? -1 : -0.03, 0.03)),
             .. ((double[])[1, 3]).Select(r => new Assertion(
                 $"worst accuracy at {Text(r)}, batchnorm", outcomes[(Normalization.BatchNorm, r, Depth)].Min(o => o.Accuracy), 0.88, 1)),
-            new("best accuracy at 1, layernorm", outcomes[(Normalization.LayerNorm, 1, Depth)].Max(o => o.Accuracy), 0, Trained),
             new($"accuracy at depth {GreatDepth}, batchnorm minus none", deep - Mean(outcomes, Normalization.None, DepthRate, GreatDepth), 0.3, 1),
             new($"accuracy at depth {GreatDepth}, batchnorm minus layernorm", deep - Mean(outcomes, Normalization.LayerNorm, DepthRate, GreatDepth), 0.3, 1),
         ];
@@ -159,9 +159,9 @@ internal sealed class LearningRateSweep : IExperiment
     private static string Mark(Outcome[] outcomes) =>
         outcomes.Any(o => o.Divergence is not null) ? "✕" : outcomes.Any(o => o.Accuracy < Trained) ? "–" : string.Empty;
 
-    // The largest rate at which most seeds train: at the edge of what is stable the last bits decide whether a single one does.
+    // The largest rate at which every seed trains.
     private static double Largest(ILookup<(Normalization, double, int), Outcome> outcomes, Normalization mode) =>
-        _rates.Where(r => 2 * outcomes[(mode, r, Depth)].Count(o => o.Accuracy >= Trained) > Seeds).DefaultIfEmpty(double.NaN).Max();
+        _rates.Where(r => outcomes[(mode, r, Depth)].All(o => o.Accuracy >= Trained)).DefaultIfEmpty(double.NaN).Max();
 
     private static double[] Accuracies(ILookup<(Normalization, double, int), Outcome> outcomes, Normalization mode, double rate, int depth) =>
         [.. outcomes[(mode, rate, depth)].Select(o => o.Accuracy)];

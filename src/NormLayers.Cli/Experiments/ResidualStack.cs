@@ -7,7 +7,7 @@ namespace NormLayers.Cli.Experiments;
 internal sealed class ResidualStack
 {
     public const int Width = 256;
-    private const int Samples = 32;
+    public const int Samples = 32;
     private static readonly Shape _shape = (Samples, Width);
 
     private readonly Block[] _blocks;

@@ -47,10 +47,6 @@ public sealed class ExperimentTests
     public void Theory_LargeBatch_IsThePublishedLimit() =>
         Assert.Equal(Math.PI / (Math.PI - 1), InitGradients.Theory(1_000_000), 1e-4);
 
-    [Fact]
-    public void Equilibrium_AngleForSmallSteps_IsThePublishedRoot() =>
-        Assert.Equal(1, Equilibrium.Angle(0.01, 1e-3) / Math.Sqrt(2 * 0.01 * 1e-3), 1e-4);
-
     [Theory]
     [InlineData(false, 6, 1.5)]
     [InlineData(false, 24, 1.5)]

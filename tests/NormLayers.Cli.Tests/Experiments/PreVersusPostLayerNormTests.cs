@@ -29,6 +29,19 @@ public sealed class PreVersusPostLayerNormTests
         }
     }
 
+    // Samples with labels of their own have nearly orthogonal gradients, whose mean is shorter by the root of their number: the sum of all, or one sample's, is far off.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void GradientNorm_OfTheMeanLoss_IsThatOfNearlyOrthogonalSamples(bool normalizesFirst)
+    {
+        ResidualStack stack = new(2, normalizesFirst, new RandomSource(1));
+        for (int l = 0; l < 2; l++)
+        {
+            Assert.Equal(1, stack.GradientNorm(l) / Math.Sqrt(stack.SquaredSampleGradient(l) / ResidualStack.Samples), 0.1);
+        }
+    }
+
     // Wrong formulas: the upper bound with attention, no growth, a gradient that ignores the depth, one that falls with the depth and not its root.
     [Fact]
     public void Network_AgainstWrongFormulas_IsFarOff()
