@@ -7,11 +7,14 @@ namespace NormLayers;
 /// <summary>The loops of layer normalization's backward pass; its units are blocks of rows, each with column sums of its own.</summary>
 /// <remarks>
 /// Two rows go through the sums at a time, so that the column sums are loaded and stored half as often. The next two are asked for
-/// meanwhile: read side by side, rows are no stream that the processor would follow by itself.
+/// meanwhile: read side by side, rows are no stream that the processor would follow by itself. Short rows are handled in groups: the
+/// sums of all rows of a group, then what follows from them, then the gradients of all, so that their chains overlap.
 /// </remarks>
 internal readonly ref struct LayerNormBackward : IKernel
 {
     private const int RowLanes = 2 * LaneTree.Folded;
+    private const int GroupRows = 8;
+    private const int GroupElements = 1024;
 
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -50,43 +53,49 @@ internal readonly ref struct LayerNormBackward : IKernel
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
     {
-        Span<double> lanes = stackalloc double[2 * RowLanes];
+        Span<double> lanes = stackalloc double[GroupRows * RowLanes];
+        Span<Centering> centerings = stackalloc Centering[GroupRows];
+        Span<RowSums> sums = stackalloc RowSums[GroupRows];
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
-        bool gated = !Upstream.IsEmpty;
+        int groupRows = Math.Clamp(GroupElements / Features, 2, GroupRows);
         for (int block = first; block < first + count; block++)
         {
             Sums.Slice(2 * Features * block, 2 * Features).Clear();
             int end = Blocks.Start(block + 1);
-            int n = Blocks.Start(block);
-            for (; n + 1 < end; n += 2)
+            for (int start = Blocks.Start(block); start < end; start += groupRows)
             {
-                if (gated)
+                int rows = Math.Min(groupRows, end - start);
+                if (!Upstream.IsEmpty)
                 {
-                    Gate<L>(n);
-                    Gate<L>(n + 1);
+                    Gate<L>(start, rows);
                 }
 
-                if (IsOrdinary(n, out Centering a) && IsOrdinary(n + 1, out Centering b))
+                if (!AreOrdinary(start, centerings[..rows]))
                 {
-                    SumTwoRows<L, D>(n, block, lanes, out RowSums sumsA, out RowSums sumsB);
-                    Differentiate<L>(n, a, sumsA, streamed);
-                    Differentiate<L>(n + 1, b, sumsB, streamed);
-                }
-                else
-                {
-                    OneRow<L, D>(n, block, lanes, streamed);
-                    OneRow<L, D>(n + 1, block, lanes, streamed);
-                }
-            }
-
-            if (n < end)
-            {
-                if (gated)
-                {
-                    Gate<L>(n);
+                    RowByRow<L, D>(start, rows, block, lanes, streamed);
+                    continue;
                 }
 
-                OneRow<L, D>(n, block, lanes, streamed);
+                int k = 0;
+                for (; k < rows - 1; k += 2)
+                {
+                    SumTwoRows<L, D>(start + k, block, lanes[(k * RowLanes)..]);
+                }
+
+                if (k < rows)
+                {
+                    SumRow<L, D>(start + k, block, lanes[(k * RowLanes)..]);
+                }
+
+                for (k = 0; k < rows; k++)
+                {
+                    sums[k] = Finish(start + k, block, lanes[(k * RowLanes)..]);
+                }
+
+                for (k = 0; k < rows; k++)
+                {
+                    Differentiate<L>(start + k, centerings[k], sums[k], streamed);
+                }
             }
         }
 
@@ -94,47 +103,63 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Gate<L>(int n)
+    private void Gate<L>(int first, int rows)
         where L : struct, ILanes<L>
     {
         int C = Features;
-        ReadOnlySpan<float> x = X.Slice(n * C, C);
-        ReadOnlySpan<float> upstream = Upstream.Slice(n * C, C);
-        Span<float> gated = Gated.Slice(n * C, C);
-        if (IsOrdinary(n, out Centering centering))
+        for (int n = first; n < first + rows; n++)
         {
-            GateMap map = new(new LayerNormForward.Map(in x[0], Gamma, Beta, centering, relu: false), in upstream[0]);
-            RowMap.Apply<L, GateMap>(map, ref gated[0], C);
-            return;
-        }
+            ReadOnlySpan<float> x = X.Slice(n * C, C);
+            ReadOnlySpan<float> upstream = Upstream.Slice(n * C, C);
+            Span<float> gated = Gated.Slice(n * C, C);
+            if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
+            {
+                GateMap map = new(new LayerNormForward.Map(in x[0], Gamma, Beta, centering, relu: false), in upstream[0]);
+                RowMap.Apply<L, GateMap>(map, ref gated[0], C);
+                continue;
+            }
 
-        for (int c = 0; c < C; c++)
-        {
-            float y = LayerNormForward.InDouble(x[c], Mean[n], Rstd[n], Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
-            gated[c] = y <= 0 ? 0 : upstream[c];
+            for (int c = 0; c < C; c++)
+            {
+                float y = LayerNormForward.InDouble(x[c], Mean[n], Rstd[n], Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
+                gated[c] = y <= 0 ? 0 : upstream[c];
+            }
         }
     }
 
-    private bool IsOrdinary(int n, out Centering centering) => Centering.TryCreate(Mean[n], Rstd[n], out centering);
+    private bool AreOrdinary(int first, Span<Centering> centerings)
+    {
+        bool all = true;
+        for (int k = 0; k < centerings.Length; k++)
+        {
+            all &= Centering.TryCreate(Mean[first + k], Rstd[first + k], out centerings[k]);
+        }
 
+        return all;
+    }
+
+    // A group with a row whose scale is no ordinary float.
     [MethodImpl(Kernels.Loops)]
-    private void OneRow<L, D>(int n, int block, Span<double> lanes, bool streamed)
+    private void RowByRow<L, D>(int first, int rows, int block, Span<double> lanes, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
     {
-        if (IsOrdinary(n, out Centering centering))
+        for (int n = first; n < first + rows; n++)
         {
-            SumRow<L, D>(n, block, lanes, out RowSums sums);
-            Differentiate<L>(n, centering, sums, streamed);
-        }
-        else
-        {
-            InDouble(n, block);
+            if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
+            {
+                SumRow<L, D>(n, block, lanes);
+                Differentiate<L>(n, centering, Finish(n, block, lanes), streamed);
+            }
+            else
+            {
+                InDouble(n, block);
+            }
         }
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<L, D>(int n, int block, Span<double> lanes, out RowSums sumsA, out RowSums sumsB)
+    private void SumTwoRows<L, D>(int n, int block, Span<double> lanes)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
     {
@@ -171,15 +196,12 @@ internal readonly ref struct LayerNormBackward : IKernel
             D.Store(b2, ref sumDyXHat, i);
         }
 
-        // All four leave their registers before the first call, which would make the loop keep some of them in memory.
         Store<L, D>(gA, gXHatA, lanes);
         Store<L, D>(gB, gXHatB, lanes[RowLanes..]);
-        sumsA = Finish(n, block, lanes);
-        sumsB = Finish(n + 1, block, lanes[RowLanes..]);
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumRow<L, D>(int n, int block, Span<double> lanes, out RowSums sums)
+    private void SumRow<L, D>(int n, int block, Span<double> lanes)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D, L>
     {
@@ -206,7 +228,6 @@ internal readonly ref struct LayerNormBackward : IKernel
         }
 
         Store<L, D>(sumG, sumGXHat, lanes);
-        sums = Finish(n, block, lanes);
     }
 
     // dBeta[i] += dy [LN-B1]; dGamma[i] += dy * xHat [LN-B2]; sumG += gamma * dy [LN-B3]; sumGXHat += gamma * dy * xHat [LN-B4]
