@@ -4,7 +4,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>What batch normalization computes once a channel, from sums to statistics to factors: sixteen channels at a time.</summary>
+/// <summary>What batch normalization computes once a channel, from sums to statistics to factors: eight channels at a time.</summary>
 internal static class BatchNormChannels
 {
     // Means below are finite floats, with room for rounding.
@@ -17,11 +17,10 @@ internal static class BatchNormChannels
     /// <summary>A formula for channels, and what is done with a channel that it does not fit.</summary>
     public interface IFormula
     {
-        /// <summary>Does channel <paramref name="c"/> and, unless the lanes are single, the fifteen after it.</summary>
+        /// <summary>Does channel <paramref name="c"/> and, unless the lanes are single, the seven after it.</summary>
         /// <returns>False if one of them is special; then nothing that the formula reads was overwritten.</returns>
-        bool TryDo<L, D>(int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>;
+        bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>;
 
         /// <summary>Does a special channel.</summary>
         /// <returns>Whether it turned out to be an ordinary one.</returns>
@@ -41,9 +40,8 @@ internal static class BatchNormChannels
     /// <summary>Whether a float can carry a factor with all its digits, and products with it; false for NaN.</summary>
     private static bool FitsFloat(double factor) => SingleDouble.AllWithin(new(factor), Smallest, Largest);
 
-    private static bool FitFloat<L, D>(D mean, D rstd, D factor)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    private static bool FitFloat<D>(D mean, D rstd, D factor)
+        where D : struct, IDoubleLanes<D>
         => D.AllWithin(mean, 0, Finite) && D.AllWithin(rstd, Smallest, Largest) && D.AllWithin(factor, Smallest, Largest);
 
     /// <summary>Σ(x − p) and Σ(x − p)² become mean and biased variance, in place; where p was too far off, it becomes the mean.</summary>
@@ -55,14 +53,13 @@ internal static class BatchNormChannels
         private readonly double _reciprocal = reciprocal;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<L, D>(int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        public bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>
         {
             ref double m = ref MemoryMarshal.GetReference(_mean);
             ref double v = ref MemoryMarshal.GetReference(_variance);
             D pivot = D.Widen(in MemoryMarshal.GetReference(_pivot), c);
-            if (!RowMoments.FromSums<L, D>(pivot, D.Load(in m, c), D.Load(in v, c), D.Create(_reciprocal), out D mean, out D variance))
+            if (!RowMoments.FromSums<D>(pivot, D.Load(in m, c), D.Load(in v, c), D.Create(_reciprocal), out D mean, out D variance))
             {
                 return false;
             }
@@ -93,9 +90,8 @@ internal static class BatchNormChannels
         private readonly bool _accept = accept;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<L, D>(int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        public bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>
         {
             D mean = D.Load(in MemoryMarshal.GetReference(_mean), c);
             D variance = D.Load(in MemoryMarshal.GetReference(_variance), c) * D.Create(_unbiased);
@@ -104,8 +100,8 @@ internal static class BatchNormChannels
                 return false;
             }
 
-            Step<L, D>(mean, ref MemoryMarshal.GetReference(_runningMean), c); // [BN-F6]
-            Step<L, D>(variance, ref MemoryMarshal.GetReference(_runningVariance), c); // [BN-F7]
+            Step<D>(mean, ref MemoryMarshal.GetReference(_runningMean), c); // [BN-F6]
+            Step<D>(variance, ref MemoryMarshal.GetReference(_runningVariance), c); // [BN-F7]
             return true;
         }
 
@@ -117,16 +113,15 @@ internal static class BatchNormChannels
                 return false;
             }
 
-            Step<SingleLane, SingleDouble>(new(_mean[c]), ref MemoryMarshal.GetReference(_runningMean), c);
-            Step<SingleLane, SingleDouble>(new(variance), ref MemoryMarshal.GetReference(_runningVariance), c);
+            Step<SingleDouble>(new(_mean[c]), ref MemoryMarshal.GetReference(_runningMean), c);
+            Step<SingleDouble>(new(variance), ref MemoryMarshal.GetReference(_runningVariance), c);
             return true;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Step<L, D>(D batch, ref float running, int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
-            => L.Store(D.Narrow(D.Create(1 - _newWeight) * D.Widen(in running, c) + D.Create(_newWeight) * batch), ref running, c);
+        private void Step<D>(D batch, ref float running, int c)
+            where D : struct, IDoubleLanes<D>
+            => D.Narrow(D.Create(1 - _newWeight) * D.Widen(in running, c) + D.Create(_newWeight) * batch, ref running, c);
     }
 
     /// <summary>1/√(variance + ε), and 0 where that is 1/0.</summary>
@@ -137,9 +132,8 @@ internal static class BatchNormChannels
         private readonly Span<double> _rstd = rstd;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<L, D>(int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        public bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>
         {
             D rstd = D.Create(1) / D.Sqrt(D.Load(in MemoryMarshal.GetReference(_variance), c) + D.Create(_epsilon));
             D.Store(rstd, ref MemoryMarshal.GetReference(_rstd), c); // [BN-F3]
@@ -166,9 +160,8 @@ internal static class BatchNormChannels
         private readonly Span<float> _shift = shift;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<L, D>(int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        public bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>
         {
             D gamma = _gamma.IsEmpty ? D.Create(1) : D.Widen(in MemoryMarshal.GetReference(_gamma), c);
             D beta = _beta.IsEmpty ? D.Create(0) : D.Widen(in MemoryMarshal.GetReference(_beta), c);
@@ -178,10 +171,10 @@ internal static class BatchNormChannels
 
             // gamma * (x - mean) * rstd + beta = (x - pivot) * scale + shift
             D scale = gamma * rstd;
-            L.Store(D.Narrow(mean), ref pivot, c);
-            L.Store(D.Narrow(scale), ref MemoryMarshal.GetReference(_scale), c);
-            L.Store(D.Narrow(beta - (mean - D.Widen(in pivot, c)) * scale), ref MemoryMarshal.GetReference(_shift), c);
-            return FitFloat<L, D>(mean, rstd, scale);
+            D.Narrow(mean, ref pivot, c);
+            D.Narrow(scale, ref MemoryMarshal.GetReference(_scale), c);
+            D.Narrow(beta - (mean - D.Widen(in pivot, c)) * scale, ref MemoryMarshal.GetReference(_shift), c);
+            return FitFloat<D>(mean, rstd, scale);
         }
 
         public bool DoSpecial(int c)
@@ -217,9 +210,8 @@ internal static class BatchNormChannels
         private readonly Span<float> _shift = shift;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<L, D>(int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        public bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>
         {
             D gamma = _gamma.IsEmpty ? D.Create(1) : D.Widen(in MemoryMarshal.GetReference(_gamma), c);
             D mean = D.Load(in MemoryMarshal.GetReference(_mean), c);
@@ -231,11 +223,11 @@ internal static class BatchNormChannels
             D meanDyXHat = D.Load(in MemoryMarshal.GetReference(_sumDyXHat), c) * D.Create(_share); // [BN-B4], without gamma
             D slope = rstd * meanDyXHat;
             D scale = rstd * gamma;
-            L.Store(D.Narrow(mean), ref pivot, c);
-            L.Store(D.Narrow(scale), ref MemoryMarshal.GetReference(_scale), c);
-            L.Store(D.Narrow(slope * D.Create(-1)), ref MemoryMarshal.GetReference(_minusSlope), c);
-            L.Store(D.Narrow(meanDy - (mean - D.Widen(in pivot, c)) * slope), ref MemoryMarshal.GetReference(_shift), c);
-            return FitFloat<L, D>(mean, rstd, scale) && D.AllWithin(slope, Smallest, Largest);
+            D.Narrow(mean, ref pivot, c);
+            D.Narrow(scale, ref MemoryMarshal.GetReference(_scale), c);
+            D.Narrow(slope * D.Create(-1), ref MemoryMarshal.GetReference(_minusSlope), c);
+            D.Narrow(meanDy - (mean - D.Widen(in pivot, c)) * slope, ref MemoryMarshal.GetReference(_shift), c);
+            return FitFloat<D>(mean, rstd, scale) && D.AllWithin(slope, Smallest, Largest);
         }
 
         public bool DoSpecial(int c)
@@ -254,19 +246,18 @@ internal static class BatchNormChannels
         private readonly Span<float> _gradient = gradient;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<L, D>(int c)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        public bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>
         {
             ref float gradient = ref MemoryMarshal.GetReference(_gradient);
-            L.Store(D.Narrow(D.Widen(in gradient, c) + D.Load(in MemoryMarshal.GetReference(_sums), c)), ref gradient, c);
+            D.Narrow(D.Widen(in gradient, c) + D.Load(in MemoryMarshal.GetReference(_sums), c), ref gradient, c);
             return true;
         }
 
         public bool DoSpecial(int c) => true;
     }
 
-    // The channels after the last whole sixteen go one by one, by the same operations.
+    // The channels after the last whole eight go one by one, by the same operations.
     private ref struct Sweep<F>(F formula) : IKernel
         where F : struct, IFormula, allows ref struct
     {
@@ -277,14 +268,14 @@ internal static class BatchNormChannels
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
-            int whole = count & ~15;
-            for (int c = 0; c < whole; c += 16)
+            int whole = count & ~7;
+            for (int c = 0; c < whole; c += 8)
             {
-                if (!_formula.TryDo<L, D>(c))
+                if (!_formula.TryDo<D>(c))
                 {
-                    OneByOne(c, c + 16);
+                    OneByOne(c, c + 8);
                 }
             }
 
@@ -296,7 +287,7 @@ internal static class BatchNormChannels
         {
             for (int c = first; c < end; c++)
             {
-                if (!_formula.TryDo<SingleLane, SingleDouble>(c) && !_formula.DoSpecial(c))
+                if (!_formula.TryDo<SingleDouble>(c) && !_formula.DoSpecial(c))
                 {
                     Special++;
                 }

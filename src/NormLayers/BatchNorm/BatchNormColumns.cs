@@ -25,22 +25,21 @@ internal static class BatchNormColumns
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             for (int block = first; block < first + count; block++)
             {
                 Sums.Slice(2 * Pivot.Length * block, 2 * Pivot.Length).Clear();
                 for (int n = Blocks.Start(block); n < Blocks.Start(block + 1); n += RowsAtATime)
                 {
-                    AddRows<L, D>(block, n, Math.Min(RowsAtATime, Blocks.Start(block + 1) - n));
+                    AddRows<D>(block, n, Math.Min(RowsAtATime, Blocks.Start(block + 1) - n));
                 }
             }
         }
 
         [MethodImpl(Kernels.Loops)]
-        private void AddRows<L, D>(int block, int n, int rows)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        private void AddRows<D>(int block, int n, int rows)
+            where D : struct, IDoubleLanes<D>
         {
             int C = Pivot.Length;
             int whole = C & ~15;
@@ -50,19 +49,23 @@ internal static class BatchNormColumns
             ref double squares = ref Unsafe.Add(ref sums, C);
             for (int c = 0; c < whole; c += 16)
             {
-                D p = D.Widen(in pivot, c);
-                D sum = D.Load(in sums, c);
-                D square = D.Load(in squares, c);
+                D pLow = D.Widen(in pivot, c);
+                D pHigh = D.Widen(in pivot, c + 8);
+                D sumLow = D.Load(in sums, c);
+                D sumHigh = D.Load(in sums, c + 8);
+                D squareLow = D.Load(in squares, c);
+                D squareHigh = D.Load(in squares, c + 8);
                 for (int k = 0, i = c; k < rows; k++, i += C)
                 {
                     // sums[c] += x[i] - pivot[c]; squares[c] += (x[i] - pivot[c]) * (x[i] - pivot[c])
-                    D centred = D.Widen(in x, i) - p;
-                    sum += centred;
-                    D.FusedMultiplyAdd(ref square, centred, centred);
+                    RowMoments.Add(D.Widen(in x, i) - pLow, ref sumLow, ref squareLow);
+                    RowMoments.Add(D.Widen(in x, i + 8) - pHigh, ref sumHigh, ref squareHigh);
                 }
 
-                D.Store(sum, ref sums, c);
-                D.Store(square, ref squares, c);
+                D.Store(sumLow, ref sums, c);
+                D.Store(sumHigh, ref sums, c + 8);
+                D.Store(squareLow, ref squares, c);
+                D.Store(squareHigh, ref squares, c + 8);
             }
 
             for (int c = whole; c < C; c++)
@@ -96,7 +99,7 @@ internal static class BatchNormColumns
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             int C = Pivot.Length;
             bool streamed = RowMap.IsStreamed(Y, X);
@@ -164,7 +167,7 @@ internal static class BatchNormColumns
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             for (int block = first; block < first + count; block++)
             {
@@ -173,7 +176,7 @@ internal static class BatchNormColumns
                 {
                     int rows = Math.Min(RowsAtATime, Blocks.Start(block + 1) - n);
                     Gate<L>(n, rows);
-                    AddRows<L, D>(block, n, rows);
+                    AddRows<D>(block, n, rows);
                 }
             }
         }
@@ -191,9 +194,8 @@ internal static class BatchNormColumns
         }
 
         [MethodImpl(Kernels.Loops)]
-        private void AddRows<L, D>(int block, int n, int rows)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        private void AddRows<D>(int block, int n, int rows)
+            where D : struct, IDoubleLanes<D>
         {
             int C = Mean.Length;
             int whole = C & ~15;
@@ -204,19 +206,23 @@ internal static class BatchNormColumns
             ref double sumDyX = ref Unsafe.Add(ref sumDy, C);
             for (int c = 0; c < whole; c += 16)
             {
-                D m = D.Load(in mean, c);
-                D sum = D.Load(in sumDy, c);
-                D sumX = D.Load(in sumDyX, c);
+                D mLow = D.Load(in mean, c);
+                D mHigh = D.Load(in mean, c + 8);
+                D sumLow = D.Load(in sumDy, c);
+                D sumHigh = D.Load(in sumDy, c + 8);
+                D sumXLow = D.Load(in sumDyX, c);
+                D sumXHigh = D.Load(in sumDyX, c + 8);
                 for (int k = 0, i = c; k < rows; k++, i += C)
                 {
                     // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
-                    D upstream = D.Widen(in dy, i);
-                    sum += upstream;
-                    D.FusedMultiplyAdd(ref sumX, upstream, D.Widen(in x, i) - m);
+                    BatchNormKernel.AddGradient(D.Widen(in dy, i), D.Widen(in x, i) - mLow, ref sumLow, ref sumXLow);
+                    BatchNormKernel.AddGradient(D.Widen(in dy, i + 8), D.Widen(in x, i + 8) - mHigh, ref sumHigh, ref sumXHigh);
                 }
 
-                D.Store(sum, ref sumDy, c);
-                D.Store(sumX, ref sumDyX, c);
+                D.Store(sumLow, ref sumDy, c);
+                D.Store(sumHigh, ref sumDy, c + 8);
+                D.Store(sumXLow, ref sumDyX, c);
+                D.Store(sumXHigh, ref sumDyX, c + 8);
             }
 
             for (int c = whole; c < C; c++)
@@ -264,7 +270,7 @@ internal static class BatchNormColumns
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             int C = Pivot.Length;
             bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);

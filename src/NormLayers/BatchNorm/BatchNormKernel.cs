@@ -269,6 +269,15 @@ internal static class BatchNormKernel
         where L : struct, ILanes<L>
         => L.MultiplyAdd(x - pivot, minusSlope, dy - shift) * scale;
 
+    /// <summary>[BN-B1] [BN-B2] for one more element in each lane: sumDy += dy; sumDyX += dy·(x − mean), without rstd.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void AddGradient<D>(D dy, D centred, ref D sumDy, ref D sumDyX)
+        where D : struct, IDoubleLanes<D>
+    {
+        sumDy += dy;
+        D.FusedMultiplyAdd(ref sumDyX, dy, centred);
+    }
+
     // Over (N, C) sums are taken in blocks of rows; over (N, C, L), where a channel's sums are one thread's, there is but one.
     private static RowBlocks Blocks(int elements, int channels, int length) =>
         length == 1 ? RowBlocks.Of(elements / channels, channels) : new RowBlocks(1, 1);

@@ -25,7 +25,7 @@ internal static class BatchNormSegments
         [SkipLocalsInit]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             Span<double> lanes = stackalloc double[RowMoments.Lanes];
             int C = Pivot.Length;
@@ -36,7 +36,7 @@ internal static class BatchNormSegments
                 for (int c = first; c < first + count; c++)
                 {
                     ref readonly float segment = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
-                    RowMoments.LaneSums<L, D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes));
+                    RowMoments.LaneSums<D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes));
                     RowMoments.Finish(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), out double sum, out double squares);
                     Sums[c] += sum;
                     Squares[c] += squares;
@@ -66,7 +66,7 @@ internal static class BatchNormSegments
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             bool streamed = RowMap.IsStreamed(Y, X);
             int c = first % Pivot.Length;
@@ -137,7 +137,7 @@ internal static class BatchNormSegments
         [SkipLocalsInit]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             Span<double> lanes = stackalloc double[2 * LaneTree.Folded];
             ref double l0 = ref MemoryMarshal.GetReference(lanes);
@@ -152,18 +152,19 @@ internal static class BatchNormSegments
                     ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
                     ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start + c * Length);
                     D m = D.Create(Mean[c]);
-                    D sum = D.Create(0);
-                    D sumX = D.Create(0);
+                    D sumLow = D.Create(0);
+                    D sumHigh = D.Create(0);
+                    D sumXLow = D.Create(0);
+                    D sumXHigh = D.Create(0);
                     for (int i = 0; i < whole; i += 16)
                     {
                         // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
-                        D upstream = D.Widen(in dy, i);
-                        sum += upstream;
-                        D.FusedMultiplyAdd(ref sumX, upstream, D.Widen(in x, i) - m);
+                        BatchNormKernel.AddGradient(D.Widen(in dy, i), D.Widen(in x, i) - m, ref sumLow, ref sumXLow);
+                        BatchNormKernel.AddGradient(D.Widen(in dy, i + 8), D.Widen(in x, i + 8) - m, ref sumHigh, ref sumXHigh);
                     }
 
-                    D.StoreFolded(sum, ref l0);
-                    D.StoreFolded(sumX, ref Unsafe.Add(ref l0, LaneTree.Folded));
+                    D.Store(sumLow + sumHigh, ref l0, 0);
+                    D.Store(sumXLow + sumXHigh, ref l0, LaneTree.Folded);
                     double segmentDy = LaneTree.Sum(ref l0);
                     double segmentDyX = LaneTree.Sum(ref Unsafe.Add(ref l0, LaneTree.Folded));
                     for (int i = whole; i < Length; i++)
@@ -225,7 +226,7 @@ internal static class BatchNormSegments
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
             int c = first % Pivot.Length;

@@ -6,9 +6,10 @@ namespace NormLayers;
 
 /// <summary>The loops of layer normalization's backward pass; its units are blocks of rows, each with column sums of its own.</summary>
 /// <remarks>
-/// Two rows go through the sums at a time, so that the column sums are loaded and stored half as often. The next two are asked for
-/// meanwhile: read side by side, rows are no stream that the processor would follow by itself. Short rows are handled in groups: the
-/// sums of all rows of a group, then what follows from them, then the gradients of all, so that their chains overlap.
+/// Where there are registers enough, two rows go through the sums at a time, so that the column sums are loaded and stored half as
+/// often. The next two are asked for meanwhile: read side by side, rows are no stream that the processor would follow by itself.
+/// Short rows are handled in groups: the sums of all rows of a group, then what follows from them, then the gradients of all, so that
+/// their chains overlap.
 /// </remarks>
 internal readonly ref struct LayerNormBackward : IKernel
 {
@@ -51,12 +52,13 @@ internal readonly ref struct LayerNormBackward : IKernel
     [SkipLocalsInit]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+        where D : struct, IDoubleLanes<D>
     {
         Span<double> lanes = stackalloc double[GroupRows * RowLanes];
         Span<Centering> centerings = stackalloc Centering[GroupRows];
         Span<RowSums> sums = stackalloc RowSums[GroupRows];
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
+        bool twoRows = VectorWidth.Bits == 512; // With sixteen registers of 256 bits, the sums of two rows would live in memory.
         int groupRows = Math.Clamp(GroupElements / Features, 2, GroupRows);
         for (int block = first; block < first + count; block++)
         {
@@ -77,14 +79,14 @@ internal readonly ref struct LayerNormBackward : IKernel
                 }
 
                 int k = 0;
-                for (; k < rows - 1; k += 2)
+                for (; twoRows && k < rows - 1; k += 2)
                 {
-                    SumTwoRows<L, D>(start + k, block, lanes[(k * RowLanes)..]);
+                    SumTwoRows<D>(start + k, block, lanes[(k * RowLanes)..]);
                 }
 
-                if (k < rows)
+                for (; k < rows; k++)
                 {
-                    SumRow<L, D>(start + k, block, lanes[(k * RowLanes)..]);
+                    SumRow<D>(start + k, block, lanes[(k * RowLanes)..]);
                 }
 
                 for (k = 0; k < rows; k++)
@@ -142,13 +144,13 @@ internal readonly ref struct LayerNormBackward : IKernel
     [MethodImpl(Kernels.Loops)]
     private void RowByRow<L, D>(int first, int rows, int block, Span<double> lanes, bool streamed)
         where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+        where D : struct, IDoubleLanes<D>
     {
         for (int n = first; n < first + rows; n++)
         {
             if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
             {
-                SumRow<L, D>(n, block, lanes);
+                SumRow<D>(n, block, lanes);
                 Differentiate<L>(n, centering, Finish(n, block, lanes), streamed);
             }
             else
@@ -159,98 +161,108 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<L, D>(int n, int block, Span<double> lanes)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    private void SumTwoRows<D>(int n, int block, Span<double> lanes)
+        where D : struct, IDoubleLanes<D>
     {
         int C = Features;
-        ref readonly float xA = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
-        ref readonly float xB = ref Unsafe.Add(ref Unsafe.AsRef(in xA), C);
-        ref readonly float dyA = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
-        ref readonly float dyB = ref Unsafe.Add(ref Unsafe.AsRef(in dyA), C);
-        ref readonly float scale = ref MemoryMarshal.GetReference(Gamma);
-        bool scaled = !Gamma.IsEmpty;
+        Row<D> a = RowAt<D>(n);
+        Row<D> b = RowAt<D>(n + 1);
         ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
-        ref double sumDyXHat = ref Unsafe.Add(ref sumDy, C);
-        D meanA = D.Create(Mean[n]);
-        D meanB = D.Create(Mean[n + 1]);
-        D rstdA = D.Create(Rstd[n]);
-        D rstdB = D.Create(Rstd[n + 1]);
-        D gA = D.Create(0);
-        D gB = D.Create(0);
-        D gXHatA = D.Create(0);
-        D gXHatB = D.Create(0);
+        D gLowA = D.Create(0);
+        D gLowB = D.Create(0);
+        D gHighA = D.Create(0);
+        D gHighB = D.Create(0);
+        D gXHatLowA = D.Create(0);
+        D gXHatLowB = D.Create(0);
+        D gXHatHighA = D.Create(0);
+        D gXHatHighB = D.Create(0);
         int whole = C & ~15;
         for (int i = 0; i < whole; i += 16)
         {
-            Cache.Prefetch(in xA, i + 2 * C);
-            Cache.Prefetch(in xB, i + 2 * C);
-            Cache.Prefetch(in dyA, i + 2 * C);
-            Cache.Prefetch(in dyB, i + 2 * C);
-            D g = scaled ? D.Widen(in scale, i) : D.Create(1);
-            D b1 = D.Load(in sumDy, i);
-            D b2 = D.Load(in sumDyXHat, i);
-            Add<L, D>(D.Widen(in dyA, i), D.Widen(in xA, i) - meanA, rstdA, g, ref b1, ref b2, ref gA, ref gXHatA);
-            Add<L, D>(D.Widen(in dyB, i), D.Widen(in xB, i) - meanB, rstdB, g, ref b1, ref b2, ref gB, ref gXHatB);
-            D.Store(b1, ref sumDy, i);
-            D.Store(b2, ref sumDyXHat, i);
+            a.Prefetch(i + 2 * C);
+            b.Prefetch(i + 2 * C);
+            AddTwoRows(a, b, i, ref sumDy, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
+            AddTwoRows(a, b, i + 8, ref sumDy, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
         }
 
-        Store<L, D>(gA, gXHatA, lanes);
-        Store<L, D>(gB, gXHatB, lanes[RowLanes..]);
+        Store(gLowA + gHighA, gXHatLowA + gXHatHighA, lanes);
+        Store(gLowB + gHighB, gXHatLowB + gXHatHighB, lanes[RowLanes..]);
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumRow<L, D>(int n, int block, Span<double> lanes)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    private void SumRow<D>(int n, int block, Span<double> lanes)
+        where D : struct, IDoubleLanes<D>
     {
         int C = Features;
-        ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
-        ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
-        ref readonly float scale = ref MemoryMarshal.GetReference(Gamma);
-        bool scaled = !Gamma.IsEmpty;
+        Row<D> row = RowAt<D>(n);
         ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
-        ref double sumDyXHat = ref Unsafe.Add(ref sumDy, C);
-        D mean = D.Create(Mean[n]);
-        D rstd = D.Create(Rstd[n]);
-        D sumG = D.Create(0);
-        D sumGXHat = D.Create(0);
+        D gLow = D.Create(0);
+        D gHigh = D.Create(0);
+        D gXHatLow = D.Create(0);
+        D gXHatHigh = D.Create(0);
         int whole = C & ~15;
         for (int i = 0; i < whole; i += 16)
         {
-            D g = scaled ? D.Widen(in scale, i) : D.Create(1);
-            D b1 = D.Load(in sumDy, i);
-            D b2 = D.Load(in sumDyXHat, i);
-            Add<L, D>(D.Widen(in dy, i), D.Widen(in x, i) - mean, rstd, g, ref b1, ref b2, ref sumG, ref sumGXHat);
-            D.Store(b1, ref sumDy, i);
-            D.Store(b2, ref sumDyXHat, i);
+            AddRow(row, i, ref sumDy, ref gLow, ref gXHatLow);
+            AddRow(row, i + 8, ref sumDy, ref gHigh, ref gXHatHigh);
         }
 
-        Store<L, D>(sumG, sumGXHat, lanes);
+        Store(gLow + gHigh, gXHatLow + gXHatHigh, lanes);
     }
 
-    // dBeta[i] += dy [LN-B1]; dGamma[i] += dy * xHat [LN-B2]; sumG += gamma * dy [LN-B3]; sumGXHat += gamma * dy * xHat [LN-B4]
+    // dBeta[i] += dy [LN-B1]; dGamma[i] += dy * xHat [LN-B2]; g += gamma * dy [LN-B3]; gXHat += gamma * dy * xHat [LN-B4]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<L, D>(D dy, D centred, D rstd, D gamma, ref D b1, ref D b2, ref D sumG, ref D sumGXHat)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    private void AddRow<D>(Row<D> row, int i, ref double sumDy, ref D g, ref D gXHat)
+        where D : struct, IDoubleLanes<D>
     {
-        D product = dy * rstd * centred;
-        b1 += dy;
-        b2 += product;
-        D.FusedMultiplyAdd(ref sumG, gamma, dy);
-        D.FusedMultiplyAdd(ref sumGXHat, gamma, product);
+        D dy = row.Dy(i);
+        D dyXHat = row.DyXHat(dy, i);
+        D.Store(D.Load(in sumDy, i) + dy, ref sumDy, i);
+        D.Store(D.Load(in sumDy, i + Features) + dyXHat, ref sumDy, i + Features);
+        D gamma = Scale<D>(i);
+        D.FusedMultiplyAdd(ref g, gamma, dy);
+        D.FusedMultiplyAdd(ref gXHat, gamma, dyXHat);
+    }
+
+    // The same for two rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AddTwoRows<D>(Row<D> a, Row<D> b, int i, ref double sumDy, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
+        where D : struct, IDoubleLanes<D>
+    {
+        D dyA = a.Dy(i);
+        D dyB = b.Dy(i);
+        D dyXHatA = a.DyXHat(dyA, i);
+        D dyXHatB = b.DyXHat(dyB, i);
+        D.Store(D.Load(in sumDy, i) + dyA + dyB, ref sumDy, i);
+        D.Store(D.Load(in sumDy, i + Features) + dyXHatA + dyXHatB, ref sumDy, i + Features);
+        D gamma = Scale<D>(i);
+        D.FusedMultiplyAdd(ref gA, gamma, dyA);
+        D.FusedMultiplyAdd(ref gXHatA, gamma, dyXHatA);
+        D.FusedMultiplyAdd(ref gB, gamma, dyB);
+        D.FusedMultiplyAdd(ref gXHatB, gamma, dyXHatB);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<L, D>(D sumG, D sumGXHat, Span<double> lanes)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    private D Scale<D>(int i)
+        where D : struct, IDoubleLanes<D>
+        => Gamma.IsEmpty ? D.Create(1) : D.Widen(in MemoryMarshal.GetReference(Gamma), i);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<D>(D g, D gXHat, Span<double> lanes)
+        where D : struct, IDoubleLanes<D>
     {
-        D.StoreFolded(sumG, ref lanes[0]);
-        D.StoreFolded(sumGXHat, ref lanes[LaneTree.Folded]);
+        D.Store(g, ref lanes[0], 0);
+        D.Store(gXHat, ref lanes[LaneTree.Folded], 0);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Row<D> RowAt<D>(int n)
+        where D : struct, IDoubleLanes<D>
+        => new(
+            in Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * Features),
+            in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * Features),
+            D.Create(Mean[n]),
+            D.Create(Rstd[n]));
 
     // Adds up the lanes, and takes the elements after the last whole sixteen one by one.
     private RowSums Finish(int n, int block, Span<double> lanes)
@@ -368,6 +380,28 @@ internal readonly ref struct LayerNormBackward : IKernel
             L g = _gamma.IsEmpty ? L.Load(in _dy, i) : L.Load(in _dy, i) * L.Load(in MemoryMarshal.GetReference(_gamma), i);
             L centred = g - L.Create(_sums.MeanG);
             return L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), L.Create(-_sums.MeanGXHat), centred) * L.Create(_centering.Rstd);
+        }
+    }
+
+    private readonly ref struct Row<D>(ref readonly float x, ref readonly float dy, D mean, D rstd)
+        where D : struct, IDoubleLanes<D>
+    {
+        private readonly ref readonly float _x = ref x;
+        private readonly ref readonly float _dy = ref dy;
+        private readonly D _mean = mean;
+        private readonly D _rstd = rstd;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public D Dy(int i) => D.Widen(in _dy, i);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public D DyXHat(D dy, int i) => dy * _rstd * (D.Widen(in _x, i) - _mean);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Prefetch(int i)
+        {
+            Cache.Prefetch(in _x, i);
+            Cache.Prefetch(in _dy, i);
         }
     }
 

@@ -44,7 +44,7 @@ internal readonly ref struct LayerNormForward : IKernel
     [SkipLocalsInit]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+        where D : struct, IDoubleLanes<D>
     {
         int C = Features;
         ref readonly float x = ref MemoryMarshal.GetReference(Input);
@@ -62,13 +62,13 @@ internal readonly ref struct LayerNormForward : IKernel
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                RowMoments.LaneSums<L, D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes)); // [LN-F1] [LN-F2]
+                RowMoments.LaneSums<D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes)); // [LN-F1] [LN-F2]
             }
 
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                Moments<L, D>(in row, reciprocal, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), out double mean, out double variance);
+                Moments<D>(in row, reciprocal, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), out double mean, out double variance);
                 means[k] = mean;
                 rstds[k] = variance + Epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + Epsilon); // [LN-F3]
             }
@@ -99,24 +99,22 @@ internal readonly ref struct LayerNormForward : IKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Moments<L, D>(ref readonly float row, double reciprocal, ref double lanes, out double mean, out double variance)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    private void Moments<D>(ref readonly float row, double reciprocal, ref double lanes, out double mean, out double variance)
+        where D : struct, IDoubleLanes<D>
     {
         RowMoments.Finish(in row, Features, row, ref lanes, out double sum, out double squares);
         if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out variance))
         {
-            MomentsAgain<L, D>(in row, ref lanes, ref mean, out variance);
+            MomentsAgain<D>(in row, ref lanes, ref mean, out variance);
         }
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void MomentsAgain<L, D>(ref readonly float row, ref double lanes, ref double mean, out double variance)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    private void MomentsAgain<D>(ref readonly float row, ref double lanes, ref double mean, out double variance)
+        where D : struct, IDoubleLanes<D>
     {
         float pivot = (float)mean;
-        RowMoments.LaneSums<L, D>(in row, Features, pivot, ref lanes);
+        RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes);
         RowMoments.Finish(in row, Features, pivot, ref lanes, out double sum, out double squares);
         _ = RowMoments.FromSums(pivot, sum, squares, 1.0 / Features, out mean, out variance);
     }

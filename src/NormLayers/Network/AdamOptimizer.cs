@@ -119,27 +119,26 @@ public sealed class AdamOptimizer : Optimizer
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             (int start, int end) = Stretches.Elements(first, count, W.Length);
             int i = start;
-            for (; i <= end - 16; i += 16)
+            for (; i <= end - 8; i += 8)
             {
-                Step<L, D>(i);
+                Step<D>(i);
             }
 
             for (; i < end; i++)
             {
-                Step<SingleLane, SingleDouble>(i);
+                Step<SingleDouble>(i);
             }
         }
 
         // g = gradient[i] + decay * w[i]; m[i] = beta1 * m[i] + (1 - beta1) * g; v[i] = beta2 * v[i] + (1 - beta2) * g * g
         // w[i] -= rate * m[i] / (sqrt(v[i] * correction) + epsilon)
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Step<L, D>(int i)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        private void Step<D>(int i)
+            where D : struct, IDoubleLanes<D>
         {
             ref float w = ref MemoryMarshal.GetReference(W);
             ref float m = ref MemoryMarshal.GetReference(First);
@@ -147,10 +146,10 @@ public sealed class AdamOptimizer : Optimizer
             D beta1 = D.Create(Optimizer.Beta1);
             D beta2 = D.Create(Optimizer.Beta2);
             D g = D.Widen(in MemoryMarshal.GetReference(Gradient), i) + D.Create(Optimizer.WeightDecay) * D.Widen(in w, i);
-            L.Store(D.Narrow(beta1 * D.Widen(in m, i) + (D.Create(1) - beta1) * g), ref m, i);
-            L.Store(D.Narrow(beta2 * D.Widen(in v, i) + (D.Create(1) - beta2) * g * g), ref v, i);
+            D.Narrow(beta1 * D.Widen(in m, i) + (D.Create(1) - beta1) * g, ref m, i);
+            D.Narrow(beta2 * D.Widen(in v, i) + (D.Create(1) - beta2) * g * g, ref v, i);
             D scale = D.Sqrt(D.Widen(in v, i) * D.Create(Correction)) + D.Create(Optimizer.Epsilon);
-            L.Store(D.Narrow(D.Widen(in w, i) - D.Create(Rate) * D.Widen(in m, i) / scale), ref w, i);
+            D.Narrow(D.Widen(in w, i) - D.Create(Rate) * D.Widen(in m, i) / scale, ref w, i);
         }
     }
 }

@@ -116,7 +116,7 @@ public sealed class Linear : Layer
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             int end = Math.Min(16 * (first + count), _gradient.Length);
             int column = 16 * first;

@@ -53,7 +53,7 @@ public sealed class ReLU : Layer
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             ref readonly float signal = ref MemoryMarshal.GetReference(Signal);
             ref readonly float value = ref MemoryMarshal.GetReference(Value);

@@ -62,7 +62,7 @@ public sealed class SgdOptimizer : Optimizer
 
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             (int start, int end) = Stretches.Elements(first, count, W.Length);
             Span<float> w = W[start..end];

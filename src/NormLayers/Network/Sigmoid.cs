@@ -56,31 +56,30 @@ public sealed class Sigmoid : Layer
         [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             (int i, int end) = Stretches.Elements(first, count, X.Length);
-            for (; i <= end - 16; i += 16)
+            for (; i <= end - 8; i += 8)
             {
-                Apply<L, D>(i);
+                Apply<D>(i);
             }
 
             for (; i < end; i++)
             {
-                Apply<SingleLane, SingleDouble>(i);
+                Apply<SingleDouble>(i);
             }
         }
 
         // y[i] = 1 / (1 + exp(-x[i])); dx[i] = dy[i] * exp(-x[i]) / (1 + exp(-x[i]))^2
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Apply<L, D>(int i)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+        private void Apply<D>(int i)
+            where D : struct, IDoubleLanes<D>
         {
             D minusX = D.Create(0) - D.Max(D.Widen(in MemoryMarshal.GetReference(X), i), D.Create(Lowest));
-            D e = Elementary.ExpCore<L, D>(D.Max(minusX, D.Create(-Highest)));
+            D e = Elementary.ExpCore<D>(D.Max(minusX, D.Create(-Highest)));
             D sum = D.Create(1) + e;
             D result = Dy.IsEmpty ? D.Create(1) / sum : D.Widen(in MemoryMarshal.GetReference(Dy), i) * e / (sum * sum);
-            L.Store(D.Narrow(result), ref MemoryMarshal.GetReference(Result), i);
+            D.Narrow(result, ref MemoryMarshal.GetReference(Result), i);
         }
     }
 

@@ -1,119 +1,104 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Sixteen double lanes in four 256-bit vectors.</summary>
-internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d) : IDoubleLanes<DoubleLanes256, Lanes256>
+/// <summary>Eight double lanes in two 256-bit vectors.</summary>
+internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoubleLanes<DoubleLanes256>
 {
     private const double IntegerShift = 6755399441055744.0;
     private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
 
     private Vector256<double> _a = a;
     private Vector256<double> _b = b;
-    private Vector256<double> _c = c;
-    private Vector256<double> _d = d;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Create(double value)
     {
         Vector256<double> v = Vector256.Create(value);
-        return new(v, v, v, v);
+        return new(v, v);
     }
 
+    // Two half loads convert as they load; one whole load would have to be taken apart first.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes256 Widen(ref readonly float source, int index)
+    public static DoubleLanes256 Widen(ref readonly float source, int index) => new(
+        Avx.ConvertToVector256Double(Vector128.LoadUnsafe(in source, (nuint)index)),
+        Avx.ConvertToVector256Double(Vector128.LoadUnsafe(in source, (nuint)index + 4)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow(DoubleLanes256 value, ref float destination, int index)
     {
-        (Vector256<double> a, Vector256<double> b) = Vector256.Widen(Vector256.LoadUnsafe(in source, (nuint)index));
-        (Vector256<double> c, Vector256<double> d) = Vector256.Widen(Vector256.LoadUnsafe(in source, (nuint)index + 8));
-        return new(a, b, c, d);
+        Avx.ConvertToVector128Single(value._a).StoreUnsafe(ref destination, (nuint)index);
+        Avx.ConvertToVector128Single(value._b).StoreUnsafe(ref destination, (nuint)index + 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Load(ref readonly double source, int index) => new(
         Vector256.LoadUnsafe(in source, (nuint)index),
-        Vector256.LoadUnsafe(in source, (nuint)index + 4),
-        Vector256.LoadUnsafe(in source, (nuint)index + 8),
-        Vector256.LoadUnsafe(in source, (nuint)index + 12));
+        Vector256.LoadUnsafe(in source, (nuint)index + 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(DoubleLanes256 value, ref double destination, int index)
     {
         value._a.StoreUnsafe(ref destination, (nuint)index);
         value._b.StoreUnsafe(ref destination, (nuint)index + 4);
-        value._c.StoreUnsafe(ref destination, (nuint)index + 8);
-        value._d.StoreUnsafe(ref destination, (nuint)index + 12);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 operator +(DoubleLanes256 left, DoubleLanes256 right) =>
-        new(left._a + right._a, left._b + right._b, left._c + right._c, left._d + right._d);
+        new(left._a + right._a, left._b + right._b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 operator -(DoubleLanes256 left, DoubleLanes256 right) =>
-        new(left._a - right._a, left._b - right._b, left._c - right._c, left._d - right._d);
+        new(left._a - right._a, left._b - right._b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 operator *(DoubleLanes256 left, DoubleLanes256 right) =>
-        new(left._a * right._a, left._b * right._b, left._c * right._c, left._d * right._d);
+        new(left._a * right._a, left._b * right._b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 operator /(DoubleLanes256 left, DoubleLanes256 right) =>
-        new(left._a / right._a, left._b / right._b, left._c / right._c, left._d / right._d);
+        new(left._a / right._a, left._b / right._b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Sqrt(DoubleLanes256 value) =>
-        new(Vector256.Sqrt(value._a), Vector256.Sqrt(value._b), Vector256.Sqrt(value._c), Vector256.Sqrt(value._d));
+        new(Vector256.Sqrt(value._a), Vector256.Sqrt(value._b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Max(DoubleLanes256 left, DoubleLanes256 right) =>
-        new(Vector256.Max(left._a, right._a), Vector256.Max(left._b, right._b), Vector256.Max(left._c, right._c), Vector256.Max(left._d, right._d));
+        new(Vector256.Max(left._a, right._a), Vector256.Max(left._b, right._b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Round(DoubleLanes256 value) =>
-        new(Vector256.Round(value._a), Vector256.Round(value._b), Vector256.Round(value._c), Vector256.Round(value._d));
+        new(Vector256.Round(value._a), Vector256.Round(value._b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 PowerOfTwo(DoubleLanes256 n) =>
-        new(PowerOfTwo(n._a), PowerOfTwo(n._b), PowerOfTwo(n._c), PowerOfTwo(n._d));
+        new(PowerOfTwo(n._a), PowerOfTwo(n._b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Split(DoubleLanes256 value, out DoubleLanes256 n)
     {
         Vector256<double> a = Split(value._a, out Vector256<double> nA);
         Vector256<double> b = Split(value._b, out Vector256<double> nB);
-        Vector256<double> c = Split(value._c, out Vector256<double> nC);
-        Vector256<double> d = Split(value._d, out Vector256<double> nD);
-        n = new(nA, nB, nC, nD);
-        return new(a, b, c, d);
+        n = new(nA, nB);
+        return new(a, b);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Narrow(DoubleLanes256 value) =>
-        new(Vector256.Narrow(value._a, value._b), Vector256.Narrow(value._c, value._d));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllWithin(DoubleLanes256 value, double low, double high) =>
-        Vector256.EqualsAll((Within(value._a, low, high) & Within(value._b, low, high) & Within(value._c, low, high) & Within(value._d, low, high)).AsInt64(), Vector256<long>.AllBitsSet);
+        Vector256.EqualsAll((Within(value._a, low, high) & Within(value._b, low, high)).AsInt64(), Vector256<long>.AllBitsSet);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyLess(DoubleLanes256 left, DoubleLanes256 right) =>
-        !Vector256.EqualsAll((Vector256.LessThan(left._a, right._a) | Vector256.LessThan(left._b, right._b) | Vector256.LessThan(left._c, right._c) | Vector256.LessThan(left._d, right._d)).AsInt64(), Vector256<long>.Zero);
+        !Vector256.EqualsAll((Vector256.LessThan(left._a, right._a) | Vector256.LessThan(left._b, right._b)).AsInt64(), Vector256<long>.Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref DoubleLanes256 addend, DoubleLanes256 left, DoubleLanes256 right)
     {
         addend._a = Vector256.FusedMultiplyAdd(left._a, right._a, addend._a);
         addend._b = Vector256.FusedMultiplyAdd(left._b, right._b, addend._b);
-        addend._c = Vector256.FusedMultiplyAdd(left._c, right._c, addend._c);
-        addend._d = Vector256.FusedMultiplyAdd(left._d, right._d, addend._d);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreFolded(DoubleLanes256 value, ref double destination)
-    {
-        (value._a + value._c).StoreUnsafe(ref destination);
-        (value._b + value._d).StoreUnsafe(ref destination, 4);
     }
 
     // n + 1.5·2⁵² holds n in its last bits; with the bias of exponents added they are the exponent of 2ⁿ.

@@ -2,9 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Sixteen double lanes as plain doubles, for processors without vectors: slow, with the same bits.</summary>
-[InlineArray(16)]
-internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
+/// <summary>Eight double lanes as plain doubles, for processors without vectors: slow, with the same bits.</summary>
+[InlineArray(8)]
+internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
 {
     private double _first;
 
@@ -18,7 +18,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
     public static DoubleLanesScalar Widen(ref readonly float source, int index)
     {
         DoubleLanesScalar result = default;
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             result[i] = Unsafe.Add(ref Unsafe.AsRef(in source), index + i);
         }
@@ -26,10 +26,18 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
         return result;
     }
 
+    public static void Narrow(DoubleLanesScalar value, ref float destination, int index)
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            Unsafe.Add(ref destination, index + i) = (float)value[i];
+        }
+    }
+
     public static DoubleLanesScalar Load(ref readonly double source, int index)
     {
         DoubleLanesScalar result = default;
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             result[i] = Unsafe.Add(ref Unsafe.AsRef(in source), index + i);
         }
@@ -39,7 +47,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static void Store(DoubleLanesScalar value, ref double destination, int index)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             Unsafe.Add(ref destination, index + i) = value[i];
         }
@@ -47,7 +55,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar operator +(DoubleLanesScalar left, DoubleLanesScalar right)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             left[i] += right[i];
         }
@@ -57,7 +65,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar operator -(DoubleLanesScalar left, DoubleLanesScalar right)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             left[i] -= right[i];
         }
@@ -67,7 +75,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar operator *(DoubleLanesScalar left, DoubleLanesScalar right)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             left[i] *= right[i];
         }
@@ -77,7 +85,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar operator /(DoubleLanesScalar left, DoubleLanesScalar right)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             left[i] /= right[i];
         }
@@ -87,7 +95,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar Sqrt(DoubleLanesScalar value)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             value[i] = Math.Sqrt(value[i]);
         }
@@ -97,7 +105,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar Max(DoubleLanesScalar left, DoubleLanesScalar right)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             left[i] = Math.Max(left[i], right[i]);
         }
@@ -107,7 +115,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar Round(DoubleLanesScalar value)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             value[i] = Math.Round(value[i]);
         }
@@ -117,7 +125,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static DoubleLanesScalar PowerOfTwo(DoubleLanesScalar n)
     {
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             n[i] = SingleDouble.PowerOfTwo(new(n[i])).Value;
         }
@@ -128,7 +136,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
     public static DoubleLanesScalar Split(DoubleLanesScalar value, out DoubleLanesScalar n)
     {
         n = default;
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             value[i] = SingleDouble.Split(new(value[i]), out SingleDouble exponent).Value;
             n[i] = exponent.Value;
@@ -137,21 +145,10 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
         return value;
     }
 
-    public static LanesScalar Narrow(DoubleLanesScalar value)
-    {
-        LanesScalar result = default;
-        for (int i = 0; i < 16; i++)
-        {
-            result[i] = (float)value[i];
-        }
-
-        return result;
-    }
-
     public static bool AllWithin(DoubleLanesScalar value, double low, double high)
     {
         bool all = true;
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             all &= SingleDouble.AllWithin(new(value[i]), low, high);
         }
@@ -162,7 +159,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
     public static bool AnyLess(DoubleLanesScalar left, DoubleLanesScalar right)
     {
         bool any = false;
-        for (int i = 0; i < 16; i++)
+        for (int i = 0; i < 8; i++)
         {
             any |= left[i] < right[i];
         }
@@ -172,17 +169,9 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar, LanesScalar>
 
     public static void FusedMultiplyAdd(ref DoubleLanesScalar addend, DoubleLanesScalar left, DoubleLanesScalar right)
     {
-        for (int i = 0; i < 16; i++)
-        {
-            addend[i] = Math.FusedMultiplyAdd(left[i], right[i], addend[i]);
-        }
-    }
-
-    public static void StoreFolded(DoubleLanesScalar value, ref double destination)
-    {
         for (int i = 0; i < 8; i++)
         {
-            Unsafe.Add(ref destination, i) = value[i] + value[i + 8];
+            addend[i] = Math.FusedMultiplyAdd(left[i], right[i], addend[i]);
         }
     }
 }

@@ -20,10 +20,10 @@ public static class Elementary
     {
         if (!(x < 709.79))
         {
-            return x <= 709.782712893384 ? ExpCore<SingleLane, SingleDouble>(new(x)).Value : double.IsNaN(x) ? x : double.PositiveInfinity;
+            return x <= 709.782712893384 ? ExpCore<SingleDouble>(new(x)).Value : double.IsNaN(x) ? x : double.PositiveInfinity;
         }
 
-        return x < -745.2 ? 0 : ExpCore<SingleLane, SingleDouble>(new(x)).Value;
+        return x < -745.2 ? 0 : ExpCore<SingleDouble>(new(x)).Value;
     }
 
     /// <summary>The natural logarithm, within 1 ulp.</summary>
@@ -38,15 +38,14 @@ public static class Elementary
         }
 
         return x < 2.2250738585072014E-308
-            ? LogCore<SingleLane, SingleDouble>(new(x * (1UL << 54)), new(-54)).Value
-            : LogCore<SingleLane, SingleDouble>(new(x), default).Value;
+            ? LogCore<SingleDouble>(new(x * (1UL << 54)), new(-54)).Value
+            : LogCore<SingleDouble>(new(x), default).Value;
     }
 
-    /// <summary>eˣ for numbers whose exponential is finite, on one lane or sixteen.</summary>
+    /// <summary>eˣ for numbers whose exponential is finite, on one lane or eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static D ExpCore<L, D>(D x)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    internal static D ExpCore<D>(D x)
+        where D : struct, IDoubleLanes<D>
     {
         D n = D.Round(x * D.Create(Log2E));
         D r = x - n * D.Create(Ln2High) - n * D.Create(Ln2Low);
@@ -68,11 +67,10 @@ public static class Elementary
         return (D.Create(1) + (r + r * r * sum)) * D.PowerOfTwo(half) * D.PowerOfTwo(n - half);
     }
 
-    /// <summary>ln x + shift·ln 2 for positive normal numbers, on one lane or sixteen.</summary>
+    /// <summary>ln x + shift·ln 2 for positive normal numbers, on one lane or eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static D LogCore<L, D>(D x, D shift)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    internal static D LogCore<D>(D x, D shift)
+        where D : struct, IDoubleLanes<D>
     {
         D m = D.Split(x, out D n);
         n += shift;

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Exponentials or logarithms of whole arrays, with the bits of <see cref="Elementary"/>: the same operations on sixteen numbers at a time.</summary>
-/// <remarks>Units are elements; numbers that do not fill sixteen lanes go one by one.</remarks>
+/// <summary>Exponentials or logarithms of whole arrays, with the bits of <see cref="Elementary"/>: the same operations on eight numbers at a time.</summary>
+/// <remarks>Units are elements; numbers that do not fill eight lanes go one by one.</remarks>
 internal readonly ref struct ElementaryKernel : IKernel
 {
     // Far enough below for 0, and near enough for an exponent that can be halved.
@@ -36,14 +36,14 @@ internal readonly ref struct ElementaryKernel : IKernel
     [MethodImpl(Kernels.Loops)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+        where D : struct, IDoubleLanes<D>
     {
         ref double x0 = ref MemoryMarshal.GetReference(_values);
         int i = first;
-        for (; i <= first + count - 16; i += 16)
+        for (; i <= first + count - 8; i += 8)
         {
             D x = D.Load(in x0, i);
-            D.Store(_logarithm ? Log<L, D>(x) : Elementary.ExpCore<L, D>(D.Max(x, D.Create(Least))), ref x0, i);
+            D.Store(_logarithm ? Log<D>(x) : Elementary.ExpCore<D>(D.Max(x, D.Create(Least))), ref x0, i);
         }
 
         for (; i < first + count; i++)
@@ -54,8 +54,7 @@ internal readonly ref struct ElementaryKernel : IKernel
 
     // 0·x is 0, but NaN where x is NaN, whose exponent means nothing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static D Log<L, D>(D x)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
-        => Elementary.LogCore<L, D>(x, D.Create(0) * x);
+    private static D Log<D>(D x)
+        where D : struct, IDoubleLanes<D>
+        => Elementary.LogCore<D>(x, D.Create(0) * x);
 }

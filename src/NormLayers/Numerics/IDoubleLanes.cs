@@ -1,22 +1,24 @@
 namespace NormLayers.Numerics;
 
-/// <summary>Sixteen double lanes: where sums are kept that must not lose digits.</summary>
+/// <summary>Eight double lanes, half of the sixteen: where sums are kept that must not lose digits.</summary>
+/// <remarks>Loops over sixteen elements have two of them, side by side: as one, their vectors would not fit sixteen registers of 256 bits.</remarks>
 /// <typeparam name="TDouble">The double lanes.</typeparam>
-/// <typeparam name="TFloat">The float lanes of the same vector width.</typeparam>
-internal interface IDoubleLanes<TDouble, TFloat>
-    where TDouble : struct, IDoubleLanes<TDouble, TFloat>
-    where TFloat : struct, ILanes<TFloat>
+internal interface IDoubleLanes<TDouble>
+    where TDouble : struct, IDoubleLanes<TDouble>
 {
-    /// <summary>Sixteen times one value.</summary>
+    /// <summary>Eight times one value.</summary>
     static abstract TDouble Create(double value);
 
-    /// <summary>The floats <paramref name="index"/> to <paramref name="index"/> + 15 as doubles. The caller knows that they exist.</summary>
+    /// <summary>The floats <paramref name="index"/> to <paramref name="index"/> + 7 as doubles. The caller knows that they exist.</summary>
     static abstract TDouble Widen(ref readonly float source, int index);
 
-    /// <summary>Elements <paramref name="index"/> to <paramref name="index"/> + 15, in order. The caller knows that they exist.</summary>
+    /// <summary>Overwrites the floats <paramref name="index"/> to <paramref name="index"/> + 7 with the nearest ones. The caller knows that they exist.</summary>
+    static abstract void Narrow(TDouble value, ref float destination, int index);
+
+    /// <summary>Elements <paramref name="index"/> to <paramref name="index"/> + 7, in order. The caller knows that they exist.</summary>
     static abstract TDouble Load(ref readonly double source, int index);
 
-    /// <summary>Overwrites elements <paramref name="index"/> to <paramref name="index"/> + 15. The caller knows that they exist.</summary>
+    /// <summary>Overwrites elements <paramref name="index"/> to <paramref name="index"/> + 7. The caller knows that they exist.</summary>
     static abstract void Store(TDouble value, ref double destination, int index);
 
     /// <summary>Sums, lane by lane.</summary>
@@ -46,9 +48,6 @@ internal interface IDoubleLanes<TDouble, TFloat>
     /// <summary>m with √½ ≤ m &lt; √2 and value = m·2ⁿ, for positive normal numbers; anything for others.</summary>
     static abstract TDouble Split(TDouble value, out TDouble n);
 
-    /// <summary>The nearest floats.</summary>
-    static abstract TFloat Narrow(TDouble value);
-
     /// <summary>Whether each is 0, or above <paramref name="low"/> and below <paramref name="high"/> in magnitude; none of them NaN.</summary>
     static abstract bool AllWithin(TDouble value, double low, double high);
 
@@ -57,7 +56,4 @@ internal interface IDoubleLanes<TDouble, TFloat>
 
     /// <summary>left·right + addend with one rounding, in place.</summary>
     static abstract void FusedMultiplyAdd(ref TDouble addend, TDouble left, TDouble right);
-
-    /// <summary>Overwrites eight doubles with the sums of the lanes i and i + 8: the first step of <see cref="LaneTree"/>.</summary>
-    static abstract void StoreFolded(TDouble value, ref double destination);
 }

@@ -12,5 +12,5 @@ internal interface IKernel
     /// <typeparam name="D">The double lanes.</typeparam>
     void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>;
+        where D : struct, IDoubleLanes<D>;
 }

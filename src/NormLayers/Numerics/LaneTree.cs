@@ -4,7 +4,7 @@ namespace NormLayers.Numerics;
 
 /// <summary>The one order in which sixteen lanes are added: i + (i + 8), i + (i + 4), i + (i + 2), last pair.</summary>
 /// <remarks>
-/// The first step is <see cref="IDoubleLanes{TDouble, TFloat}.StoreFolded"/>; the others are plain additions on eight stored
+/// The first step adds the two <see cref="IDoubleLanes{TDouble}"/> of a sum; the others are plain additions on eight stored
 /// doubles, for every vector width: many short rows pass through the processor at a time, which instructions across the lanes
 /// of a register would hold up (1.6 times as fast for rows of 32, measured).
 /// </remarks>
@@ -13,7 +13,7 @@ internal static class LaneTree
     /// <summary>How many doubles <see cref="Sum"/> reads.</summary>
     public const int Folded = 8;
 
-    /// <summary>The sum of eight doubles that <see cref="IDoubleLanes{TDouble, TFloat}.StoreFolded"/> wrote.</summary>
+    /// <summary>The sum of eight doubles, each that of the lanes i and i + 8.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Sum(ref double folded) =>
         folded + Unsafe.Add(ref folded, 4) + (Unsafe.Add(ref folded, 2) + Unsafe.Add(ref folded, 6))

@@ -102,7 +102,7 @@ internal static class MatrixProduct
 
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D, L>
+            where D : struct, IDoubleLanes<D>
         {
             Range rows = ByColumns ? .. : Stretch(first, count, UnitRows, _size.Rows);
             Range columns = ByColumns ? Stretch(first, count, UnitColumns, _size.Columns) : ..;

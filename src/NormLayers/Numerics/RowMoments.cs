@@ -22,24 +22,32 @@ internal static class RowMoments
     /// <param name="pivot">p.</param>
     /// <param name="lanes">Overwritten, <see cref="Lanes"/> doubles.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LaneSums<L, D>(ref readonly float row, int length, float pivot, ref double lanes)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes)
+        where D : struct, IDoubleLanes<D>
     {
         D p = D.Create(pivot);
-        D sums = D.Create(0);
-        D squares = D.Create(0);
+        D sumsLow = D.Create(0);
+        D sumsHigh = D.Create(0);
+        D squaresLow = D.Create(0);
+        D squaresHigh = D.Create(0);
         int whole = length & ~15;
         for (int i = 0; i < whole; i += 16)
         {
-            // sum += x[i] - p; squares += (x[i] - p) * (x[i] - p)
-            D centred = D.Widen(in row, i) - p;
-            sums += centred;
-            D.FusedMultiplyAdd(ref squares, centred, centred);
+            Add(D.Widen(in row, i) - p, ref sumsLow, ref squaresLow);
+            Add(D.Widen(in row, i + 8) - p, ref sumsHigh, ref squaresHigh);
         }
 
-        D.StoreFolded(sums, ref lanes);
-        D.StoreFolded(squares, ref Unsafe.Add(ref lanes, LaneTree.Folded));
+        D.Store(sumsLow + sumsHigh, ref lanes, 0);
+        D.Store(squaresLow + squaresHigh, ref lanes, LaneTree.Folded);
+    }
+
+    /// <summary>One more term in each lane: sum += x − p; squares += (x − p)².</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add<D>(D centred, ref D sum, ref D squares)
+        where D : struct, IDoubleLanes<D>
+    {
+        sum += centred;
+        D.FusedMultiplyAdd(ref squares, centred, centred);
     }
 
     /// <summary>Σ(x − p) and Σ(x − p)² of a row, from its lanes and the elements after the last whole sixteen.</summary>
@@ -73,13 +81,13 @@ internal static class RowMoments
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool FromSums(float pivot, double sum, double squares, double reciprocal, out double mean, out double variance)
     {
-        bool near = FromSums<SingleLane, SingleDouble>(new(pivot), new(sum), new(squares), new(reciprocal), out SingleDouble m, out SingleDouble v);
+        bool near = FromSums<SingleDouble>(new(pivot), new(sum), new(squares), new(reciprocal), out SingleDouble m, out SingleDouble v);
         mean = m.Value;
         variance = v.Value;
         return near;
     }
 
-    /// <summary>The same for sixteen rows or channels.</summary>
+    /// <summary>The same for eight rows or channels.</summary>
     /// <param name="pivot">p.</param>
     /// <param name="sum">Σ(x − p).</param>
     /// <param name="squares">Σ(x − p)².</param>
@@ -88,9 +96,8 @@ internal static class RowMoments
     /// <param name="variance">The biased variances.</param>
     /// <returns>Whether all pivots were near enough.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool FromSums<L, D>(D pivot, D sum, D squares, D reciprocal, out D mean, out D variance)
-        where L : struct, ILanes<L>
-        where D : struct, IDoubleLanes<D, L>
+    public static bool FromSums<D>(D pivot, D sum, D squares, D reciprocal, out D mean, out D variance)
+        where D : struct, IDoubleLanes<D>
     {
         D offset = sum * reciprocal;
         D meanSquare = squares * reciprocal;

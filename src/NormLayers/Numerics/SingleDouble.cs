@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>One double lane instead of sixteen: the companion of <see cref="SingleLane"/>.</summary>
-internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble, SingleLane>
+/// <summary>One double lane instead of eight: the companion of <see cref="SingleLane"/>.</summary>
+internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
 {
     private const double IntegerShift = 6755399441055744.0;
     private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
@@ -16,6 +16,9 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble, SingleLa
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble Widen(ref readonly float source, int index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow(SingleDouble value, ref float destination, int index) => Unsafe.Add(ref destination, index) = (float)value.Value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble Load(ref readonly double source, int index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
@@ -57,9 +60,6 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble, SingleLa
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleLane Narrow(SingleDouble value) => new((float)value.Value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllWithin(SingleDouble value, double low, double high) =>
         value.Value == 0 || (Math.Abs(value.Value) > low && Math.Abs(value.Value) < high);
 
@@ -68,15 +68,4 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble, SingleLa
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref SingleDouble addend, SingleDouble left, SingleDouble right) => addend = new(Math.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
-
-    /// <summary>The lane, and seven zeros.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreFolded(SingleDouble value, ref double destination)
-    {
-        destination = value.Value;
-        for (int i = 1; i < LaneTree.Folded; i++)
-        {
-            Unsafe.Add(ref destination, i) = 0;
-        }
-    }
 }
