@@ -28,7 +28,7 @@ internal static class PlotlyFigure
             ["legend"] = new JsonObject { ["orientation"] = "h", ["x"] = 0, ["y"] = 0, ["yref"] = "container", ["yanchor"] = "bottom" },
             ["modebar"] = new JsonObject { ["bgcolor"] = "rgba(0,0,0,0)", ["color"] = "#8a9099", ["activecolor"] = "#0072b2" },
             ["xaxis"] = ToJson(chart.X, grid: chart is LineChart, chart is LineChart { Series: { } x } ? x.SelectMany(s => s.X) : []),
-            ["yaxis"] = ToJson(chart.Y, grid: chart is LineChart, chart is LineChart { Series: { } y } ? y.SelectMany(s => s.Y) : []),
+            ["yaxis"] = ToJson(chart.Y, grid: chart is LineChart, chart is LineChart { Series: { } y } ? y.SelectMany(s => s.Y.Concat(s.Low ?? []).Concat(s.High ?? [])) : []),
             ["hoverdistance"] = chart is HeatMap ? -1 : 20,
             ["shapes"] = chart is HeatMap cells ? Rectangles(cells) : chart is LineChart { Guide: { } line } ? new JsonArray(Line(line)) : [],
             ["annotations"] = chart is LineChart { Guide: { } guide } ? new JsonArray(Label(guide, chart.Y)) : [],
@@ -47,9 +47,10 @@ internal static class PlotlyFigure
         };
         if (axis.Log)
         {
-            // 0.01, 0.1, 1 rather than 10m, 100m, 1; where powers of ten are few, 2 and 5 times them too, and below that Plotly's choice.
+            // 0.01, 0.1, 1 rather than 10m, 100m, 1; where powers of ten are many, about eight of them, where they are few, 2 and 5 times
+            // them too, and below that Plotly's choice.
             json["exponentformat"] = "power";
-            json["dtick"] = CountDecades(values) switch { >= 2 => 1, >= 0.5 => "D2", _ => null };
+            json["dtick"] = CountDecades(values) switch { >= 2 and var decades => Math.Ceiling(decades / 8), >= 0.5 => "D2", _ => null };
         }
 
         if (axis.Labels is { } labels)
