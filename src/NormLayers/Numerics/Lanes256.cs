@@ -18,7 +18,12 @@ internal struct Lanes256(Vector256<float> low, Vector256<float> high) : ILanes<L
     public static Lanes256 Zero => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Create(float value) => new(Vector256.Create(value), Vector256.Create(value));
+    public static Lanes256 Create(float value)
+    {
+        // One use of the value, so that its load becomes part of the instruction.
+        Vector256<float> v = Vector256.Create(value);
+        return new(v, v);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Load(ref readonly float source, int index) =>
