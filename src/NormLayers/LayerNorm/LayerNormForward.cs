@@ -11,7 +11,7 @@ namespace NormLayers;
 /// </remarks>
 internal readonly ref struct LayerNormForward : IKernel
 {
-    private const int BlockRows = 8;
+    private const int BlockRows = 8; // As many as the lanes of IDoubleLanes.
     private const int BlockElements = 4096;
 
     public required ReadOnlySpan<float> X { get; init; }
@@ -52,7 +52,12 @@ internal readonly ref struct LayerNormForward : IKernel
         ref double l0 = ref MemoryMarshal.GetReference(lanes);
         Span<double> means = stackalloc double[BlockRows];
         Span<double> rstds = stackalloc double[BlockRows];
-        double reciprocal = 1.0 / C;
+        Span<float> pivots = stackalloc float[BlockRows];
+        Span<double> sums = stackalloc double[BlockRows];
+        Span<double> squares = stackalloc double[BlockRows];
+        pivots.Clear();
+        sums.Clear();
+        squares.Clear();
         bool streamed = RowMap.IsStreamed(Y, X);
         int blockRows = Math.Clamp(BlockElements / C, 1, BlockRows);
         for (int start = first; start < first + count; start += blockRows)
@@ -68,9 +73,17 @@ internal readonly ref struct LayerNormForward : IKernel
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                Moments<D>(in row, reciprocal, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), out double mean, out double variance);
-                means[k] = mean;
-                rstds[k] = variance + Epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + Epsilon); // [LN-F3]
+                pivots[k] = row;
+                RowMoments.Finish(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), out sums[k], out squares[k]);
+            }
+
+            if (!TryFinish<D>(pivots, sums, squares, means, rstds))
+            {
+                for (int k = 0; k < rows; k++)
+                {
+                    ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
+                    FinishRow<D>(in row, sums[k], squares[k], ref l0, out means[k], out rstds[k]);
+                }
             }
 
             if (!Mean.IsEmpty)
@@ -98,25 +111,33 @@ internal readonly ref struct LayerNormForward : IKernel
         }
     }
 
+    // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Moments<D>(ref readonly float row, double reciprocal, ref double lanes, out double mean, out double variance)
+    private bool TryFinish<D>(ReadOnlySpan<float> pivots, ReadOnlySpan<double> sums, ReadOnlySpan<double> squares, Span<double> means, Span<double> rstds)
         where D : struct, IDoubleLanes<D>
     {
-        RowMoments.Finish(in row, Features, row, ref lanes, out double sum, out double squares);
-        if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out variance))
-        {
-            MomentsAgain<D>(in row, ref lanes, ref mean, out variance);
-        }
+        D pivot = D.Widen(in pivots[0], 0);
+        bool near = RowMoments.FromSums(pivot, D.Load(in sums[0], 0), D.Load(in squares[0], 0), D.Create(1.0 / Features), out D mean, out D variance);
+        D rstd = D.Create(1) / D.Sqrt(variance + D.Create(Epsilon)); // [LN-F3]
+        D.Store(mean, ref means[0], 0);
+        D.Store(rstd, ref rstds[0], 0);
+        return near && D.AllWithin(rstd, 0, double.PositiveInfinity);
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void MomentsAgain<D>(ref readonly float row, ref double lanes, ref double mean, out double variance)
+    private void FinishRow<D>(ref readonly float row, double sum, double squares, ref double lanes, out double mean, out double rstd)
         where D : struct, IDoubleLanes<D>
     {
-        float pivot = (float)mean;
-        RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes);
-        RowMoments.Finish(in row, Features, pivot, ref lanes, out double sum, out double squares);
-        _ = RowMoments.FromSums(pivot, sum, squares, 1.0 / Features, out mean, out variance);
+        double reciprocal = 1.0 / Features;
+        if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out double variance))
+        {
+            float pivot = (float)mean;
+            RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes);
+            RowMoments.Finish(in row, Features, pivot, ref lanes, out sum, out squares);
+            _ = RowMoments.FromSums(pivot, sum, squares, reciprocal, out mean, out variance);
+        }
+
+        rstd = variance + Epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + Epsilon);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
