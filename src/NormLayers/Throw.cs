@@ -45,6 +45,16 @@ internal static class Throw
         }
     }
 
+    /// <summary>Checks that an enumeration has the value.</summary>
+    public static void IfUndefined<T>(T value, string name)
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+        {
+            OutOfRange(name, $"one of {string.Join(", ", Enum.GetNames<T>())}", value);
+        }
+    }
+
     /// <summary>Checks that a number is finite and not negative.</summary>
     public static void IfNegativeOrNotFinite(double value, string name)
     {

@@ -34,7 +34,7 @@ public sealed class BatchNorm1D : Layer
     /// <param name="nonFinite">What batch statistics that are not finite do to the running ones.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass: the bits of a <see cref="Network.ReLU"/> behind the layer, in less time.</param>
     /// <param name="name">The layer's name.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/>, <paramref name="epsilon"/> or <paramref name="nonFinite"/> out of range.</exception>
     public BatchNorm1D(
         int features,
         double epsilon = 1e-5,
@@ -49,6 +49,7 @@ public sealed class BatchNorm1D : Layer
     {
         Throw.IfNotPositive(features, nameof(features));
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        Throw.IfUndefined(nonFinite, nameof(nonFinite));
         Features = features;
         Epsilon = epsilon;
         HasReLU = relu;
@@ -137,7 +138,7 @@ public sealed class BatchNorm1D : Layer
     {
         if (input.Rank is not (2 or 3) || input[1] != Features)
         {
-            Throw.Argument(nameof(input), $"a shape (N, {Features}) or (N, {Features}, L)", $"{input}");
+            Throw.Argument(nameof(input), $"a shape (N, {Features}) or (N, {Features}, L) for {Name}", $"{input}");
         }
 
         return input;
@@ -162,7 +163,7 @@ public sealed class BatchNorm1D : Layer
             int m = shape.Length / Features;
             if (m == 1)
             {
-                Throw.Argument(nameof(x), $"more than 1 value per channel, because {WhyBatchStatistics()}", $"shape {shape}");
+                Throw.Argument(nameof(x), $"more than 1 value per channel for {Name}, because {WhyBatchStatistics()}", $"shape {shape}");
             }
 
             BatchNormKernel.Statistics(x, length, _mean, _variance, workspace);

@@ -35,10 +35,10 @@ public readonly record struct Momentum
     /// <returns>The weight of the new value, 0 to 1.</returns>
     public double WeightOfBatch(long batch) => _newWeight ?? 1.0 / batch;
 
-    /// <summary>The convention and its number, as in <c>new weight 0.1</c>.</summary>
+    /// <summary>The convention and its number in fifteen digits, as in <c>new weight 0.1</c>, also for 1 − 0.9.</summary>
     public override string ToString() =>
         _newWeight is { } weight
-            ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"new weight {weight}")
+            ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"new weight {weight:G15}")
             : "cumulative average";
 
     private static double Checked(double weight, string name)

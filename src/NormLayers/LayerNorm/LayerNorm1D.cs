@@ -68,7 +68,7 @@ public sealed class LayerNorm1D : Layer
     {
         if (input.Rank == 0 || input.Last != Features)
         {
-            Throw.Argument(nameof(input), $"a shape whose last dimension is {Features}", $"{input}");
+            Throw.Argument(nameof(input), $"a shape whose last dimension is {Features} for {Name}", $"{input}");
         }
 
         return input;

@@ -17,7 +17,7 @@ public sealed class Linear : Layer
     /// <param name="initialization">How they are drawn.</param>
     /// <param name="withBias">Whether there is a learnable bias.</param>
     /// <param name="name">The layer's name.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A width below 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A width below 1, or no such initialization.</exception>
     public Linear(
         int inputs,
         int outputs,
@@ -29,6 +29,7 @@ public sealed class Linear : Layer
     {
         Throw.IfNotPositive(inputs, nameof(inputs));
         Throw.IfNotPositive(outputs, nameof(outputs));
+        Throw.IfUndefined(initialization, nameof(initialization));
         Inputs = inputs;
         Outputs = outputs;
         Weight = new Parameter("weight", (outputs, inputs));
@@ -60,7 +61,7 @@ public sealed class Linear : Layer
     {
         if (input.Rank != 2 || input.Last != Inputs)
         {
-            Throw.Argument(nameof(input), $"a shape (N, {Inputs})", $"{input}");
+            Throw.Argument(nameof(input), $"a shape (N, {Inputs}) for {Name}", $"{input}");
         }
 
         return input.WithLast(Outputs);

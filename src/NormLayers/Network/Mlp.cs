@@ -10,10 +10,11 @@ public static class Mlp
     /// <summary>Creates a multi-layer perceptron with freshly drawn weights.</summary>
     /// <param name="options">Widths, normalization, initialization and seed.</param>
     /// <returns>A network of layers <c>linear1, norm1, relu1, linear2, …</c>; the same options give the same bits.</returns>
-    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, or an initialization scale that is not above 0.</exception>
+    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such normalization or initialization, or an initialization scale that is not above 0.</exception>
     public static Sequential Create(MlpOptions options)
     {
         Throw.IfNotPositive(options.InputFeatures, nameof(options.InputFeatures));
+        Throw.IfUndefined(options.Normalization, nameof(options.Normalization));
         if (options.Classes < 2)
         {
             Throw.OutOfRange(nameof(options.Classes), "2 classes or more", options.Classes);

@@ -14,13 +14,17 @@ public sealed class BatchNormErrorTests
         { (2, 5, 3, 3), "(2, 5, 3, 3)" },
     };
 
+    [Fact]
+    public void Constructor_NoSuchPolicy_NamesIt() =>
+        Assert.Equal("nonFinite", Assert.Throws<ArgumentOutOfRangeException>(() => new BatchNorm1D(5, nonFinite: (NonFiniteStatistics)9)).ParamName);
+
     [Theory]
     [MemberData(nameof(WrongShapes))]
     public void Forward_WrongShape_NamesExpectedAndActual(Shape shape, string actual)
     {
         float[] x = new float[shape.Length];
         ArgumentException error = Assert.Throws<ArgumentException>(() => new BatchNorm1D(5).Forward(x, shape, new float[x.Length]));
-        Assert.StartsWith($"Expected a shape (N, 5) or (N, 5, L), got {actual}.", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"Expected a shape (N, 5) or (N, 5, L) for batchnorm, got {actual}.", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -69,7 +73,7 @@ public sealed class BatchNormErrorTests
         Shape shape = rankThree ? (1, 5, 1) : (1, 5);
         ArgumentException error = Assert.Throws<ArgumentException>(() => layer.Forward(new float[5], shape, new float[5]));
         Assert.Equal(
-            $"Expected more than 1 value per channel, because training normalizes with the statistics of the batch, got shape {shape}. (Parameter 'x')",
+            $"Expected more than 1 value per channel for batchnorm, because training normalizes with the statistics of the batch, got shape {shape}. (Parameter 'x')",
             error.Message);
         Compare.AllEqual(0, layer.Running!.Mean, "running mean");
         Compare.AllEqual(1, layer.Running.Variance, "running variance");

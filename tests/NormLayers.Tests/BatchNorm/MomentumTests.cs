@@ -28,6 +28,7 @@ public sealed class MomentumTests
     public void ToString_Momentum_NamesTheConvention()
     {
         Assert.Equal("new weight 0.1", Momentum.Default.ToString());
+        Assert.Equal("new weight 0.1", Momentum.OldWeight(0.9).ToString());
         Assert.Equal("cumulative average", Momentum.Cumulative.ToString());
     }
 

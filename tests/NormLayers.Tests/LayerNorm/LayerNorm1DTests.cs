@@ -205,7 +205,7 @@ public sealed class LayerNorm1DTests
     public void Forward_WrongShape_NamesExpectedAndActual()
     {
         ArgumentException error = Assert.Throws<ArgumentException>(() => new LayerNorm1D(5).Forward(new float[12], (2, 6), new float[12]));
-        Assert.StartsWith("Expected a shape whose last dimension is 5, got (2, 6).", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Expected a shape whose last dimension is 5 for layernorm, got (2, 6).", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

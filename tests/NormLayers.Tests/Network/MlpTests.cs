@@ -98,6 +98,9 @@ public sealed class MlpTests
         Assert.Equal("Classes", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Classes = 1 })).ParamName);
         Assert.Equal("HiddenFeatures", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [] })).ParamName);
         Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [8, 0] }));
+        Assert.Equal("initialization", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Initialization = (Initialization)9 })).ParamName);
+        ArgumentException normalization = Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Normalization = (Normalization)9 }));
+        Assert.StartsWith("Expected one of None, BatchNorm, LayerNorm, got 9.", normalization.Message, StringComparison.Ordinal);
     }
 
     private static string Hash(Sequential network)

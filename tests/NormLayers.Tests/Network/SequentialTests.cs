@@ -127,9 +127,9 @@ public sealed class SequentialTests
     [Fact]
     public void Forward_ShapeThatALayerDoesNotTake_Throws()
     {
-        Sequential network = new(new Linear(4, 3, new RandomSource(1)), new LayerNorm1D(5));
+        Sequential network = new(new Linear(4, 3, new RandomSource(1)), new LayerNorm1D(5, name: "norm2"));
         ArgumentException error = Assert.Throws<ArgumentException>(() => network.Forward(new float[8], (2, 4), new float[6]));
-        Assert.StartsWith("Expected a shape whose last dimension is 5, got (2, 3).", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Expected a shape whose last dimension is 5 for norm2, got (2, 3).", error.Message, StringComparison.Ordinal);
     }
 
     private static Sequential Network(ulong seed)
