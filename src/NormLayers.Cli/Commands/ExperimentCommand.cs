@@ -56,7 +56,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         string name = parsed.GetValue(_name)!;
         if (name == "list")
         {
-            Console.Out.WriteLine(ExperimentText.List(experiments));
+            Console.Out.WriteLine(parsed.GetValue(_json) ? Encoding.UTF8.GetString(ExperimentEntry.ToUtf8(experiments)).TrimEnd() : ExperimentText.List(experiments));
             return ExitCode.Success;
         }
 

@@ -50,6 +50,18 @@ internal sealed record ExperimentDocument
     public byte[] ToUtf8() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ResultJson.Default.ExperimentDocument), (byte)'\n'];
 }
 
+/// <summary>An experiment in the list, as <c>experiment list --json</c> writes it.</summary>
+internal sealed record ExperimentEntry(string Name, string State, double Seconds, string Kind, string Paper, string Claim)
+{
+    public static byte[] ToUtf8(IEnumerable<IExperiment> experiments) =>
+    [
+        .. JsonSerializer.SerializeToUtf8Bytes(
+            [.. experiments.Select(e => new ExperimentEntry(e.Name, ExperimentText.StateOf(e), e.Cost, ExperimentText.KindOf(e), e.Paper, e.Claim))],
+            ResultJson.Default.ListExperimentEntry),
+        (byte)'\n',
+    ];
+}
+
 /// <summary>The numbers of one chart: curves, or the values of a grid.</summary>
 internal sealed record ChartDocument(string Title, string Words, Axis X, Axis Y, IReadOnlyList<SeriesDocument>? Series, IReadOnlyList<IReadOnlyList<double>>? Values)
 {

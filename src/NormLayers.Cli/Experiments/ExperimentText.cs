@@ -7,6 +7,8 @@ namespace NormLayers.Cli.Experiments;
 /// <summary>An experiment's result for the terminal.</summary>
 internal static class ExperimentText
 {
+    private const int LineWidth = 80;
+
     public static string Format(ExperimentResult result) => string.Join(
         Environment.NewLine,
         (IEnumerable<string>)[
@@ -21,18 +23,49 @@ internal static class ExperimentText
             .. result.DescribeData() is { } data ? (string[])[data] : [],
             $"Verdict: {result.Verdict}."]);
 
-    public static string List(IEnumerable<IExperiment> experiments) => TextTable.Format(
-        [["name", "state", "cost", "kind", "paper", "claim"],
-        .. experiments.Select(e => (string[])
-            [e.Name, ExperimentRecord.Find(e.Name)?.Verdict ?? "not recorded", Number(e.Cost) + " s", e.Exact ? "exact" : "analogue", e.Paper, e.Claim])])
-        + Environment.NewLine + Environment.NewLine
-        + "State: the verdict at the default length, with seed 1 and the data that comes with the tool; each release is tested to give it. Cost: on two cores, on MNIST where images are used.";
+    public static string List(IEnumerable<IExperiment> experiments) => string.Join(
+        Environment.NewLine,
+        [
+            .. experiments.SelectMany(e => (string[])
+            [
+                $"{e.Name,-17}{StateOf(e),-27}{Number(e.Cost)} s, {KindOf(e)}",
+                .. Wrap(e.Claim),
+                .. Wrap(e.Paper),
+                "",
+            ]),
+            "State: the verdict at the default length, with seed 1 and the data that comes",
+            "with the tool; each release is tested to give it. Seconds: on two cores, on",
+            "MNIST where images are used. Exact: the paper's own setting or theorem.",
+            "Analogue: another setting, which can reproduce a claim as an analogue only.",
+        ]);
+
+    public static string StateOf(IExperiment experiment) => ExperimentRecord.Find(experiment.Name)?.Verdict ?? "not recorded";
+
+    public static string KindOf(IExperiment experiment) => experiment.Exact ? "exact" : "analogue";
 
     public static Table Numbers(ExperimentTable table) => new(["", .. table.Columns], [.. table.Rows.Select(r => (string[])[r.Name, .. r.Values.Select(v => double.IsNaN(v) ? "–" : Number(v))])]);
 
     public static Table Assertions(ExperimentResult result) => new(
-        ["assertion", "measured", "from", "to", "margin", ""],
-        [.. result.Assertions.Select(a => (string[])[a.What, Number(a.Measured), Number(a.Low), Number(a.High), Number(a.Margin), a.Passed ? "holds" : "FAILS"])]);
+        ["assertion", "", "measured", "from", "to", "margin"],
+        [.. result.Assertions.Select(a => (string[])[a.What, a.Passed ? "holds" : "FAILS", Number(a.Measured), Number(a.Low), Number(a.High), Number(a.Margin)])]);
+
+    // Indented, in lines of at most 80 characters.
+    private static IEnumerable<string> Wrap(string text)
+    {
+        string line = "   ";
+        foreach (string word in text.Split(' '))
+        {
+            if (line.Length + 1 + word.Length > LineWidth)
+            {
+                yield return line;
+                line = "   ";
+            }
+
+            line += " " + word;
+        }
+
+        yield return line;
+    }
 
     private static string Format(Table table) => TextTable.Format([table.Header, .. table.Rows]);
 

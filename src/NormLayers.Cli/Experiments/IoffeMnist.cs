@@ -54,11 +54,11 @@ internal sealed class IoffeMnist : IExperiment
                 },
                 Map(runs, "Steps to an accuracy of 90 %", "log10 of the steps", r => Math.Log10(r.StepsTo(HighAccuracy) ?? double.NaN), v => Text(Math.Round(Math.Pow(10, v))), 1.5, Math.Log10(steps)) with
                 {
-                    Words = "Darker is sooner; gray: not within the steps that were run.",
+                    Words = "Darker is sooner; –: not within the steps that were run.",
                 },
                 Map(runs, "Spread over time of a unit's median input", "standard deviation", r => r.Spread, v => v.ToString("0.00", CultureInfo.InvariantCulture), 0, 1) with
                 {
-                    Words = "The mean over all units. It is small without normalization too where nothing is learnt.",
+                    Words = "The mean over all units. The colours end at 1, the numbers do not.",
                 },
             ]);
     }

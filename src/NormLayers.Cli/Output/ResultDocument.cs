@@ -120,6 +120,7 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(Experiments.ExperimentDocument))]
 [JsonSerializable(typeof(Experiments.ExperimentRecord))]
+[JsonSerializable(typeof(List<Experiments.ExperimentEntry>))]
 [JsonSerializable(typeof(List<Commands.GradientDocument>))]
 [JsonSerializable(typeof(List<Verification.AccuracyRow>))]
 internal sealed partial class ResultJson : JsonSerializerContext;

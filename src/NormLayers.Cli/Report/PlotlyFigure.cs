@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace NormLayers.Cli.Report;
@@ -50,7 +51,18 @@ internal static class PlotlyFigure
             // 0.01, 0.1, 1 rather than 10m, 100m, 1; where powers of ten are many, about eight of them, where they are few, 2 and 5 times
             // them too, and below that Plotly's choice.
             json["exponentformat"] = "power";
-            json["dtick"] = CountDecades(values) switch { >= 2 and var decades => Math.Ceiling(decades / 8), >= 0.5 => "D2", _ => null };
+            double[] drawn = [.. values.Where(v => v > 0 && double.IsFinite(v))];
+            switch (drawn.Length == 0 ? 0 : Math.Log10(drawn.Max() / drawn.Min()))
+            {
+                case >= 2 and var decades:
+                    json["dtick"] = Math.Ceiling(decades / 8);
+                    break;
+                case >= 0.5:
+                    double[] ticks = [.. OneTwoFive(drawn.Min(), drawn.Max())];
+                    json["tickvals"] = Numbers(ticks);
+                    json["ticktext"] = Texts([.. ticks.Select(t => t.ToString(t is >= 1e-3 and < 1e6 ? "0.###" : "0E+0", CultureInfo.InvariantCulture))]);
+                    break;
+            }
         }
 
         if (axis.Labels is { } labels)
@@ -68,11 +80,13 @@ internal static class PlotlyFigure
         return json;
     }
 
-    private static double CountDecades(IEnumerable<double> values)
-    {
-        double[] drawn = [.. values.Where(v => v > 0 && double.IsFinite(v))];
-        return drawn.Length == 0 ? 0 : Math.Log10(drawn.Max() / drawn.Min());
-    }
+    // Plotly's own ticks at 2 and 5 times a power of ten show the 2 and the 5 alone, also where no power of ten is beside them.
+    private static IEnumerable<double> OneTwoFive(double least, double most) =>
+        from power in Enumerable.Range((int)Math.Floor(Math.Log10(least)), 4)
+        from digit in (int[])[1, 2, 5]
+        let tick = double.Parse(FormattableString.Invariant($"{digit}E{power}"), CultureInfo.InvariantCulture)
+        where tick >= least / 2 && tick <= most * 2
+        select tick;
 
     private static JsonNode? Bound(double? value, bool log) => value is { } v ? log ? Math.Log10(v) : v : null;
 

@@ -93,7 +93,7 @@ internal sealed class ProbeCharts
         "Gradients by layer",
         l => l.GradientRms,
         new Axis("root mean square", Log: true),
-        last => $"The gradient of the loss with respect to each layer's output: {last} in the last probed step. On this axis, equal distances are equal factors: curves that fan out towards the first layers are gradients that vanish or explode.");
+        last => $"The gradient of the loss with respect to each layer's output: {last} in the last probed step. On this axis, equal distances are equal factors: curves that fan out towards the first layers are gradients that vanish or explode. The loss is a mean over the mini-batch: in a shorter one, as the last of an epoch may be, each sample counts for more, and all curves jump.");
 
     private LineChart? Cosines() => Layers(
         "How alike the samples are",

@@ -7,12 +7,15 @@ namespace NormLayers;
 /// <summary>The loops of layer normalization's forward pass; its units are rows.</summary>
 /// <remarks>
 /// Rows are handled in blocks that stay in the first-level cache: the sums of all rows of a block, then what follows from them, then
-/// the normalization of all. So the roots and divisions of short rows overlap.
+/// the normalization of all. So the roots and divisions of short rows overlap. Where rows come from memory and go there, blocks are
+/// smaller: reading and writing by turns is faster there (docs/performance.md, blocks of rows).
 /// </remarks>
 internal readonly ref struct LayerNormForward : IKernel
 {
     private const int BlockRows = 8; // As many as the lanes of IDoubleLanes.
     private const int BlockElements = 4096;
+    private const int MemoryBlockElements = 1024;
+    private const int MemoryElements = 2 << 20;
 
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -59,7 +62,7 @@ internal readonly ref struct LayerNormForward : IKernel
         sums.Clear();
         squares.Clear();
         bool streamed = RowMap.IsStreamed(Y, X);
-        int blockRows = Math.Clamp(BlockElements / C, 1, BlockRows);
+        int blockRows = Math.Clamp((X.Length < MemoryElements ? BlockElements : MemoryBlockElements) / C, 1, BlockRows);
         for (int start = first; start < first + count; start += blockRows)
         {
             int rows = Math.Min(blockRows, first + count - start);

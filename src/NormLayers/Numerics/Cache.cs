@@ -6,7 +6,7 @@ namespace NormLayers.Numerics;
 /// <summary>What kernels tell the caches.</summary>
 internal static unsafe class Cache
 {
-    /// <summary>Asks for the line of an element that will be read soon; it need not be part of the array.</summary>
+    /// <summary>Asks the second-level cache for the line of an element that will be read soon; it need not be part of the array.</summary>
     /// <param name="row">The row's first element.</param>
     /// <param name="index">The element.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -14,7 +14,7 @@ internal static unsafe class Cache
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0((byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) + (nint)index * sizeof(float));
+            Sse.Prefetch1((byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) + (nint)index * sizeof(float));
         }
     }
 }

@@ -147,13 +147,17 @@ public sealed class ChartTests
 
     [Theory]
     [InlineData(0.1, 1000, "1")]
-    [InlineData(0.1, 1, "\"D2\"")]
+    [InlineData(1e-9, 1e7, "2")]
+    [InlineData(50, 2000, null, "50", "100", "200", "500", "1000", "2000")]
+    [InlineData(2e-5, 1e-4, null, "1E-5", "2E-5", "5E-5", "1E-4", "2E-4")]
     [InlineData(0.9, 1, null)]
-    public void From_LogarithmicAxis_HasAsManyTicksAsItNeeds(double least, double most, string? ticks)
+    public void From_LogarithmicAxis_HasAsManyTicksAsItNeeds(double least, double most, string? decades, params string[] ticks)
     {
         LineChart chart = _lines with { Series = [new Series("a", [1, 2, 3], [least, double.NaN, most])] };
+        JsonNode axis = PlotlyFigure.From(chart)["layout"]!["yaxis"]!;
 
-        Assert.Equal(ticks, PlotlyFigure.From(chart)["layout"]!["yaxis"]!["dtick"]?.ToJsonString());
+        Assert.Equal(decades, axis["dtick"]?.ToJsonString());
+        Assert.Equal(ticks, axis["ticktext"] is JsonArray texts ? [.. texts.Select(t => (string)t!)] : (string[])[]);
     }
 
     [Fact]
