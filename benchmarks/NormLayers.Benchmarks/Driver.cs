@@ -7,31 +7,40 @@ using NormLayers.Cli.Output;
 
 namespace NormLayers.Benchmarks;
 
-/// <summary>Runs all peers side by side: case by case, each prepared and checked, then in rounds in which they take turns.</summary>
+/// <summary>
+/// Runs all peers side by side, in rounds: in each, every peer is a new process, and case by case is prepared, checked and measured once,
+/// the peers taking turns. Where a process happens to get its memory and its code makes a difference, and is part of the spread so.
+/// </summary>
 internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadOnlyList<string> names, string filter, bool narrow)
 {
     private readonly int _rounds = suite == SuiteKind.Quick ? 3 : 5;
     private readonly double _milliseconds = suite == SuiteKind.Quick ? 20 : 40;
-    private readonly List<ResultRow> _rows = [];
+    private readonly Dictionary<(string Case, int Threads, string Peer), Turns> _turns = [];
     private readonly List<string> _problems = [];
     private readonly Dictionary<string, string> _versions = [];
+    private readonly Dictionary<string, double[]> _expectedLosses = [];
     private readonly double _loadBefore = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
 
     public ResultFile Run()
     {
-        foreach (int count in threads)
+        object[] cases = [.. Suite.Norms(suite).Concat<object>(Suite.Steps(suite)).Where(c => c.ToString()!.Contains(filter, StringComparison.Ordinal))];
+        for (int round = 0; round < _rounds; round++)
         {
-            List<PeerProcess> peers = Start(count);
-            try
+            foreach (int count in threads)
             {
-                foreach (object timed in Suite.Norms(suite).Concat<object>(Suite.Steps(suite)).Where(c => c.ToString()!.Contains(filter, StringComparison.Ordinal)))
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"round {round + 1} of {_rounds}, {count} thread{(count == 1 ? string.Empty : "s")}"));
+                List<PeerProcess> peers = Start(count);
+                try
                 {
-                    MeasureCase(timed, count, peers);
+                    foreach (object timed in cases)
+                    {
+                        MeasureCase(timed, count, round, peers);
+                    }
                 }
-            }
-            finally
-            {
-                peers.ForEach(p => p.Dispose());
+                finally
+                {
+                    peers.ForEach(p => p.Dispose());
+                }
             }
         }
 
@@ -43,7 +52,12 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
             Settings = new RunSettings(suite.ToString().ToLowerInvariant(), _rounds, _milliseconds, narrow, OutputCheck.Tolerance, _loadBefore),
             Peers = [.. _versions.Select(v => new PeerVersion(v.Key, v.Value))],
             Problems = _problems,
-            Rows = _rows,
+            Rows =
+            [
+                .. from entry in _turns
+                   orderby entry.Key.Threads, Array.FindIndex(cases, c => c.ToString() == entry.Key.Case), names.ToList().IndexOf(entry.Key.Peer)
+                   select new ResultRow(entry.Key.Case, entry.Key.Threads, entry.Key.Peer, entry.Value.Times, entry.Value.Bytes, entry.Value.Error),
+            ],
         };
     }
 
@@ -66,15 +80,14 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
         return peers;
     }
 
-    private void MeasureCase(object timed, int count, List<PeerProcess> peers)
+    private void MeasureCase(object timed, int count, int round, List<PeerProcess> peers)
     {
-        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} thread{(count == 1 ? string.Empty : "s")}  {timed}"));
         string? dataFile = null;
         try
         {
             Func<PeerProcess, Preparation> prepare = timed is StepCase step ? StepPreparation(step, dataFile = Path.GetTempFileName()) : PrepareNorm;
 
-            List<Turns> ready = [];
+            List<(PeerProcess Peer, double? Error)> ready = [];
             foreach (PeerProcess peer in peers.ToArray())
             {
                 (bool taken, double? error) = Try(timed, peer, peers, prepare);
@@ -84,11 +97,21 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
                 }
                 else if (taken)
                 {
-                    ready.Add(new Turns(peer, error));
+                    ready.Add((peer, error));
                 }
             }
 
-            Measure(timed, count, peers, ready);
+            for (int turn = 0; turn < ready.Count; turn++)
+            {
+                // Another one begins each round.
+                (PeerProcess peer, double? error) = ready[(turn + round) % ready.Count];
+                if (Try(timed, peer, peers, p => p.Ask(new JsonObject { ["do"] = "measure", ["milliseconds"] = _milliseconds })) is { } answer)
+                {
+                    (string, int, string) key = (timed.ToString()!, count, peer.Name);
+                    Turns turns = _turns.TryGetValue(key, out Turns? before) ? before : _turns[key] = new Turns();
+                    turns.Add((double)answer["ns"]!, (double?)answer["bytes"], error);
+                }
+            }
         }
         finally
         {
@@ -105,11 +128,12 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
         }
     }
 
-    private static Func<PeerProcess, Preparation> StepPreparation(StepCase timed, string dataFile)
+    private Func<PeerProcess, Preparation> StepPreparation(StepCase timed, string dataFile)
     {
         int steps = timed.Features > 100 ? 2 : 5;
         StepData data = new(timed);
-        double[] expected = StepReference.Losses(timed, data, steps);
+        string name = timed.ToString();
+        double[] expected = _expectedLosses.TryGetValue(name, out double[]? known) ? known : _expectedLosses[name] = StepReference.Losses(timed, data, steps);
         using (FileStream stream = File.OpenWrite(dataFile))
         {
             foreach (float[] part in (IEnumerable<float[]>)[data.X, Array.ConvertAll(data.Labels, l => (float)l), .. timed.CreateNetwork().Parameters.Select(p => p.Value)])
@@ -123,7 +147,7 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
             JsonNode answer = peer.Ask(new JsonObject
             {
                 ["do"] = "prepare",
-                ["case"] = timed.ToString(),
+                ["case"] = name,
                 ["steps"] = steps,
                 ["data"] = dataFile,
                 ["widths"] = new JsonArray([.. timed.Widths.Select(w => (JsonNode)w)]),
@@ -138,32 +162,7 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
         };
     }
 
-    private void Measure(object timed, int count, List<PeerProcess> peers, List<Turns> ready)
-    {
-        for (int round = 0; round < _rounds; round++)
-        {
-            for (int turn = 0; turn < ready.Count; turn++)
-            {
-                // Another one begins each round.
-                Turns turns = ready[(turn + round) % ready.Count];
-                JsonNode? answer = peers.Contains(turns.Peer)
-                    ? Try(timed, turns.Peer, peers, p => p.Ask(new JsonObject { ["do"] = "measure", ["milliseconds"] = _milliseconds }))
-                    : null;
-                if (answer is not null)
-                {
-                    turns.Times.Add((double)answer["ns"]!);
-                    turns.Bytes = (double?)answer["bytes"];
-                }
-            }
-        }
-
-        foreach (Turns turns in ready.Where(t => peers.Contains(t.Peer)))
-        {
-            _rows.Add(new ResultRow(timed.ToString()!, count, turns.Peer.Name, turns.Times, turns.Bytes, turns.Error));
-        }
-    }
-
-    // A peer that ends is named and takes no further part.
+    // A peer that ends is named and takes no further part in the round.
     private T? Try<T>(object timed, PeerProcess peer, List<PeerProcess> peers, Func<PeerProcess, T> ask)
     {
         try
@@ -181,8 +180,11 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
 
     private void Report(string problem)
     {
-        _problems.Add(problem);
-        Console.Error.WriteLine("problem: " + problem);
+        if (!_problems.Contains(problem))
+        {
+            _problems.Add(problem);
+            Console.Error.WriteLine("problem: " + problem);
+        }
     }
 
     private static string Commit()
@@ -202,15 +204,20 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
     /// <summary>Whether a peer does a case, and the worst error of its outputs; null where it computes nothing.</summary>
     private readonly record struct Preparation(bool Taken, double? Error);
 
-    /// <summary>What a peer's turns on a case gave.</summary>
-    private sealed class Turns(PeerProcess peer, double? error)
+    /// <summary>What a peer's turns on a case gave, one a round.</summary>
+    private sealed class Turns
     {
-        public PeerProcess Peer { get; } = peer;
-
-        public double? Error { get; } = error;
-
         public List<double> Times { get; } = [];
 
-        public double? Bytes { get; set; }
+        public double? Bytes { get; private set; }
+
+        public double? Error { get; private set; }
+
+        public void Add(double nanoseconds, double? bytes, double? error)
+        {
+            Times.Add(nanoseconds);
+            Bytes = bytes;
+            Error = error;
+        }
     }
 }

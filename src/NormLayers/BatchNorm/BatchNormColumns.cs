@@ -5,7 +5,10 @@ using NormLayers.Numerics;
 namespace NormLayers;
 
 /// <summary>The loops of batch normalization over (N, C): lanes are channels, rows are read in memory order, some at a time.</summary>
-/// <remarks>The last C mod 16 channels go one at a time, by the same operations in the same order.</remarks>
+/// <remarks>
+/// The last C mod 16 channels go one at a time, by the same operations in the same order. While some rows are summed, the next are asked
+/// for, line after line: read side by side, they are no stream that the processor would follow by itself.
+/// </remarks>
 internal static class BatchNormColumns
 {
     /// <summary>How many rows share a load and a store of the channels' sums.</summary>
@@ -55,8 +58,11 @@ internal static class BatchNormColumns
                 D sumHigh = D.Load(in sums, c + 8);
                 D squareLow = D.Load(in squares, c);
                 D squareHigh = D.Load(in squares, c + 8);
+                int ahead = RowsAtATime * (C + c);
                 for (int k = 0, i = c; k < rows; k++, i += C)
                 {
+                    Cache.Prefetch(in x, ahead + 16 * k);
+
                     // sums[c] += x[i] - pivot[c]; squares[c] += (x[i] - pivot[c]) * (x[i] - pivot[c])
                     RowMoments.Add(D.Widen(in x, i) - pLow, ref sumLow, ref squareLow);
                     RowMoments.Add(D.Widen(in x, i + 8) - pHigh, ref sumHigh, ref squareHigh);
@@ -212,8 +218,12 @@ internal static class BatchNormColumns
                 D sumHigh = D.Load(in sumDy, c + 8);
                 D sumXLow = D.Load(in sumDyX, c);
                 D sumXHigh = D.Load(in sumDyX, c + 8);
+                int ahead = RowsAtATime * (C + c);
                 for (int k = 0, i = c; k < rows; k++, i += C)
                 {
+                    Cache.Prefetch(in x, ahead + 16 * k);
+                    Cache.Prefetch(in dy, ahead + 16 * k);
+
                     // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
                     BatchNormKernel.AddGradient(D.Widen(in dy, i), D.Widen(in x, i) - mLow, ref sumLow, ref sumXLow);
                     BatchNormKernel.AddGradient(D.Widen(in dy, i + 8), D.Widen(in x, i + 8) - mHigh, ref sumHigh, ref sumXHigh);

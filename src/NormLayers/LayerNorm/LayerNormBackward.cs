@@ -7,7 +7,8 @@ namespace NormLayers;
 /// <summary>The loops of layer normalization's backward pass; its units are blocks of rows, each with column sums of its own.</summary>
 /// <remarks>
 /// Where there are registers enough, two rows go through the sums at a time, so that the column sums are loaded and stored half as
-/// often. The next two are asked for meanwhile: read side by side, rows are no stream that the processor would follow by itself.
+/// often. The rows of the next group are asked for meanwhile, line after line: read side by side, rows are no stream that the
+/// processor would follow by itself, and memory gives its lines fastest in their order.
 /// Short rows are handled in groups: the sums of all rows of a group, then what follows from them, then the gradients of all, so that
 /// their chains overlap.
 /// </remarks>
@@ -60,6 +61,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
         bool twoRows = VectorWidth.Bits == 512; // With sixteen registers of 256 bits, the sums of two rows would live in memory.
         int groupRows = Math.Clamp(GroupElements / Features, 2, GroupRows);
+        int ahead = groupRows * Features;
         for (int block = first; block < first + count; block++)
         {
             Sums.Slice(2 * Features * block, 2 * Features).Clear();
@@ -81,12 +83,12 @@ internal readonly ref struct LayerNormBackward : IKernel
                 int k = 0;
                 for (; twoRows && k < rows - 1; k += 2)
                 {
-                    SumTwoRows<D>(start + k, block, lanes[(k * RowLanes)..]);
+                    SumTwoRows<D>(start + k, block, ahead, lanes[(k * RowLanes)..]);
                 }
 
                 for (; k < rows; k++)
                 {
-                    SumRow<D>(start + k, block, lanes[(k * RowLanes)..]);
+                    SumRow<D>(start + k, block, ahead, lanes[(k * RowLanes)..]);
                 }
 
                 for (k = 0; k < rows; k++)
@@ -150,7 +152,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         {
             if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
             {
-                SumRow<D>(n, block, lanes);
+                SumRow<D>(n, block, Features, lanes);
                 Differentiate<L>(n, centering, Finish(n, block, lanes), streamed);
             }
             else
@@ -161,7 +163,7 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<D>(int n, int block, Span<double> lanes)
+    private void SumTwoRows<D>(int n, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
     {
         int C = Features;
@@ -179,8 +181,8 @@ internal readonly ref struct LayerNormBackward : IKernel
         int whole = C & ~15;
         for (int i = 0; i < whole; i += 16)
         {
-            a.Prefetch(i + 2 * C);
-            b.Prefetch(i + 2 * C);
+            a.Prefetch(2 * i + ahead);
+            a.Prefetch(2 * i + ahead + 16);
             AddTwoRows(a, b, i, ref sumDy, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
             AddTwoRows(a, b, i + 8, ref sumDy, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
         }
@@ -190,7 +192,7 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumRow<D>(int n, int block, Span<double> lanes)
+    private void SumRow<D>(int n, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
     {
         int C = Features;
@@ -203,6 +205,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         int whole = C & ~15;
         for (int i = 0; i < whole; i += 16)
         {
+            row.Prefetch(i + ahead);
             AddRow(row, i, ref sumDy, ref gLow, ref gXHatLow);
             AddRow(row, i + 8, ref sumDy, ref gHigh, ref gXHatHigh);
         }
