@@ -12,6 +12,7 @@ internal sealed class PeerServer(IPeer peer)
 {
     private static readonly TimeSpan _firstWarmUp = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _warmUp = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _warmUpAgain = TimeSpan.FromMilliseconds(25);
 
     private readonly HashSet<string> _warm = [];
     private IDisposable? _work;
@@ -93,7 +94,8 @@ internal sealed class PeerServer(IPeer peer)
 
     private JsonObject Measure(double milliseconds)
     {
-        Round round = _timer!.Measure(TimeSpan.FromMilliseconds(milliseconds));
+        _timer!.WarmUp(_warmUpAgain); // The process was stopped for a while, and its memory may have gone cold.
+        Round round = _timer.Measure(TimeSpan.FromMilliseconds(milliseconds));
         return new JsonObject { ["ns"] = round.Nanoseconds, ["bytes"] = round.Bytes };
     }
 }
