@@ -141,6 +141,7 @@ internal static class MatrixProduct
                         Span<float> cTile = _c[(i * _rowStride + j * _columnStride)..];
                         if (columns == T.Columns && _columnStride == 1)
                         {
+                            PrefetchRows(in MemoryMarshal.GetReference(cTile), _rowStride, rows, T.Rows, columns);
                             T.MultiplyAdd(aTile, _a.RowStride, _a.ColumnStride, panel, depth, rows, cTile, _rowStride);
                             continue;
                         }
@@ -152,6 +153,21 @@ internal static class MatrixProduct
                     }
                 }
             }
+        }
+    }
+
+    // Of C one row's piece lies a whole row away from the next, which no prefetcher guesses: the tile below is asked for meanwhile.
+    [MethodImpl(Kernels.Loops)]
+    private static void PrefetchRows(ref readonly float c, int rowStride, int first, int count, int columns)
+    {
+        for (int row = first; row < first + count; row++)
+        {
+            for (int column = 0; column < columns; column += 16)
+            {
+                Cache.Prefetch(in c, row * rowStride + column);
+            }
+
+            Cache.Prefetch(in c, row * rowStride + columns - 1);
         }
     }
 
@@ -342,21 +358,24 @@ internal static class MatrixProduct
             Pair<L> s5 = Pair<L>.Load(in c0, r5 * cStride);
             Pair<L> s6 = Pair<L>.Load(in c0, r6 * cStride);
             Pair<L> s7 = Pair<L>.Load(in c0, r7 * cStride);
-            (int o1, int o2, int o3, int o4) = (r1 * rowStride, r2 * rowStride, r3 * rowStride, r4 * rowStride);
-            (int o5, int o6, int o7) = (r5 * rowStride, r6 * rowStride, r7 * rowStride);
-            for (int k = 0, i = 0; k < depth; k++, i += columnStride)
+            (nint o1, nint o2, nint o3, nint o4) = (r1 * rowStride, r2 * rowStride, r3 * rowStride, r4 * rowStride);
+            (nint o5, nint o6, nint o7, nint step) = (r5 * rowStride, r6 * rowStride, r7 * rowStride, columnStride);
+            ref float column = ref Unsafe.AsRef(in a0);
+            ref float row = ref Unsafe.AsRef(in b0);
+            for (int k = 0; k < depth; k++)
             {
                 // c[r, 0..32] += a[r, k] * b[k, 0..32]
-                Pair<L> b = Pair<L>.Load(in b0, k * 32);
-                ref readonly float column = ref Unsafe.Add(ref Unsafe.AsRef(in a0), i);
+                Pair<L> b = Pair<L>.Load(in row, 0);
                 Pair<L>.Add(ref s0, column, b);
-                Pair<L>.Add(ref s1, Unsafe.Add(ref Unsafe.AsRef(in column), o1), b);
-                Pair<L>.Add(ref s2, Unsafe.Add(ref Unsafe.AsRef(in column), o2), b);
-                Pair<L>.Add(ref s3, Unsafe.Add(ref Unsafe.AsRef(in column), o3), b);
-                Pair<L>.Add(ref s4, Unsafe.Add(ref Unsafe.AsRef(in column), o4), b);
-                Pair<L>.Add(ref s5, Unsafe.Add(ref Unsafe.AsRef(in column), o5), b);
-                Pair<L>.Add(ref s6, Unsafe.Add(ref Unsafe.AsRef(in column), o6), b);
-                Pair<L>.Add(ref s7, Unsafe.Add(ref Unsafe.AsRef(in column), o7), b);
+                Pair<L>.Add(ref s1, Unsafe.Add(ref column, o1), b);
+                Pair<L>.Add(ref s2, Unsafe.Add(ref column, o2), b);
+                Pair<L>.Add(ref s3, Unsafe.Add(ref column, o3), b);
+                Pair<L>.Add(ref s4, Unsafe.Add(ref column, o4), b);
+                Pair<L>.Add(ref s5, Unsafe.Add(ref column, o5), b);
+                Pair<L>.Add(ref s6, Unsafe.Add(ref column, o6), b);
+                Pair<L>.Add(ref s7, Unsafe.Add(ref column, o7), b);
+                column = ref Unsafe.Add(ref column, step);
+                row = ref Unsafe.Add(ref row, 32);
             }
 
             Pair<L>.Store(s7, ref c0, r7 * cStride);
@@ -397,18 +416,22 @@ internal static class MatrixProduct
             L s3 = L.Load(in c0, r3 * cStride);
             L s4 = L.Load(in c0, r4 * cStride);
             L s5 = L.Load(in c0, r5 * cStride);
-            (int o1, int o2, int o3, int o4, int o5) = (r1 * rowStride, r2 * rowStride, r3 * rowStride, r4 * rowStride, r5 * rowStride);
-            for (int k = 0, i = 0; k < depth; k++, i += columnStride)
+            (nint o1, nint o2, nint o3) = (r1 * rowStride, r2 * rowStride, r3 * rowStride);
+            (nint o4, nint o5, nint step) = (r4 * rowStride, r5 * rowStride, columnStride);
+            ref float column = ref Unsafe.AsRef(in a0);
+            ref float row = ref Unsafe.AsRef(in b0);
+            for (int k = 0; k < depth; k++)
             {
                 // c[r, 0..16] += a[r, k] * b[k, 0..16]
-                L b = L.Load(in b0, k * 16);
-                ref readonly float column = ref Unsafe.Add(ref Unsafe.AsRef(in a0), i);
+                L b = L.Load(in row, 0);
                 L.FusedMultiplyAdd(ref s0, L.Create(column), b);
-                L.FusedMultiplyAdd(ref s1, L.Create(Unsafe.Add(ref Unsafe.AsRef(in column), o1)), b);
-                L.FusedMultiplyAdd(ref s2, L.Create(Unsafe.Add(ref Unsafe.AsRef(in column), o2)), b);
-                L.FusedMultiplyAdd(ref s3, L.Create(Unsafe.Add(ref Unsafe.AsRef(in column), o3)), b);
-                L.FusedMultiplyAdd(ref s4, L.Create(Unsafe.Add(ref Unsafe.AsRef(in column), o4)), b);
-                L.FusedMultiplyAdd(ref s5, L.Create(Unsafe.Add(ref Unsafe.AsRef(in column), o5)), b);
+                L.FusedMultiplyAdd(ref s1, L.Create(Unsafe.Add(ref column, o1)), b);
+                L.FusedMultiplyAdd(ref s2, L.Create(Unsafe.Add(ref column, o2)), b);
+                L.FusedMultiplyAdd(ref s3, L.Create(Unsafe.Add(ref column, o3)), b);
+                L.FusedMultiplyAdd(ref s4, L.Create(Unsafe.Add(ref column, o4)), b);
+                L.FusedMultiplyAdd(ref s5, L.Create(Unsafe.Add(ref column, o5)), b);
+                column = ref Unsafe.Add(ref column, step);
+                row = ref Unsafe.Add(ref row, 16);
             }
 
             L.Store(s5, ref c0, r5 * cStride);
