@@ -117,13 +117,14 @@ public static class Functional
             return;
         }
 
-        double[] rented = ArrayPool<double>.Shared.Rent(5 * C);
+        int length = shape.Rank == 3 ? shape[2] : 1;
+        double[] rented = ArrayPool<double>.Shared.Rent(3 * C + BatchNormKernel.WorkspaceLength(x.Length, C, length));
         Span<double> buffer = rented;
         TensorPrimitives.ConvertChecked(mean, buffer[..C]);
         TensorPrimitives.ConvertChecked(variance, buffer.Slice(C, C));
         BatchNormKernel.Normalize(
             x,
-            shape.Rank == 3 ? shape[2] : 1,
+            length,
             buffer[..C],
             buffer.Slice(C, C),
             gamma,

@@ -109,7 +109,8 @@ internal static class BatchNormColumns
         {
             int C = Pivot.Length;
             bool streamed = RowMap.IsStreamed(Y, X);
-            for (int n = first; n < first + count; n++)
+            int n = first + ApplyPairs<L>(first, count);
+            for (; n < first + count; n++)
             {
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
                 ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
@@ -124,6 +125,24 @@ internal static class BatchNormColumns
             }
 
             RowMap.Fence(streamed);
+        }
+
+        // How many rows it did.
+        [MethodImpl(Kernels.Loops)]
+        private int ApplyPairs<L>(int first, int count)
+            where L : struct, ILanes<L>
+        {
+            int C = Pivot.Length;
+            int pairs = X.Length <= RowMap.PairedElements ? count / 2 : 0;
+            for (int i = first * C; i < (first + 2 * pairs) * C; i += 2 * C)
+            {
+                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), i);
+                Map row = new(in x, this, ReLU);
+                Map below = new(in Unsafe.Add(ref Unsafe.AsRef(in x), C), this, ReLU);
+                RowMap.ApplyPair<L, Map>(row, below, ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), i), C);
+            }
+
+            return 2 * pairs;
         }
 
         // y[c] = (x[c] - pivot[c]) * scale[c] + shift[c]

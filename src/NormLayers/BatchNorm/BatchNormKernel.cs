@@ -18,11 +18,15 @@ namespace NormLayers;
 /// their terms. The mean is carried as the float nearest to it and the remainder: y = (x − p)·s + t. A constant channel gives exactly
 /// beta. A product is fused with the addition after it where the code says MultiplyAdd, and nowhere else.</para>
 /// <para>The loops are in <see cref="BatchNormColumns"/> for (N, C), where lanes are channels, and in
-/// <see cref="BatchNormSegments"/> for (N, C, L), where lanes are elements of one channel; what is done once a channel is in
+/// <see cref="BatchNormSegments"/> for (N, C, L), where lanes are elements of one channel. Where L is less than the sixteen lanes,
+/// (N, C, L) is taken for a matrix (N, C·L), each of whose columns has the factors of its channel. What is done once a channel is in
 /// <see cref="BatchNormChannels"/>.</para>
 /// </remarks>
 internal static class BatchNormKernel
 {
+    // The least L with which lanes are elements of one channel.
+    private const int SegmentLength = 16;
+
     /// <summary>Overwrites <paramref name="mean"/> and the biased <paramref name="variance"/> with those of the batch.</summary>
     /// <param name="x">The input, (N, C, L), not empty.</param>
     /// <param name="length">L.</param>
@@ -34,17 +38,18 @@ internal static class BatchNormKernel
         int C = mean.Length;
         Debug.Assert(x.Length > 0 && x.Length % (C * length) == 0 && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
         double reciprocal = 1.0 / (x.Length / C);
-        Span<float> pivot = Floats(workspace, C, 0);
+        Workspace rest = new(workspace);
+        Span<float> pivot = rest.Floats(C);
         for (int c = 0; c < C; c++)
         {
             pivot[c] = x[c * length];
         }
 
         BatchNormChannels.Moments moments = new(pivot, mean, variance, reciprocal); // [BN-F1] [BN-F2]
-        CenteredSums(x, length, pivot, mean, variance, workspace[C..]);
+        CenteredSums(x, length, pivot, mean, variance, rest);
         if (BatchNormChannels.Run(moments, C) > 0)
         {
-            CenteredSums(x, length, pivot, mean, variance, workspace[C..]);
+            CenteredSums(x, length, pivot, mean, variance, rest);
             _ = BatchNormChannels.Run(moments, C);
         }
     }
@@ -59,7 +64,7 @@ internal static class BatchNormKernel
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="rstd">Each channel's 1/√(variance + ε), (C).</param>
     /// <param name="y">The output, (N, C, L); may be x.</param>
-    /// <param name="workspace">Overwritten, at least 2·C.</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     /// <param name="relu">Whether y = max(·, 0) follows, in the same sweep.</param>
     public static void Normalize(
         ReadOnlySpan<float> x,
@@ -75,19 +80,28 @@ internal static class BatchNormKernel
         bool relu = false)
     {
         int C = mean.Length;
-        Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length && workspace.Length >= 2 * C, "Lengths differ.");
-        Span<float> pivot = Floats(workspace, C, 0);
-        Span<float> scale = Floats(workspace, C, 1);
-        Span<float> shift = Floats(workspace, C, 2);
+        Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
+        Workspace rest = new(workspace);
+        Span<float> pivot = rest.Floats(C);
+        Span<float> scale = rest.Floats(C);
+        Span<float> shift = rest.Floats(C);
         _ = BatchNormChannels.Run(new BatchNormChannels.Reciprocal(variance, epsilon, rstd), C); // [BN-F3]
         if (BatchNormChannels.Run(new BatchNormChannels.Forward(mean, rstd, gamma, beta, pivot, scale, shift), C) > 0)
         {
             NormalizeMixed(x, length, mean, rstd, gamma, beta, pivot, scale, shift, y, relu);
         }
-        else if (length == 1)
+        else if (length < SegmentLength)
         {
-            BatchNormColumns.ScaleAndShift kernel = new() { X = x, Pivot = pivot, Scale = scale, Shift = shift, Y = y, ReLU = relu };
-            Kernels.Run(ref kernel, x.Length / C, x.Length);
+            BatchNormColumns.ScaleAndShift kernel = new()
+            {
+                X = x,
+                Pivot = rest.Spread(pivot, length),
+                Scale = rest.Spread(scale, length),
+                Shift = rest.Spread(shift, length),
+                Y = y,
+                ReLU = relu,
+            };
+            Kernels.Run(ref kernel, x.Length / (C * length), x.Length);
         }
         else
         {
@@ -161,13 +175,13 @@ internal static class BatchNormKernel
     {
         int C = mean.Length;
         Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
-        Span<double> sumDy = workspace[..C];
-        Span<double> sumDyXHat = workspace.Slice(C, C);
+        Workspace rest = new(workspace);
+        Span<double> sumDy = rest.Doubles(C);
+        Span<double> sumDyXHat = rest.Doubles(C);
         Gate gate = default;
         if (relu)
         {
-            Span<double> place = workspace[^(2 * C)..];
-            gate = new Gate(dy, gated, Floats(place, C, 0), Floats(place, C, 1), Floats(place, C, 2));
+            gate = new Gate(dy, gated, rest.Floats(C), rest.Floats(C), rest.Floats(C));
             if (BatchNormChannels.Run(new BatchNormChannels.Forward(mean, rstd, gamma, beta, gate.Pivot, gate.Scale, gate.Shift), C) > 0)
             {
                 for (int i = 0; i < x.Length; i++)
@@ -182,12 +196,12 @@ internal static class BatchNormKernel
             dy = gated;
         }
 
-        BackwardSums(x, dy, length, mean, gate, sumDy, sumDyXHat, workspace); // [BN-B1] [BN-B2]
+        BackwardSums(x, dy, length, mean, gate, sumDy, sumDyXHat, rest); // [BN-B1] [BN-B2]
 
         TensorPrimitives.Multiply(sumDyXHat, rstd, sumDyXHat);
         if (!dx.IsEmpty)
         {
-            InputGradient(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx, workspace[(2 * C)..]);
+            InputGradient(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx, rest);
         }
 
         _ = BatchNormChannels.Run(new BatchNormChannels.Accumulation(sumDyXHat, dGamma), dGamma.Length);
@@ -205,33 +219,33 @@ internal static class BatchNormKernel
         ReadOnlySpan<double> sumDy,
         ReadOnlySpan<double> sumDyXHat,
         Span<float> dx,
-        Span<double> workspace)
+        Workspace rest)
     {
         int C = mean.Length;
         double share = batchStatistics ? 1.0 / (x.Length / C) : 0; // 1/m, or none of the gradient flows through the statistics
-        Span<float> pivot = Floats(workspace, C, 0);
-        Span<float> scale = Floats(workspace, C, 1);
-        Span<float> minusSlope = Floats(workspace, C, 2);
-        Span<float> shift = Floats(workspace, C, 3);
+        Span<float> pivot = rest.Floats(C);
+        Span<float> scale = rest.Floats(C);
+        Span<float> minusSlope = rest.Floats(C);
+        Span<float> shift = rest.Floats(C);
         BatchNormChannels.Backward factors = new(mean, rstd, gamma, sumDy, sumDyXHat, share, pivot, scale, minusSlope, shift);
         if (BatchNormChannels.Run(factors, C) > 0)
         {
             InputGradientMixed(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, pivot, scale, minusSlope, shift, dx);
         }
-        else if (length == 1)
+        else if (length < SegmentLength)
         {
             // [BN-B5] [BN-B6]
             BatchNormColumns.InputGradient kernel = new()
             {
                 X = x,
                 Dy = dy,
-                Pivot = pivot,
-                Scale = scale,
-                MinusSlope = minusSlope,
-                Shift = shift,
+                Pivot = rest.Spread(pivot, length),
+                Scale = rest.Spread(scale, length),
+                MinusSlope = rest.Spread(minusSlope, length),
+                Shift = rest.Spread(shift, length),
                 Dx = dx,
             };
-            Kernels.Run(ref kernel, x.Length / C, 2L * x.Length);
+            Kernels.Run(ref kernel, x.Length / (C * length), 2L * x.Length);
         }
         else
         {
@@ -255,7 +269,7 @@ internal static class BatchNormKernel
     /// <param name="channels">C.</param>
     /// <param name="length">L.</param>
     public static int WorkspaceLength(int elements, int channels, int length) =>
-        (2 + Math.Max(4, 1 + 2 * Blocks(elements, channels, length).Count)) * channels;
+        6 * channels + (3 + 2 * Blocks(elements, channels, length).Count) * channels * (length < SegmentLength ? length : 1) + 8;
 
     /// <summary>[BN-F4] [BN-F5] for one element or sixteen, from the channel's factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -278,27 +292,29 @@ internal static class BatchNormKernel
         D.FusedMultiplyAdd(ref sumDyX, dy, centred);
     }
 
-    // Over (N, C) sums are taken in blocks of rows; over (N, C, L), where a channel's sums are one thread's, there is but one.
+    // Sums down columns are taken in blocks of rows; those over segments, where a channel's are one thread's, in one.
     private static RowBlocks Blocks(int elements, int channels, int length) =>
-        length == 1 ? RowBlocks.Of(elements / channels, channels) : new RowBlocks(1, 1);
+        length < SegmentLength ? RowBlocks.Of(elements / (channels * length), channels * length) : new RowBlocks(1, 1);
 
     private static void CenteredSums(
-        ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares, Span<double> workspace)
+        ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares, Workspace rest)
     {
         int C = pivot.Length;
-        if (length > 1)
+        if (length >= SegmentLength)
         {
             BatchNormSegments.CenteredSums segments = new() { X = x, Length = length, Pivot = pivot, Sums = sums, Squares = squares };
             Kernels.Run(ref segments, C, x.Length);
             return;
         }
 
+        int W = C * length;
         RowBlocks blocks = Blocks(x.Length, C, length);
-        BatchNormColumns.CenteredSums columns = new() { X = x, Pivot = pivot, Blocks = blocks, Sums = workspace };
+        Span<double> blockSums = rest.Doubles(2 * W * blocks.Count);
+        BatchNormColumns.CenteredSums columns = new() { X = x, Pivot = rest.Spread(pivot, length), Blocks = blocks, Sums = blockSums };
         Kernels.Run(ref columns, blocks.Count, x.Length);
-        Span<double> total = blocks.Total(workspace, 2 * C);
-        total[..C].CopyTo(sums);
-        total[C..].CopyTo(squares);
+        Span<double> total = blocks.Total(blockSums, 2 * W);
+        Gather(total[..W], length, sums);
+        Gather(total[W..], length, squares);
     }
 
     private static void BackwardSums(
@@ -309,10 +325,10 @@ internal static class BatchNormKernel
         Gate gate,
         Span<double> sumDy,
         Span<double> sumDyX,
-        Span<double> workspace)
+        Workspace rest)
     {
         int C = mean.Length;
-        if (length > 1)
+        if (length >= SegmentLength)
         {
             BatchNormSegments.BackwardSums segments = new()
             {
@@ -330,25 +346,54 @@ internal static class BatchNormKernel
             return;
         }
 
+        int W = C * length;
         RowBlocks blocks = Blocks(x.Length, C, length);
+        Span<double> blockSums = rest.Doubles(2 * W * blocks.Count);
         BatchNormColumns.BackwardSums columns = new()
         {
             X = x,
             Dy = dy,
-            Mean = mean,
+            Mean = rest.Spread(mean, length),
             Blocks = blocks,
-            Sums = workspace,
+            Sums = blockSums,
             Upstream = gate.Upstream,
             Gated = gate.Gated,
-            Forward = new() { X = x, Pivot = gate.Pivot, Scale = gate.Scale, Shift = gate.Shift, Y = default, ReLU = false },
+            Forward = new()
+            {
+                X = x,
+                Pivot = rest.Spread(gate.Pivot, length),
+                Scale = rest.Spread(gate.Scale, length),
+                Shift = rest.Spread(gate.Shift, length),
+                Y = default,
+                ReLU = false,
+            },
         };
         Kernels.Run(ref columns, blocks.Count, 2L * x.Length);
-        _ = blocks.Total(workspace, 2 * C); // sumDy and sumDyX are its first 2C
+        Span<double> total = blocks.Total(blockSums, 2 * W);
+        Gather(total[..W], length, sumDy);
+        Gather(total[W..], length, sumDyX);
     }
 
-    // Workspace of doubles, seen as pairs of float arrays of C elements.
-    private static Span<float> Floats(Span<double> workspace, int C, int index) =>
-        MemoryMarshal.Cast<double, float>(workspace).Slice(index * C, C);
+    // A channel's sum from those of its columns, in order.
+    private static void Gather(ReadOnlySpan<double> columns, int length, Span<double> channels)
+    {
+        if (length == 1)
+        {
+            columns.CopyTo(channels);
+            return;
+        }
+
+        for (int c = 0; c < channels.Length; c++)
+        {
+            double sum = 0;
+            foreach (double column in columns.Slice(c * length, length))
+            {
+                sum += column;
+            }
+
+            channels[c] = sum;
+        }
+    }
 
     // Where the factors of a channel do not fit floats (its scale is NaN then), the lines of the reference; elsewhere the operations
     // of the fast loop, so that no channel's bits depend on another's.
@@ -423,6 +468,39 @@ internal static class BatchNormKernel
             dx[i] = (float)(batchStatistics
                 ? rstd[c] * (g * dy[i] - g * sumDy[c] / m - xHat * (g * sumDyXHat[c] / m))
                 : rstd[c] * g * dy[i]);
+        }
+    }
+
+    /// <summary>Hands out pieces of the workspace; a copy hands out the same ones again.</summary>
+    private ref struct Workspace(Span<double> rest)
+    {
+        private Span<double> _rest = rest;
+
+        public Span<double> Doubles(int count)
+        {
+            Span<double> piece = _rest[..count];
+            _rest = _rest[count..];
+            return piece;
+        }
+
+        public Span<float> Floats(int count) => MemoryMarshal.Cast<double, float>(Doubles((count + 1) / 2))[..count];
+
+        /// <summary>The channels' factors for each of their columns.</summary>
+        public ReadOnlySpan<float> Spread(ReadOnlySpan<float> factors, int length) =>
+            length == 1 ? factors : Spread(factors, length, Floats(factors.Length * length));
+
+        /// <summary>The channels' means for each of their columns.</summary>
+        public ReadOnlySpan<double> Spread(ReadOnlySpan<double> means, int length) =>
+            length == 1 ? means : Spread(means, length, Doubles(means.Length * length));
+
+        private static ReadOnlySpan<T> Spread<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
+        {
+            for (int c = 0; c < channels.Length; c++)
+            {
+                columns.Slice(c * length, length).Fill(channels[c]);
+            }
+
+            return columns;
         }
     }
 

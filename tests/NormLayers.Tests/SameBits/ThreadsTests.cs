@@ -19,6 +19,7 @@ public sealed class ThreadsTests : IDisposable
     [InlineData(Family.BatchNorm, 700, 130, 1)]
     [InlineData(Family.BatchNorm, 40_000, 3, 1)]
     [InlineData(Family.BatchNorm, 60, 9, 200)]
+    [InlineData(Family.BatchNorm, 700, 27, 7)]
     public void Kernel_LargeProblem_SameBitsWithAnyNumberOfThreads(Family family, int rows, int channels, int length)
     {
         KernelSubject subject = new(family);
