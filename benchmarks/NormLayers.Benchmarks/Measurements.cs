@@ -61,7 +61,7 @@ internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, R
     public double? Speedup { get; } = _rivals.Select(peer => rowOf(peer)?.Median).Min() / ours.Median;
 
     /// <summary>The same with the libraries alone: without the composition from TensorPrimitives, which is ours.</summary>
-    public double? LibrarySpeedup { get; } = _libraries.Select(peer => rowOf(peer)?.Median).Min() / ours.Median;
+    public double? SpeedupOverLibraries { get; } = _libraries.Select(peer => rowOf(peer)?.Median).Min() / ours.Median;
 
     /// <summary>Whether the rounds of ours, of the best peer or of the streams differ so much that the numbers say little.</summary>
     public bool IsUnsteady { get; } =

@@ -84,7 +84,7 @@ internal static class Tables
 
     private static void SummaryRow(StringBuilder text, string name, IReadOnlyList<Measurement> rows)
     {
-        SummaryRow(text, name, "libraries", rows, row => row.LibrarySpeedup);
+        SummaryRow(text, name, "libraries", rows, row => row.SpeedupOverLibraries);
         SummaryRow(text, string.Empty, "all peers", rows, row => row.Speedup);
     }
 

@@ -118,7 +118,7 @@ public static class Functional
         }
 
         int length = shape.Rank == 3 ? shape[2] : 1;
-        double[] rented = ArrayPool<double>.Shared.Rent(3 * C + BatchNormKernel.WorkspaceLength(x.Length, C, length));
+        double[] rented = ArrayPool<double>.Shared.Rent(3 * C + BatchNormKernel.NormalizeWorkspaceLength(C, length));
         Span<double> buffer = rented;
         TensorPrimitives.ConvertChecked(mean, buffer[..C]);
         TensorPrimitives.ConvertChecked(variance, buffer.Slice(C, C));

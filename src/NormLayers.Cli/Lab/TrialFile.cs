@@ -53,13 +53,13 @@ internal sealed record TrialFile
         DivergedAtStep = trial.Result.Divergence?.Step,
         Divergence = DivergenceDocument.From(trial.Result.Divergence),
         Config = ConfigOf(trial.Settings),
-        Library = MachineInfo.LibraryVersion,
+        Library = MachineInfo.NormLayersVersion,
     };
 
     /// <summary>The file of a trial: a hash of all that its result depends on, the library's version among it.</summary>
     public static string NameOf(Settings settings)
     {
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(MachineInfo.LibraryVersion + "\n" + ConfigOf(settings).ToJsonString()));
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(MachineInfo.NormLayersVersion + "\n" + ConfigOf(settings).ToJsonString()));
         return Convert.ToHexStringLower(hash.AsSpan(0, 10)) + ".json";
     }
 

@@ -19,11 +19,11 @@ internal sealed record MachineInfo(
 {
     public static string ToolVersion { get; } = VersionOf(typeof(MachineInfo).Assembly);
 
-    public static string LibraryVersion { get; } = VersionOf(typeof(Layer).Assembly);
+    public static string NormLayersVersion { get; } = VersionOf(typeof(Layer).Assembly);
 
     public static MachineInfo Read() => new(
         ToolVersion,
-        LibraryVersion,
+        NormLayersVersion,
         RuntimeInformation.FrameworkDescription,
         RuntimeInformation.OSDescription,
         $"{ProcessorName()} ({RuntimeInformation.ProcessArchitecture.ToString().ToUpperInvariant()})",

@@ -86,7 +86,7 @@ internal sealed record HistoryDocument
 /// <summary>What wrote the document.</summary>
 internal sealed record VersionsDocument(int SchemaVersion, string Tool, string Library, string Runtime)
 {
-    public static VersionsDocument Current { get; } = new(1, MachineInfo.ToolVersion, MachineInfo.LibraryVersion, RuntimeInformation.FrameworkDescription);
+    public static VersionsDocument Current { get; } = new(1, MachineInfo.ToolVersion, MachineInfo.NormLayersVersion, RuntimeInformation.FrameworkDescription);
 }
 
 /// <summary>JSON knows no NaN and no infinity: they are written as null.</summary>

@@ -13,7 +13,7 @@ internal sealed class RunLogger(ILogger log) : ITrainingObserver
     {
         log.LogInformation(
             "normlayers {Tool}, library {Library}, {Runtime}, seed {Seed}",
-            MachineInfo.ToolVersion, MachineInfo.LibraryVersion, RuntimeInformation.FrameworkDescription, settings.Get(Keys.Seed));
+            MachineInfo.ToolVersion, MachineInfo.NormLayersVersion, RuntimeInformation.FrameworkDescription, settings.Get(Keys.Seed));
         log.LogInformation("configuration {Configuration}", settings.ToJson().ToJsonString());
         log.LogDebug("origins\n{Origins}", settings.Describe());
         foreach (string note in notes)

@@ -78,7 +78,7 @@ internal sealed class HtmlReport
             <div class="scroll" role="region" tabindex="0" aria-labelledby="configuration"><pre>{Escape(report.Configuration.ToJsonString(_indented))}</pre></div>
             </main>
             <footer>
-            <p>Written by normlayers {Escape(Short(MachineInfo.ToolVersion))}, library {Escape(Short(MachineInfo.LibraryVersion))}, {Escape(RuntimeInformation.FrameworkDescription)}.
+            <p>Written by normlayers {Escape(Short(MachineInfo.ToolVersion))}, library {Escape(Short(MachineInfo.NormLayersVersion))}, {Escape(RuntimeInformation.FrameworkDescription)}.
             Charts by Plotly.js (MIT licence), which is in this file; nothing is loaded from anywhere.</p>
             </footer>
             <script>{library}</script>

@@ -4,7 +4,10 @@ using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>The loops of batch normalization over (N, C): lanes are channels, rows are read in memory order, some at a time.</summary>
+/// <summary>
+/// The loops of batch normalization over (N, C), and over (N, C·L) where segments are short: lanes are columns, rows are read in memory
+/// order, some at a time.
+/// </summary>
 /// <remarks>
 /// The last C mod 16 channels go one at a time, by the same operations in the same order. While some rows are summed, the next are asked
 /// for, line after line: read side by side, they are no stream that the processor would follow by itself.
@@ -127,7 +130,7 @@ internal static class BatchNormColumns
             RowMap.Fence(streamed);
         }
 
-        // How many rows it did.
+        // Where the tensor stays in the cache, two rows at a time share the factors' loads. Returns how many rows it did.
         [MethodImpl(Kernels.Loops)]
         private int ApplyPairs<L>(int first, int count)
             where L : struct, ILanes<L>

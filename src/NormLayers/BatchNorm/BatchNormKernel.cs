@@ -64,7 +64,7 @@ internal static class BatchNormKernel
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="rstd">Each channel's 1/√(variance + ε), (C).</param>
     /// <param name="y">The output, (N, C, L); may be x.</param>
-    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
     /// <param name="relu">Whether y = max(·, 0) follows, in the same sweep.</param>
     public static void Normalize(
         ReadOnlySpan<float> x,
@@ -80,7 +80,7 @@ internal static class BatchNormKernel
         bool relu = false)
     {
         int C = mean.Length;
-        Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
+        Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(C, length), "Lengths differ.");
         Workspace rest = new(workspace);
         Span<float> pivot = rest.Floats(C);
         Span<float> scale = rest.Floats(C);
@@ -101,7 +101,7 @@ internal static class BatchNormKernel
                 Y = y,
                 ReLU = relu,
             };
-            Kernels.Run(ref kernel, x.Length / (C * length), x.Length);
+            Kernels.Run(ref kernel, x.Length / Columns(C, length), x.Length);
         }
         else
         {
@@ -245,7 +245,7 @@ internal static class BatchNormKernel
                 Shift = rest.Spread(shift, length),
                 Dx = dx,
             };
-            Kernels.Run(ref kernel, x.Length / (C * length), 2L * x.Length);
+            Kernels.Run(ref kernel, x.Length / Columns(C, length), 2L * x.Length);
         }
         else
         {
@@ -264,12 +264,17 @@ internal static class BatchNormKernel
         }
     }
 
-    /// <summary>How many doubles each method needs as workspace.</summary>
+    /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
+    /// <param name="channels">C.</param>
+    /// <param name="length">L.</param>
+    public static int NormalizeWorkspaceLength(int channels, int length) => 3 * ((channels + 1) / 2 + (Columns(channels, length) + 1) / 2);
+
+    /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="elements">N·C·L.</param>
     /// <param name="channels">C.</param>
     /// <param name="length">L.</param>
     public static int WorkspaceLength(int elements, int channels, int length) =>
-        6 * channels + (3 + 2 * Blocks(elements, channels, length).Count) * channels * (length < SegmentLength ? length : 1) + 8;
+        6 * channels + (3 + 2 * Blocks(elements, channels, length).Count) * Columns(channels, length) + 8;
 
     /// <summary>[BN-F4] [BN-F5] for one element or sixteen, from the channel's factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -294,7 +299,10 @@ internal static class BatchNormKernel
 
     // Sums down columns are taken in blocks of rows; those over segments, where a channel's are one thread's, in one.
     private static RowBlocks Blocks(int elements, int channels, int length) =>
-        length < SegmentLength ? RowBlocks.Of(elements / (channels * length), channels * length) : new RowBlocks(1, 1);
+        length < SegmentLength ? RowBlocks.Of(elements / Columns(channels, length), Columns(channels, length)) : new RowBlocks(1, 1);
+
+    // The columns of (N, C·L), where that is how x is seen.
+    private static int Columns(int channels, int length) => length < SegmentLength ? channels * length : channels;
 
     private static void CenteredSums(
         ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares, Workspace rest)
@@ -307,7 +315,7 @@ internal static class BatchNormKernel
             return;
         }
 
-        int W = C * length;
+        int W = Columns(C, length);
         RowBlocks blocks = Blocks(x.Length, C, length);
         Span<double> blockSums = rest.Doubles(2 * W * blocks.Count);
         BatchNormColumns.CenteredSums columns = new() { X = x, Pivot = rest.Spread(pivot, length), Blocks = blocks, Sums = blockSums };
@@ -346,7 +354,7 @@ internal static class BatchNormKernel
             return;
         }
 
-        int W = C * length;
+        int W = Columns(C, length);
         RowBlocks blocks = Blocks(x.Length, C, length);
         Span<double> blockSums = rest.Doubles(2 * W * blocks.Count);
         BatchNormColumns.BackwardSums columns = new()

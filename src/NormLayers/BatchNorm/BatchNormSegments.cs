@@ -4,7 +4,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>The loops of batch normalization over (N, C, L): lanes are the L contiguous elements of a segment, one sample's channel.</summary>
+/// <summary>The loops of batch normalization over (N, C, L) with L ≥ 16: lanes are the L contiguous elements of a segment, one sample's channel.</summary>
 /// <remarks>Units are channels where something is summed, and segments, in memory order, where not.</remarks>
 internal static class BatchNormSegments
 {

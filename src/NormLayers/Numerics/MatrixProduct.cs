@@ -167,7 +167,7 @@ internal static class MatrixProduct
                 Cache.Prefetch(in c, row * rowStride + column);
             }
 
-            Cache.Prefetch(in c, row * rowStride + columns - 1);
+            Cache.Prefetch(in c, row * rowStride + columns - 1); // A piece need not begin with a line.
         }
     }
 
