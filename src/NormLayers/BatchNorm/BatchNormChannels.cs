@@ -239,24 +239,6 @@ internal static class BatchNormChannels
         }
     }
 
-    /// <summary>Adds sums in double to gradients in float: gradient = gradient + sum.</summary>
-    public readonly ref struct Accumulation(ReadOnlySpan<double> sums, Span<float> gradient) : IFormula
-    {
-        private readonly ReadOnlySpan<double> _sums = sums;
-        private readonly Span<float> _gradient = gradient;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<D>(int c)
-            where D : struct, IDoubleLanes<D>
-        {
-            ref float gradient = ref MemoryMarshal.GetReference(_gradient);
-            D.Narrow(D.Widen(in gradient, c) + D.Load(in MemoryMarshal.GetReference(_sums), c), ref gradient, c);
-            return true;
-        }
-
-        public bool DoSpecial(int c) => true;
-    }
-
     // The channels after the last whole eight go one by one, by the same operations.
     private ref struct Sweep<F>(F formula) : IKernel
         where F : struct, IFormula, allows ref struct

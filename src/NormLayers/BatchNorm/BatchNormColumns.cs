@@ -159,7 +159,7 @@ internal static class BatchNormColumns
             private readonly bool _relu = relu;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public L At<L>(int i)
+            public L At<L>(nint i)
                 where L : struct, ILanes<L>
             {
                 L y = BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _shift, i));
@@ -275,7 +275,7 @@ internal static class BatchNormColumns
             private readonly ref readonly float _upstream = ref upstream;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public L At<L>(int i)
+            public L At<L>(nint i)
                 where L : struct, ILanes<L>
                 => L.WherePositive(_y.At<L>(i), L.Load(in _upstream, i));
         }
@@ -335,7 +335,7 @@ internal static class BatchNormColumns
             private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(factors.Shift);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public L At<L>(int i)
+            public L At<L>(nint i)
                 where L : struct, ILanes<L>
                 => BatchNormKernel.InputGradient(
                     L.Load(in _x, i), L.Load(in _dy, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _minusSlope, i), L.Load(in _shift, i));

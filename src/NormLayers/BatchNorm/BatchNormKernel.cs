@@ -204,8 +204,8 @@ internal static class BatchNormKernel
             InputGradient(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx, rest);
         }
 
-        _ = BatchNormChannels.Run(new BatchNormChannels.Accumulation(sumDyXHat, dGamma), dGamma.Length);
-        _ = BatchNormChannels.Run(new BatchNormChannels.Accumulation(sumDy, dBeta), dBeta.Length);
+        Accumulation.Add(sumDyXHat, dGamma);
+        Accumulation.Add(sumDy, dBeta);
     }
 
     private static void InputGradient(

@@ -98,7 +98,7 @@ internal static class BatchNormSegments
             private readonly bool _relu = relu;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public L At<L>(int i)
+            public L At<L>(nint i)
                 where L : struct, ILanes<L>
             {
                 L y = BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Create(_pivot), L.Create(_scale), L.Create(_shift));
@@ -198,7 +198,7 @@ internal static class BatchNormSegments
             private readonly ref readonly float _upstream = ref upstream;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public L At<L>(int i)
+            public L At<L>(nint i)
                 where L : struct, ILanes<L>
                 => L.WherePositive(_y.At<L>(i), L.Load(in _upstream, i));
         }
@@ -259,7 +259,7 @@ internal static class BatchNormSegments
             private readonly float _shift = factors.Shift[c];
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public L At<L>(int i)
+            public L At<L>(nint i)
                 where L : struct, ILanes<L>
                 => BatchNormKernel.InputGradient(
                     L.Load(in _x, i), L.Load(in _dy, i), L.Create(_pivot), L.Create(_scale), L.Create(_minusSlope), L.Create(_shift));

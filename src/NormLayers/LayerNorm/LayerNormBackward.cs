@@ -17,6 +17,7 @@ internal readonly ref struct LayerNormBackward : IKernel
     private const int RowLanes = 2 * LaneTree.Folded;
     private const int GroupRows = 8;
     private const int GroupElements = 1024;
+    private const int MemoryElements = 2 << 20;
 
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -50,21 +51,48 @@ internal readonly ref struct LayerNormBackward : IKernel
     public required Span<double> Sums { get; init; }
 
     [MethodImpl(Kernels.Loops)]
-    [SkipLocalsInit]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
+        // Compiled for each case, so that the loops need not ask.
+        bool fromMemory = X.Length >= MemoryElements;
+        if (Gamma.IsEmpty)
+        {
+            Blocked<L, D, No, Yes>(first, count);
+        }
+        else if (fromMemory)
+        {
+            Blocked<L, D, Yes, Yes>(first, count);
+        }
+        else
+        {
+            Blocked<L, D, Yes, No>(first, count);
+        }
+    }
+
+    [MethodImpl(Kernels.Loops)]
+    [SkipLocalsInit]
+    private void Blocked<L, D, TScaled, TAhead>(int first, int count)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D>
+        where TScaled : struct, IFlag
+        where TAhead : struct, IFlag
+    {
+        int C = Features;
         Span<double> lanes = stackalloc double[GroupRows * RowLanes];
         Span<Centering> centerings = stackalloc Centering[GroupRows];
         Span<RowSums> sums = stackalloc RowSums[GroupRows];
+        int room = RowMap.RoomInPhase(count * Blocks.RowsPerBlock, C);
+        Span<float> rooms = room == 0 ? default : stackalloc float[room];
+        ReadOnlySpan<float> gamma = RowMap.InPhase(Gamma, in MemoryMarshal.GetReference(Dx), rooms);
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
         bool twoRows = VectorWidth.Bits == 512; // With sixteen registers of 256 bits, the sums of two rows would live in memory.
-        int groupRows = Math.Clamp(GroupElements / Features, 2, GroupRows);
-        int ahead = groupRows * Features;
+        int groupRows = Math.Clamp(GroupElements / C, 2, GroupRows);
+        int ahead = groupRows * C;
         for (int block = first; block < first + count; block++)
         {
-            Sums.Slice(2 * Features * block, 2 * Features).Clear();
+            Sums.Slice(2 * C * block, 2 * C).Clear();
             int end = Blocks.Start(block + 1);
             for (int start = Blocks.Start(block); start < end; start += groupRows)
             {
@@ -76,19 +104,19 @@ internal readonly ref struct LayerNormBackward : IKernel
 
                 if (!AreOrdinary(start, centerings[..rows]))
                 {
-                    RowByRow<L, D>(start, rows, block, lanes, streamed);
+                    RowByRow<L, D, TScaled>(start, rows, block, lanes, streamed);
                     continue;
                 }
 
                 int k = 0;
                 for (; twoRows && k < rows - 1; k += 2)
                 {
-                    SumTwoRows<D>(start + k, block, ahead, lanes[(k * RowLanes)..]);
+                    SumTwoRows<D, TScaled, TAhead>(start + k, block, ahead, lanes[(k * RowLanes)..]);
                 }
 
                 for (; k < rows; k++)
                 {
-                    SumRow<D>(start + k, block, ahead, lanes[(k * RowLanes)..]);
+                    SumRow<D, TScaled, TAhead>(start + k, block, ahead, lanes[(k * RowLanes)..]);
                 }
 
                 for (k = 0; k < rows; k++)
@@ -96,10 +124,7 @@ internal readonly ref struct LayerNormBackward : IKernel
                     sums[k] = Finish(start + k, block, lanes[(k * RowLanes)..]);
                 }
 
-                for (k = 0; k < rows; k++)
-                {
-                    Differentiate<L>(start + k, centerings[k], sums[k], streamed);
-                }
+                Differentiate<L, TScaled>(start, centerings[..rows], sums, gamma, streamed);
             }
         }
 
@@ -118,7 +143,7 @@ internal readonly ref struct LayerNormBackward : IKernel
             Span<float> gated = Gated.Slice(n * C, C);
             if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
             {
-                GateMap map = new(new LayerNormForward.Map(in x[0], Gamma, Beta, centering, relu: false), in upstream[0]);
+                GateMap map = new(new LayerNormForward.Map<No, No>(in x[0], Gamma, Beta, centering), in upstream[0]);
                 RowMap.Apply<L, GateMap>(map, ref gated[0], C);
                 continue;
             }
@@ -131,6 +156,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool AreOrdinary(int first, Span<Centering> centerings)
     {
         bool all = true;
@@ -144,16 +170,17 @@ internal readonly ref struct LayerNormBackward : IKernel
 
     // A group with a row whose scale is no ordinary float.
     [MethodImpl(Kernels.Loops)]
-    private void RowByRow<L, D>(int first, int rows, int block, Span<double> lanes, bool streamed)
+    private void RowByRow<L, D, TScaled>(int first, int rows, int block, Span<double> lanes, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
+        where TScaled : struct, IFlag
     {
         for (int n = first; n < first + rows; n++)
         {
             if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
             {
-                SumRow<D>(n, block, Features, lanes);
-                Differentiate<L>(n, centering, Finish(n, block, lanes), streamed);
+                SumRow<D, TScaled, No>(n, block, 0, lanes);
+                Differentiate<L, TScaled>(n, [centering], [Finish(n, block, lanes)], Gamma, streamed);
             }
             else
             {
@@ -163,13 +190,14 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<D>(int n, int block, int ahead, Span<double> lanes)
+    private void SumTwoRows<D, TScaled, TAhead>(int n, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
+        where TScaled : struct, IFlag
+        where TAhead : struct, IFlag
     {
-        int C = Features;
         Row<D> a = RowAt<D>(n);
         Row<D> b = RowAt<D>(n + 1);
-        ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
+        Columns<D, TScaled> columns = ColumnsOf<D, TScaled>(block);
         D gLowA = D.Create(0);
         D gLowB = D.Create(0);
         D gHighA = D.Create(0);
@@ -178,13 +206,17 @@ internal readonly ref struct LayerNormBackward : IKernel
         D gXHatLowB = D.Create(0);
         D gXHatHighA = D.Create(0);
         D gXHatHighB = D.Create(0);
-        int whole = C & ~15;
-        for (int i = 0; i < whole; i += 16)
+        nint whole = Features & ~15;
+        for (nint i = 0; i < whole; i += 16)
         {
-            a.Prefetch(2 * i + ahead);
-            a.Prefetch(2 * i + ahead + 16);
-            AddTwoRows(a, b, i, ref sumDy, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
-            AddTwoRows(a, b, i + 8, ref sumDy, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
+            if (TAhead.Holds)
+            {
+                a.Prefetch(2 * i + ahead);
+                a.Prefetch(2 * i + ahead + 16);
+            }
+
+            columns.AddTwoRows(a, b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
+            columns.AddTwoRows(a, b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
         }
 
         Store(gLowA + gHighA, gXHatLowA + gXHatHighA, lanes);
@@ -192,63 +224,37 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumRow<D>(int n, int block, int ahead, Span<double> lanes)
+    private void SumRow<D, TScaled, TAhead>(int n, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
+        where TScaled : struct, IFlag
+        where TAhead : struct, IFlag
     {
-        int C = Features;
         Row<D> row = RowAt<D>(n);
-        ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
+        Columns<D, TScaled> columns = ColumnsOf<D, TScaled>(block);
         D gLow = D.Create(0);
         D gHigh = D.Create(0);
         D gXHatLow = D.Create(0);
         D gXHatHigh = D.Create(0);
-        int whole = C & ~15;
-        for (int i = 0; i < whole; i += 16)
+        nint whole = Features & ~15;
+        for (nint i = 0; i < whole; i += 16)
         {
-            row.Prefetch(i + ahead);
-            AddRow(row, i, ref sumDy, ref gLow, ref gXHatLow);
-            AddRow(row, i + 8, ref sumDy, ref gHigh, ref gXHatHigh);
+            if (TAhead.Holds)
+            {
+                row.Prefetch(i + ahead);
+            }
+
+            columns.AddRow(row, i, ref gLow, ref gXHatLow);
+            columns.AddRow(row, i + 8, ref gHigh, ref gXHatHigh);
         }
 
         Store(gLow + gHigh, gXHatLow + gXHatHigh, lanes);
     }
 
-    // dBeta[i] += dy [LN-B1]; dGamma[i] += dy * xHat [LN-B2]; g += gamma * dy [LN-B3]; gXHat += gamma * dy * xHat [LN-B4]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddRow<D>(Row<D> row, int i, ref double sumDy, ref D g, ref D gXHat)
+    private Columns<D, TScaled> ColumnsOf<D, TScaled>(int block)
         where D : struct, IDoubleLanes<D>
-    {
-        D dy = row.Dy(i);
-        D dyXHat = row.DyXHat(dy, i);
-        D.Store(D.Load(in sumDy, i) + dy, ref sumDy, i);
-        D.Store(D.Load(in sumDy, i + Features) + dyXHat, ref sumDy, i + Features);
-        D gamma = Scale<D>(i);
-        D.FusedMultiplyAdd(ref g, gamma, dy);
-        D.FusedMultiplyAdd(ref gXHat, gamma, dyXHat);
-    }
-
-    // The same for two rows.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddTwoRows<D>(Row<D> a, Row<D> b, int i, ref double sumDy, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
-        where D : struct, IDoubleLanes<D>
-    {
-        D dyA = a.Dy(i);
-        D dyB = b.Dy(i);
-        D dyXHatA = a.DyXHat(dyA, i);
-        D dyXHatB = b.DyXHat(dyB, i);
-        D.Store(D.Load(in sumDy, i) + dyA + dyB, ref sumDy, i);
-        D.Store(D.Load(in sumDy, i + Features) + dyXHatA + dyXHatB, ref sumDy, i + Features);
-        D gamma = Scale<D>(i);
-        D.FusedMultiplyAdd(ref gA, gamma, dyA);
-        D.FusedMultiplyAdd(ref gXHatA, gamma, dyXHatA);
-        D.FusedMultiplyAdd(ref gB, gamma, dyB);
-        D.FusedMultiplyAdd(ref gXHatB, gamma, dyXHatB);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private D Scale<D>(int i)
-        where D : struct, IDoubleLanes<D>
-        => Gamma.IsEmpty ? D.Create(1) : D.Widen(in MemoryMarshal.GetReference(Gamma), i);
+        where TScaled : struct, IFlag
+        => new(ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * Features), in MemoryMarshal.GetReference(Gamma), Features);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<D>(D g, D gXHat, Span<double> lanes)
@@ -268,6 +274,7 @@ internal readonly ref struct LayerNormBackward : IKernel
             D.Create(Rstd[n]));
 
     // Adds up the lanes, and takes the elements after the last whole sixteen one by one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private RowSums Finish(int n, int block, Span<double> lanes)
     {
         ref double l0 = ref MemoryMarshal.GetReference(lanes);
@@ -303,25 +310,27 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Differentiate<L>(int n, Centering centering, RowSums sums, bool streamed)
+    private void Differentiate<L, TScaled>(
+        int first, ReadOnlySpan<Centering> centerings, ReadOnlySpan<RowSums> sums, ReadOnlySpan<float> gamma, bool streamed)
         where L : struct, ILanes<L>
+        where TScaled : struct, IFlag
     {
-        if (Dx.IsEmpty)
-        {
-            return;
-        }
-
         int C = Features;
-        ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
-        ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
-        ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)n * C);
-        if (streamed)
+        for (int k = 0; k < centerings.Length && !Dx.IsEmpty; k++)
         {
-            RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, Gamma, centering, sums), ref dx, C);
-        }
-        else
-        {
-            RowMap.Apply<L, Map>(new Map(in x, in dy, Gamma, centering, sums), ref dx, C);
+            nint start = (nint)(first + k) * C;
+            ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start);
+            ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start);
+            ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), start);
+            Map<TScaled> map = new(in x, in dy, in MemoryMarshal.GetReference(gamma), centerings[k], sums[k]);
+            if (streamed)
+            {
+                RowMap.ApplyStreamed<L, Map<TScaled>>(map, ref dx, C);
+            }
+            else
+            {
+                RowMap.Apply<L, Map<TScaled>>(map, ref dx, C);
+            }
         }
     }
 
@@ -355,35 +364,81 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     // dy[i] = y[i] <= 0 ? 0 : upstream[i], with the y of before the ReLU
-    private readonly ref struct GateMap(LayerNormForward.Map y, ref readonly float upstream) : IRowMap
+    private readonly ref struct GateMap(LayerNormForward.Map<No, No> y, ref readonly float upstream) : IRowMap
     {
-        private readonly LayerNormForward.Map _y = y;
+        private readonly LayerNormForward.Map<No, No> _y = y;
         private readonly ref readonly float _upstream = ref upstream;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public L At<L>(int i)
+        public L At<L>(nint i)
             where L : struct, ILanes<L>
             => L.WherePositive(_y.At<L>(i), L.Load(in _upstream, i));
     }
 
     // dx[i] = rstd * (gamma[i] * dy[i] - meanG - xHat * meanGXHat) [LN-B5]
-    private readonly ref struct Map(ref readonly float x, ref readonly float dy, ReadOnlySpan<float> gamma, Centering centering, RowSums sums) : IRowMap
+    private readonly ref struct Map<TScaled>(
+        ref readonly float x, ref readonly float dy, ref readonly float gamma, Centering centering, RowSums sums) : IRowMap
+        where TScaled : struct, IFlag
     {
         private readonly ref readonly float _x = ref x;
         private readonly ref readonly float _dy = ref dy;
-        private readonly ReadOnlySpan<float> _gamma = gamma;
+        private readonly ref readonly float _gamma = ref gamma;
         private readonly Centering _centering = centering;
-        private readonly RowSums _sums = sums;
+        private readonly float _meanG = sums.MeanG;
+        private readonly float _minusMeanGXHat = -sums.MeanGXHat;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public L At<L>(int i)
+        public L At<L>(nint i)
             where L : struct, ILanes<L>
         {
             // gamma * dy is rounded before meanG is taken off, as meanG was: in a row of one element they are the same.
-            L g = _gamma.IsEmpty ? L.Load(in _dy, i) : L.Load(in _dy, i) * L.Load(in MemoryMarshal.GetReference(_gamma), i);
-            L centred = g - L.Create(_sums.MeanG);
-            return L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), L.Create(-_sums.MeanGXHat), centred) * L.Create(_centering.Rstd);
+            L g = TScaled.Holds ? L.Load(in _dy, i) * L.Load(in _gamma, i) : L.Load(in _dy, i);
+            L centred = g - L.Create(_meanG);
+            return L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), L.Create(_minusMeanGXHat), centred) * L.Create(_centering.Rstd);
         }
+    }
+
+    /// <summary>The columns' sums of a block, to which rows are added.</summary>
+    private readonly ref struct Columns<D, TScaled>(ref double sumDy, ref readonly float gamma, int features)
+        where D : struct, IDoubleLanes<D>
+        where TScaled : struct, IFlag
+    {
+        private readonly ref double _sumDy = ref sumDy;
+        private readonly ref double _sumDyXHat = ref Unsafe.Add(ref sumDy, features);
+        private readonly ref readonly float _gamma = ref gamma;
+
+        // dBeta[i] += dy [LN-B1]; dGamma[i] += dy * xHat [LN-B2]; g += gamma * dy [LN-B3]; gXHat += gamma * dy * xHat [LN-B4]
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void AddRow(Row<D> row, nint i, ref D g, ref D gXHat)
+        {
+            D dy = row.Dy(i);
+            D dyXHat = row.DyXHat(dy, i);
+            D.Store(D.Load(in _sumDy, i) + dy, ref _sumDy, i);
+            D.Store(D.Load(in _sumDyXHat, i) + dyXHat, ref _sumDyXHat, i);
+            D gamma = Gamma(i);
+            D.FusedMultiplyAdd(ref g, gamma, dy);
+            D.FusedMultiplyAdd(ref gXHat, gamma, dyXHat);
+        }
+
+        // The same for two rows.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void AddTwoRows(Row<D> a, Row<D> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
+        {
+            D dyA = a.Dy(i);
+            D dyB = b.Dy(i);
+            D dyXHatA = a.DyXHat(dyA, i);
+            D dyXHatB = b.DyXHat(dyB, i);
+            D.Store(D.Load(in _sumDy, i) + dyA + dyB, ref _sumDy, i);
+            D.Store(D.Load(in _sumDyXHat, i) + dyXHatA + dyXHatB, ref _sumDyXHat, i);
+            D gamma = Gamma(i);
+            D.FusedMultiplyAdd(ref gA, gamma, dyA);
+            D.FusedMultiplyAdd(ref gXHatA, gamma, dyXHatA);
+            D.FusedMultiplyAdd(ref gB, gamma, dyB);
+            D.FusedMultiplyAdd(ref gXHatB, gamma, dyXHatB);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private D Gamma(nint i) => TScaled.Holds ? D.Widen(in _gamma, i) : D.Create(1);
     }
 
     private readonly ref struct Row<D>(ref readonly float x, ref readonly float dy, D mean, D rstd)
@@ -395,13 +450,13 @@ internal readonly ref struct LayerNormBackward : IKernel
         private readonly D _rstd = rstd;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public D Dy(int i) => D.Widen(in _dy, i);
+        public D Dy(nint i) => D.Widen(in _dy, i);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public D DyXHat(D dy, int i) => dy * _rstd * (D.Widen(in _x, i) - _mean);
+        public D DyXHat(D dy, nint i) => dy * _rstd * (D.Widen(in _x, i) - _mean);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Prefetch(int i)
+        public void Prefetch(nint i)
         {
             Cache.Prefetch(in _x, i);
             Cache.Prefetch(in _dy, i);

@@ -14,7 +14,7 @@ internal readonly ref struct LayerNormForward : IKernel
 {
     private const int BlockRows = 8; // As many as the lanes of IDoubleLanes.
     private const int BlockElements = 4096;
-    private const int MemoryBlockElements = 1024;
+    private const int MemoryBlockElements = 2048;
     private const int MemoryElements = 2 << 20;
 
     public required ReadOnlySpan<float> X { get; init; }
@@ -61,6 +61,10 @@ internal readonly ref struct LayerNormForward : IKernel
         pivots.Clear();
         sums.Clear();
         squares.Clear();
+        int room = RowMap.RoomInPhase(count, C);
+        Span<float> rooms = room == 0 ? default : stackalloc float[2 * room];
+        ReadOnlySpan<float> gamma = RowMap.InPhase(Gamma, in MemoryMarshal.GetReference(Y), rooms[..room]);
+        ReadOnlySpan<float> beta = RowMap.InPhase(Beta, in MemoryMarshal.GetReference(Y), rooms[room..]);
         bool streamed = RowMap.IsStreamed(Y, X);
         int blockRows = Math.Clamp((X.Length < MemoryElements ? BlockElements : MemoryBlockElements) / C, 1, BlockRows);
         for (int start = first; start < first + count; start += blockRows)
@@ -70,7 +74,7 @@ internal readonly ref struct LayerNormForward : IKernel
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                RowMoments.LaneSums<D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes)); // [LN-F1] [LN-F2]
+                RowMoments.LaneSums<D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), ahead: blockRows * C); // [LN-F1] [LN-F2]
             }
 
             for (int k = 0; k < rows; k++)
@@ -95,10 +99,7 @@ internal readonly ref struct LayerNormForward : IKernel
                 rstds[..rows].CopyTo(Rstd[start..]);
             }
 
-            for (int k = 0; k < rows; k++)
-            {
-                Normalize<L>(start + k, means[k], rstds[k], streamed);
-            }
+            Normalize<L>(start, means[..rows], rstds[..rows], gamma, beta, streamed);
         }
 
         RowMap.Fence(streamed);
@@ -144,25 +145,58 @@ internal readonly ref struct LayerNormForward : IKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Normalize<L>(int n, double mean, double rstd, bool streamed)
+    private void Normalize<L>(int first, ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, bool streamed)
         where L : struct, ILanes<L>
     {
-        int C = Features;
-        if (!Centering.TryCreate(mean, rstd, out Centering centering))
+        bool affine = !Gamma.IsEmpty && !Beta.IsEmpty;
+        if (ReLU)
         {
-            NormalizeInDouble(n, mean, rstd);
-            return;
+            if (affine)
+            {
+                Normalize<L, Yes, Yes>(first, mean, rstd, gamma, beta, streamed);
+            }
+            else
+            {
+                Normalize<L, No, Yes>(first, mean, rstd, gamma, beta, streamed);
+            }
         }
-
-        ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(Input), (nint)n * C);
-        ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
-        if (streamed)
+        else if (affine)
         {
-            RowMap.ApplyStreamed<L, Map>(new Map(in x, Gamma, Beta, centering, ReLU), ref y, C);
+            Normalize<L, Yes, No>(first, mean, rstd, gamma, beta, streamed);
         }
         else
         {
-            RowMap.Apply<L, Map>(new Map(in x, Gamma, Beta, centering, ReLU), ref y, C);
+            Normalize<L, No, No>(first, mean, rstd, gamma, beta, streamed);
+        }
+    }
+
+    [MethodImpl(Kernels.Loops)]
+    private void Normalize<L, TAffine, TReLU>(int first, ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, bool streamed)
+        where L : struct, ILanes<L>
+        where TAffine : struct, IFlag
+        where TReLU : struct, IFlag
+    {
+        int C = Features;
+        for (int k = 0; k < mean.Length; k++)
+        {
+            int n = first + k;
+            if (!Centering.TryCreate(mean[k], rstd[k], out Centering centering))
+            {
+                NormalizeInDouble(n, mean[k], rstd[k]);
+                continue;
+            }
+
+            ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(Input), (nint)n * C);
+            ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
+            Map<TAffine, TReLU> map = new(in x, gamma, beta, centering);
+            if (streamed)
+            {
+                RowMap.ApplyStreamed<L, Map<TAffine, TReLU>>(map, ref y, C);
+            }
+            else
+            {
+                RowMap.Apply<L, Map<TAffine, TReLU>>(map, ref y, C);
+            }
         }
     }
 
@@ -180,22 +214,26 @@ internal readonly ref struct LayerNormForward : IKernel
     public static float InDouble(float x, double mean, double rstd, double gamma, double beta) => (float)(gamma * ((x - mean) * rstd) + beta);
 
     // xHat = (x[i] - mean) * rstd [LN-F4]; y[i] = gamma[i] * xHat + beta[i] [LN-F5]
-    public readonly ref struct Map(ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Centering centering, bool relu) : IRowMap
+    public readonly ref struct Map<TAffine, TReLU>(ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Centering centering) : IRowMap
+        where TAffine : struct, IFlag
+        where TReLU : struct, IFlag
     {
         private readonly ref readonly float _x = ref x;
-        private readonly ReadOnlySpan<float> _gamma = gamma;
-        private readonly ReadOnlySpan<float> _beta = beta;
+        private readonly ref readonly float _gamma = ref MemoryMarshal.GetReference(gamma);
+        private readonly ref readonly float _beta = ref MemoryMarshal.GetReference(beta);
+        private readonly bool _scaled = !gamma.IsEmpty;
+        private readonly bool _shifted = !beta.IsEmpty;
         private readonly Centering _centering = centering;
-        private readonly bool _relu = relu;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public L At<L>(int i)
+        public L At<L>(nint i)
             where L : struct, ILanes<L>
         {
-            L g = _gamma.IsEmpty ? L.Create(1) : L.Load(in MemoryMarshal.GetReference(_gamma), i);
-            L b = _beta.IsEmpty ? L.Zero : L.Load(in MemoryMarshal.GetReference(_beta), i);
-            L y = L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), g, b);
-            return _relu ? L.WherePositive(y, y) : y;
+            L y = L.MultiplyAdd(
+                _centering.XHat(L.Load(in _x, i)),
+                TAffine.Holds || _scaled ? L.Load(in _gamma, i) : L.Create(1),
+                TAffine.Holds || _shifted ? L.Load(in _beta, i) : L.Zero);
+            return TReLU.Holds ? L.WherePositive(y, y) : y;
         }
     }
 
@@ -206,7 +244,7 @@ internal readonly ref struct LayerNormForward : IKernel
         private readonly ref readonly float _residual = ref residual;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public L At<L>(int i)
+        public L At<L>(nint i)
             where L : struct, ILanes<L>
             => L.Load(in _x, i) + L.Load(in _residual, i);
     }

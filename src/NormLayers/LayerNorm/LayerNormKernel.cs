@@ -115,20 +115,12 @@ internal static class LayerNormKernel
         };
         Kernels.Run(ref backward, blocks.Count, x.Length);
         Span<double> sums = blocks.Total(workspace, 2 * features);
-        Accumulate(sums[..features], dBeta); // [LN-B1]
-        Accumulate(sums[features..], dGamma); // [LN-B2]
+        Accumulation.Add(sums[..features], dBeta); // [LN-B1]
+        Accumulation.Add(sums[features..], dGamma); // [LN-B2]
     }
 
     /// <summary>How many doubles <see cref="Backward"/> needs as workspace.</summary>
     /// <param name="rows">N.</param>
     /// <param name="features">C.</param>
     public static int WorkspaceLength(int rows, int features) => 2 * features * RowBlocks.Of(rows, features).Count;
-
-    private static void Accumulate(ReadOnlySpan<double> sums, Span<float> gradient)
-    {
-        for (int c = 0; c < gradient.Length; c++)
-        {
-            gradient[c] = (float)(gradient[c] + sums[c]);
-        }
-    }
 }

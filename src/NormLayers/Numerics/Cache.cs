@@ -6,15 +6,15 @@ namespace NormLayers.Numerics;
 /// <summary>What kernels tell the caches.</summary>
 internal static unsafe class Cache
 {
-    /// <summary>Asks the second-level cache for the line of an element that will be read soon; it need not be part of the array.</summary>
+    /// <summary>Asks the first-level cache for the line of an element that will be read soon; it need not be part of the array.</summary>
     /// <param name="row">The row's first element.</param>
     /// <param name="index">The element.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch(ref readonly float row, int index)
+    public static void Prefetch(ref readonly float row, nint index)
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch1((byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) + (nint)index * sizeof(float));
+            Sse.Prefetch0((byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) + index * sizeof(float));
         }
     }
 }

@@ -22,7 +22,7 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes128 Widen(ref readonly float source, int index)
+    public static DoubleLanes128 Widen(ref readonly float source, nint index)
     {
         (Vector128<double> a, Vector128<double> b) = Vector128.Widen(Vector128.LoadUnsafe(in source, (nuint)index));
         (Vector128<double> c, Vector128<double> d) = Vector128.Widen(Vector128.LoadUnsafe(in source, (nuint)index + 4));
@@ -30,21 +30,21 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(DoubleLanes128 value, ref float destination, int index)
+    public static void Narrow(DoubleLanes128 value, ref float destination, nint index)
     {
         Vector128.Narrow(value._a, value._b).StoreUnsafe(ref destination, (nuint)index);
         Vector128.Narrow(value._c, value._d).StoreUnsafe(ref destination, (nuint)index + 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes128 Load(ref readonly double source, int index) => new(
+    public static DoubleLanes128 Load(ref readonly double source, nint index) => new(
         Vector128.LoadUnsafe(in source, (nuint)index),
         Vector128.LoadUnsafe(in source, (nuint)index + 2),
         Vector128.LoadUnsafe(in source, (nuint)index + 4),
         Vector128.LoadUnsafe(in source, (nuint)index + 6));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(DoubleLanes128 value, ref double destination, int index)
+    public static void Store(DoubleLanes128 value, ref double destination, nint index)
     {
         value._a.StoreUnsafe(ref destination, (nuint)index);
         value._b.StoreUnsafe(ref destination, (nuint)index + 2);

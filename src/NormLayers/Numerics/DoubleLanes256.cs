@@ -22,24 +22,24 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
 
     // Two half loads convert as they load; one whole load would have to be taken apart first.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes256 Widen(ref readonly float source, int index) => new(
+    public static DoubleLanes256 Widen(ref readonly float source, nint index) => new(
         Avx.ConvertToVector256Double(Vector128.LoadUnsafe(in source, (nuint)index)),
         Avx.ConvertToVector256Double(Vector128.LoadUnsafe(in source, (nuint)index + 4)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(DoubleLanes256 value, ref float destination, int index)
+    public static void Narrow(DoubleLanes256 value, ref float destination, nint index)
     {
         Avx.ConvertToVector128Single(value._a).StoreUnsafe(ref destination, (nuint)index);
         Avx.ConvertToVector128Single(value._b).StoreUnsafe(ref destination, (nuint)index + 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes256 Load(ref readonly double source, int index) => new(
+    public static DoubleLanes256 Load(ref readonly double source, nint index) => new(
         Vector256.LoadUnsafe(in source, (nuint)index),
         Vector256.LoadUnsafe(in source, (nuint)index + 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(DoubleLanes256 value, ref double destination, int index)
+    public static void Store(DoubleLanes256 value, ref double destination, nint index)
     {
         value._a.StoreUnsafe(ref destination, (nuint)index);
         value._b.StoreUnsafe(ref destination, (nuint)index + 4);

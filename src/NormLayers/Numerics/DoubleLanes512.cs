@@ -16,18 +16,18 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
     public static DoubleLanes512 Create(double value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes512 Widen(ref readonly float source, int index) =>
+    public static DoubleLanes512 Widen(ref readonly float source, nint index) =>
         new(Avx512F.ConvertToVector512Double(Vector256.LoadUnsafe(in source, (nuint)index)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(DoubleLanes512 value, ref float destination, int index) =>
+    public static void Narrow(DoubleLanes512 value, ref float destination, nint index) =>
         Avx512F.ConvertToVector256Single(value._a).StoreUnsafe(ref destination, (nuint)index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static DoubleLanes512 Load(ref readonly double source, int index) => new(Vector512.LoadUnsafe(in source, (nuint)index));
+    public static DoubleLanes512 Load(ref readonly double source, nint index) => new(Vector512.LoadUnsafe(in source, (nuint)index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(DoubleLanes512 value, ref double destination, int index) => value._a.StoreUnsafe(ref destination, (nuint)index);
+    public static void Store(DoubleLanes512 value, ref double destination, nint index) => value._a.StoreUnsafe(ref destination, (nuint)index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes512 operator +(DoubleLanes512 left, DoubleLanes512 right) =>

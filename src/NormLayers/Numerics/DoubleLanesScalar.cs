@@ -15,7 +15,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
         return result;
     }
 
-    public static DoubleLanesScalar Widen(ref readonly float source, int index)
+    public static DoubleLanesScalar Widen(ref readonly float source, nint index)
     {
         DoubleLanesScalar result = default;
         for (int i = 0; i < 8; i++)
@@ -26,7 +26,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
         return result;
     }
 
-    public static void Narrow(DoubleLanesScalar value, ref float destination, int index)
+    public static void Narrow(DoubleLanesScalar value, ref float destination, nint index)
     {
         for (int i = 0; i < 8; i++)
         {
@@ -34,7 +34,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
         }
     }
 
-    public static DoubleLanesScalar Load(ref readonly double source, int index)
+    public static DoubleLanesScalar Load(ref readonly double source, nint index)
     {
         DoubleLanesScalar result = default;
         for (int i = 0; i < 8; i++)
@@ -45,7 +45,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
         return result;
     }
 
-    public static void Store(DoubleLanesScalar value, ref double destination, int index)
+    public static void Store(DoubleLanesScalar value, ref double destination, nint index)
     {
         for (int i = 0; i < 8; i++)
         {

@@ -10,16 +10,16 @@ internal interface IDoubleLanes<TDouble>
     static abstract TDouble Create(double value);
 
     /// <summary>The floats <paramref name="index"/> to <paramref name="index"/> + 7 as doubles. The caller knows that they exist.</summary>
-    static abstract TDouble Widen(ref readonly float source, int index);
+    static abstract TDouble Widen(ref readonly float source, nint index);
 
     /// <summary>Overwrites the floats <paramref name="index"/> to <paramref name="index"/> + 7 with the nearest ones. The caller knows that they exist.</summary>
-    static abstract void Narrow(TDouble value, ref float destination, int index);
+    static abstract void Narrow(TDouble value, ref float destination, nint index);
 
     /// <summary>Elements <paramref name="index"/> to <paramref name="index"/> + 7, in order. The caller knows that they exist.</summary>
-    static abstract TDouble Load(ref readonly double source, int index);
+    static abstract TDouble Load(ref readonly double source, nint index);
 
     /// <summary>Overwrites elements <paramref name="index"/> to <paramref name="index"/> + 7. The caller knows that they exist.</summary>
-    static abstract void Store(TDouble value, ref double destination, int index);
+    static abstract void Store(TDouble value, ref double destination, nint index);
 
     /// <summary>Sums, lane by lane.</summary>
     static abstract TDouble operator +(TDouble left, TDouble right);

@@ -18,10 +18,10 @@ internal interface ILanes<T>
     static abstract T Create(float value);
 
     /// <summary>Elements <paramref name="index"/> to <paramref name="index"/> + 15, in order. The caller knows that they exist.</summary>
-    static abstract T Load(ref readonly float source, int index);
+    static abstract T Load(ref readonly float source, nint index);
 
     /// <summary>Overwrites elements <paramref name="index"/> to <paramref name="index"/> + 15. The caller knows that they exist.</summary>
-    static abstract void Store(T value, ref float destination, int index);
+    static abstract void Store(T value, ref float destination, nint index);
 
     /// <summary>As <see cref="Store"/>, past the caches. <paramref name="destination"/> stands on a multiple of 64 bytes.</summary>
     static abstract unsafe void StoreStreaming(T value, float* destination);

@@ -33,14 +33,14 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 Load(ref readonly float source, int index) => new(
+    public static Lanes128 Load(ref readonly float source, nint index) => new(
         Vector128.LoadUnsafe(in source, (nuint)index),
         Vector128.LoadUnsafe(in source, (nuint)index + 4),
         Vector128.LoadUnsafe(in source, (nuint)index + 8),
         Vector128.LoadUnsafe(in source, (nuint)index + 12));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Lanes128 value, ref float destination, int index)
+    public static void Store(Lanes128 value, ref float destination, nint index)
     {
         value._a.StoreUnsafe(ref destination, (nuint)index);
         value._b.StoreUnsafe(ref destination, (nuint)index + 4);

@@ -26,11 +26,11 @@ internal struct Lanes256(Vector256<float> low, Vector256<float> high) : ILanes<L
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Load(ref readonly float source, int index) =>
+    public static Lanes256 Load(ref readonly float source, nint index) =>
         new(Vector256.LoadUnsafe(in source, (nuint)index), Vector256.LoadUnsafe(in source, (nuint)index + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Lanes256 value, ref float destination, int index)
+    public static void Store(Lanes256 value, ref float destination, nint index)
     {
         value._low.StoreUnsafe(ref destination, (nuint)index);
         value._high.StoreUnsafe(ref destination, (nuint)index + 8);

@@ -17,7 +17,7 @@ internal struct LanesScalar : ILanes<LanesScalar>
         return result;
     }
 
-    public static LanesScalar Load(ref readonly float source, int index)
+    public static LanesScalar Load(ref readonly float source, nint index)
     {
         LanesScalar result = default;
         for (int i = 0; i < 16; i++)
@@ -28,7 +28,7 @@ internal struct LanesScalar : ILanes<LanesScalar>
         return result;
     }
 
-    public static void Store(LanesScalar value, ref float destination, int index)
+    public static void Store(LanesScalar value, ref float destination, nint index)
     {
         for (int i = 0; i < 16; i++)
         {

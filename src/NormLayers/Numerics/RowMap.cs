@@ -6,7 +6,7 @@ namespace NormLayers.Numerics;
 internal interface IRowMap
 {
     /// <summary>The results for the elements <paramref name="i"/> and, unless L is a <see cref="SingleLane"/>, the fifteen after it.</summary>
-    L At<L>(int i)
+    L At<L>(nint i)
         where L : struct, ILanes<L>;
 }
 
@@ -24,6 +24,12 @@ internal static unsafe class RowMap
     public const int PairedElements = 1 << 19;
 
     private const int Line = 16;
+
+    // From here on, stores that do not straddle two lines are worth a look at the address.
+    private const int AlignedLength = 128;
+
+    private const int MostInPhase = 4096;
+
     private const int Unrolled = 4 * 16;
 
     /// <summary>Whether an output should be written past the caches: it is large, and apart from the inputs.</summary>
@@ -41,29 +47,58 @@ internal static unsafe class RowMap
         where L : struct, ILanes<L>
         where M : struct, IRowMap, allows ref struct
     {
-        int i = 0;
-        for (; i <= length - Unrolled; i += Unrolled)
+        if (length < 16)
         {
-            L a = map.At<L>(i);
-            L b = map.At<L>(i + 16);
-            L c = map.At<L>(i + 32);
-            L d = map.At<L>(i + 48);
-            L.Store(a, ref result, i);
-            L.Store(b, ref result, i + 16);
-            L.Store(c, ref result, i + 32);
-            L.Store(d, ref result, i + 48);
+            for (nint k = 0; k < length; k++)
+            {
+                SingleLane.Store(map.At<SingleLane>(k), ref result, k);
+            }
+
+            return;
         }
 
-        for (; i <= length - 16; i += 16)
+        // What whole vectors from line to line leave out at both ends is computed before anything is written, and written last.
+        nint i = length < AlignedLength ? 0 : BeforeLine(in result);
+        nint last = length - 16;
+        L head = i > 0 ? map.At<L>(0) : L.Zero;
+        L tail = ((last - i) & 15) != 0 ? map.At<L>(last) : L.Zero;
+        bool headApart = i > 0;
+        if (i <= last - 48)
+        {
+            do
+            {
+                L a = map.At<L>(i);
+                L b = map.At<L>(i + 16);
+                L c = map.At<L>(i + 32);
+                L d = map.At<L>(i + 48);
+                L.Store(a, ref result, i);
+                L.Store(b, ref result, i + 16);
+                L.Store(c, ref result, i + 32);
+                L.Store(d, ref result, i + 48);
+                i += Unrolled;
+            }
+            while (i <= last - 48);
+        }
+
+        for (; i <= last; i += 16)
         {
             L.Store(map.At<L>(i), ref result, i);
         }
 
-        for (; i < length; i++)
+        if (headApart)
         {
-            SingleLane.Store(map.At<SingleLane>(i), ref result, i);
+            L.Store(head, ref result, 0);
+        }
+
+        if (i < length)
+        {
+            L.Store(tail, ref result, last);
         }
     }
+
+    // The elements before the first that begins a cache line; those in a row that moves meanwhile are right all the same.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint BeforeLine(ref readonly float row) => -(nint)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) >> 2 & (Line - 1);
 
     /// <summary>
     /// As <see cref="Apply"/>, for a row and the one after it in memory: what both formulas load from the same place is loaded once.
@@ -144,6 +179,32 @@ internal static unsafe class RowMap
         {
             SingleLane.Store(map.At<SingleLane>(i), ref result, i);
         }
+    }
+
+    /// <summary>How many floats <see cref="InPhase"/> needs as room; 0 where a copy would not pay.</summary>
+    /// <param name="rows">How many rows read the factors.</param>
+    /// <param name="length">The length of a row.</param>
+    public static int RoomInPhase(int rows, int length) =>
+        rows >= 8 && length is >= AlignedLength and <= MostInPhase && length % Line == 0 ? length + Line : 0;
+
+    /// <summary>
+    /// A copy of factors that every row reads, each as far from the beginning of its cache line as its element of the result: reading
+    /// what straddles two lines takes twice as long, and arrays begin anywhere. Where there is no room, the factors themselves.
+    /// </summary>
+    /// <param name="factors">One for each element of a row; may be empty.</param>
+    /// <param name="result">The first element of a row of the result.</param>
+    /// <param name="room">Overwritten, <see cref="RoomInPhase"/>; on the stack, so that it stays where it is.</param>
+    public static ReadOnlySpan<float> InPhase(ReadOnlySpan<float> factors, ref readonly float result, Span<float> room)
+    {
+        if (factors.IsEmpty || room.IsEmpty)
+        {
+            return factors;
+        }
+
+        nint first = BeforeLine(in room[0]) - BeforeLine(in result) & (Line - 1);
+        Span<float> copy = room.Slice((int)first, factors.Length);
+        factors.CopyTo(copy);
+        return copy;
     }
 
     /// <summary>Makes streamed rows visible to other threads before anything that the calling thread writes later.</summary>

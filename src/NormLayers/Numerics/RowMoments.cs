@@ -22,7 +22,7 @@ internal static class RowMoments
     /// <param name="pivot">p.</param>
     /// <param name="lanes">Overwritten, <see cref="Lanes"/> doubles.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes)
+    public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes, int ahead = 0)
         where D : struct, IDoubleLanes<D>
     {
         D p = D.Create(pivot);
@@ -30,9 +30,10 @@ internal static class RowMoments
         D sumsHigh = D.Create(0);
         D squaresLow = D.Create(0);
         D squaresHigh = D.Create(0);
-        int whole = length & ~15;
-        for (int i = 0; i < whole; i += 16)
+        nint whole = length & ~15;
+        for (nint i = 0; i < whole; i += 16)
         {
+            Cache.Prefetch(in row, i + ahead);
             Add(D.Widen(in row, i) - p, ref sumsLow, ref squaresLow);
             Add(D.Widen(in row, i + 8) - p, ref sumsHigh, ref squaresHigh);
         }

@@ -15,16 +15,16 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     public static SingleDouble Create(double value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleDouble Widen(ref readonly float source, int index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
+    public static SingleDouble Widen(ref readonly float source, nint index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(SingleDouble value, ref float destination, int index) => Unsafe.Add(ref destination, index) = (float)value.Value;
+    public static void Narrow(SingleDouble value, ref float destination, nint index) => Unsafe.Add(ref destination, index) = (float)value.Value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleDouble Load(ref readonly double source, int index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
+    public static SingleDouble Load(ref readonly double source, nint index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(SingleDouble value, ref double destination, int index) => Unsafe.Add(ref destination, index) = value.Value;
+    public static void Store(SingleDouble value, ref double destination, nint index) => Unsafe.Add(ref destination, index) = value.Value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble operator +(SingleDouble left, SingleDouble right) => new(left.Value + right.Value);

@@ -14,10 +14,10 @@ internal readonly struct SingleLane(float value) : ILanes<SingleLane>
     public static SingleLane Create(float value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleLane Load(ref readonly float source, int index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
+    public static SingleLane Load(ref readonly float source, nint index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(SingleLane value, ref float destination, int index) => Unsafe.Add(ref destination, index) = value.Value;
+    public static void Store(SingleLane value, ref float destination, nint index) => Unsafe.Add(ref destination, index) = value.Value;
 
     public static unsafe void StoreStreaming(SingleLane value, float* destination) => Store(value, ref *destination, 0);
 
