@@ -48,12 +48,13 @@ internal static class BatchNormColumns
             where D : struct, IDoubleLanes<D>
         {
             int C = Pivot.Length;
-            int whole = C & ~15;
+            nint whole = C & ~15;
+            bool fromMemory = Cache.IsExceeded(X.Length);
             ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
             ref readonly float pivot = ref MemoryMarshal.GetReference(Pivot);
             ref double sums = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
             ref double squares = ref Unsafe.Add(ref sums, C);
-            for (int c = 0; c < whole; c += 16)
+            for (nint c = 0; c < whole; c += 16)
             {
                 D pLow = D.Widen(in pivot, c);
                 D pHigh = D.Widen(in pivot, c + 8);
@@ -61,10 +62,13 @@ internal static class BatchNormColumns
                 D sumHigh = D.Load(in sums, c + 8);
                 D squareLow = D.Load(in squares, c);
                 D squareHigh = D.Load(in squares, c + 8);
-                int ahead = RowsAtATime * (C + c);
-                for (int k = 0, i = c; k < rows; k++, i += C)
+                nint ahead = RowsAtATime * (C + c);
+                for (nint k = 0, i = c; k < rows; k++, i += C)
                 {
-                    Cache.Prefetch(in x, ahead + 16 * k);
+                    if (fromMemory)
+                    {
+                        Cache.Prefetch(in x, ahead + 16 * k);
+                    }
 
                     // sums[c] += x[i] - pivot[c]; squares[c] += (x[i] - pivot[c]) * (x[i] - pivot[c])
                     RowMoments.Add(D.Widen(in x, i) - pLow, ref sumLow, ref squareLow);
@@ -77,11 +81,11 @@ internal static class BatchNormColumns
                 D.Store(squareHigh, ref squares, c + 8);
             }
 
-            for (int c = whole; c < C; c++)
+            for (nint c = whole; c < C; c++)
             {
-                for (int k = 0, i = c; k < rows; k++, i += C)
+                for (nint k = 0, i = c; k < rows; k++, i += C)
                 {
-                    double centred = (double)Unsafe.Add(ref Unsafe.AsRef(in x), i) - Pivot[c];
+                    double centred = (double)Unsafe.Add(ref Unsafe.AsRef(in x), i) - Pivot[(int)c];
                     Unsafe.Add(ref sums, c) += centred;
                     Unsafe.Add(ref squares, c) = Math.FusedMultiplyAdd(centred, centred, Unsafe.Add(ref squares, c));
                 }
@@ -110,60 +114,82 @@ internal static class BatchNormColumns
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
+            if (ReLU)
+            {
+                Rows<L, Yes>(first, count);
+            }
+            else
+            {
+                Rows<L, No>(first, count);
+            }
+        }
+
+        [MethodImpl(Kernels.Loops)]
+        [SkipLocalsInit]
+        private void Rows<L, TReLU>(int first, int count)
+            where L : struct, ILanes<L>
+            where TReLU : struct, IFlag
+        {
             int C = Pivot.Length;
+            int room = RowMap.RoomInPhase(count, C);
+            Span<float> rooms = room == 0 ? default : stackalloc float[3 * room];
+            ref readonly float y0 = ref MemoryMarshal.GetReference(Y);
+            ReadOnlySpan<float> pivot = RowMap.InPhase(Pivot, in y0, rooms[..room]);
+            ReadOnlySpan<float> scale = RowMap.InPhase(Scale, in y0, rooms.Slice(room, room));
+            ReadOnlySpan<float> shift = RowMap.InPhase(Shift, in y0, rooms[(2 * room)..]);
             bool streamed = RowMap.IsStreamed(Y, X);
-            int n = first + ApplyPairs<L>(first, count);
-            for (; n < first + count; n++)
+            int paired = X.Length <= RowMap.PairedElements ? count & ~1 : 0;
+            Pairs<L, TReLU>(first, paired, pivot, scale, shift);
+            for (int n = first + paired; n < first + count; n++)
             {
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
                 ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
+                Map<TReLU> row = new(in x, pivot, scale, shift);
                 if (streamed)
                 {
-                    RowMap.ApplyStreamed<L, Map>(new Map(in x, this, ReLU), ref y, C);
+                    RowMap.ApplyStreamed<L, Map<TReLU>>(row, ref y, C);
                 }
                 else
                 {
-                    RowMap.Apply<L, Map>(new Map(in x, this, ReLU), ref y, C);
+                    RowMap.Apply<L, Map<TReLU>>(row, ref y, C);
                 }
             }
 
             RowMap.Fence(streamed);
         }
 
-        // Where the tensor stays in the cache, two rows at a time share the factors' loads. Returns how many rows it did.
+        // Where the tensor stays in the cache, two rows at a time share the factors' loads.
         [MethodImpl(Kernels.Loops)]
-        private int ApplyPairs<L>(int first, int count)
+        private void Pairs<L, TReLU>(int first, int count, ReadOnlySpan<float> pivot, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift)
             where L : struct, ILanes<L>
+            where TReLU : struct, IFlag
         {
             int C = Pivot.Length;
-            int pairs = X.Length <= RowMap.PairedElements ? count / 2 : 0;
-            for (int i = first * C; i < (first + 2 * pairs) * C; i += 2 * C)
+            for (int n = first; n < first + count; n += 2)
             {
-                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), i);
-                Map row = new(in x, this, ReLU);
-                Map below = new(in Unsafe.Add(ref Unsafe.AsRef(in x), C), this, ReLU);
-                RowMap.ApplyPair<L, Map>(row, below, ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), i), C);
+                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
+                Map<TReLU> row = new(in x, pivot, scale, shift);
+                Map<TReLU> below = new(in Unsafe.Add(ref Unsafe.AsRef(in x), C), pivot, scale, shift);
+                RowMap.ApplyPair<L, Map<TReLU>>(row, below, ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C), C);
             }
-
-            return 2 * pairs;
         }
 
         // y[c] = (x[c] - pivot[c]) * scale[c] + shift[c]
-        public readonly ref struct Map(ref readonly float x, ScaleAndShift factors, bool relu) : IRowMap
+        public readonly ref struct Map<TReLU>(
+            ref readonly float x, ReadOnlySpan<float> pivot, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift) : IRowMap
+            where TReLU : struct, IFlag
         {
             private readonly ref readonly float _x = ref x;
-            private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(factors.Pivot);
-            private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(factors.Scale);
-            private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(factors.Shift);
-
-            private readonly bool _relu = relu;
+            private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(pivot);
+            private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(scale);
+            private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(shift);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(nint i)
                 where L : struct, ILanes<L>
             {
                 L y = BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _shift, i));
-                return _relu ? L.WherePositive(y, y) : y;
+                return TReLU.Holds ? L.WherePositive(y, y) : y;
             }
         }
     }
@@ -216,7 +242,8 @@ internal static class BatchNormColumns
             int C = Mean.Length;
             for (int n = first; n < first + rows && !Upstream.IsEmpty; n++)
             {
-                GateMap map = new(new ScaleAndShift.Map(in X[n * C], Forward, relu: false), in Upstream[n * C]);
+                ScaleAndShift.Map<No> y = new(in X[n * C], Forward.Pivot, Forward.Scale, Forward.Shift);
+                GateMap map = new(y, in Upstream[n * C]);
                 RowMap.Apply<L, GateMap>(map, ref Gated[n * C], C);
             }
         }
@@ -226,13 +253,14 @@ internal static class BatchNormColumns
             where D : struct, IDoubleLanes<D>
         {
             int C = Mean.Length;
-            int whole = C & ~15;
+            nint whole = C & ~15;
+            bool fromMemory = Cache.IsExceeded(X.Length);
             ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
             ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
             ref readonly double mean = ref MemoryMarshal.GetReference(Mean);
             ref double sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * C);
             ref double sumDyX = ref Unsafe.Add(ref sumDy, C);
-            for (int c = 0; c < whole; c += 16)
+            for (nint c = 0; c < whole; c += 16)
             {
                 D mLow = D.Load(in mean, c);
                 D mHigh = D.Load(in mean, c + 8);
@@ -240,11 +268,14 @@ internal static class BatchNormColumns
                 D sumHigh = D.Load(in sumDy, c + 8);
                 D sumXLow = D.Load(in sumDyX, c);
                 D sumXHigh = D.Load(in sumDyX, c + 8);
-                int ahead = RowsAtATime * (C + c);
-                for (int k = 0, i = c; k < rows; k++, i += C)
+                nint ahead = RowsAtATime * (C + c);
+                for (nint k = 0, i = c; k < rows; k++, i += C)
                 {
-                    Cache.Prefetch(in x, ahead + 16 * k);
-                    Cache.Prefetch(in dy, ahead + 16 * k);
+                    if (fromMemory)
+                    {
+                        Cache.Prefetch(in x, ahead + 16 * k);
+                        Cache.Prefetch(in dy, ahead + 16 * k);
+                    }
 
                     // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
                     BatchNormKernel.AddGradient(D.Widen(in dy, i), D.Widen(in x, i) - mLow, ref sumLow, ref sumXLow);
@@ -257,21 +288,21 @@ internal static class BatchNormColumns
                 D.Store(sumXHigh, ref sumDyX, c + 8);
             }
 
-            for (int c = whole; c < C; c++)
+            for (nint c = whole; c < C; c++)
             {
-                for (int k = 0, i = c; k < rows; k++, i += C)
+                for (nint k = 0, i = c; k < rows; k++, i += C)
                 {
                     double upstream = Unsafe.Add(ref Unsafe.AsRef(in dy), i);
                     Unsafe.Add(ref sumDy, c) += upstream;
-                    Unsafe.Add(ref sumDyX, c) = Math.FusedMultiplyAdd(upstream, Unsafe.Add(ref Unsafe.AsRef(in x), i) - Mean[c], Unsafe.Add(ref sumDyX, c));
+                    Unsafe.Add(ref sumDyX, c) = Math.FusedMultiplyAdd(upstream, Unsafe.Add(ref Unsafe.AsRef(in x), i) - Mean[(int)c], Unsafe.Add(ref sumDyX, c));
                 }
             }
         }
 
         // dy[i] = y[i] <= 0 ? 0 : upstream[i], with the y of before the ReLU
-        private readonly ref struct GateMap(ScaleAndShift.Map y, ref readonly float upstream) : IRowMap
+        private readonly ref struct GateMap(ScaleAndShift.Map<No> y, ref readonly float upstream) : IRowMap
         {
-            private readonly ScaleAndShift.Map _y = y;
+            private readonly ScaleAndShift.Map<No> _y = y;
             private readonly ref readonly float _upstream = ref upstream;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -305,19 +336,27 @@ internal static class BatchNormColumns
             where D : struct, IDoubleLanes<D>
         {
             int C = Pivot.Length;
+            int room = RowMap.RoomInPhase(count, C);
+            Span<float> rooms = room == 0 ? default : stackalloc float[4 * room];
+            ref readonly float dx0 = ref MemoryMarshal.GetReference(Dx);
+            ReadOnlySpan<float> pivot = RowMap.InPhase(Pivot, in dx0, rooms[..room]);
+            ReadOnlySpan<float> scale = RowMap.InPhase(Scale, in dx0, rooms.Slice(room, room));
+            ReadOnlySpan<float> minusSlope = RowMap.InPhase(MinusSlope, in dx0, rooms.Slice(2 * room, room));
+            ReadOnlySpan<float> shift = RowMap.InPhase(Shift, in dx0, rooms[(3 * room)..]);
             bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
             for (int n = first; n < first + count; n++)
             {
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
                 ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
                 ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)n * C);
+                Map row = new(in x, in dy, pivot, scale, minusSlope, shift);
                 if (streamed)
                 {
-                    RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, this), ref dx, C);
+                    RowMap.ApplyStreamed<L, Map>(row, ref dx, C);
                 }
                 else
                 {
-                    RowMap.Apply<L, Map>(new Map(in x, in dy, this), ref dx, C);
+                    RowMap.Apply<L, Map>(row, ref dx, C);
                 }
             }
 
@@ -325,14 +364,20 @@ internal static class BatchNormColumns
         }
 
         // dx[c] = (dy[c] - shift[c] - (x[c] - pivot[c]) * slope[c]) * scale[c]
-        private readonly ref struct Map(ref readonly float x, ref readonly float dy, InputGradient factors) : IRowMap
+        private readonly ref struct Map(
+            ref readonly float x,
+            ref readonly float dy,
+            ReadOnlySpan<float> pivot,
+            ReadOnlySpan<float> scale,
+            ReadOnlySpan<float> minusSlope,
+            ReadOnlySpan<float> shift) : IRowMap
         {
             private readonly ref readonly float _x = ref x;
             private readonly ref readonly float _dy = ref dy;
-            private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(factors.Pivot);
-            private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(factors.Scale);
-            private readonly ref readonly float _minusSlope = ref MemoryMarshal.GetReference(factors.MinusSlope);
-            private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(factors.Shift);
+            private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(pivot);
+            private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(scale);
+            private readonly ref readonly float _minusSlope = ref MemoryMarshal.GetReference(minusSlope);
+            private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(shift);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(nint i)

@@ -36,7 +36,7 @@ internal static class BatchNormSegments
                 for (int c = first; c < first + count; c++)
                 {
                     ref readonly float segment = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
-                    RowMoments.LaneSums<D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes));
+                    RowMoments.LaneSums<D, No>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), ahead: 0);
                     RowMoments.Finish(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), out double sum, out double squares);
                     Sums[c] += sum;
                     Squares[c] += squares;
@@ -68,19 +68,35 @@ internal static class BatchNormSegments
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
+            if (ReLU)
+            {
+                Segments<L, Yes>(first, count);
+            }
+            else
+            {
+                Segments<L, No>(first, count);
+            }
+        }
+
+        [MethodImpl(Kernels.Loops)]
+        private void Segments<L, TReLU>(int first, int count)
+            where L : struct, ILanes<L>
+            where TReLU : struct, IFlag
+        {
             bool streamed = RowMap.IsStreamed(Y, X);
             int c = first % Pivot.Length;
             for (int segment = first; segment < first + count; segment++, c = c + 1 == Pivot.Length ? 0 : c + 1)
             {
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)segment * Length);
                 ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)segment * Length);
+                Map<TReLU> map = new(in x, Pivot[c], Scale[c], Shift[c]);
                 if (streamed)
                 {
-                    RowMap.ApplyStreamed<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
+                    RowMap.ApplyStreamed<L, Map<TReLU>>(map, ref y, Length);
                 }
                 else
                 {
-                    RowMap.Apply<L, Map>(new Map(in x, this, c, ReLU), ref y, Length);
+                    RowMap.Apply<L, Map<TReLU>>(map, ref y, Length);
                 }
             }
 
@@ -88,21 +104,20 @@ internal static class BatchNormSegments
         }
 
         // y[i] = (x[i] - pivot[c]) * scale[c] + shift[c]
-        public readonly ref struct Map(ref readonly float x, ScaleAndShift factors, int c, bool relu) : IRowMap
+        public readonly ref struct Map<TReLU>(ref readonly float x, float pivot, float scale, float shift) : IRowMap
+            where TReLU : struct, IFlag
         {
             private readonly ref readonly float _x = ref x;
-            private readonly float _pivot = factors.Pivot[c];
-            private readonly float _scale = factors.Scale[c];
-            private readonly float _shift = factors.Shift[c];
-
-            private readonly bool _relu = relu;
+            private readonly float _pivot = pivot;
+            private readonly float _scale = scale;
+            private readonly float _shift = shift;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(nint i)
                 where L : struct, ILanes<L>
             {
                 L y = BatchNormKernel.ScaleAndShift(L.Load(in _x, i), L.Create(_pivot), L.Create(_scale), L.Create(_shift));
-                return _relu ? L.WherePositive(y, y) : y;
+                return TReLU.Holds ? L.WherePositive(y, y) : y;
             }
         }
     }
@@ -141,7 +156,7 @@ internal static class BatchNormSegments
         {
             Span<double> lanes = stackalloc double[2 * LaneTree.Folded];
             ref double l0 = ref MemoryMarshal.GetReference(lanes);
-            int whole = Length & ~15;
+            nint whole = Length & ~15;
             SumDy.Slice(first, count).Clear();
             SumDyX.Slice(first, count).Clear();
             for (int start = 0; start < X.Length; start += Mean.Length * Length)
@@ -156,7 +171,7 @@ internal static class BatchNormSegments
                     D sumHigh = D.Create(0);
                     D sumXLow = D.Create(0);
                     D sumXHigh = D.Create(0);
-                    for (int i = 0; i < whole; i += 16)
+                    for (nint i = 0; i < whole; i += 16)
                     {
                         // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
                         BatchNormKernel.AddGradient(D.Widen(in dy, i), D.Widen(in x, i) - m, ref sumLow, ref sumXLow);
@@ -167,7 +182,7 @@ internal static class BatchNormSegments
                     D.Store(sumXLow + sumXHigh, ref l0, LaneTree.Folded);
                     double segmentDy = LaneTree.Sum(ref l0);
                     double segmentDyX = LaneTree.Sum(ref Unsafe.Add(ref l0, LaneTree.Folded));
-                    for (int i = whole; i < Length; i++)
+                    for (nint i = whole; i < Length; i++)
                     {
                         double upstream = Unsafe.Add(ref Unsafe.AsRef(in dy), i);
                         segmentDy += upstream;
@@ -186,15 +201,16 @@ internal static class BatchNormSegments
         {
             if (!Upstream.IsEmpty)
             {
-                GateMap map = new(new ScaleAndShift.Map(in X[start], Forward, c, relu: false), in Upstream[start]);
+                ScaleAndShift.Map<No> y = new(in X[start], Forward.Pivot[c], Forward.Scale[c], Forward.Shift[c]);
+                GateMap map = new(y, in Upstream[start]);
                 RowMap.Apply<L, GateMap>(map, ref Gated[start], Length);
             }
         }
 
         // dy[i] = y[i] <= 0 ? 0 : upstream[i], with the y of before the ReLU
-        private readonly ref struct GateMap(ScaleAndShift.Map y, ref readonly float upstream) : IRowMap
+        private readonly ref struct GateMap(ScaleAndShift.Map<No> y, ref readonly float upstream) : IRowMap
         {
-            private readonly ScaleAndShift.Map _y = y;
+            private readonly ScaleAndShift.Map<No> _y = y;
             private readonly ref readonly float _upstream = ref upstream;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]

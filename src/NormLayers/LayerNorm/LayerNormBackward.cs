@@ -17,7 +17,6 @@ internal readonly ref struct LayerNormBackward : IKernel
     private const int RowLanes = 2 * LaneTree.Folded;
     private const int GroupRows = 8;
     private const int GroupElements = 1024;
-    private const int MemoryElements = 2 << 20;
 
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -56,7 +55,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         where D : struct, IDoubleLanes<D>
     {
         // Compiled for each case, so that the loops need not ask.
-        bool fromMemory = X.Length >= MemoryElements;
+        bool fromMemory = Cache.IsExceeded(X.Length);
         if (Gamma.IsEmpty)
         {
             Blocked<L, D, No, Yes>(first, count);

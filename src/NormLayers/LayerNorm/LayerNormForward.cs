@@ -15,7 +15,6 @@ internal readonly ref struct LayerNormForward : IKernel
     private const int BlockRows = 8; // As many as the lanes of IDoubleLanes.
     private const int BlockElements = 4096;
     private const int MemoryBlockElements = 2048;
-    private const int MemoryElements = 2 << 20;
 
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -66,7 +65,7 @@ internal readonly ref struct LayerNormForward : IKernel
         ReadOnlySpan<float> gamma = RowMap.InPhase(Gamma, in MemoryMarshal.GetReference(Y), rooms[..room]);
         ReadOnlySpan<float> beta = RowMap.InPhase(Beta, in MemoryMarshal.GetReference(Y), rooms[room..]);
         bool streamed = RowMap.IsStreamed(Y, X);
-        int blockRows = Math.Clamp((X.Length < MemoryElements ? BlockElements : MemoryBlockElements) / C, 1, BlockRows);
+        int blockRows = Math.Clamp((Cache.IsExceeded(X.Length) ? MemoryBlockElements : BlockElements) / C, 1, BlockRows);
         for (int start = first; start < first + count; start += blockRows)
         {
             int rows = Math.Min(blockRows, first + count - start);
@@ -74,7 +73,7 @@ internal readonly ref struct LayerNormForward : IKernel
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                RowMoments.LaneSums<D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), ahead: blockRows * C); // [LN-F1] [LN-F2]
+                RowMoments.LaneSums<D, Yes>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), ahead: blockRows * C); // [LN-F1] [LN-F2]
             }
 
             for (int k = 0; k < rows; k++)
@@ -136,7 +135,7 @@ internal readonly ref struct LayerNormForward : IKernel
         if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out double variance))
         {
             float pivot = (float)mean;
-            RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes);
+            RowMoments.LaneSums<D, No>(in row, Features, pivot, ref lanes, ahead: 0);
             RowMoments.Finish(in row, Features, pivot, ref lanes, out sum, out squares);
             _ = RowMoments.FromSums(pivot, sum, squares, reciprocal, out mean, out variance);
         }

@@ -6,6 +6,13 @@ namespace NormLayers.Numerics;
 /// <summary>What kernels tell the caches.</summary>
 internal static unsafe class Cache
 {
+    // 8 MiB.
+    private const int Elements = 2 << 20;
+
+    /// <summary>Whether a tensor comes from memory, so that asking for it ahead pays; from the caches it only takes time.</summary>
+    /// <param name="elements">How many floats it has.</param>
+    public static bool IsExceeded(int elements) => elements >= Elements;
+
     /// <summary>Asks the first-level cache for the line of an element that will be read soon; it need not be part of the array.</summary>
     /// <param name="row">The row's first element.</param>
     /// <param name="index">The element.</param>

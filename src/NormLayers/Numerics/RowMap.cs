@@ -20,13 +20,13 @@ internal static unsafe class RowMap
     /// <summary>48 MiB: from here on, outputs have left the caches before anyone reads them (docs/performance.md, streaming stores).</summary>
     public const int StreamedElements = 12 << 20;
 
-    /// <summary>2 MiB: beyond, two rows at a time are more streams from and to memory than it serves well.</summary>
-    public const int PairedElements = 1 << 19;
+    /// <summary>1 MiB: beyond, two rows at a time are more streams than the caches serve well.</summary>
+    public const int PairedElements = 1 << 18;
 
     private const int Line = 16;
 
     // From here on, stores that do not straddle two lines are worth a look at the address.
-    private const int AlignedLength = 128;
+    private const int AlignedLength = 256;
 
     private const int MostInPhase = 4096;
 
@@ -60,9 +60,10 @@ internal static unsafe class RowMap
         // What whole vectors from line to line leave out at both ends is computed before anything is written, and written last.
         nint i = length < AlignedLength ? 0 : BeforeLine(in result);
         nint last = length - 16;
-        L head = i > 0 ? map.At<L>(0) : L.Zero;
-        L tail = ((last - i) & 15) != 0 ? map.At<L>(last) : L.Zero;
         bool headApart = i > 0;
+        bool tailApart = ((last - i) & 15) != 0;
+        L head = headApart ? map.At<L>(0) : L.Zero;
+        L tail = tailApart ? map.At<L>(last) : L.Zero;
         if (i <= last - 48)
         {
             do
@@ -90,7 +91,7 @@ internal static unsafe class RowMap
             L.Store(head, ref result, 0);
         }
 
-        if (i < length)
+        if (tailApart)
         {
             L.Store(tail, ref result, last);
         }
@@ -114,29 +115,60 @@ internal static unsafe class RowMap
         where M : struct, IRowMap, allows ref struct
     {
         ref float below = ref Unsafe.Add(ref result, length);
-        int i = 0;
-        for (; i <= length - Unrolled / 2; i += Unrolled / 2)
+        if (length < 16)
+        {
+            for (nint k = 0; k < length; k++)
+            {
+                SingleLane.Store(first.At<SingleLane>(k), ref result, k);
+                SingleLane.Store(second.At<SingleLane>(k), ref below, k);
+            }
+
+            return;
+        }
+
+        nint i = length < AlignedLength || length % Line != 0 ? 0 : BeforeLine(in result);
+        nint last = length - 16;
+        bool headApart = i > 0;
+        L head = headApart ? first.At<L>(0) : L.Zero;
+        L headBelow = headApart ? second.At<L>(0) : L.Zero;
+        bool tailApart = ((last - i) & 15) != 0;
+        L tail = tailApart ? first.At<L>(last) : L.Zero;
+        L tailBelow = tailApart ? second.At<L>(last) : L.Zero;
+        if (i <= last - 16)
+        {
+            do
+            {
+                L a = first.At<L>(i);
+                L b = second.At<L>(i);
+                L c = first.At<L>(i + 16);
+                L d = second.At<L>(i + 16);
+                L.Store(a, ref result, i);
+                L.Store(c, ref result, i + 16);
+                L.Store(b, ref below, i);
+                L.Store(d, ref below, i + 16);
+                i += Unrolled / 2;
+            }
+            while (i <= last - 16);
+        }
+
+        for (; i <= last; i += 16)
         {
             L a = first.At<L>(i);
             L b = second.At<L>(i);
-            L c = first.At<L>(i + 16);
-            L d = second.At<L>(i + 16);
             L.Store(a, ref result, i);
-            L.Store(c, ref result, i + 16);
             L.Store(b, ref below, i);
-            L.Store(d, ref below, i + 16);
         }
 
-        for (; i <= length - 16; i += 16)
+        if (headApart)
         {
-            L.Store(first.At<L>(i), ref result, i);
-            L.Store(second.At<L>(i), ref below, i);
+            L.Store(head, ref result, 0);
+            L.Store(headBelow, ref below, 0);
         }
 
-        for (; i < length; i++)
+        if (tailApart)
         {
-            SingleLane.Store(first.At<SingleLane>(i), ref result, i);
-            SingleLane.Store(second.At<SingleLane>(i), ref below, i);
+            L.Store(tail, ref result, last);
+            L.Store(tailBelow, ref below, last);
         }
     }
 
@@ -185,7 +217,7 @@ internal static unsafe class RowMap
     /// <param name="rows">How many rows read the factors.</param>
     /// <param name="length">The length of a row.</param>
     public static int RoomInPhase(int rows, int length) =>
-        rows >= 8 && length is >= AlignedLength and <= MostInPhase && length % Line == 0 ? length + Line : 0;
+        rows >= 16 && length is >= AlignedLength and <= MostInPhase && length % Line == 0 ? length + Line : 0;
 
     /// <summary>
     /// A copy of factors that every row reads, each as far from the beginning of its cache line as its element of the result: reading
@@ -197,6 +229,11 @@ internal static unsafe class RowMap
     public static ReadOnlySpan<float> InPhase(ReadOnlySpan<float> factors, ref readonly float result, Span<float> room)
     {
         if (factors.IsEmpty || room.IsEmpty)
+        {
+            return factors;
+        }
+
+        if (BeforeLine(in factors[0]) == BeforeLine(in result))
         {
             return factors;
         }

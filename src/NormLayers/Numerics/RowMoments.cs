@@ -21,9 +21,11 @@ internal static class RowMoments
     /// <param name="length">The number of elements.</param>
     /// <param name="pivot">p.</param>
     /// <param name="lanes">Overwritten, <see cref="Lanes"/> doubles.</param>
+    /// <param name="ahead">With <typeparamref name="TAhead"/>: how many elements further the memory is asked for.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes, int ahead = 0)
+    public static void LaneSums<D, TAhead>(ref readonly float row, int length, float pivot, ref double lanes, int ahead)
         where D : struct, IDoubleLanes<D>
+        where TAhead : struct, IFlag
     {
         D p = D.Create(pivot);
         D sumsLow = D.Create(0);
@@ -33,7 +35,11 @@ internal static class RowMoments
         nint whole = length & ~15;
         for (nint i = 0; i < whole; i += 16)
         {
-            Cache.Prefetch(in row, i + ahead);
+            if (TAhead.Holds)
+            {
+                Cache.Prefetch(in row, i + ahead);
+            }
+
             Add(D.Widen(in row, i) - p, ref sumsLow, ref squaresLow);
             Add(D.Widen(in row, i + 8) - p, ref sumsHigh, ref squaresHigh);
         }
