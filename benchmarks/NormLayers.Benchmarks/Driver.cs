@@ -11,9 +11,9 @@ namespace NormLayers.Benchmarks;
 /// Runs all peers side by side, in rounds: in each, every peer is a new process, and case by case is prepared, checked and measured once,
 /// the peers taking turns. Where a process happens to get its memory and its code makes a difference, and is part of the spread so.
 /// </summary>
-internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadOnlyList<string> names, string filter, bool narrow)
+internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadOnlyList<string> names, string filter, bool narrow, int rounds)
 {
-    private readonly int _rounds = suite == SuiteKind.Quick ? 3 : 5;
+    private readonly int _rounds = rounds > 0 ? rounds : suite == SuiteKind.Quick ? 3 : 5;
     private readonly double _milliseconds = suite == SuiteKind.Quick ? 20 : 40;
     private readonly Dictionary<(string Case, int Threads, string Peer), Turns> _turns = [];
     private readonly List<string> _problems = [];

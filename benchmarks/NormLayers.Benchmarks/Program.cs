@@ -11,8 +11,16 @@ Option<int[]> threads = new("--threads") { Description = "The numbers of threads
 Option<string[]> peers = new("--peers") { Description = "Which peers (all): " + string.Join(", ", PeerProcess.Names) + ".", HelpName = "name", AllowMultipleArgumentsPerToken = true };
 Option<string> filter = new("--filter") { Description = "Only cases whose name contains this text, as in 'layernorm 512x768'.", HelpName = "text" };
 Option<bool> narrow = new("--avx2") { Description = "Vectors of 256 bits, in ours, libtorch and the yardstick." };
+Option<int> rounds = new("--rounds") { Description = "How many rounds (5; 3 with --quick).", HelpName = "n" };
 Option<string> output = new("--output", "-o") { Description = "The file of raw results (a new one in benchmarks/results).", HelpName = "file" };
-Command run = new("run", "Measure all peers side by side and write the raw results.") { quick, sizes, threads, peers, filter, narrow, output };
+rounds.Validators.Add(r =>
+{
+    if (r.GetValueOrDefault<int>() < 1)
+    {
+        r.AddError("--rounds must be 1 or more.");
+    }
+});
+Command run = new("run", "Measure all peers side by side and write the raw results.") { quick, sizes, threads, peers, filter, narrow, rounds, output };
 run.SetAction(parsed =>
 {
     SuiteKind suite = parsed.GetValue(sizes) ? SuiteKind.Sizes : parsed.GetValue(quick) ? SuiteKind.Quick : SuiteKind.Full;
@@ -20,7 +28,7 @@ run.SetAction(parsed =>
         : suite == SuiteKind.Sizes ? ["normlayers", "stream"]
         : PeerProcess.Names;
     IReadOnlyList<int> counts = parsed.GetValue(threads) is { Length: > 0 } given ? given : [1, 2];
-    ResultFile result = new Driver(suite, counts, names, parsed.GetValue(filter) ?? string.Empty, parsed.GetValue(narrow)).Run();
+    ResultFile result = new Driver(suite, counts, names, parsed.GetValue(filter) ?? string.Empty, parsed.GetValue(narrow), parsed.GetValue(rounds)).Run();
     string path = parsed.GetValue(output) ?? Path.Combine(Repository.Results, string.Create(
         CultureInfo.InvariantCulture, $"{result.Date:yyyy-MM-dd-HHmm}-{result.Settings.Suite}{(result.Settings.Narrow ? "-avx2" : string.Empty)}.json"));
     result.Save(path);

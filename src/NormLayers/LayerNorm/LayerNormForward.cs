@@ -69,7 +69,11 @@ internal readonly ref struct LayerNormForward : IKernel
         for (int start = first; start < first + count; start += blockRows)
         {
             int rows = Math.Min(blockRows, first + count - start);
-            AddResidual<L>(start * C, rows * C);
+            if (!Residual.IsEmpty)
+            {
+                AddResidual<L>(start * C, rows * C);
+            }
+
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
@@ -104,15 +108,10 @@ internal readonly ref struct LayerNormForward : IKernel
         RowMap.Fence(streamed);
     }
 
+    [MethodImpl(Kernels.Loops)]
     private void AddResidual<L>(int start, int length)
         where L : struct, ILanes<L>
-    {
-        if (!Residual.IsEmpty)
-        {
-            RowMap.Apply<L, Sums>(
-                new Sums(in X[start], in Residual[start]), ref Sum[start], length);
-        }
-    }
+        => RowMap.Apply<L, Sums>(new Sums(in X[start], in Residual[start]), ref Sum[start], length);
 
     // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

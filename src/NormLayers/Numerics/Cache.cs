@@ -6,8 +6,8 @@ namespace NormLayers.Numerics;
 /// <summary>What kernels tell the caches.</summary>
 internal static unsafe class Cache
 {
-    // 8 MiB.
-    private const int Elements = 2 << 20;
+    // 4 MiB.
+    private const int Elements = 1 << 20;
 
     /// <summary>Whether a tensor comes from memory, so that asking for it ahead pays; from the caches it only takes time.</summary>
     /// <param name="elements">How many floats it has.</param>
