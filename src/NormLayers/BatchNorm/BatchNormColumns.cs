@@ -9,8 +9,9 @@ namespace NormLayers;
 /// order, some at a time.
 /// </summary>
 /// <remarks>
-/// The last C mod 16 channels go one at a time, by the same operations in the same order. While some rows are summed, the next are asked
-/// for, line after line: read side by side, they are no stream that the processor would follow by itself.
+/// The last C mod 16 channels go one at a time, by the same operations in the same order. Where x comes from memory, the next rows are
+/// asked for while some are summed, line after line: read side by side, they are no stream that the processor would follow by itself.
+/// The channels' factors are read for every row, and so are copied once to where they straddle cache lines no more than the output does.
 /// </remarks>
 internal static class BatchNormColumns
 {

@@ -7,8 +7,8 @@ namespace NormLayers;
 /// <summary>The loops of layer normalization's backward pass; its units are blocks of rows, each with column sums of its own.</summary>
 /// <remarks>
 /// Where there are registers enough, two rows go through the sums at a time, so that the column sums are loaded and stored half as
-/// often. The rows of the next group are asked for meanwhile, line after line: read side by side, rows are no stream that the
-/// processor would follow by itself, and memory gives its lines fastest in their order.
+/// often. Where rows come from memory, those of the next group are asked for meanwhile, line after line: read side by side, rows are
+/// no stream that the processor would follow by itself, and memory gives its lines fastest in their order.
 /// Short rows are handled in groups: the sums of all rows of a group, then what follows from them, then the gradients of all, so that
 /// their chains overlap.
 /// </remarks>

@@ -7,8 +7,9 @@ namespace NormLayers;
 /// <summary>The loops of layer normalization's forward pass; its units are rows.</summary>
 /// <remarks>
 /// Rows are handled in blocks that stay in the first-level cache: the sums of all rows of a block, then what follows from them, then
-/// the normalization of all. So the roots and divisions of short rows overlap. Where rows come from memory and go there, blocks are
-/// smaller: reading and writing by turns is faster there (docs/performance.md, blocks of rows).
+/// the normalization of all. So the roots and divisions of short rows overlap. The next block is asked for while a block is summed;
+/// where rows come from memory and go there, blocks are smaller. γ and β are read for every row, and so are copied once to where they
+/// straddle cache lines no more than y does (docs/performance.md, lines).
 /// </remarks>
 internal readonly ref struct LayerNormForward : IKernel
 {

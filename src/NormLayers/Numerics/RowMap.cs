@@ -12,8 +12,10 @@ internal interface IRowMap
 
 /// <summary>Applies formulas to rows.</summary>
 /// <remarks>
-/// Four vectors are read before they are written: a load behind a store to the same place in another page of memory waits for it,
-/// and arrays of a power of two of elements, allocated one after the other, are such neighbours (docs/performance.md, aliasing).
+/// <para>Rows are stored from cache line to cache line: a store that straddles two takes twice as long. What is left out at both ends is
+/// computed first, since a row may be one that its formula reads, and stored last; so a formula is asked for some elements twice.</para>
+/// <para>Four vectors are read before they are written: a load behind a store to the same place in another page of memory waits for it,
+/// and arrays of a power of two of elements, allocated one after the other, are such neighbours (docs/performance.md, aliasing).</para>
 /// </remarks>
 internal static unsafe class RowMap
 {
@@ -57,7 +59,6 @@ internal static unsafe class RowMap
             return;
         }
 
-        // What whole vectors from line to line leave out at both ends is computed before anything is written, and written last.
         nint i = length < AlignedLength ? 0 : BeforeLine(in result);
         nint last = length - 16;
         bool headApart = i > 0;

@@ -10,6 +10,7 @@ public sealed class ExperimentTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    [Trait("Duration", "long")]
     public void Run_DefaultsOnShippedData_GivesWhatIsRecorded(string name)
     {
         IExperiment experiment = ExperimentCommand.All.Single(e => e.Name == name);
