@@ -146,14 +146,7 @@ internal static class BatchNormColumns
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
                 ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
                 Map<TReLU> row = new(in x, pivot, scale, shift);
-                if (streamed)
-                {
-                    RowMap.ApplyStreamed<L, Map<TReLU>>(row, ref y, C);
-                }
-                else
-                {
-                    RowMap.Apply<L, Map<TReLU>>(row, ref y, C);
-                }
+                RowMap.Apply<L, Map<TReLU>>(row, ref y, C, streamed);
             }
 
             RowMap.Fence(streamed);
@@ -351,14 +344,7 @@ internal static class BatchNormColumns
                 ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
                 ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)n * C);
                 Map row = new(in x, in dy, pivot, scale, minusSlope, shift);
-                if (streamed)
-                {
-                    RowMap.ApplyStreamed<L, Map>(row, ref dx, C);
-                }
-                else
-                {
-                    RowMap.Apply<L, Map>(row, ref dx, C);
-                }
+                RowMap.Apply<L, Map>(row, ref dx, C, streamed);
             }
 
             RowMap.Fence(streamed);

@@ -36,7 +36,7 @@ internal static class BatchNormSegments
                 for (int c = first; c < first + count; c++)
                 {
                     ref readonly float segment = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
-                    RowMoments.LaneSums<D, No>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), ahead: 0);
+                    RowMoments.LaneSums<D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes));
                     RowMoments.Finish(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), out double sum, out double squares);
                     Sums[c] += sum;
                     Squares[c] += squares;
@@ -90,14 +90,7 @@ internal static class BatchNormSegments
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)segment * Length);
                 ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)segment * Length);
                 Map<TReLU> map = new(in x, Pivot[c], Scale[c], Shift[c]);
-                if (streamed)
-                {
-                    RowMap.ApplyStreamed<L, Map<TReLU>>(map, ref y, Length);
-                }
-                else
-                {
-                    RowMap.Apply<L, Map<TReLU>>(map, ref y, Length);
-                }
+                RowMap.Apply<L, Map<TReLU>>(map, ref y, Length, streamed);
             }
 
             RowMap.Fence(streamed);
@@ -251,14 +244,7 @@ internal static class BatchNormSegments
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)segment * Length);
                 ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)segment * Length);
                 ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)segment * Length);
-                if (streamed)
-                {
-                    RowMap.ApplyStreamed<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
-                }
-                else
-                {
-                    RowMap.Apply<L, Map>(new Map(in x, in dy, this, c), ref dx, Length);
-                }
+                RowMap.Apply<L, Map>(new Map(in x, in dy, this, c), ref dx, Length, streamed);
             }
 
             RowMap.Fence(streamed);

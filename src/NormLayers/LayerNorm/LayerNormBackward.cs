@@ -54,29 +54,22 @@ internal readonly ref struct LayerNormBackward : IKernel
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        // Compiled for each case, so that the loops need not ask.
-        bool fromMemory = Cache.IsExceeded(X.Length);
         if (Gamma.IsEmpty)
         {
-            Blocked<L, D, No, Yes>(first, count);
-        }
-        else if (fromMemory)
-        {
-            Blocked<L, D, Yes, Yes>(first, count);
+            Blocked<L, D, No>(first, count);
         }
         else
         {
-            Blocked<L, D, Yes, No>(first, count);
+            Blocked<L, D, Yes>(first, count);
         }
     }
 
     [MethodImpl(Kernels.Loops)]
     [SkipLocalsInit]
-    private void Blocked<L, D, TScaled, TAhead>(int first, int count)
+    private void Blocked<L, D, TScaled>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
-        where TAhead : struct, IFlag
     {
         int C = Features;
         Span<double> lanes = stackalloc double[GroupRows * RowLanes];
@@ -88,7 +81,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
         bool twoRows = VectorWidth.Bits == 512; // With sixteen registers of 256 bits, the sums of two rows would live in memory.
         int groupRows = Math.Clamp(GroupElements / C, 2, GroupRows);
-        int ahead = groupRows * C;
+        int ahead = Cache.IsExceeded(X.Length) ? groupRows * C : 0;
         for (int block = first; block < first + count; block++)
         {
             Sums.Slice(2 * C * block, 2 * C).Clear();
@@ -110,12 +103,12 @@ internal readonly ref struct LayerNormBackward : IKernel
                 int k = 0;
                 for (; twoRows && k < rows - 1; k += 2)
                 {
-                    SumTwoRows<D, TScaled, TAhead>(start + k, block, ahead, lanes[(k * RowLanes)..]);
+                    SumTwoRows<D, TScaled>(start + k, block, ahead, lanes[(k * RowLanes)..]);
                 }
 
                 for (; k < rows; k++)
                 {
-                    SumRow<D, TScaled, TAhead>(start + k, block, ahead, lanes[(k * RowLanes)..]);
+                    SumRow<D, TScaled>(start + k, block, ahead, lanes[(k * RowLanes)..]);
                 }
 
                 for (k = 0; k < rows; k++)
@@ -178,7 +171,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         {
             if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
             {
-                SumRow<D, TScaled, No>(n, block, 0, lanes);
+                SumRow<D, TScaled>(n, block, ahead: 0, lanes);
                 Differentiate<L, TScaled>(n, [centering], [Finish(n, block, lanes)], Gamma, streamed);
             }
             else
@@ -189,10 +182,9 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<D, TScaled, TAhead>(int n, int block, int ahead, Span<double> lanes)
+    private void SumTwoRows<D, TScaled>(int n, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
-        where TAhead : struct, IFlag
     {
         Row<D> a = RowAt<D>(n);
         Row<D> b = RowAt<D>(n + 1);
@@ -208,7 +200,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         nint whole = Features & ~15;
         for (nint i = 0; i < whole; i += 16)
         {
-            if (TAhead.Holds)
+            if (ahead > 0)
             {
                 a.Prefetch(2 * i + ahead);
                 a.Prefetch(2 * i + ahead + 16);
@@ -223,10 +215,9 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumRow<D, TScaled, TAhead>(int n, int block, int ahead, Span<double> lanes)
+    private void SumRow<D, TScaled>(int n, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
-        where TAhead : struct, IFlag
     {
         Row<D> row = RowAt<D>(n);
         Columns<D, TScaled> columns = ColumnsOf<D, TScaled>(block);
@@ -237,7 +228,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         nint whole = Features & ~15;
         for (nint i = 0; i < whole; i += 16)
         {
-            if (TAhead.Holds)
+            if (ahead > 0)
             {
                 row.Prefetch(i + ahead);
             }
@@ -322,14 +313,7 @@ internal readonly ref struct LayerNormBackward : IKernel
             ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start);
             ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), start);
             Map<TScaled> map = new(in x, in dy, in MemoryMarshal.GetReference(gamma), centerings[k], sums[k]);
-            if (streamed)
-            {
-                RowMap.ApplyStreamed<L, Map<TScaled>>(map, ref dx, C);
-            }
-            else
-            {
-                RowMap.Apply<L, Map<TScaled>>(map, ref dx, C);
-            }
+            RowMap.Apply<L, Map<TScaled>>(map, ref dx, C, streamed);
         }
     }
 

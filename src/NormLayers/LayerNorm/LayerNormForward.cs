@@ -78,7 +78,7 @@ internal readonly ref struct LayerNormForward : IKernel
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                RowMoments.LaneSums<D, Yes>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), ahead: blockRows * C); // [LN-F1] [LN-F2]
+                RowMoments.LaneSums<D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), blockRows * C); // [LN-F1] [LN-F2]
             }
 
             for (int k = 0; k < rows; k++)
@@ -135,7 +135,7 @@ internal readonly ref struct LayerNormForward : IKernel
         if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out double variance))
         {
             float pivot = (float)mean;
-            RowMoments.LaneSums<D, No>(in row, Features, pivot, ref lanes, ahead: 0);
+            RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes);
             RowMoments.Finish(in row, Features, pivot, ref lanes, out sum, out squares);
             _ = RowMoments.FromSums(pivot, sum, squares, reciprocal, out mean, out variance);
         }
@@ -188,14 +188,7 @@ internal readonly ref struct LayerNormForward : IKernel
             ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(Input), (nint)n * C);
             ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)n * C);
             Map<TAffine, TReLU> map = new(in x, gamma, beta, centering);
-            if (streamed)
-            {
-                RowMap.ApplyStreamed<L, Map<TAffine, TReLU>>(map, ref y, C);
-            }
-            else
-            {
-                RowMap.Apply<L, Map<TAffine, TReLU>>(map, ref y, C);
-            }
+            RowMap.Apply<L, Map<TAffine, TReLU>>(map, ref y, C, streamed);
         }
     }
 

@@ -40,6 +40,26 @@ internal static unsafe class RowMap
     public static bool IsStreamed(ReadOnlySpan<float> result, ReadOnlySpan<float> input) =>
         result.Length >= StreamedElements && !result.Overlaps(input);
 
+    /// <summary>Overwrites a row with a formula's results.</summary>
+    /// <param name="map">The formula.</param>
+    /// <param name="result">The row's first element.</param>
+    /// <param name="length">How many elements it has.</param>
+    /// <param name="streamed">Whether past the caches, see <see cref="IsStreamed"/>; the caller fences its rows off then: <see cref="Fence"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Apply<L, M>(M map, ref float result, int length, bool streamed)
+        where L : struct, ILanes<L>
+        where M : struct, IRowMap, allows ref struct
+    {
+        if (streamed)
+        {
+            ApplyStreamed<L, M>(map, ref result, length);
+        }
+        else
+        {
+            Apply<L, M>(map, ref result, length);
+        }
+    }
+
     /// <summary>Overwrites a row with a formula's results. The row may be one of those that the formula reads.</summary>
     /// <param name="map">The formula.</param>
     /// <param name="result">The row's first element.</param>
@@ -103,7 +123,7 @@ internal static unsafe class RowMap
     private static nint BeforeLine(ref readonly float row) => -(nint)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) >> 2 & (Line - 1);
 
     /// <summary>
-    /// As <see cref="Apply"/>, for a row and the one after it in memory: what both formulas load from the same place is loaded once.
+    /// As <see cref="Apply{L, M}(M, ref float, int)"/>, for a row and the one after it in memory: what both formulas load from the same place is loaded once.
     /// Worth it up to <see cref="PairedElements"/> of output.
     /// </summary>
     /// <param name="first">The first row's formula.</param>
@@ -173,12 +193,9 @@ internal static unsafe class RowMap
         }
     }
 
-    /// <summary>As <see cref="Apply"/>, past the caches, for rows that are apart from the inputs. The caller fences them off: <see cref="Fence"/>.</summary>
-    /// <param name="map">The formula.</param>
-    /// <param name="result">The row's first element.</param>
-    /// <param name="length">How many elements it has.</param>
+    // For rows that are apart from the inputs.
     [MethodImpl(Kernels.Loops)]
-    public static void ApplyStreamed<L, M>(M map, ref float result, int length)
+    private static void ApplyStreamed<L, M>(M map, ref float result, int length)
         where L : struct, ILanes<L>
         where M : struct, IRowMap, allows ref struct
     {

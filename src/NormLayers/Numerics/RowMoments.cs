@@ -21,11 +21,10 @@ internal static class RowMoments
     /// <param name="length">The number of elements.</param>
     /// <param name="pivot">p.</param>
     /// <param name="lanes">Overwritten, <see cref="Lanes"/> doubles.</param>
-    /// <param name="ahead">With <typeparamref name="TAhead"/>: how many elements further the memory is asked for.</param>
+    /// <param name="ahead">How many elements further the memory is asked for; 0 if it is not.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LaneSums<D, TAhead>(ref readonly float row, int length, float pivot, ref double lanes, int ahead)
+    public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes, int ahead = 0)
         where D : struct, IDoubleLanes<D>
-        where TAhead : struct, IFlag
     {
         D p = D.Create(pivot);
         D sumsLow = D.Create(0);
@@ -35,7 +34,7 @@ internal static class RowMoments
         nint whole = length & ~15;
         for (nint i = 0; i < whole; i += 16)
         {
-            if (TAhead.Holds)
+            if (ahead > 0)
             {
                 Cache.Prefetch(in row, i + ahead);
             }
