@@ -5,7 +5,7 @@ namespace NormLayers.Numerics;
 /// A kernel is generic over its lanes, so that the compiler makes one body of it for 512-bit vectors, one for pairs of
 /// 256-bit ones, one for quadruples of 128-bit ones and one for plain floats. All of them map the same element to the same
 /// lane and reduce lanes by the same tree: the bits are the same. Operators round after each operation;
-/// <see cref="MultiplyAdd"/> and <see cref="FusedMultiplyAdd"/> round once, on processors without that instruction too (slowly).
+/// <see cref="MultiplyAdd"/> and <see cref="FusedMultiplyAdd"/> round once, on processors without that instruction too (<see cref="SoftwareMultiplyAdd"/>).
 /// </remarks>
 /// <typeparam name="T">The lanes.</typeparam>
 internal interface ILanes<T>

@@ -72,10 +72,10 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref Lanes128 addend, Lanes128 left, Lanes128 right)
     {
-        addend._a = Vector128.FusedMultiplyAdd(left._a, right._a, addend._a);
-        addend._b = Vector128.FusedMultiplyAdd(left._b, right._b, addend._b);
-        addend._c = Vector128.FusedMultiplyAdd(left._c, right._c, addend._c);
-        addend._d = Vector128.FusedMultiplyAdd(left._d, right._d, addend._d);
+        addend._a = Quarter(left._a, right._a, addend._a);
+        addend._b = Quarter(left._b, right._b, addend._b);
+        addend._c = Quarter(left._c, right._c, addend._c);
+        addend._d = Quarter(left._d, right._d, addend._d);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -88,6 +88,10 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 WherePositive(Lanes128 gate, Lanes128 value) => new(
         Quarter(gate._a, value._a), Quarter(gate._b, value._b), Quarter(gate._c, value._c), Quarter(gate._d, value._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Quarter(Vector128<float> left, Vector128<float> right, Vector128<float> addend) =>
+        SoftwareMultiplyAdd.IsNeeded ? SoftwareMultiplyAdd.Compute(left, right, addend) : Vector128.FusedMultiplyAdd(left, right, addend);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Quarter(Vector128<float> gate, Vector128<float> value) =>
