@@ -11,7 +11,9 @@ internal static class Kernels
     /// </summary>
     public const MethodImplOptions Loops = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
-    // Below, starting a part costs more than another thread saves (a few microseconds of work; docs/performance.md, threads).
+    // Below, what another thread saves is lost again where caches exchange what both read and write (docs/performance.md, threads).
+    private const long FewestElements = 65536;
+
     private const long ElementsPerPart = 16384;
     private const int MaxParts = 32;
 
@@ -23,7 +25,7 @@ internal static class Kernels
         where K : struct, IKernel, allows ref struct
     {
         int parts = (int)Math.Min(units, Math.Min(elements / ElementsPerPart, MaxParts));
-        if (parts < 2 || Threads.LimitHere < 2 || !Workers.TryRun(ref kernel, units, parts))
+        if (elements < FewestElements || parts < 2 || Threads.LimitHere < 2 || !Workers.TryRun(ref kernel, units, parts))
         {
             RunUnits(ref kernel, 0, units);
         }

@@ -8,17 +8,26 @@ internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
 {
     private const int Most = 16;
     private const int FewestRows = 16;
+
+    // A block's sums are written by the thread that does it and read by the caller, from the other's cache: the fewer the better.
     private const long FewestElements = 32768;
 
     /// <summary>The number of blocks.</summary>
     public int Count => (Rows + RowsPerBlock - 1) / RowsPerBlock;
 
-    /// <summary>The blocks of a matrix: one if it is small, up to sixteen otherwise.</summary>
+    /// <summary>The blocks of a matrix: one if it is small, up to sixteen otherwise, by powers of two, which threads share evenly.</summary>
     /// <param name="rows">Its rows.</param>
     /// <param name="columns">Its columns.</param>
-    public static RowBlocks Of(int rows, int columns) => (long)rows * columns < FewestElements
-        ? new(rows, Math.Max(rows, 1))
-        : new(rows, Math.Max(FewestRows, ((rows + Most - 1) / Most + 3) & ~3));
+    public static RowBlocks Of(int rows, int columns)
+    {
+        int count = 1;
+        while (count < Most && (long)rows * columns >= 2 * count * FewestElements)
+        {
+            count *= 2;
+        }
+
+        return new(rows, count == 1 ? Math.Max(rows, 1) : Math.Max(FewestRows, ((rows + count - 1) / count + 7) & ~7));
+    }
 
     /// <summary>The first row of a block; that of the block after the last is the number of rows.</summary>
     public int Start(int block) => Math.Min(block * RowsPerBlock, Rows);

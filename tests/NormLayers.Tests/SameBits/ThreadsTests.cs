@@ -13,10 +13,10 @@ public sealed class ThreadsTests : IDisposable
     public void Dispose() => Threads.Limit = _limit;
 
     [Theory]
-    [InlineData(Family.LayerNorm, 700, 130, 1)]
+    [InlineData(Family.LayerNorm, 2100, 130, 1)]
     [InlineData(Family.LayerNorm, 40_000, 3, 1)]
     [InlineData(Family.LayerNorm, 3, 70_000, 1)]
-    [InlineData(Family.BatchNorm, 700, 130, 1)]
+    [InlineData(Family.BatchNorm, 2100, 130, 1)]
     [InlineData(Family.BatchNorm, 40_000, 3, 1)]
     [InlineData(Family.BatchNorm, 60, 9, 200)]
     [InlineData(Family.BatchNorm, 700, 27, 7)]
@@ -54,7 +54,7 @@ public sealed class ThreadsTests : IDisposable
     {
         Threads.Limit = 3;
         KernelSubject subject = new(Family.LayerNorm);
-        Problem problem = Problem.Random(900, 65, offset: 0.5);
+        Problem problem = Problem.Random(1100, 65, offset: 0.5);
         double[] expected = subject.Run(problem).Dx!;
         Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken }, i =>
         {
