@@ -42,12 +42,15 @@ internal static class BatchNormChannels
 
     private static bool FitFloat<D>(D mean, D rstd, D factor)
         where D : struct, IDoubleLanes<D>
-        => D.AllWithin(mean, 0, Finite) && D.AllWithin(rstd, Smallest, Largest) && D.AllWithin(factor, Smallest, Largest);
+        => D.AllBelow(mean, Finite) && D.AllWithin(rstd, Smallest, Largest) && D.AllWithin(factor, Smallest, Largest);
 
-    /// <summary>Σ(x − p) and Σ(x − p)² become mean and biased variance, in place; where p was too far off, it becomes the mean.</summary>
-    public readonly ref struct Moments(Span<float> pivot, Span<double> mean, Span<double> variance, double reciprocal) : IFormula
+    /// <summary>Mean and biased variance from Σ(x − p) and Σ(x − p)²; where p was too far off, it becomes the mean.</summary>
+    public readonly ref struct Moments(
+        Span<float> pivot, ReadOnlySpan<double> sums, ReadOnlySpan<double> squares, double reciprocal, Span<double> mean, Span<double> variance) : IFormula
     {
         private readonly Span<float> _pivot = pivot;
+        private readonly ReadOnlySpan<double> _sums = sums;
+        private readonly ReadOnlySpan<double> _squares = squares;
         private readonly Span<double> _mean = mean;
         private readonly Span<double> _variance = variance;
         private readonly double _reciprocal = reciprocal;
@@ -56,22 +59,17 @@ internal static class BatchNormChannels
         public bool TryDo<D>(int c)
             where D : struct, IDoubleLanes<D>
         {
-            ref double m = ref MemoryMarshal.GetReference(_mean);
-            ref double v = ref MemoryMarshal.GetReference(_variance);
             D pivot = D.Widen(in MemoryMarshal.GetReference(_pivot), c);
-            if (!RowMoments.FromSums<D>(pivot, D.Load(in m, c), D.Load(in v, c), D.Create(_reciprocal), out D mean, out D variance))
-            {
-                return false;
-            }
-
-            D.Store(mean, ref m, c); // [BN-F1]
-            D.Store(variance, ref v, c); // [BN-F2]
-            return true;
+            D sum = D.Load(in MemoryMarshal.GetReference(_sums), c);
+            D square = D.Load(in MemoryMarshal.GetReference(_squares), c);
+            bool near = RowMoments.FromSums<D>(pivot, sum, square, D.Create(_reciprocal), out D mean, out D variance);
+            D.Store(mean, ref MemoryMarshal.GetReference(_mean), c); // [BN-F1]
+            D.Store(variance, ref MemoryMarshal.GetReference(_variance), c); // [BN-F2]
+            return near;
         }
 
         public bool DoSpecial(int c)
         {
-            _ = RowMoments.FromSums(_pivot[c], _mean[c], _variance[c], _reciprocal, out _mean[c], out _variance[c]);
             _pivot[c] = (float)_mean[c];
             return false;
         }
@@ -95,7 +93,7 @@ internal static class BatchNormChannels
         {
             D mean = D.Load(in MemoryMarshal.GetReference(_mean), c);
             D variance = D.Load(in MemoryMarshal.GetReference(_variance), c) * D.Create(_unbiased);
-            if (!_accept && !(D.AllWithin(mean, 0, Finite) && D.AllWithin(variance, 0, Finite)))
+            if (!_accept && !(D.AllBelow(mean, Finite) && D.AllBelow(variance, Finite)))
             {
                 return false;
             }
@@ -137,7 +135,7 @@ internal static class BatchNormChannels
         {
             D rstd = D.Create(1) / D.Sqrt(D.Load(in MemoryMarshal.GetReference(_variance), c) + D.Create(_epsilon));
             D.Store(rstd, ref MemoryMarshal.GetReference(_rstd), c); // [BN-F3]
-            return D.AllWithin(rstd, 0, double.PositiveInfinity);
+            return D.AllBelow(rstd, double.PositiveInfinity);
         }
 
         public bool DoSpecial(int c)

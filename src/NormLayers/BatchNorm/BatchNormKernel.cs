@@ -37,20 +37,14 @@ internal static class BatchNormKernel
     {
         int C = mean.Length;
         Debug.Assert(x.Length > 0 && x.Length % (C * length) == 0 && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
-        double reciprocal = 1.0 / (x.Length / C);
         Workspace rest = new(workspace);
         Span<float> pivot = rest.Floats(C);
-        for (int c = 0; c < C; c++)
-        {
-            pivot[c] = x[c * length];
-        }
+        FirstElements(x, length, pivot);
 
-        BatchNormChannels.Moments moments = new(pivot, mean, variance, reciprocal); // [BN-F1] [BN-F2]
-        CenteredSums(x, length, pivot, mean, variance, rest);
-        if (BatchNormChannels.Run(moments, C) > 0)
+        // A channel whose pivot was too far off has a better one now. The others get what they had.
+        if (Moments(x, length, pivot, mean, variance, rest) > 0)
         {
-            CenteredSums(x, length, pivot, mean, variance, rest);
-            _ = BatchNormChannels.Run(moments, C);
+            _ = Moments(x, length, pivot, mean, variance, rest);
         }
     }
 
@@ -176,8 +170,6 @@ internal static class BatchNormKernel
         int C = mean.Length;
         Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
         Workspace rest = new(workspace);
-        Span<double> sumDy = rest.Doubles(C);
-        Span<double> sumDyXHat = rest.Doubles(C);
         Gate gate = default;
         if (relu)
         {
@@ -196,8 +188,7 @@ internal static class BatchNormKernel
             dy = gated;
         }
 
-        BackwardSums(x, dy, length, mean, gate, sumDy, sumDyXHat, rest); // [BN-B1] [BN-B2]
-
+        BackwardSums(x, dy, length, mean, gate, ref rest, out Span<double> sumDy, out Span<double> sumDyXHat); // [BN-B1] [BN-B2]
         TensorPrimitives.Multiply(sumDyXHat, rstd, sumDyXHat);
         if (!dx.IsEmpty)
         {
@@ -274,7 +265,7 @@ internal static class BatchNormKernel
     /// <param name="channels">C.</param>
     /// <param name="length">L.</param>
     public static int WorkspaceLength(int elements, int channels, int length) =>
-        6 * channels + (3 + 2 * Blocks(elements, channels, length).Count) * Columns(channels, length) + 8;
+        6 * channels + (5 + 2 * Blocks(elements, channels, length).Count) * Columns(channels, length) + 8;
 
     /// <summary>[BN-F4] [BN-F5] for one element or sixteen, from the channel's factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -304,14 +295,39 @@ internal static class BatchNormKernel
     // The columns of (N, C·L), where that is how x is seen.
     private static int Columns(int channels, int length) => length < SegmentLength ? channels * length : channels;
 
+    private static void FirstElements(ReadOnlySpan<float> x, int length, Span<float> channels)
+    {
+        if (length == 1)
+        {
+            x[..channels.Length].CopyTo(channels);
+            return;
+        }
+
+        for (int c = 0; c < channels.Length; c++)
+        {
+            channels[c] = x[c * length];
+        }
+    }
+
+    // [BN-F1] [BN-F2] with these pivots; those that are too far off are overwritten, and counted.
+    private static int Moments(ReadOnlySpan<float> x, int length, Span<float> pivot, Span<double> mean, Span<double> variance, Workspace rest)
+    {
+        int C = pivot.Length;
+        CenteredSums(x, length, pivot, rest, out ReadOnlySpan<double> sums, out ReadOnlySpan<double> squares);
+        return BatchNormChannels.Run(new BatchNormChannels.Moments(pivot, sums, squares, 1.0 / (x.Length / C), mean, variance), C);
+    }
+
+    // The sums lie in the workspace.
     private static void CenteredSums(
-        ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Span<double> sums, Span<double> squares, Workspace rest)
+        ReadOnlySpan<float> x, int length, ReadOnlySpan<float> pivot, Workspace rest, out ReadOnlySpan<double> sums, out ReadOnlySpan<double> squares)
     {
         int C = pivot.Length;
         if (length >= SegmentLength)
         {
-            BatchNormSegments.CenteredSums segments = new() { X = x, Length = length, Pivot = pivot, Sums = sums, Squares = squares };
+            BatchNormSegments.CenteredSums segments = new() { X = x, Length = length, Pivot = pivot, Sums = rest.Doubles(C), Squares = rest.Doubles(C) };
             Kernels.Run(ref segments, C, x.Length);
+            sums = segments.Sums;
+            squares = segments.Squares;
             return;
         }
 
@@ -321,23 +337,26 @@ internal static class BatchNormKernel
         BatchNormColumns.CenteredSums columns = new() { X = x, Pivot = rest.Spread(pivot, length), Blocks = blocks, Sums = blockSums };
         Kernels.Run(ref columns, blocks.Count, x.Length);
         Span<double> total = blocks.Total(blockSums, 2 * W);
-        Gather(total[..W], length, sums);
-        Gather(total[W..], length, squares);
+        sums = Gather(total[..W], length, ref rest);
+        squares = Gather(total[W..], length, ref rest);
     }
 
+    // The sums are the first pieces of the workspace that are used up.
     private static void BackwardSums(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
         int length,
         ReadOnlySpan<double> mean,
         Gate gate,
-        Span<double> sumDy,
-        Span<double> sumDyX,
-        Workspace rest)
+        scoped ref Workspace rest,
+        out Span<double> sumDy,
+        out Span<double> sumDyX)
     {
         int C = mean.Length;
         if (length >= SegmentLength)
         {
+            sumDy = rest.Doubles(C);
+            sumDyX = rest.Doubles(C);
             BatchNormSegments.BackwardSums segments = new()
             {
                 X = x,
@@ -378,19 +397,19 @@ internal static class BatchNormKernel
         };
         Kernels.Run(ref columns, blocks.Count, 2L * x.Length);
         Span<double> total = blocks.Total(blockSums, 2 * W);
-        Gather(total[..W], length, sumDy);
-        Gather(total[W..], length, sumDyX);
+        sumDy = Gather(total[..W], length, ref rest);
+        sumDyX = Gather(total[W..], length, ref rest);
     }
 
-    // A channel's sum from those of its columns, in order.
-    private static void Gather(ReadOnlySpan<double> columns, int length, Span<double> channels)
+    // The channels' sums from those of their columns, in order; of one column, that itself.
+    private static Span<double> Gather(Span<double> columns, int length, scoped ref Workspace rest)
     {
         if (length == 1)
         {
-            columns.CopyTo(channels);
-            return;
+            return columns;
         }
 
+        Span<double> channels = rest.Doubles(columns.Length / length);
         for (int c = 0; c < channels.Length; c++)
         {
             double sum = 0;
@@ -401,6 +420,8 @@ internal static class BatchNormKernel
 
             channels[c] = sum;
         }
+
+        return channels;
     }
 
     // Where the factors of a channel do not fit floats (its scale is NaN then), the lines of the reference; elsewhere the operations

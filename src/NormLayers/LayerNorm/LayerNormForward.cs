@@ -124,7 +124,7 @@ internal readonly ref struct LayerNormForward : IKernel
         D rstd = D.Create(1) / D.Sqrt(variance + D.Create(Epsilon)); // [LN-F3]
         D.Store(mean, ref means[0], 0);
         D.Store(rstd, ref rstds[0], 0);
-        return near && D.AllWithin(rstd, 0, double.PositiveInfinity);
+        return near && D.AllBelow(rstd, double.PositiveInfinity);
     }
 
     [MethodImpl(Kernels.Loops)]

@@ -74,7 +74,7 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes128 Max(DoubleLanes128 left, DoubleLanes128 right) =>
-        new(Vector128.Max(left._a, right._a), Vector128.Max(left._b, right._b), Vector128.Max(left._c, right._c), Vector128.Max(left._d, right._d));
+        new(Larger(left._a, right._a), Larger(left._b, right._b), Larger(left._c, right._c), Larger(left._d, right._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes128 Round(DoubleLanes128 value) =>
@@ -94,6 +94,10 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
         n = new(nA, nB, nC, nD);
         return new(a, b, c, d);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllBelow(DoubleLanes128 value, double bound) =>
+        Vector128.EqualsAll((Below(value._a, bound) & Below(value._b, bound) & Below(value._c, bound) & Below(value._d, bound)).AsInt64(), Vector128<long>.AllBitsSet);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllWithin(DoubleLanes128 value, double low, double high) =>
@@ -125,6 +129,14 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
         n = (exponent + Vector128.Create(IntegerShift).AsInt64()).AsDouble() - Vector128.Create(IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<double> Larger(Vector128<double> left, Vector128<double> right) =>
+        Vector128.ConditionalSelect(Vector128.LessThan(left, right), right, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<double> Below(Vector128<double> value, double bound) =>
+        Vector128.LessThan(Vector128.Abs(value), Vector128.Create(bound));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<double> Within(Vector128<double> value, double low, double high)

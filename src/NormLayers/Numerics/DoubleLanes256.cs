@@ -67,7 +67,7 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Max(DoubleLanes256 left, DoubleLanes256 right) =>
-        new(Vector256.Max(left._a, right._a), Vector256.Max(left._b, right._b));
+        new(Larger(left._a, right._a), Larger(left._b, right._b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Round(DoubleLanes256 value) =>
@@ -85,6 +85,10 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
         n = new(nA, nB);
         return new(a, b);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllBelow(DoubleLanes256 value, double bound) =>
+        Vector256.EqualsAll((Below(value._a, bound) & Below(value._b, bound)).AsInt64(), Vector256<long>.AllBitsSet);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllWithin(DoubleLanes256 value, double low, double high) =>
@@ -114,6 +118,14 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
         n = (exponent + Vector256.Create(IntegerShift).AsInt64()).AsDouble() - Vector256.Create(IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Larger(Vector256<double> left, Vector256<double> right) =>
+        Vector256.ConditionalSelect(Vector256.LessThan(left, right), right, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Below(Vector256<double> value, double bound) =>
+        Vector256.LessThan(Vector256.Abs(value), Vector256.Create(bound));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Within(Vector256<double> value, double low, double high)

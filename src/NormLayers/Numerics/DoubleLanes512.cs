@@ -51,7 +51,7 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes512 Max(DoubleLanes512 left, DoubleLanes512 right) =>
-        new(Vector512.Max(left._a, right._a));
+        new(Larger(left._a, right._a));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes512 Round(DoubleLanes512 value) =>
@@ -68,6 +68,10 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
         n = new(nA);
         return new(a);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllBelow(DoubleLanes512 value, double bound) =>
+        Vector512.EqualsAll(Below(value._a, bound).AsInt64(), Vector512<long>.AllBitsSet);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllWithin(DoubleLanes512 value, double low, double high) =>
@@ -96,6 +100,14 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
         n = (exponent + Vector512.Create(IntegerShift).AsInt64()).AsDouble() - Vector512.Create(IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Larger(Vector512<double> left, Vector512<double> right) =>
+        Vector512.ConditionalSelect(Vector512.LessThan(left, right), right, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Below(Vector512<double> value, double bound) =>
+        Vector512.LessThan(Vector512.Abs(value), Vector512.Create(bound));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> Within(Vector512<double> value, double low, double high)

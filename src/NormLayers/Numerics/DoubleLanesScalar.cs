@@ -107,7 +107,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
     {
         for (int i = 0; i < 8; i++)
         {
-            left[i] = Math.Max(left[i], right[i]);
+            left[i] = left[i] < right[i] ? right[i] : left[i];
         }
 
         return left;
@@ -143,6 +143,17 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
         }
 
         return value;
+    }
+
+    public static bool AllBelow(DoubleLanesScalar value, double bound)
+    {
+        bool all = true;
+        for (int i = 0; i < 8; i++)
+        {
+            all &= Math.Abs(value[i]) < bound;
+        }
+
+        return all;
     }
 
     public static bool AllWithin(DoubleLanesScalar value, double low, double high)

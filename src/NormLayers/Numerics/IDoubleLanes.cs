@@ -36,7 +36,7 @@ internal interface IDoubleLanes<TDouble>
     /// <summary>Square roots, lane by lane.</summary>
     static abstract TDouble Sqrt(TDouble value);
 
-    /// <summary>The larger of each two; NaN if one is.</summary>
+    /// <summary>The larger of each two; <paramref name="left"/> where one is NaN.</summary>
     static abstract TDouble Max(TDouble left, TDouble right);
 
     /// <summary>The nearest integers, halves to even.</summary>
@@ -47,6 +47,9 @@ internal interface IDoubleLanes<TDouble>
 
     /// <summary>m with √½ ≤ m &lt; √2 and value = m·2ⁿ, for positive normal numbers; anything for others.</summary>
     static abstract TDouble Split(TDouble value, out TDouble n);
+
+    /// <summary>Whether each is below <paramref name="bound"/> in magnitude; none of them NaN.</summary>
+    static abstract bool AllBelow(TDouble value, double bound);
 
     /// <summary>Whether each is 0, or above <paramref name="low"/> and below <paramref name="high"/> in magnitude; none of them NaN.</summary>
     static abstract bool AllWithin(TDouble value, double low, double high);

@@ -108,7 +108,7 @@ internal static class RowMoments
         D offset = sum * reciprocal;
         D meanSquare = squares * reciprocal;
         mean = pivot + offset;
-        variance = D.Max(D.Create(0), meanSquare - offset * offset);
+        variance = D.Max(meanSquare - offset * offset, D.Create(0));
         return !D.AnyLess(variance, D.Create(1e-6) * meanSquare);
     }
 }

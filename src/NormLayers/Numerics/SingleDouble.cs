@@ -42,7 +42,7 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     public static SingleDouble Sqrt(SingleDouble value) => new(Math.Sqrt(value.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleDouble Max(SingleDouble left, SingleDouble right) => new(Math.Max(left.Value, right.Value));
+    public static SingleDouble Max(SingleDouble left, SingleDouble right) => left.Value < right.Value ? right : left;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble Round(SingleDouble value) => new(Math.Round(value.Value));
@@ -58,6 +58,9 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
         n = new(exponent);
         return new(BitConverter.Int64BitsToDouble(bits - (exponent << 52)));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllBelow(SingleDouble value, double bound) => Math.Abs(value.Value) < bound;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllWithin(SingleDouble value, double low, double high) =>
