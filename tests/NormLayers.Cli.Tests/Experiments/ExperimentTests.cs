@@ -6,11 +6,16 @@ namespace NormLayers.Cli.Tests.Experiments;
 
 public sealed class ExperimentTests
 {
+    // Minutes each where the multiply-add is computed in software.
+    private static readonly string[] _long = ["ioffe-mnist", "noisy-bn", "lr-sweep", "batch-size", "landscape", "equilibrium"];
+
     public static TheoryData<string> Names => [.. ExperimentCommand.All.Select(e => e.Name)];
 
+    public static TheoryData<string> NamesByDuration =>
+        [.. ExperimentCommand.All.Select(e => new TheoryDataRow<string>(e.Name).WithTrait("Duration", _long.Contains(e.Name) ? "long" : "short"))];
+
     [Theory]
-    [MemberData(nameof(Names))]
-    [Trait("Duration", "long")]
+    [MemberData(nameof(NamesByDuration))]
     public void Run_DefaultsOnShippedData_GivesWhatIsRecorded(string name)
     {
         IExperiment experiment = ExperimentCommand.All.Single(e => e.Name == name);
