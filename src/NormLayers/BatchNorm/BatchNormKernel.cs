@@ -341,7 +341,7 @@ internal static class BatchNormKernel
         squares = Gather(total[W..], length, ref rest);
     }
 
-    // The sums are the first pieces of the workspace that are used up.
+    // The sums stay in the workspace: what it hands out next lies behind them.
     private static void BackwardSums(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
