@@ -68,42 +68,32 @@ internal static class BatchNormSegments
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
+            bool streamed = RowMap.IsStreamed(Y, X);
             if (ReLU)
             {
-                Segments<L, Yes>(first, count);
+                SegmentMap.Apply<L, Map<Yes>, ScaleAndShift>(in this, first, count, Pivot.Length, Length, Y, streamed);
             }
             else
             {
-                Segments<L, No>(first, count);
+                SegmentMap.Apply<L, Map<No>, ScaleAndShift>(in this, first, count, Pivot.Length, Length, Y, streamed);
             }
-        }
-
-        [MethodImpl(Kernels.Loops)]
-        private void Segments<L, TReLU>(int first, int count)
-            where L : struct, ILanes<L>
-            where TReLU : struct, IFlag
-        {
-            bool streamed = RowMap.IsStreamed(Y, X);
-            int c = first % Pivot.Length;
-            for (int segment = first; segment < first + count; segment++, c = c + 1 == Pivot.Length ? 0 : c + 1)
-            {
-                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)segment * Length);
-                ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)segment * Length);
-                Map<TReLU> map = new(in x, Pivot[c], Scale[c], Shift[c]);
-                RowMap.Apply<L, Map<TReLU>>(map, ref y, Length, streamed);
-            }
-
-            RowMap.Fence(streamed);
         }
 
         // y[i] = (x[i] - pivot[c]) * scale[c] + shift[c]
-        public readonly ref struct Map<TReLU>(ref readonly float x, float pivot, float scale, float shift) : IRowMap
+        public readonly ref struct Map<TReLU>(ref readonly float x, float pivot, float scale, float shift) : ISegmentMap<Map<TReLU>, ScaleAndShift>
             where TReLU : struct, IFlag
         {
             private readonly ref readonly float _x = ref x;
             private readonly float _pivot = pivot;
             private readonly float _scale = scale;
             private readonly float _shift = shift;
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public static Map<TReLU> Of(scoped ref readonly ScaleAndShift kernel, int segment, int channel) => new(
+                in Unsafe.Add(ref MemoryMarshal.GetReference(kernel.X), (nint)segment * kernel.Length),
+                kernel.Pivot[channel],
+                kernel.Scale[channel],
+                kernel.Shift[channel]);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(nint i)
@@ -156,7 +146,11 @@ internal static class BatchNormSegments
             {
                 for (int c = first; c < first + count; c++)
                 {
-                    Gate<L>(start + c * Length, c);
+                    if (!Upstream.IsEmpty)
+                    {
+                        Gate<L>(start + c * Length, c);
+                    }
+
                     ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
                     ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start + c * Length);
                     D m = D.Create(Mean[c]);
@@ -192,12 +186,9 @@ internal static class BatchNormSegments
         private void Gate<L>(int start, int c)
             where L : struct, ILanes<L>
         {
-            if (!Upstream.IsEmpty)
-            {
-                ScaleAndShift.Map<No> y = new(in X[start], Forward.Pivot[c], Forward.Scale[c], Forward.Shift[c]);
-                GateMap map = new(y, in Upstream[start]);
-                RowMap.Apply<L, GateMap>(map, ref Gated[start], Length);
-            }
+            ScaleAndShift.Map<No> y = new(in X[start], Forward.Pivot[c], Forward.Scale[c], Forward.Shift[c]);
+            GateMap map = new(y, in Upstream[start]);
+            RowMap.Apply<L, GateMap>(map, ref Gated[start], Length);
         }
 
         // dy[i] = y[i] <= 0 ? 0 : upstream[i], with the y of before the ReLU
@@ -238,27 +229,28 @@ internal static class BatchNormSegments
             where D : struct, IDoubleLanes<D>
         {
             bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
-            int c = first % Pivot.Length;
-            for (int segment = first; segment < first + count; segment++, c = c + 1 == Pivot.Length ? 0 : c + 1)
-            {
-                ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)segment * Length);
-                ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)segment * Length);
-                ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)segment * Length);
-                RowMap.Apply<L, Map>(new Map(in x, in dy, this, c), ref dx, Length, streamed);
-            }
-
-            RowMap.Fence(streamed);
+            SegmentMap.Apply<L, Map, InputGradient>(in this, first, count, Pivot.Length, Length, Dx, streamed);
         }
 
         // dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c]
-        private readonly ref struct Map(ref readonly float x, ref readonly float dy, InputGradient factors, int c) : IRowMap
+        private readonly ref struct Map(
+            ref readonly float x, ref readonly float dy, float pivot, float scale, float minusSlope, float shift) : ISegmentMap<Map, InputGradient>
         {
             private readonly ref readonly float _x = ref x;
             private readonly ref readonly float _dy = ref dy;
-            private readonly float _pivot = factors.Pivot[c];
-            private readonly float _scale = factors.Scale[c];
-            private readonly float _minusSlope = factors.MinusSlope[c];
-            private readonly float _shift = factors.Shift[c];
+            private readonly float _pivot = pivot;
+            private readonly float _scale = scale;
+            private readonly float _minusSlope = minusSlope;
+            private readonly float _shift = shift;
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public static Map Of(scoped ref readonly InputGradient kernel, int segment, int channel) => new(
+                in Unsafe.Add(ref MemoryMarshal.GetReference(kernel.X), (nint)segment * kernel.Length),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(kernel.Dy), (nint)segment * kernel.Length),
+                kernel.Pivot[channel],
+                kernel.Scale[channel],
+                kernel.MinusSlope[channel],
+                kernel.Shift[channel]);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(nint i)

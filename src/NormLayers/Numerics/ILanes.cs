@@ -43,4 +43,7 @@ internal interface ILanes<T>
 
     /// <summary><paramref name="value"/> where <paramref name="gate"/> is not ≤ 0, +0 elsewhere: the rectifier and its gradient.</summary>
     static abstract T WherePositive(T gate, T value);
+
+    /// <summary>The first <paramref name="count"/> lanes of one, the others of the other.</summary>
+    static abstract T Join(int count, T first, T others);
 }

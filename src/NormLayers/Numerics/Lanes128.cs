@@ -86,6 +86,17 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Join(int count, Lanes128 first, Lanes128 others) => new(
+        Join(count, first._a, others._a),
+        Join(count - 4, first._b, others._b),
+        Join(count - 8, first._c, others._c),
+        Join(count - 12, first._d, others._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Join(int count, Vector128<float> first, Vector128<float> others) =>
+        Vector128.ConditionalSelect(Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(count)).AsSingle(), first, others);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 WherePositive(Lanes128 gate, Lanes128 value) => new(
         Quarter(gate._a, value._a), Quarter(gate._b, value._b), Quarter(gate._c, value._c), Quarter(gate._d, value._d));
 

@@ -82,6 +82,16 @@ internal struct LanesScalar : ILanes<LanesScalar>
         return addend;
     }
 
+    public static LanesScalar Join(int count, LanesScalar first, LanesScalar others)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            others[i] = first[i];
+        }
+
+        return others;
+    }
+
     public static LanesScalar WherePositive(LanesScalar gate, LanesScalar value)
     {
         for (int i = 0; i < 16; i++)

@@ -118,9 +118,10 @@ internal static unsafe class RowMap
         }
     }
 
-    // The elements before the first that begins a cache line; those in a row that moves meanwhile are right all the same.
+    /// <summary>How many elements of a row stand before the first that begins a cache line; in a row that moves meanwhile they are right all the same.</summary>
+    /// <param name="row">The row's first element.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint BeforeLine(ref readonly float row) => -(nint)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) >> 2 & (Line - 1);
+    public static nint BeforeLine(ref readonly float row) => -(nint)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) >> 2 & (Line - 1);
 
     /// <summary>
     /// As <see cref="Apply{L, M}(M, ref float, int)"/>, for a row and the one after it in memory: what both formulas load from the same place is loaded once.

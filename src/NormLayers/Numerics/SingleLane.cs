@@ -38,5 +38,8 @@ internal readonly struct SingleLane(float value) : ILanes<SingleLane>
         new(MathF.FusedMultiplyAdd(left.Value, right.Value, addend.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleLane Join(int count, SingleLane first, SingleLane others) => count > 0 ? first : others;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleLane WherePositive(SingleLane gate, SingleLane value) => gate.Value <= 0 ? default : value;
 }

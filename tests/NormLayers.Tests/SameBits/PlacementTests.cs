@@ -22,7 +22,11 @@ public sealed class PlacementTests
                 }
             }
 
-            cases.Add("batchnorm", 4, 5, 300);
+            foreach ((int rows, int channels, int length) in ((int, int, int)[])[(4, 5, 300), (5, 7, 49), (3, 25, 16), (9, 8, 17), (2, 3, 20)])
+            {
+                cases.Add("batchnorm", rows, channels, length);
+            }
+
             cases.Add("batchnorm", 6, 40, 8);
             return cases;
         }

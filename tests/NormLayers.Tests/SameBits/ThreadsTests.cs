@@ -71,22 +71,24 @@ public sealed class ThreadsTests : IDisposable
     }
 
     [Theory]
-    [InlineData(65, false)]
-    [InlineData(65, true)]
-    [InlineData(5000, false)]
-    public void Layer_OutputBeyondTheCaches_SameBitsAsInPlace(int features, bool batchNorm)
+    [InlineData(65, 1, false)]
+    [InlineData(65, 1, true)]
+    [InlineData(5000, 1, false)]
+    [InlineData(65, 49, true)]
+    public void Layer_OutputBeyondTheCaches_SameBitsAsInPlace(int features, int length, bool batchNorm)
     {
         // What is so large is written past the caches, unless it replaces the input.
-        int rows = RowMap.StreamedElements / features + 7;
-        float[] x = Samples.Normal(rows * features);
-        float[] dy = Samples.Upstream(rows * features);
+        int rows = RowMap.StreamedElements / (features * length) + 7;
+        Shape shape = length == 1 ? (rows, features) : (rows, features, length);
+        float[] x = Samples.Normal(shape.Length);
+        float[] dy = Samples.Upstream(shape.Length);
         Layer layer = batchNorm ? new BatchNorm1D(features) : new LayerNorm1D(features);
         float[] y = new float[x.Length];
         float[] dx = new float[x.Length];
-        layer.Forward(x, (rows, features), y);
+        layer.Forward(x, shape, y);
         layer.Backward(x, dy, dx);
         float[] inPlace = [.. x];
-        layer.Forward(inPlace, (rows, features), inPlace);
+        layer.Forward(inPlace, shape, inPlace);
         Assert.True(inPlace.AsSpan().SequenceEqual(y), "y differs.");
         layer.Backward(x, dy, dy);
         Assert.True(dy.AsSpan().SequenceEqual(dx), "dx differs.");

@@ -1,0 +1,139 @@
+using System.Runtime.CompilerServices;
+
+namespace NormLayers.Numerics;
+
+/// <summary>A formula for a segment of an array, of which each has one of its own.</summary>
+/// <typeparam name="M">The formula.</typeparam>
+/// <typeparam name="K">What it is made from.</typeparam>
+internal interface ISegmentMap<M, K> : IRowMap
+    where M : struct, ISegmentMap<M, K>, allows ref struct
+    where K : struct, allows ref struct
+{
+    /// <summary>A segment's formula; it counts elements from the segment's first.</summary>
+    /// <param name="kernel">What it is made from.</param>
+    /// <param name="segment">The segment.</param>
+    /// <param name="channel">Its channel.</param>
+    static abstract M Of(scoped ref readonly K kernel, int segment, int channel);
+}
+
+/// <summary>Applies formulas to segments that lie one after the other.</summary>
+/// <remarks>
+/// They are stored as one run, from cache line to cache line, however short each is. A line that belongs to two segments is computed by
+/// the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that the result may be an array
+/// that the formulas read.
+/// </remarks>
+internal static unsafe class SegmentMap
+{
+    // In a shorter run, what stands before the first whole line takes longer than stores that straddle two.
+    private const int AlignedLength = 1024;
+
+    /// <summary>Overwrites segments with their formulas' results.</summary>
+    /// <param name="kernel">What the formulas are made from.</param>
+    /// <param name="first">The first segment.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="channels">The number of channels, which segments belong to by turns.</param>
+    /// <param name="length">The elements of a segment, at least sixteen.</param>
+    /// <param name="result">All segments.</param>
+    /// <param name="streamed">Whether past the caches, see <see cref="RowMap.IsStreamed"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Apply<L, M, K>(scoped ref readonly K kernel, int first, int count, int channels, int length, Span<float> result, bool streamed)
+        where L : struct, ILanes<L>
+        where M : struct, ISegmentMap<M, K>, allows ref struct
+        where K : struct, allows ref struct
+    {
+        if (streamed)
+        {
+            Apply<L, M, K, Yes>(in kernel, first, count, channels, length, result);
+        }
+        else if (count > 0)
+        {
+            Apply<L, M, K, No>(in kernel, first, count, channels, length, result);
+        }
+
+        RowMap.Fence(streamed);
+    }
+
+    [MethodImpl(Kernels.Loops)]
+    private static void Apply<L, M, K, TStreamed>(scoped ref readonly K kernel, int first, int count, int channels, int length, Span<float> result)
+        where L : struct, ILanes<L>
+        where M : struct, ISegmentMap<M, K>, allows ref struct
+        where K : struct, allows ref struct
+        where TStreamed : struct, IFlag
+    {
+        fixed (float* start = result)
+        {
+            float* segment = start + (nint)first * length;
+            int channel = first % channels;
+            M map = M.Of(in kernel, first, channel);
+            nint i = (long)count * length < AlignedLength ? 0 : RowMap.BeforeLine(in *segment);
+            for (nint k = 0; k < i; k++)
+            {
+                SingleLane.Store(map.At<SingleLane>(k), ref *segment, k);
+            }
+
+            for (int next = first + 1; next < first + count; next++)
+            {
+                i = Inside<L, M, TStreamed>(map, segment, i, length);
+                channel = channel + 1 == channels ? 0 : channel + 1;
+                M nextMap = M.Of(in kernel, next, channel);
+                if (i < length)
+                {
+                    Store<L, TStreamed>(L.Join((int)(length - i), map.At<L>(i), nextMap.At<L>(i - length)), segment + i);
+                    i += 16;
+                }
+
+                i -= length;
+                segment += length;
+                map = nextMap;
+            }
+
+            for (i = Inside<L, M, TStreamed>(map, segment, i, length); i < length; i++)
+            {
+                SingleLane.Store(map.At<SingleLane>(i), ref *segment, i);
+            }
+        }
+    }
+
+    // The sixteens from element i on that belong to one segment; returns the first element after them. Four are read before they are
+    // written, see RowMap.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint Inside<L, M, TStreamed>(M map, float* segment, nint i, int length)
+        where L : struct, ILanes<L>
+        where M : struct, IRowMap, allows ref struct
+        where TStreamed : struct, IFlag
+    {
+        for (; i <= length - 64; i += 64)
+        {
+            L a = map.At<L>(i);
+            L b = map.At<L>(i + 16);
+            L c = map.At<L>(i + 32);
+            L d = map.At<L>(i + 48);
+            Store<L, TStreamed>(a, segment + i);
+            Store<L, TStreamed>(b, segment + i + 16);
+            Store<L, TStreamed>(c, segment + i + 32);
+            Store<L, TStreamed>(d, segment + i + 48);
+        }
+
+        for (; i <= length - 16; i += 16)
+        {
+            Store<L, TStreamed>(map.At<L>(i), segment + i);
+        }
+
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<L, TStreamed>(L value, float* destination)
+        where L : struct, ILanes<L>
+        where TStreamed : struct, IFlag
+    {
+        if (TStreamed.Holds)
+        {
+            L.StoreStreaming(value, destination);
+        }
+        else
+        {
+            L.Store(value, ref *destination, 0);
+        }
+    }
+}
