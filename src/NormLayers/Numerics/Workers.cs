@@ -6,9 +6,10 @@ namespace NormLayers.Numerics;
 
 /// <summary>Threads that help a call with its parts.</summary>
 /// <remarks>
-/// <para>A ticket holds the number of the call and how many of its parts were taken from each end. Whoever swaps it for the next ticket
-/// does the part: the calling thread takes the first that is left, a worker the last, so that in the next pass over the same arrays
-/// each finds most of its share in its own cache. A worker that comes late, or from an earlier call, gets nothing and harms nothing.
+/// <para>A <see cref="Ticket"/> holds the number of the call, how many parts it has, and how many were taken from each end. Whoever swaps it
+/// for the next ticket does the part: the calling thread takes the first that is left, a worker the last, so that in the next pass over
+/// the same arrays each finds most of its share in its own cache. What a part needs to be done is written before the ticket and stays
+/// until all that were taken are done. A worker that comes late, or from an earlier call, holds a ticket with nothing left, and takes nothing.
 /// So the caller never waits for a thread to wake up, only for parts that were begun.</para>
 /// <para>A worker without work looks for the next ticket for <see cref="SpinTime"/>, since the calls of a training follow each other at
 /// once, and then sleeps. Nothing is allocated after the threads are started.</para>
@@ -23,11 +24,14 @@ internal static unsafe class Workers
     private static readonly Call _call = new();
     private static int _started;
 
+    private static Ticket Latest => new(Volatile.Read(ref _call.Ticket.Value));
+
     /// <summary>Does all units of a kernel in so many parts, on this thread and the workers.</summary>
     /// <returns>False if the workers are busy with another call: nothing was done then.</returns>
     public static bool TryRun<K>(scoped ref K kernel, int units, int parts)
         where K : struct, IKernel, allows ref struct
     {
+        Debug.Assert(parts is > 0 and <= byte.MaxValue, "A ticket cannot hold so many parts.");
         if (!_gate.TryEnter())
         {
             return false;
@@ -40,24 +44,25 @@ internal static unsafe class Workers
             _call.Body = &RunPart<K>;
             _call.Kernel = Unsafe.AsPointer(ref kernel);
             _call.Units = units;
-            _call.Parts = parts;
             _call.Helpers = helpers;
             Volatile.Write(ref _call.Done.Value, 0);
-            long number = (Volatile.Read(ref _call.Ticket.Value) >> 32) + 1;
+            Ticket ticket = Ticket.ForNext(Latest, parts);
 
             // A full fence: the ticket is seen before the sleepers are counted, as each sleeper is counted before it looks at the ticket.
-            Interlocked.Exchange(ref _call.Ticket.Value, number << 32);
+            Interlocked.Exchange(ref _call.Ticket.Value, ticket.Bits);
             long asleep = Volatile.Read(ref _call.Asleep.Value);
             if (asleep > 0)
             {
                 _wake.Release((int)Math.Min(asleep, helpers));
             }
 
-            TakeParts(number, fromBack: false);
-            SpinWait spin = default;
-            while (Volatile.Read(ref _call.Done.Value) < parts)
+            try
             {
-                spin.SpinOnce(sleep1Threshold: -1);
+                TakeParts(ticket.Number, fromBack: false);
+            }
+            finally
+            {
+                AwaitTakenParts();
             }
 
             return true;
@@ -72,27 +77,43 @@ internal static unsafe class Workers
         where K : struct, IKernel, allows ref struct
         => Kernels.RunUnits(ref Unsafe.AsRef<K>(kernel), first, count);
 
-    private static void TakeParts(long number, bool fromBack)
+    private static void TakeParts(int number, bool fromBack)
     {
         while (true)
         {
-            long ticket = Volatile.Read(ref _call.Ticket.Value);
-            int front = (ushort)ticket;
-            int back = (ushort)(ticket >> 16);
-            int parts = _call.Parts;
-            if (ticket >> 32 != number || front + back >= parts)
+            Ticket ticket = Latest;
+            if (ticket.Number != number || ticket.Taken >= ticket.Parts)
             {
                 return;
             }
 
-            if (Interlocked.CompareExchange(ref _call.Ticket.Value, ticket + (fromBack ? 1 << 16 : 1), ticket) == ticket)
+            if (Interlocked.CompareExchange(ref _call.Ticket.Value, ticket.Take(fromBack).Bits, ticket.Bits) != ticket.Bits)
             {
-                int part = fromBack ? parts - 1 - back : front;
-                int first = (int)((long)_call.Units * part / parts);
-                int end = (int)((long)_call.Units * (part + 1) / parts);
+                continue;
+            }
+
+            try
+            {
+                int part = fromBack ? ticket.Parts - 1 - ticket.Back : ticket.Front;
+                int first = (int)((long)_call.Units * part / ticket.Parts);
+                int end = (int)((long)_call.Units * (part + 1) / ticket.Parts);
                 _call.Body(_call.Kernel, first, end - first);
+            }
+            finally
+            {
                 Interlocked.Increment(ref _call.Done.Value);
             }
+        }
+    }
+
+    // All parts, unless one of the caller's threw: then none of the others is begun any more.
+    private static void AwaitTakenParts()
+    {
+        Ticket last = new(Interlocked.Exchange(ref _call.Ticket.Value, Latest.Closed().Bits));
+        SpinWait spin = default;
+        while (Volatile.Read(ref _call.Done.Value) < last.Taken)
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
         }
     }
 
@@ -107,11 +128,11 @@ internal static unsafe class Workers
 
     private static void Work(int index)
     {
-        long seen = 0;
+        int seen = 0;
         long idleSince = Stopwatch.GetTimestamp();
         while (true)
         {
-            long number = Volatile.Read(ref _call.Ticket.Value) >> 32;
+            int number = Latest.Number;
             if (number != seen)
             {
                 seen = number;
@@ -129,7 +150,7 @@ internal static unsafe class Workers
             else
             {
                 Interlocked.Increment(ref _call.Asleep.Value);
-                if (Volatile.Read(ref _call.Ticket.Value) >> 32 == seen)
+                if (Latest.Number == seen)
                 {
                     _wake.Wait();
                 }
@@ -138,6 +159,26 @@ internal static unsafe class Workers
                 idleSince = Stopwatch.GetTimestamp();
             }
         }
+    }
+
+    /// <summary>A call's number, its parts and how many of them were taken, in one word that is swapped as a whole.</summary>
+    private readonly record struct Ticket(long Bits)
+    {
+        public int Number => (int)(Bits >> 32);
+
+        public int Parts => (byte)(Bits >> 16);
+
+        public int Back => (byte)(Bits >> 8);
+
+        public int Front => (byte)Bits;
+
+        public int Taken => Front + Back;
+
+        public static Ticket ForNext(Ticket last, int parts) => new(((long)last.Number + 1) << 32 | (long)parts << 16);
+
+        public Ticket Take(bool fromBack) => new(Bits + (fromBack ? 1 << 8 : 1));
+
+        public Ticket Closed() => new((long)Number << 32);
     }
 
     // What caller and workers share. The numbers that they write while others read stand on cache lines of their own.
@@ -149,7 +190,6 @@ internal static unsafe class Workers
         public delegate*<void*, int, int, void> Body;
         public void* Kernel;
         public int Units;
-        public int Parts;
         public int Helpers;
     }
 

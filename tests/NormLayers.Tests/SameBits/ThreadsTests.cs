@@ -95,6 +95,45 @@ public sealed class ThreadsTests : IDisposable
     }
 
     [Fact]
+    public void Workers_ManyAndFewPartsByTurns_DoEachUnitOnce()
+    {
+        // A worker that is late for a call of few parts must not take one of the many of the next.
+        Threads.Limit = 3;
+        int[] done = new int[32];
+        for (int call = 0; call < 50_000; call++)
+        {
+            int parts = call % 2 == 0 ? 2 : done.Length;
+            Array.Clear(done);
+            Count kernel = new(done);
+            Assert.True(Workers.TryRun(ref kernel, parts, parts));
+            Assert.True(done.AsSpan(0, parts).IndexOfAnyExcept(1) < 0, $"Call {call}: parts were done {string.Join(", ", done[..parts])} times.");
+        }
+    }
+
+    [Fact]
+    public void Workers_PartOfTheCallerThrows_LaterCallsWork()
+    {
+        Threads.Limit = 3;
+        int[] done = new int[8];
+        Count faulty = new(done, Environment.CurrentManagedThreadId);
+        bool thrown = false;
+        try
+        {
+            Workers.TryRun(ref faulty, done.Length, done.Length);
+        }
+        catch (InvalidOperationException)
+        {
+            thrown = true;
+        }
+
+        Assert.True(thrown);
+        Array.Clear(done);
+        Count kernel = new(done);
+        Assert.True(Workers.TryRun(ref kernel, done.Length, done.Length));
+        Assert.All(done, times => Assert.Equal(1, times));
+    }
+
+    [Fact]
     public void LayerNormBackward_BatchBeyondTheSecondCache_RowsAsInASmallBatch()
     {
         // Rows go through the sums two at a time, the last of an odd number alone.
@@ -142,5 +181,27 @@ public sealed class ThreadsTests : IDisposable
         }
 
         return [.. network.Parameters.SelectMany(p => p.Value), .. logits];
+    }
+
+    /// <summary>Counts how often each unit is done; throws on a thread that is not to do any.</summary>
+    private readonly struct Count(int[] done, int throwsOn = 0) : IKernel
+    {
+        private readonly int[] _done = done;
+        private readonly int _throwsOn = throwsOn;
+
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D>
+        {
+            if (Environment.CurrentManagedThreadId == _throwsOn)
+            {
+                throw new InvalidOperationException();
+            }
+
+            for (int unit = first; unit < first + count; unit++)
+            {
+                Interlocked.Increment(ref _done[unit]);
+            }
+        }
     }
 }
