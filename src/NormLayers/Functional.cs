@@ -1,12 +1,18 @@
-using System.Buffers;
 using System.Numerics.Tensors;
+using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>Normalization as plain functions: no layer, no state, no allocation.</summary>
-/// <remarks>The same kernels as the layers', so the same bits and the same accuracy. For inference, and for engines with buffers of their own.</remarks>
-public static class Functional
+/// <summary>Normalization as plain functions, forward and backward: no layer and no state.</summary>
+/// <remarks>
+/// The same kernels as the layers', so the same bits and the same accuracy. For inference, and for engines with buffers of their own.
+/// What a function needs as workspace each thread keeps for the next call; beyond a thread's largest call nothing is allocated.
+/// </remarks>
+public static partial class Functional
 {
+    [ThreadStatic]
+    private static AlignedBuffer _workspace;
+
     /// <summary>Layer normalization over the last dimension: y = γ·(x − μ)/√(σ² + ε) + β, row by row.</summary>
     /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
     /// <param name="features">C, ≥ 1.</param>
@@ -15,14 +21,24 @@ public static class Functional
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <param name="mean">Overwritten with each row's mean, (N), for <see cref="LayerNormBackward"/>; empty if not wanted.</param>
+    /// <param name="rstd">Overwritten with each row's 1/√(variance + ε), (N); empty if not wanted.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void LayerNorm(
-        ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, Span<float> y, bool relu = false)
+        ReadOnlySpan<float> x,
+        int features,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        Span<float> y,
+        bool relu = false,
+        Span<double> mean = default,
+        Span<double> rstd = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon);
+        CheckRows(x, features, gamma, beta, epsilon, mean, rstd);
         CheckOutput(x, y);
-        LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, default, default, relu);
+        LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, rstd, relu);
     }
 
     /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
@@ -34,6 +50,8 @@ public static class Functional
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="sum">Overwritten with x + residual, as long as x; may be x or residual, but must not overlap them otherwise.</param>
     /// <param name="y">Overwritten, as long as x; must not overlap the others.</param>
+    /// <param name="mean">Overwritten with each row's mean, (N), for <see cref="LayerNormBackward"/>; empty if not wanted.</param>
+    /// <param name="rstd">Overwritten with each row's 1/√(variance + ε), (N); empty if not wanted.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void AddLayerNorm(
@@ -44,9 +62,11 @@ public static class Functional
         ReadOnlySpan<float> beta,
         double epsilon,
         Span<float> sum,
-        Span<float> y)
+        Span<float> y,
+        Span<double> mean = default,
+        Span<double> rstd = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon);
+        CheckRows(x, features, gamma, beta, epsilon, mean, rstd);
         Throw.IfLengthDiffers(residual.Length, x.Length, nameof(residual));
         CheckOutput(x, sum, nameof(sum));
         CheckOutput(residual, sum, nameof(sum));
@@ -58,23 +78,48 @@ public static class Functional
 
         if (!x.IsEmpty)
         {
-            LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, default, default, relu: false, residual, sum);
+            LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, rstd, relu: false, residual, sum);
         }
     }
 
-    /// <summary>Layer normalization over the last dimension of a dense tensor.</summary>
-    /// <param name="x">The input; its last dimension is C.</param>
+    /// <summary>
+    /// The backward pass of <see cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, Span{double}, Span{double})"/>:
+    /// <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>. After a residual addition
+    /// x is the sum, and dx the gradient with respect to each of its two terms.
+    /// </summary>
+    /// <param name="x">The input of the forward pass, (N, C).</param>
+    /// <param name="dy">The gradient with respect to y, (N, C).</param>
+    /// <param name="features">C, ≥ 1.</param>
     /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
-    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
-    /// <param name="y">Overwritten, of x's shape; may be x, but must not overlap it otherwise.</param>
-    /// <exception cref="ArgumentException">A tensor that is not dense, shapes that differ, or a length that does not fit.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
-    public static void LayerNorm(
-        in ReadOnlyTensorSpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, in TensorSpan<float> y)
+    /// <param name="mean">Each row's mean, (N), from the forward pass.</param>
+    /// <param name="rstd">Each row's 1/√(variance + ε), (N), from the forward pass.</param>
+    /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
+    /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
+    /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
+    /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
+    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
+    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
+    public static void LayerNormBackward(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        int features,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        Span<float> dx,
+        Span<float> dGamma,
+        Span<float> dBeta,
+        bool relu = false,
+        ReadOnlySpan<float> beta = default)
     {
-        CheckTensors(x, y);
-        LayerNorm(Dense(x, nameof(x)), (int)x.Lengths[^1], gamma, beta, epsilon, Dense(y, nameof(y)));
+        CheckRows(x, features, gamma, beta, epsilon: 0, mean, rstd);
+        int N = x.Length / features;
+        Throw.IfLengthDiffers(mean.Length, N, nameof(mean));
+        Throw.IfLengthDiffers(rstd.Length, N, nameof(rstd));
+        CheckGradients(x, dy, dx, dGamma, dBeta, features, relu);
+        Span<double> workspace = _workspace.AtLeast(LayerNormKernel.WorkspaceLength(N, features));
+        LayerNormKernel.Backward(x, dy, gamma, mean, rstd, features, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
     }
 
     /// <summary>Batch normalization with given statistics, as in evaluation: y = γ·(x − mean)/√(variance + ε) + β, channel by channel.</summary>
@@ -100,6 +145,123 @@ public static class Functional
         Span<float> y,
         bool relu = false)
     {
+        CheckChannels(x, shape, gamma, beta, epsilon);
+        int C = shape[1];
+        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
+        Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
+        CheckOutput(x, y);
+        if (x.IsEmpty)
+        {
+            return;
+        }
+
+        int length = LengthOf(shape);
+        Span<double> workspace = _workspace.AtLeast(3 * C + BatchNormKernel.NormalizeWorkspaceLength(C, length));
+        Span<double> wideMean = workspace[..C];
+        Span<double> wideVariance = workspace.Slice(C, C);
+        Span<double> rstd = workspace.Slice(2 * C, C);
+        TensorPrimitives.ConvertChecked(mean, wideMean);
+        TensorPrimitives.ConvertChecked(variance, wideVariance);
+        BatchNormKernel.Normalize(x, length, wideMean, wideVariance, gamma, beta, epsilon, rstd, y, workspace[(3 * C)..], relu);
+    }
+
+    /// <summary>Batch normalization with the statistics of the batch, as in training; running statistics are the caller's.</summary>
+    /// <param name="x">The input, row-major, of shape <paramref name="shape"/>; empty, or with at least two values per channel.</param>
+    /// <param name="shape">(N, C) or (N, C, L).</param>
+    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
+    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
+    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="mean">Overwritten with each channel's mean, (C).</param>
+    /// <param name="variance">Overwritten with each channel's biased variance, (C).</param>
+    /// <param name="rstd">Overwritten with each channel's 1/√(variance + ε), (C).</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <exception cref="ArgumentException">A shape of another rank or with one value per channel, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
+    public static void BatchNormTraining(
+        ReadOnlySpan<float> x,
+        Shape shape,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        Span<float> y,
+        Span<double> mean,
+        Span<double> variance,
+        Span<double> rstd,
+        bool relu = false)
+    {
+        CheckChannels(x, shape, gamma, beta, epsilon);
+        int C = shape[1];
+        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
+        Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
+        Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
+        CheckOutput(x, y);
+        if (x.Length == C)
+        {
+            Throw.Argument(nameof(x), "more than 1 value per channel", $"shape {shape}");
+        }
+
+        if (x.IsEmpty)
+        {
+            return;
+        }
+
+        int length = LengthOf(shape);
+        Span<double> workspace = _workspace.AtLeast(BatchNormKernel.WorkspaceLength(x.Length, C, length));
+        BatchNormKernel.Statistics(x, length, mean, variance, workspace);
+        BatchNormKernel.Normalize(x, length, mean, variance, gamma, beta, epsilon, rstd, y, workspace, relu);
+    }
+
+    /// <summary>
+    /// The backward pass of batch normalization: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and
+    /// <paramref name="dBeta"/>.
+    /// </summary>
+    /// <param name="x">The input of the forward pass, of shape <paramref name="shape"/>.</param>
+    /// <param name="dy">The gradient with respect to y, as long as x.</param>
+    /// <param name="shape">(N, C) or (N, C, L).</param>
+    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
+    /// <param name="mean">Each channel's mean, (C), that the forward pass used.</param>
+    /// <param name="rstd">Each channel's 1/√(variance + ε), (C), that the forward pass used.</param>
+    /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
+    /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
+    /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
+    /// <param name="batchStatistics">Whether mean and variance were those of x, and so carry gradient themselves; if not, they were constants.</param>
+    /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
+    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
+    /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
+    public static void BatchNormBackward(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        Shape shape,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        Span<float> dx,
+        Span<float> dGamma,
+        Span<float> dBeta,
+        bool batchStatistics = true,
+        bool relu = false,
+        ReadOnlySpan<float> beta = default)
+    {
+        CheckChannels(x, shape, gamma, beta, epsilon: 0);
+        int C = shape[1];
+        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
+        Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
+        CheckGradients(x, dy, dx, dGamma, dBeta, C, relu);
+        if (x.IsEmpty)
+        {
+            return;
+        }
+
+        int length = LengthOf(shape);
+        Span<double> workspace = _workspace.AtLeast(BatchNormKernel.WorkspaceLength(x.Length, C, length));
+        BatchNormKernel.Backward(x, dy, length, mean, rstd, gamma, batchStatistics, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
+    }
+
+    private static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
+
+    private static void CheckChannels(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon)
+    {
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
         if (shape.Rank is not (2 or 3))
         {
@@ -107,37 +269,17 @@ public static class Functional
         }
 
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        int C = shape[1];
-        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
-        Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
-        CheckAffine(gamma, beta, C);
-        CheckOutput(x, y);
-        if (x.IsEmpty)
-        {
-            return;
-        }
-
-        int length = shape.Rank == 3 ? shape[2] : 1;
-        double[] rented = ArrayPool<double>.Shared.Rent(3 * C + BatchNormKernel.NormalizeWorkspaceLength(C, length));
-        Span<double> buffer = rented;
-        TensorPrimitives.ConvertChecked(mean, buffer[..C]);
-        TensorPrimitives.ConvertChecked(variance, buffer.Slice(C, C));
-        BatchNormKernel.Normalize(
-            x,
-            length,
-            buffer[..C],
-            buffer.Slice(C, C),
-            gamma,
-            beta,
-            epsilon,
-            buffer.Slice(2 * C, C),
-            y,
-            buffer[(3 * C)..],
-            relu);
-        ArrayPool<double>.Shared.Return(rented);
+        CheckAffine(gamma, beta, shape[1]);
     }
 
-    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon)
+    private static void CheckRows(
+        ReadOnlySpan<float> x,
+        int features,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd)
     {
         Throw.IfNotPositive(features, nameof(features));
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
@@ -147,18 +289,41 @@ public static class Functional
         }
 
         CheckAffine(gamma, beta, features);
+        if (!mean.IsEmpty || !rstd.IsEmpty)
+        {
+            Throw.IfLengthDiffers(mean.Length, x.Length / features, nameof(mean));
+            Throw.IfLengthDiffers(rstd.Length, x.Length / features, nameof(rstd));
+        }
     }
 
-    private static void CheckAffine(ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, int features)
+    private static void CheckGradients(
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx, Span<float> dGamma, Span<float> dBeta, int parameters, bool relu)
+    {
+        Throw.IfLengthDiffers(dy.Length, x.Length, nameof(dy));
+        if (!dx.IsEmpty || relu)
+        {
+            CheckOutput(dy, dx, nameof(dx));
+        }
+
+        if (dx.Overlaps(x))
+        {
+            Throw.Argument(nameof(dx), "memory apart from x", "memory that overlaps it");
+        }
+
+        CheckAffine(dGamma, dBeta, parameters, nameof(dGamma), nameof(dBeta));
+    }
+
+    private static void CheckAffine(
+        ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, int features, string gammaName = "gamma", string betaName = "beta")
     {
         if (!gamma.IsEmpty)
         {
-            Throw.IfLengthDiffers(gamma.Length, features, nameof(gamma));
+            Throw.IfLengthDiffers(gamma.Length, features, gammaName);
         }
 
         if (!beta.IsEmpty)
         {
-            Throw.IfLengthDiffers(beta.Length, features, nameof(beta));
+            Throw.IfLengthDiffers(beta.Length, features, betaName);
         }
     }
 
@@ -170,39 +335,4 @@ public static class Functional
             Throw.Argument(name, "the input itself or memory apart from it", $"memory {offset} elements from it");
         }
     }
-
-    private static void CheckTensors(in ReadOnlyTensorSpan<float> x, in TensorSpan<float> y)
-    {
-        if (x.Rank == 0)
-        {
-            Throw.Argument(nameof(x), "a tensor of at least one dimension", "one without any");
-        }
-
-        if (!x.Lengths.SequenceEqual(y.Lengths))
-        {
-            Throw.Argument(nameof(y), $"x's shape ({Join(x.Lengths)})", $"({Join(y.Lengths)})");
-        }
-    }
-
-    private static ReadOnlySpan<float> Dense(in ReadOnlyTensorSpan<float> tensor, string name)
-    {
-        if (!tensor.IsDense || tensor.FlattenedLength > int.MaxValue)
-        {
-            Throw.Argument(name, "a dense tensor of at most 2147483647 elements", "another");
-        }
-
-        Span<nint> start = stackalloc nint[tensor.Rank];
-        start.Clear();
-        return tensor.GetSpan(start, (int)tensor.FlattenedLength);
-    }
-
-    private static Span<float> Dense(in TensorSpan<float> tensor, string name)
-    {
-        _ = Dense(tensor.AsReadOnlyTensorSpan(), name);
-        Span<nint> start = stackalloc nint[tensor.Rank];
-        start.Clear();
-        return tensor.GetSpan(start, (int)tensor.FlattenedLength);
-    }
-
-    private static string Join(ReadOnlySpan<nint> lengths) => string.Join(", ", lengths.ToArray());
 }

@@ -68,6 +68,147 @@ public sealed class FunctionalTests
         float[] y = new float[x.Length];
         Functional.BatchNorm(x, shape, layer.Running.Mean, layer.Running.Variance, layer.Gamma.Value, layer.Beta!.Value, 1e-5, y);
         Assert.Equal(expected, y);
+
+        Functional.BatchNorm(x, shape, layer.Running.Mean, layer.Running.Variance, layer.Gamma.Value, layer.Beta.Value, 1e-5, x);
+        Assert.Equal(expected, x);
+    }
+
+    [Theory]
+    [InlineData(5, 7, false)]
+    [InlineData(40, 33, true)]
+    public void LayerNormBackward_AnyShape_GivesTheLayersBits(int rows, int features, bool relu)
+    {
+        float[] x = Samples.Normal(rows * features, seed: 1);
+        float[] dy = Samples.Upstream(x.Length);
+        LayerNorm1D layer = new(features, relu: relu);
+        Samples.Normal(features, seed: 2).CopyTo(layer.Gamma!.Value, 0);
+        Samples.Normal(features, seed: 3).CopyTo(layer.Beta!.Value, 0);
+        (float[] y, float[] dx) = (new float[x.Length], new float[x.Length]);
+        layer.Forward(x, (rows, features), y);
+        layer.Backward(x, dy, dx);
+
+        float[] actual = new float[x.Length];
+        (double[] mean, double[] rstd) = (new double[rows], new double[rows]);
+        (float[] dGamma, float[] dBeta) = (new float[features], new float[features]);
+        Functional.LayerNorm(x, features, layer.Gamma.Value, layer.Beta.Value, 1e-5, actual, relu, mean, rstd);
+        Assert.Equal(y, actual);
+        Functional.LayerNormBackward(x, dy, features, layer.Gamma.Value, mean, rstd, dy, dGamma, dBeta, relu, layer.Beta.Value);
+        Assert.Equal(dx, dy);
+        Assert.Equal(layer.Gamma.Gradient, dGamma);
+        Assert.Equal(layer.Beta.Gradient, dBeta);
+    }
+
+    [Fact]
+    public void LayerNormBackward_AfterAddLayerNorm_IsThatOfTheSum()
+    {
+        float[] x = Samples.Normal(6 * 9, seed: 1);
+        float[] residual = Samples.Normal(6 * 9, seed: 2);
+        float[] dy = Samples.Upstream(x.Length);
+        float[] gamma = Samples.Normal(9, seed: 3);
+        (float[] sum, float[] y, float[] expected, float[] actual) = (new float[54], new float[54], new float[54], new float[54]);
+        (double[] mean, double[] rstd) = (new double[6], new double[6]);
+        Functional.AddLayerNorm(x, residual, 9, gamma, [], 1e-5, sum, y, mean, rstd);
+        Functional.LayerNormBackward(sum, dy, 9, gamma, mean, rstd, actual, [], []);
+
+        LayerNorm1D layer = new(9);
+        gamma.CopyTo(layer.Gamma!.Value, 0);
+        layer.Forward(sum, (6, 9), y);
+        layer.Backward(sum, dy, expected);
+        Assert.Equal(expected, actual);
+    }
+
+    [Theory]
+    [InlineData(5, 7, 1, false)]
+    [InlineData(33, 20, 1, true)]
+    [InlineData(4, 3, 19, true)]
+    public void BatchNormTraining_AndBackward_GiveTheLayersBits(int rows, int channels, int length, bool relu)
+    {
+        Shape shape = length == 1 ? (rows, channels) : (rows, channels, length);
+        float[] x = Samples.Normal(shape.Length, seed: 1);
+        float[] dy = Samples.Upstream(x.Length);
+        BatchNorm1D layer = new(channels, relu: relu);
+        Samples.Normal(channels, seed: 2).CopyTo(layer.Gamma!.Value, 0);
+        Samples.Normal(channels, seed: 3).CopyTo(layer.Beta!.Value, 0);
+        foreach (bool training in (bool[])[true, false])
+        {
+            layer.Training = training;
+            layer.ZeroGradients();
+            (float[] y, float[] dx, float[] actual, float[] actualDx) = (new float[x.Length], new float[x.Length], new float[x.Length], new float[x.Length]);
+            layer.Forward(x, shape, y);
+            layer.Backward(x, dy, dx);
+
+            (double[] mean, double[] variance, double[] rstd) = (new double[channels], new double[channels], new double[channels]);
+            (float[] dGamma, float[] dBeta) = (new float[channels], new float[channels]);
+            if (training)
+            {
+                Functional.BatchNormTraining(x, shape, layer.Gamma.Value, layer.Beta.Value, 1e-5, actual, mean, variance, rstd, relu);
+                Assert.Equal(y, actual);
+            }
+            else
+            {
+                mean = [.. layer.Running!.Mean.Select(m => (double)m)];
+                rstd = [.. layer.Running.Variance.Select(v => 1 / Math.Sqrt(v + 1e-5))];
+            }
+
+            Functional.BatchNormBackward(x, dy, shape, layer.Gamma.Value, mean, rstd, actualDx, dGamma, dBeta, training, relu, layer.Beta.Value);
+            Assert.Equal(dx, actualDx);
+            Assert.Equal(layer.Gamma.Gradient, dGamma);
+            Assert.Equal(layer.Beta.Gradient, dBeta);
+        }
+    }
+
+    [Fact]
+    public void TensorFunctions_DenseTensors_GiveTheSpansBits()
+    {
+        float[] x = Samples.Normal(24, seed: 1);
+        float[] residual = Samples.Normal(24, seed: 2);
+        (float[] mean, float[] variance) = ([0.1f, -0.2f, 0.3f], [1, 2, 3]);
+        (float[] expected, float[] expectedSum, float[] y, float[] sum) = (new float[24], new float[24], new float[24], new float[24]);
+        TensorSpan<float> result = new(y, [2, 3, 4]);
+        ReadOnlyTensorSpan<float> input = new(x, [2, 3, 4]);
+
+        Functional.LayerNorm(x, 4, default, default, 1e-5, expected, relu: true);
+        Functional.LayerNorm(input, default, default, 1e-5, result, relu: true);
+        Assert.Equal(expected, y);
+
+        Functional.BatchNorm(x, (2, 3, 4), mean, variance, default, default, 1e-5, expected);
+        Functional.BatchNorm(input, mean, variance, default, default, 1e-5, result);
+        Assert.Equal(expected, y);
+
+        Functional.BatchNorm(x, (8, 3), mean, variance, default, default, 1e-5, expected);
+        Functional.BatchNorm(new ReadOnlyTensorSpan<float>(x, [8, 3]), mean, variance, default, default, 1e-5, new TensorSpan<float>(y, [8, 3]));
+        Assert.Equal(expected, y);
+
+        Functional.AddLayerNorm(x, residual, 4, default, default, 1e-5, expectedSum, expected);
+        Functional.AddLayerNorm(input, new ReadOnlyTensorSpan<float>(residual, [2, 3, 4]), default, default, 1e-5, new TensorSpan<float>(sum, [2, 3, 4]), result);
+        Assert.Equal(expected, y);
+        Assert.Equal(expectedSum, sum);
+    }
+
+    [Fact]
+    public void TensorFunctions_ShapesThatDoNotFit_NameExpectedAndActual()
+    {
+        float[] x = new float[24];
+        Check("Expected x's shape (6, 4), got (4, 6).", () => Functional.AddLayerNorm(
+            new ReadOnlyTensorSpan<float>(x, [6, 4]), new ReadOnlyTensorSpan<float>(x, [4, 6]), default, default, 1e-5, new TensorSpan<float>(x, [6, 4]), new TensorSpan<float>(x, [6, 4])));
+        Check("Expected a tensor (N, C) or (N, C, L), got (24).", () => Functional.BatchNorm(
+            new ReadOnlyTensorSpan<float>(x, [24]), x, x, default, default, 1e-5, new TensorSpan<float>(x, [24])));
+        Check("Expected x's shape (6, 4), got (4, 6).", () => Functional.BatchNorm(
+            new ReadOnlyTensorSpan<float>(x, [6, 4]), x, x, default, default, 1e-5, new TensorSpan<float>(x, [4, 6])));
+
+        static void Check(string expected, Action call) =>
+            Assert.StartsWith(expected, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TensorFunctions_NoElements_DoNothing()
+    {
+        float[] untouched = [1, 2, 3, 4];
+        ReadOnlyTensorSpan<float> x = new(untouched, [0, 4]);
+        TensorSpan<float> y = new(untouched, [0, 4]);
+        Functional.LayerNorm(x, default, default, 1e-5, y);
+        Functional.BatchNorm(x, new float[4], new float[4], default, default, 1e-5, y);
+        Assert.Equal([1, 2, 3, 4], untouched);
     }
 
     [Fact]
@@ -77,6 +218,7 @@ public sealed class FunctionalTests
         float[] y = new float[x.Length];
         float[] mean = new float[20];
         float[] variance = Samples.Constant(20, 1);
+        (double[] wideMean, double[] wideVariance, double[] rstd) = (new double[64], new double[20], new double[64]);
         Run();
         long before = GC.GetAllocatedBytesForCurrentThread();
         Run();
@@ -86,6 +228,10 @@ public sealed class FunctionalTests
         {
             Functional.LayerNorm(x, 20, default, default, 1e-5, y);
             Functional.BatchNorm(x, (64, 20), mean, variance, default, default, 1e-5, y);
+            Functional.LayerNorm(x, 20, default, default, 1e-5, y, mean: wideMean, rstd: rstd);
+            Functional.LayerNormBackward(x, y, 20, default, wideMean, rstd, y, mean, mean);
+            Functional.BatchNormTraining(x, (64, 20), default, default, 1e-5, y, wideMean.AsSpan(0, 20), wideVariance, rstd.AsSpan(0, 20));
+            Functional.BatchNormBackward(x, y, (64, 20), default, wideMean.AsSpan(0, 20), rstd.AsSpan(0, 20), y, mean, mean);
         }
     }
 
@@ -99,6 +245,14 @@ public sealed class FunctionalTests
         Check("Expected the input itself or memory apart from it, got memory 4 elements from it.", () => Functional.LayerNorm(x.AsSpan(0, 8), 4, default, default, 1e-5, x.AsSpan(4, 8)));
         Check("Expected a shape (N, C) or (N, C, L), got (12).", () => Functional.BatchNorm(x, 12, x, x, default, default, 1e-5, x));
         Check("Expected 3 elements, got 12.", () => Functional.BatchNorm(x, (4, 3), x, x, default, default, 1e-5, x));
+        double[] three = new double[3];
+        Check("Expected 3 elements, got 1.", () => Functional.LayerNorm(x, 4, default, default, 1e-5, x, mean: new double[1], rstd: three));
+        Check("Expected 3 elements, got 0.", () => Functional.LayerNormBackward(x, x, 4, default, three, default, x, default, default));
+        Check("Expected memory apart from x, got memory that overlaps it.", () => Functional.LayerNormBackward(x, x, 4, default, three, three, x, default, default));
+        Check("Expected 12 elements, got 0.", () => Functional.LayerNormBackward(x, new float[12], 4, default, three, three, default, default, default, relu: true));
+        Check("Expected 4 elements, got 3.", () => Functional.LayerNormBackward(x, new float[12], 4, default, three, three, default, new float[3], default));
+        Check("Expected more than 1 value per channel, got shape (1, 12).", () => Functional.BatchNormTraining(x, (1, 12), default, default, 1e-5, x, new double[12], new double[12], new double[12]));
+        Check("Expected 3 elements, got 12.", () => Functional.BatchNormBackward(x, new float[12], (4, 3), default, new double[12], three, default, default, default));
 
         static void Check(string expected, Action call) =>
             Assert.StartsWith(expected, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);

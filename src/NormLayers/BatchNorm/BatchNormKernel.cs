@@ -236,7 +236,7 @@ internal static class BatchNormKernel
                 Shift = rest.Spread(shift, length),
                 Dx = dx,
             };
-            Kernels.Run(ref kernel, x.Length / Columns(C, length), 2L * x.Length);
+            Kernels.Run(ref kernel, x.Length / Columns(C, length), x.Length);
         }
         else
         {
@@ -251,7 +251,7 @@ internal static class BatchNormKernel
                 Shift = shift,
                 Dx = dx,
             };
-            Kernels.Run(ref kernel, x.Length / length, 2L * x.Length);
+            Kernels.Run(ref kernel, x.Length / length, x.Length);
         }
     }
 
@@ -369,7 +369,7 @@ internal static class BatchNormKernel
                 Gated = gate.Gated,
                 Forward = new() { X = x, Length = length, Pivot = gate.Pivot, Scale = gate.Scale, Shift = gate.Shift, Y = default, ReLU = false },
             };
-            Kernels.Run(ref segments, C, 2L * x.Length);
+            Kernels.Run(ref segments, C, x.Length);
             return;
         }
 
@@ -395,7 +395,7 @@ internal static class BatchNormKernel
                 ReLU = false,
             },
         };
-        Kernels.Run(ref columns, blocks.Count, 2L * x.Length);
+        Kernels.Run(ref columns, blocks.Count, x.Length);
         Span<double> total = blocks.Total(blockSums, 2 * W);
         sumDy = Gather(total[..W], length, ref rest);
         sumDyX = Gather(total[W..], length, ref rest);

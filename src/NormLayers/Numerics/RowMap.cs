@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace NormLayers.Numerics;
 
@@ -34,11 +35,11 @@ internal static unsafe class RowMap
 
     private const int Unrolled = 4 * 16;
 
-    /// <summary>Whether an output should be written past the caches: it is large, and apart from the inputs.</summary>
+    /// <summary>Whether an output should be written past the caches: it is large, apart from the inputs, and made of whole cache lines somewhere.</summary>
     /// <param name="result">The output, all rows.</param>
     /// <param name="input">An input that it may be.</param>
     public static bool IsStreamed(ReadOnlySpan<float> result, ReadOnlySpan<float> input) =>
-        result.Length >= StreamedElements && !result.Overlaps(input);
+        result.Length >= StreamedElements && !result.Overlaps(input) && ((nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(result)) & (sizeof(float) - 1)) == 0;
 
     /// <summary>Overwrites a row with a formula's results.</summary>
     /// <param name="map">The formula.</param>

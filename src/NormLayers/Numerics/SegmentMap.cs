@@ -9,7 +9,7 @@ internal interface ISegmentMap<M, K> : IRowMap
     where M : struct, ISegmentMap<M, K>, allows ref struct
     where K : struct, allows ref struct
 {
-    /// <summary>A segment's formula; it counts elements from the segment's first.</summary>
+    /// <summary>A segment's formula; it counts elements from the segment's first, and is also asked for up to fifteen before it and after its last.</summary>
     /// <param name="kernel">What it is made from.</param>
     /// <param name="segment">The segment.</param>
     /// <param name="channel">Its channel.</param>
@@ -18,13 +18,14 @@ internal interface ISegmentMap<M, K> : IRowMap
 
 /// <summary>Applies formulas to segments that lie one after the other.</summary>
 /// <remarks>
-/// They are stored as one run, from cache line to cache line, however short each is. A line that belongs to two segments is computed by
-/// the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that the result may be an array
-/// that the formulas read.
+/// They are stored as one run of sixteens, in a long run from cache line to cache line, however short a segment is. Sixteen that belong to
+/// two segments are computed by the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that
+/// the result may be an array that the formulas read. (Segments of 49 elements, each stored by itself, took half as long again:
+/// docs/performance.md, what else was tried.)
 /// </remarks>
 internal static unsafe class SegmentMap
 {
-    // In a shorter run, what stands before the first whole line takes longer than stores that straddle two.
+    // In a shorter run, the single elements before the first whole line take longer than stores that straddle two.
     private const int AlignedLength = 1024;
 
     /// <summary>Overwrites segments with their formulas' results.</summary>
@@ -41,16 +42,20 @@ internal static unsafe class SegmentMap
         where M : struct, ISegmentMap<M, K>, allows ref struct
         where K : struct, allows ref struct
     {
+        if (count == 0)
+        {
+            return;
+        }
+
         if (streamed)
         {
             Apply<L, M, K, Yes>(in kernel, first, count, channels, length, result);
+            RowMap.Fence(streamed);
         }
-        else if (count > 0)
+        else
         {
             Apply<L, M, K, No>(in kernel, first, count, channels, length, result);
         }
-
-        RowMap.Fence(streamed);
     }
 
     [MethodImpl(Kernels.Loops)]
@@ -65,7 +70,7 @@ internal static unsafe class SegmentMap
             float* segment = start + (nint)first * length;
             int channel = first % channels;
             M map = M.Of(in kernel, first, channel);
-            nint i = (long)count * length < AlignedLength ? 0 : RowMap.BeforeLine(in *segment);
+            nint i = TStreamed.Holds || (long)count * length >= AlignedLength ? RowMap.BeforeLine(in *segment) : 0;
             for (nint k = 0; k < i; k++)
             {
                 SingleLane.Store(map.At<SingleLane>(k), ref *segment, k);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using NormLayers.Data;
 using NormLayers.Network;
 using NormLayers.Numerics;
@@ -20,23 +19,23 @@ public sealed class SameBitsTests
     public void Kernel_FixedProblems_GivePinnedBits(Family family, string pinned)
     {
         KernelSubject subject = new(family);
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using BitHash hash = new();
         foreach ((int n, int c) in ((int, int)[])[(2, 1), (5, 3), (9, 7), (4, 16), (33, 31), (7, 130), (3, 1500), (1500, 3)])
         {
             foreach (double offset in (double[])[0.5, 1e6])
             {
                 foreach (bool training in (bool[])[true, false])
                 {
-                    Add(hash, subject.Run(Problem.Random(n, c, offset: offset) with { Training = training }));
+                    hash.Add(subject.Run(Problem.Random(n, c, offset: offset) with { Training = training }));
                     if (family == Family.BatchNorm)
                     {
-                        Add(hash, subject.Run(Problem.Random(n, c, length: 5, offset) with { Training = training }));
+                        hash.Add(subject.Run(Problem.Random(n, c, length: 5, offset) with { Training = training }));
                     }
                 }
             }
         }
 
-        Assert.Equal(pinned, Text(hash));
+        Assert.Equal(pinned, hash.Text());
     }
 
     [Theory]
@@ -52,18 +51,18 @@ public sealed class SameBitsTests
 
         Assert.Equal(TrainingStatus.Completed, result.Status);
         Assert.True(result.History[^1].Train.Loss < result.History[0].Train.Loss, "Nothing was learnt, so the bits say little.");
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using BitHash hash = new();
         foreach (NamedParameter parameter in network.NamedParameters)
         {
-            Add(hash, Support.Compare.Widen(parameter.Parameter.Value));
+            hash.Add(parameter.Parameter.Value);
         }
 
         foreach (EpochMetrics epoch in result.History)
         {
-            Add(hash, [epoch.Train.Loss, epoch.Train.Accuracy, epoch.Test.Loss, epoch.Test.Accuracy]);
+            hash.Add([epoch.Train.Loss, epoch.Train.Accuracy, epoch.Test.Loss, epoch.Test.Accuracy]);
         }
 
-        Assert.Equal(pinned, Text(hash));
+        Assert.Equal(pinned, hash.Text());
     }
 
     private static Dataset Clusters(string name, int count, ulong seed)
@@ -82,27 +81,4 @@ public sealed class SameBitsTests
 
         return new Dataset(name, features, labels, featureCount: 7, classCount: 3);
     }
-
-    private static void Add(IncrementalHash hash, Outcome outcome)
-    {
-        // Mean and rstd are left out: they are intermediate results, and a kernel may keep them in another form.
-        foreach ((string name, double[]? values) in outcome.All)
-        {
-            if (values is not null && name is not ("mean" or "rstd"))
-            {
-                Add(hash, values);
-            }
-        }
-    }
-
-    private static void Add(IncrementalHash hash, double[] values)
-    {
-        Assert.DoesNotContain(double.NaN, values);
-        foreach (double value in values)
-        {
-            hash.AppendData(BitConverter.GetBytes(value));
-        }
-    }
-
-    private static string Text(IncrementalHash hash) => Convert.ToHexString(hash.GetHashAndReset().AsSpan(0, 8));
 }

@@ -5,7 +5,10 @@ using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.SameBits;
 
-/// <summary>The number of threads changes no bit of any kernel, on shapes large enough to be shared out.</summary>
+/// <summary>
+/// The number of threads changes no bit of any kernel, on shapes large enough to be shared out; nor does the vector width, under which the
+/// same constants are pinned (<see cref="SameBitsTests"/> says when they may change).
+/// </summary>
 public sealed class ThreadsTests : IDisposable
 {
     private readonly int _limit = Threads.Limit;
@@ -13,41 +16,70 @@ public sealed class ThreadsTests : IDisposable
     public void Dispose() => Threads.Limit = _limit;
 
     [Theory]
-    [InlineData(Family.LayerNorm, 2100, 130, 1)]
-    [InlineData(Family.LayerNorm, 40_000, 3, 1)]
-    [InlineData(Family.LayerNorm, 3, 70_000, 1)]
-    [InlineData(Family.BatchNorm, 2100, 130, 1)]
-    [InlineData(Family.BatchNorm, 40_000, 3, 1)]
-    [InlineData(Family.BatchNorm, 60, 9, 200)]
-    [InlineData(Family.BatchNorm, 700, 27, 7)]
-    public void Kernel_LargeProblem_SameBitsWithAnyNumberOfThreads(Family family, int rows, int channels, int length)
+    [InlineData(Family.LayerNorm, 2100, 130, 1, "A952D926C446BACB")]
+    [InlineData(Family.LayerNorm, 40_000, 3, 1, "4D66E2DBC3A4BE0E")]
+    [InlineData(Family.LayerNorm, 3, 70_000, 1, "C82446369753B70B")]
+    [InlineData(Family.LayerNorm, 90, 768, 1, "AA8661F9CFA4A750")]
+    [InlineData(Family.BatchNorm, 2100, 130, 1, "D88BC49A73C3132D")]
+    [InlineData(Family.BatchNorm, 40_000, 3, 1, "5808A388D19B3FD9")]
+    [InlineData(Family.BatchNorm, 150, 512, 1, "05C4C445C620D9D5")]
+    [InlineData(Family.BatchNorm, 60, 9, 200, "2AE4CE1A1D74815E")]
+    [InlineData(Family.BatchNorm, 700, 27, 7, "015428BA9AF6D5E5")]
+    [InlineData(Family.BatchNorm, 40, 64, 49, "7660D3B76CA1EF42")]
+    [InlineData(Family.BatchNorm, 170, 25, 16, "323676367A063C5C")]
+    [InlineData(Family.BatchNorm, 130, 33, 17, "AB9D726AAA501B74")]
+    public void Kernel_LargeProblem_PinnedBitsWithAnyNumberOfThreads(Family family, int rows, int channels, int length, string pinned)
     {
         KernelSubject subject = new(family);
         Problem problem = Problem.Random(rows, channels, length, offset: 0.5);
-        Threads.Limit = 1;
-        Outcome expected = subject.Run(problem);
-        foreach (int threads in (int[])[2, 3, 8])
+        PinnedWithAnyNumberOfThreads(pinned, hash =>
         {
-            Threads.Limit = threads;
-            Outcome actual = subject.Run(problem);
-            foreach (((string name, double[]? one), (_, double[]? many)) in expected.All.Zip(actual.All))
-            {
-                Assert.True((one ?? []).AsSpan().SequenceEqual(many), $"{name} has other bits with {threads} threads.");
-            }
-        }
+            hash.Add(subject.Run(problem));
+            hash.Add(subject.Run(problem with { Training = false }));
+        });
+    }
+
+    [Theory]
+    [InlineData("layernorm", 300, 260, 1, "1FCEE2FF4D85B377")]
+    [InlineData("batchnorm", 300, 260, 1, "6C404384B35C6812")]
+    [InlineData("batchnorm", 30, 64, 49, "037BFEA7A60A280A")]
+    public void Layer_WithReLU_PinnedBitsWithAnyNumberOfThreads(string name, int rows, int channels, int length, string pinned)
+    {
+        Shape shape = length == 1 ? (rows, channels) : (rows, channels, length);
+        float[] x = Samples.Normal(shape.Length);
+        float[] dy = Samples.Upstream(shape.Length);
+        PinnedWithAnyNumberOfThreads(pinned, hash =>
+        {
+            Layer layer = name == "layernorm" ? new LayerNorm1D(channels, relu: true) : new BatchNorm1D(channels, relu: true);
+            Samples.Normal(channels, seed: 3).CopyTo(layer.Parameters[0].Value, 0);
+            Samples.Normal(channels, seed: 4).CopyTo(layer.Parameters[1].Value, 0);
+            hash.Add(Samples.Forward(layer, x, shape));
+            hash.Add(Samples.Backward(layer, x, dy));
+            hash.Add(layer.Parameters.SelectMany(p => p.Gradient));
+        });
     }
 
     [Fact]
-    public void Network_LargeBatches_SameBitsWithAnyNumberOfThreads()
+    public void AddLayerNorm_LargeProblem_PinnedBitsWithAnyNumberOfThreads()
     {
-        Threads.Limit = 1;
-        float[] expected = TrainLargeNetwork();
-        foreach (int threads in (int[])[2, 3, 8])
+        float[] x = Samples.Normal(300 * 260, seed: 1);
+        float[] residual = Samples.Normal(x.Length, seed: 2);
+        PinnedWithAnyNumberOfThreads("47E3EFF0CB6B247C", hash =>
         {
-            Threads.Limit = threads;
-            Assert.Equal(expected, TrainLargeNetwork());
-        }
+            float[] sum = new float[x.Length];
+            float[] y = new float[x.Length];
+            Functional.AddLayerNorm(x, residual, 260, [], [], 1e-5, sum, y);
+            hash.Add(sum);
+            hash.Add(y);
+        });
     }
+
+    [Theory]
+    [InlineData(Normalization.None, "C6ED8ECDEF7297A1")]
+    [InlineData(Normalization.BatchNorm, "A3E9A1C6327439FD")]
+    [InlineData(Normalization.LayerNorm, "E6977BC3D730A30A")]
+    public void Network_LargeBatches_PinnedBitsWithAnyNumberOfThreads(Normalization normalization, string pinned) =>
+        PinnedWithAnyNumberOfThreads(pinned, hash => hash.Add(TrainLargeNetwork(normalization)));
 
     [Fact]
     public void Calls_FromSeveralThreadsAtOnce_SameBits()
@@ -163,9 +195,20 @@ public sealed class ThreadsTests : IDisposable
         Assert.Contains($"a number from 1 to {Threads.Most}", e.Message, StringComparison.Ordinal);
     }
 
-    private static float[] TrainLargeNetwork()
+    private static void PinnedWithAnyNumberOfThreads(string pinned, Action<BitHash> compute)
     {
-        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 300, HiddenFeatures = [270, 130], Classes = 10, Normalization = Normalization.LayerNorm, Seed = 5 });
+        foreach (int threads in (int[])[1, 2, 3, 8])
+        {
+            Threads.Limit = threads;
+            using BitHash hash = new();
+            compute(hash);
+            Assert.Equal((threads, pinned), (threads, hash.Text()));
+        }
+    }
+
+    private static float[] TrainLargeNetwork(Normalization normalization)
+    {
+        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 300, HiddenFeatures = [270, 130], Classes = 10, Normalization = normalization, Seed = 5 });
         AdamOptimizer optimizer = new(network.Parameters, learningRate: 0.01);
         float[] x = Samples.Normal(200 * 300);
         int[] labels = [.. Enumerable.Range(0, 200).Select(n => n % 10)];

@@ -1,0 +1,37 @@
+using System.Security.Cryptography;
+using NormLayers.Tests.Checks;
+
+namespace NormLayers.Tests.SameBits;
+
+/// <summary>The bits of results in a few letters, to be pinned.</summary>
+internal sealed class BitHash : IDisposable
+{
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    public void Add(Outcome outcome)
+    {
+        // Mean and rstd are left out: they are intermediate results, and a kernel may keep them in another form.
+        foreach ((string name, double[]? values) in outcome.All)
+        {
+            if (values is not null && name is not ("mean" or "rstd"))
+            {
+                Add(values);
+            }
+        }
+    }
+
+    public void Add(IEnumerable<float> values) => Add(values.Select(value => (double)value).ToArray());
+
+    public void Add(double[] values)
+    {
+        Assert.DoesNotContain(double.NaN, values);
+        foreach (double value in values)
+        {
+            _hash.AppendData(BitConverter.GetBytes(value));
+        }
+    }
+
+    public string Text() => Convert.ToHexString(_hash.GetHashAndReset().AsSpan(0, 8));
+
+    public void Dispose() => _hash.Dispose();
+}
