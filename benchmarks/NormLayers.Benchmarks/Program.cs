@@ -7,6 +7,7 @@ using ResultFile = NormLayers.Benchmarks.ResultFile;
 
 Option<bool> quick = new("--quick") { Description = "A few shapes in short rounds: about a minute, to see that all works." };
 Option<bool> sizes = new("--sizes") { Description = "Squares from 1 MB to 1 GB instead: ours and the memory streams only." };
+Option<bool> models = new("--models") { Description = "More shapes of real models instead." };
 Option<int[]> threads = new("--threads") { Description = "The numbers of threads (1 and 2).", HelpName = "n", AllowMultipleArgumentsPerToken = true };
 Option<string[]> peers = new("--peers") { Description = "Which peers (all): " + string.Join(", ", PeerProcess.Names) + ".", HelpName = "name", AllowMultipleArgumentsPerToken = true };
 Option<string> filter = new("--filter") { Description = "Only cases whose name contains this text, as in 'layernorm 512x768'.", HelpName = "text" };
@@ -20,10 +21,13 @@ rounds.Validators.Add(r =>
         r.AddError("--rounds must be 1 or more.");
     }
 });
-Command run = new("run", "Measure all peers side by side and write the raw results.") { quick, sizes, threads, peers, filter, narrow, rounds, output };
+Command run = new("run", "Measure all peers side by side and write the raw results.") { quick, sizes, models, threads, peers, filter, narrow, rounds, output };
 run.SetAction(parsed =>
 {
-    SuiteKind suite = parsed.GetValue(sizes) ? SuiteKind.Sizes : parsed.GetValue(quick) ? SuiteKind.Quick : SuiteKind.Full;
+    SuiteKind suite = parsed.GetValue(sizes) ? SuiteKind.Sizes
+        : parsed.GetValue(models) ? SuiteKind.Models
+        : parsed.GetValue(quick) ? SuiteKind.Quick
+        : SuiteKind.Full;
     IReadOnlyList<string> names = parsed.GetValue(peers) is { Length: > 0 } chosen ? chosen
         : suite == SuiteKind.Sizes ? ["normlayers", "stream"]
         : PeerProcess.Names;
@@ -36,7 +40,7 @@ run.SetAction(parsed =>
     return result.Problems.Count == 0 ? ExitCode.Success : ExitCode.Mismatch;
 });
 
-Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, and, where they are wanted, of --avx2 and --sizes.", Arity = ArgumentArity.OneOrMore };
+Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, and, where they are wanted, of --avx2, --sizes and --models.", Arity = ArgumentArity.OneOrMore };
 Command tables = new("tables", "Write the tables of docs/performance.md from raw results.") { files };
 tables.SetAction(parsed => Tables.Update(Repository.PerformancePage, [.. parsed.GetValue(files)!.Select(ResultFile.Load)]));
 
@@ -49,4 +53,7 @@ peer.SetAction(parsed => new PeerServer(PeerServer.Create(parsed.GetValue(name)!
 Command ladder = new("ladder", "Time the steps on the way to layer normalization's forward pass.");
 ladder.SetAction(_ => LadderRun.Print(Console.Out));
 
-return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, peer }.Parse(args).Invoke();
+Command fusions = new("fusions", "Time what is fused with normalization beside its parts.");
+fusions.SetAction(_ => FusionRun.Print(Console.Out));
+
+return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, peer }.Parse(args).Invoke();

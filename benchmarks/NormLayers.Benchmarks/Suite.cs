@@ -14,6 +14,19 @@ internal static class Suite
     // Fully connected heads, one-dimensional convolutions, and stages of ResNet-50 with its planes as L.
     private static readonly string[] _batchModels = ["16x512", "32x27x7", "8x256x288", "8x512x560", "50x256x196", "50x2048x49"];
 
+    // The other shapes of models that oneDNN's benchmark and PyTorch's tests list (docs/performance.md, more shapes of models).
+    private static readonly string[] _moreLayerModels =
+    [
+        "15x3", "30x300", "128x768", "256x768", "392x1024", "25088x128", "16384x768", "16384x1024", "24576x1024", "16384x3072",
+    ];
+
+    // Heads; one-dimensional convolutions; ResNet-50's planes at batch 50; shapes that others chose for their caches' sake.
+    private static readonly string[] _moreBatchModels =
+    [
+        "2x23", "16x256", "9x128x1", "5x33x27", "4x128x512", "4x256x128", "8x256x560", "8x256x1120", "8x1024x560", "16x80x861", "16x512x903", "4x128x15000",
+        "50x512x49", "50x1024x196", "50x128x784", "50x512x784", "50x64x3136", "50x256x3136", "50x64x12544", "2x251x784", "2x64x3136", "2x64x50176", "8x322x256",
+    ];
+
     private static readonly string[] _quick = ["32x32", "64x128", "512x768", "4096x768"];
 
     // From 1 MB to 1 GB: for the cost against size, of ours and the yardstick only.
@@ -21,8 +34,13 @@ internal static class Suite
 
     public static IEnumerable<NormCase> Norms(SuiteKind kind)
     {
-        string[] layer = kind switch { SuiteKind.Quick => _quick, SuiteKind.Sizes => _sizes, _ => [.. _ladder, .. _layerModels] };
-        string[] batch = kind switch { SuiteKind.Quick => _quick, SuiteKind.Sizes => _sizes, _ => [.. _ladder, .. _batchModels] };
+        (string[] layer, string[] batch) = kind switch
+        {
+            SuiteKind.Quick => (_quick, _quick),
+            SuiteKind.Sizes => (_sizes, _sizes),
+            SuiteKind.Models => (_moreLayerModels, _moreBatchModels),
+            _ => ([.. _ladder, .. _layerModels], [.. _ladder, .. _batchModels]),
+        };
         return
         [
             .. Cases(Normalization.LayerNorm, layer, NormPass.Forward),
@@ -38,7 +56,7 @@ internal static class Suite
         IEnumerable<StepCase> large = Enum.GetValues<Normalization>().Select(mode => new StepCase([784, 1000, 1000, 10], 128, mode));
         return kind switch
         {
-            SuiteKind.Sizes => [],
+            SuiteKind.Sizes or SuiteKind.Models => [],
             SuiteKind.Quick => StepCase.Defaults,
             _ => [.. StepCase.Defaults, .. large],
         };
@@ -68,4 +86,5 @@ internal enum SuiteKind
     Full,
     Quick,
     Sizes,
+    Models,
 }

@@ -37,7 +37,16 @@ internal static class Tables
         string prefix = result.Settings.Narrow ? "avx2-" : string.Empty;
         if (result.Settings.Suite == "sizes")
         {
+            yield return ("sizes-environment", Environment(result));
             yield return ("sizes", Sizes(all));
+            yield break;
+        }
+
+        if (result.Settings.Suite == "models")
+        {
+            yield return ("models-environment", Environment(result));
+            yield return ("models-summary", Summary(all));
+            yield return ("models", Models(all));
             yield break;
         }
 
@@ -114,8 +123,7 @@ internal static class Tables
                 text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf(peer))} |");
             }
 
-            string speedup = row.Speedup is { } ratio ? string.Create(CultureInfo.InvariantCulture, $"{(row.IsUnsteady ? "~" : string.Empty)}{ratio:0.00}x") : "–";
-            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {(row.Speedup < 1 ? $"**{speedup}**" : speedup)} | {100 * row.Streams / row.Ours.Median:0} % | {row.Ours.Bytes:0} | {(row.ReachesGoal(row.Speedup) ? "yes" : "no")} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} | {100 * row.Streams / row.Ours.Median:0} % | {row.Ours.Bytes:0} | {(row.ReachesGoal(row.Speedup) ? "yes" : "no")} |");
         }
 
         return text.ToString();
@@ -148,6 +156,28 @@ internal static class Tables
         }
 
         return text.ToString();
+    }
+
+    private static string Models(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| | shape | threads | NormLayers, µs | libtorch | ONNX Runtime | TensorPrimitives | streams | best peer takes |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|---|");
+        foreach (Measurement row in Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass)))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {row.Case.LayerName} {row.Case.PassName} | {row.Case.ShapeName} | {row.Threads} | {Spread(row.Ours)} |");
+            text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf("libtorch"))} | {Microseconds(row.TimeOf("onnxruntime"))} | {Microseconds(row.TimeOf("tensorprimitives"))} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} |");
+        }
+
+        return text.ToString();
+    }
+
+    // A ~ before what is unsteady, bold what is slower.
+    private static string SpeedupOf(Measurement row)
+    {
+        string speedup = row.Speedup is { } ratio ? string.Create(CultureInfo.InvariantCulture, $"{(row.IsUnsteady ? "~" : string.Empty)}{ratio:0.00}x") : "–";
+        return row.Speedup < 1 ? $"**{speedup}**" : speedup;
     }
 
     private static string Threads(int count) => string.Create(CultureInfo.InvariantCulture, $"{count} thread{(count == 1 ? string.Empty : "s")}");

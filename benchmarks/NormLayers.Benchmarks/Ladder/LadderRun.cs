@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Runtime.Intrinsics;
-using NormLayers.Cli.Bench;
 using NormLayers.Numerics;
 
 namespace NormLayers.Benchmarks.Ladder;
@@ -8,8 +6,6 @@ namespace NormLayers.Benchmarks.Ladder;
 /// <summary>Times each rung on some shapes, in rounds in which all take turns, and prints a table.</summary>
 internal static class LadderRun
 {
-    private const int Rounds = 9;
-    private static readonly TimeSpan _turn = TimeSpan.FromMilliseconds(20);
     private static readonly (int Rows, int Columns)[] _shapes = [(64, 128), (512, 768), (4096, 768), (8192, 1024)];
 
     public static int Print(TextWriter output)
@@ -19,37 +15,7 @@ internal static class LadderRun
             throw new PlatformNotSupportedException("The ladder is written for 512-bit vectors.");
         }
 
-        string[]? names = null;
-        List<double[]> columns = [];
-        foreach ((int rows, int features) in _shapes)
-        {
-            (string Name, Action Work)[] rungs = Create(rows, features);
-            names = [.. rungs.Select(r => r.Name)];
-            WorkTimer[] timers = [.. rungs.Select(r => new WorkTimer(r.Work))];
-            foreach (WorkTimer timer in timers)
-            {
-                timer.WarmUp(TimeSpan.FromMilliseconds(300));
-            }
-
-            double[][] times = [.. timers.Select(_ => new double[Rounds])];
-            for (int round = 0; round < Rounds; round++)
-            {
-                for (int i = 0; i < timers.Length; i++)
-                {
-                    times[i][round] = timers[i].Measure(_turn).Nanoseconds;
-                }
-            }
-
-            columns.Add([.. times.Select(t => WorkTimer.Median(t))]);
-        }
-
-        output.WriteLine($"| rung | {string.Join(" | ", _shapes.Select(s => $"{s.Rows}x{s.Columns}"))} |");
-        output.WriteLine($"|---|{string.Concat(_shapes.Select(_ => "---:|"))}");
-        for (int i = 0; i < names!.Length; i++)
-        {
-            output.WriteLine($"| {names[i]} | {string.Join(" | ", columns.Select(c => (c[i] / 1000).ToString(c[i] < 1e5 ? "F1" : "F0", CultureInfo.InvariantCulture)))} |");
-        }
-
+        TurnTable.Print(output, "rung", _shapes, Create);
         return 0;
     }
 
@@ -81,7 +47,7 @@ internal static class LadderRun
             ("one read, sums in float (lost: digits)", () => Rungs.OneReadInFloat(x, gamma, beta, y)),
             ("one read, sums in double", () => Rungs.OneReadInDouble(x, gamma, beta, y, fused: false, prefetch: false)),
             ("… multiply-adds fused", () => Rungs.OneReadInDouble(x, gamma, beta, y, fused: true, prefetch: false)),
-            ("… next row prefetched (lost)", () => Rungs.OneReadInDouble(x, gamma, beta, y, fused: true, prefetch: true)),
+            ("… next row prefetched (lost in the cache)", () => Rungs.OneReadInDouble(x, gamma, beta, y, fused: true, prefetch: true)),
             ("the kernel: blocks of rows, four vectors at a time, mean as a pair", () => Kernel(1)),
             ("the kernel on two threads", () => Kernel(2)),
         ];

@@ -14,6 +14,12 @@ internal static class CommandLine
 
     public static int Run(string[] args)
     {
+        if (SpeedVariables.FindProblem() is { } problem)
+        {
+            Console.Error.WriteLine($"error: {problem}");
+            return ExitCode.Usage;
+        }
+
         RootCommand root = Create();
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)

@@ -11,7 +11,7 @@ namespace NormLayers;
 /// README.md beside this file.</para>
 /// <para>Takes (N, C) and (N, C, L). An empty batch gives an empty output, adds nothing to the gradients and leaves the
 /// statistics alone. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity spread within their channel;
-/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. No allocation after construction.</para>
+/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. No allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class BatchNorm1D : Layer
 {

@@ -71,7 +71,7 @@ internal static class BatchNormColumns
                         Cache.Prefetch(in x, ahead + 16 * k);
                     }
 
-                    // sums[c] += x[i] - pivot[c]; squares[c] += (x[i] - pivot[c]) * (x[i] - pivot[c])
+                    // [BN-F1] [BN-F2] sums[c] += x[i] - pivot[c]; squares[c] += (x[i] - pivot[c]) * (x[i] - pivot[c])
                     RowMoments.Add(D.Widen(in x, i) - pLow, ref sumLow, ref squareLow);
                     RowMoments.Add(D.Widen(in x, i + 8) - pHigh, ref sumHigh, ref squareHigh);
                 }
@@ -168,7 +168,7 @@ internal static class BatchNormColumns
             }
         }
 
-        // y[c] = (x[c] - pivot[c]) * scale[c] + shift[c]
+        // y[c] = (x[c] - pivot[c]) * scale[c] + shift[c] [BN-F4] [BN-F5]
         public readonly ref struct Map<TReLU>(
             ref readonly float x, ReadOnlySpan<float> pivot, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift) : IRowMap
             where TReLU : struct, IFlag
@@ -271,7 +271,7 @@ internal static class BatchNormColumns
                         Cache.Prefetch(in dy, ahead + 16 * k);
                     }
 
-                    // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
+                    // sumDy[c] += dy[i] [BN-B1]; sumDyX[c] += dy[i] * (x[i] - mean[c]) [BN-B2]
                     BatchNormKernel.AddGradient(D.Widen(in dy, i), D.Widen(in x, i) - mLow, ref sumLow, ref sumXLow);
                     BatchNormKernel.AddGradient(D.Widen(in dy, i + 8), D.Widen(in x, i + 8) - mHigh, ref sumHigh, ref sumXHigh);
                 }
@@ -350,7 +350,7 @@ internal static class BatchNormColumns
             RowMap.Fence(streamed);
         }
 
-        // dx[c] = (dy[c] - shift[c] - (x[c] - pivot[c]) * slope[c]) * scale[c]
+        // dx[c] = (dy[c] - shift[c] - (x[c] - pivot[c]) * slope[c]) * scale[c] [BN-B5] [BN-B6]
         private readonly ref struct Map(
             ref readonly float x,
             ref readonly float dy,

@@ -12,7 +12,8 @@ namespace NormLayers;
 /// and a ReLU, fused in one sweep; [BN-F6] + [BN-F7] running statistics. Reads x twice, writes y once; y may be x.</para>
 /// <para>Backward: [BN-B1] + [BN-B2] in one sweep; [BN-B3] and [BN-B4] need none, since gamma is one number in a channel:
 /// they are gamma·B1/m and gamma·B2/m. [BN-B5], or [BN-B6] when the statistics were constants, in a second sweep. Reads x
-/// and dy twice, writes dx once; dx may be dy.</para>
+/// and dy twice, writes dx once; dx may be dy. Behind a ReLU, x and the gradient are read once more, rows or segments before they are summed, and the gradient
+/// before the ReLU is written, which is then in the cache as dy.</para>
 /// <para>Numerics: with a channel's first element as pivot p, mean = p + Σ(x − p)/m and variance = Σ(x − p)²/m − (mean − p)²
 /// (<see cref="RowMoments"/> says why that is exact enough and when x is read again). All sums are in double, and so are
 /// their terms. The mean is carried as the float nearest to it and the remainder: y = (x − p)·s + t. A constant channel gives exactly

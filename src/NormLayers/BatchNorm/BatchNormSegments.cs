@@ -36,6 +36,7 @@ internal static class BatchNormSegments
                 for (int c = first; c < first + count; c++)
                 {
                     ref readonly float segment = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
+                    // [BN-F1] [BN-F2]
                     RowMoments.LaneSums<D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes));
                     RowMoments.Finish(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), out double sum, out double squares);
                     Sums[c] += sum;
@@ -79,7 +80,7 @@ internal static class BatchNormSegments
             }
         }
 
-        // y[i] = (x[i] - pivot[c]) * scale[c] + shift[c]
+        // y[i] = (x[i] - pivot[c]) * scale[c] + shift[c] [BN-F4] [BN-F5]
         public readonly ref struct Map<TReLU>(ref readonly float x, float pivot, float scale, float shift) : ISegmentMap<Map<TReLU>, ScaleAndShift>
             where TReLU : struct, IFlag
         {
@@ -160,7 +161,7 @@ internal static class BatchNormSegments
                     D sumXHigh = D.Create(0);
                     for (nint i = 0; i < whole; i += 16)
                     {
-                        // sumDy[c] += dy[i]; sumDyX[c] += dy[i] * (x[i] - mean[c])
+                        // sumDy[c] += dy[i] [BN-B1]; sumDyX[c] += dy[i] * (x[i] - mean[c]) [BN-B2]
                         BatchNormKernel.AddGradient(D.Widen(in dy, i), D.Widen(in x, i) - m, ref sumLow, ref sumXLow);
                         BatchNormKernel.AddGradient(D.Widen(in dy, i + 8), D.Widen(in x, i + 8) - m, ref sumHigh, ref sumXHigh);
                     }
@@ -232,7 +233,7 @@ internal static class BatchNormSegments
             SegmentMap.Apply<L, Map, InputGradient>(in this, first, count, Pivot.Length, Length, Dx, streamed);
         }
 
-        // dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c]
+        // dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c] [BN-B5] [BN-B6]
         private readonly ref struct Map(
             ref readonly float x, ref readonly float dy, float pivot, float scale, float minusSlope, float shift) : ISegmentMap<Map, InputGradient>
         {

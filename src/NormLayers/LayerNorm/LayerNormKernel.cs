@@ -6,15 +6,17 @@ namespace NormLayers;
 /// <summary>Layer normalization on float rows: stateless, no allocation, no checks beyond debug assertions.</summary>
 /// <remarks>
 /// <para>Forward (<see cref="LayerNormForward"/>): [LN-F1] mean and [LN-F2] variance from one read (<see cref="RowMoments"/>), [LN-F3] rstd in
-/// double, [LN-F4] + [LN-F5], and a ReLU, fused in one sweep; a residual is added row by row before. Reads x twice, the second time from the cache; writes y once; y may be x.</para>
+/// double, [LN-F4] + [LN-F5], and a ReLU, fused in one sweep. Reads x twice, the second time from the first-level cache unless a row is longer than it;
+/// writes y once; y may be x. A residual is added block by block before: reads x and the residual, writes their sum, which is then in the cache as x.</para>
 /// <para>Backward (<see cref="LayerNormBackward"/>): [LN-B3] and [LN-B4] in one sweep with [LN-B1] and [LN-B2], [LN-B5] in a second. Reads x
-/// and dy twice, the second time from the cache; writes dx once; dx may be dy. Column sums are taken in the fixed blocks of
+/// and dy twice, the second time from the cache; writes dx once; dx may be dy. Behind a ReLU, x and the gradient are read once more before, block by block,
+/// and the gradient before the ReLU is written, which is then in the cache as dy. Column sums are taken in the fixed blocks of
 /// <see cref="RowBlocks"/> and added in their order.</para>
-/// <para>Numerics: the mean is carried as the float nearest to it and the remainder, so x is centred exactly before it is scaled:
+/// <para>Numerics: the mean is carried as the float nearest to it and the remainder, so an x near the mean is centred exactly before it is scaled, and another by less than a float's rounding:
 /// x̂ = (x − p)·r − d·r (<see cref="Centering"/>). All sums are in double, and so are their terms. A constant row gives exactly beta; rows of
 /// one element give dGamma = dx = 0. A product is fused with the addition after it where the code says MultiplyAdd, and nowhere else.</para>
-/// <para>Every method with a row in its hands is marked for full optimization, the outermost too: left to tiered compilation, the
-/// loops ran many times slower.</para>
+/// <para>The methods with vector loops, and those that call them row by row, are compiled fully at once (<see cref="Kernels.Loops"/>): left to
+/// tiered compilation, the loops ran many times slower.</para>
 /// </remarks>
 internal static class LayerNormKernel
 {

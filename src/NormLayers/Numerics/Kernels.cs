@@ -20,7 +20,7 @@ internal static class Kernels
     /// <summary>Does all units of a kernel.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="units">How many units it has.</param>
-    /// <param name="elements">The size of the work, in array elements read.</param>
+    /// <param name="elements">The elements of the tensor that it works on.</param>
     public static void Run<K>(scoped ref K kernel, int units, long elements)
         where K : struct, IKernel, allows ref struct
     {

@@ -39,6 +39,7 @@ internal static class RowMoments
                 Cache.Prefetch(in row, i + ahead);
             }
 
+            // sum += x[i] - p; squares += (x[i] - p) * (x[i] - p)
             Add(D.Widen(in row, i) - p, ref sumsLow, ref squaresLow);
             Add(D.Widen(in row, i + 8) - p, ref sumsHigh, ref squaresHigh);
         }

@@ -5,7 +5,7 @@ namespace NormLayers.Numerics;
 /// <summary>The vector width that the kernels run at: the widest that the processor has, unless a narrower one is asked for.</summary>
 /// <remarks>
 /// The environment variable <c>NORMLAYERS_VECTOR_BITS</c> (512, 256, 128 or 0 for none), read once at start, asks for a
-/// narrower one; any other value asks for none. It changes the speed, never a bit of any result.
+/// narrower one; any other value asks for none, and the tool <c>normlayers</c> refuses it. It changes the speed, never a bit of any result.
 /// </remarks>
 public static class VectorWidth
 {

@@ -72,7 +72,7 @@ public sealed class BatchNormKernelTests
     [InlineData(3, 1000, 1, 1e4)]
     [InlineData(7, 11, 999, 0.5)]
     [InlineData(2, 1, 200_000, 1e7)]
-    [InlineData(200_000, 3, 1, 1e7)]
+    [InlineData(1_000_000, 2, 1, 1e7)]
     public void Passes_LargeShapes_MatchReference(int rows, int channels, int length, double offset)
     {
         _sweep.Verify(Problem.Random(rows, channels, length, offset));

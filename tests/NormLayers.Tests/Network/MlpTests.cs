@@ -27,6 +27,28 @@ public sealed class MlpTests
         Assert.Equal(norm, network.Layers.FirstOrDefault(l => l.Name == "norm1")?.GetType());
     }
 
+    [Theory]
+    [InlineData(Normalization.None)]
+    [InlineData(Normalization.BatchNorm)]
+    [InlineData(Normalization.LayerNorm)]
+    public void Forward_RowInAnyBatchInEvaluation_GivesTheSameBits(Normalization normalization)
+    {
+        Sequential network = Mlp.Create(s_options with { HiddenFeatures = [150, 33], Normalization = normalization });
+        float[] x = Samples.Normal(600 * 20);
+        Samples.Forward(network, x, (600, 20));
+        network.Training = false;
+        float[] all = Samples.Forward(network, x, (600, 20));
+        foreach (int size in (int[])[1, 2, 3, 7, 16, 50])
+        {
+            for (int n = 0; n + size <= 600; n += 41)
+            {
+                float[] some = new float[size * 3];
+                network.Forward(x.AsSpan(n * 20, size * 20), (size, 20), some);
+                Compare.SameBits(all.AsSpan(n * 3, size * 3), some, $"rows from {n}, {size} of them");
+            }
+        }
+    }
+
     [Fact]
     public void Create_SeveralHiddenLayers_AreNumbered()
     {
