@@ -42,7 +42,7 @@ public sealed class LayerNormKernelTests
     [InlineData(1, 1000, 1e6)]
     [InlineData(7, 999, 0.5)]
     [InlineData(2, 200_000, 1e7)]
-    [InlineData(1_000_000, 3, 1e6)]
+    [InlineData(50_000, 4, 1e6)]
     public void Passes_LargeShapes_MatchReference(int rows, int channels, double offset)
     {
         _sweep.Verify(Problem.Random(rows, channels, offset: offset));
