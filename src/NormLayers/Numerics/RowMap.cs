@@ -35,7 +35,7 @@ internal static unsafe class RowMap
 
     private const int Unrolled = 4 * 16;
 
-    /// <summary>Whether an output should be written past the caches: it is large, apart from the inputs, and made of whole cache lines somewhere.</summary>
+    /// <summary>Whether an output should be written past the caches: it is large, apart from the inputs, and its floats stand where floats stand, so that some begin cache lines.</summary>
     /// <param name="result">The output, all rows.</param>
     /// <param name="input">An input that it may be.</param>
     public static bool IsStreamed(ReadOnlySpan<float> result, ReadOnlySpan<float> input) =>

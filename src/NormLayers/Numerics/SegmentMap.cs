@@ -25,7 +25,7 @@ internal interface ISegmentMap<M, K> : IRowMap
 /// </remarks>
 internal static unsafe class SegmentMap
 {
-    // In a shorter run, the single elements before the first whole line take longer than stores that straddle two.
+    // In a shorter run, the single elements before the first whole line take longer than stores that straddle two (docs/performance.md).
     private const int AlignedLength = 1024;
 
     /// <summary>Overwrites segments with their formulas' results.</summary>

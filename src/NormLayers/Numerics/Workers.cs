@@ -6,7 +6,7 @@ namespace NormLayers.Numerics;
 
 /// <summary>Threads that help a call with its parts.</summary>
 /// <remarks>
-/// <para>A <see cref="Ticket"/> holds the number of the call, how many parts it has, and how many were taken from each end. Whoever swaps it
+/// <para>A <see cref="Ticket"/> holds the number of the call, how many workers may still join it, how many parts it has, and how many were taken from each end. Whoever swaps it
 /// for the next ticket does the part: the calling thread takes the first that is left, a worker the last, so that in the next pass over
 /// the same arrays each finds most of its share in its own cache. What a part needs to be done is written before the ticket and stays
 /// until all that were taken are done. A worker that comes late, or from an earlier call, holds a ticket with nothing left, and takes nothing.
@@ -44,9 +44,8 @@ internal static unsafe class Workers
             _call.Body = &RunPart<K>;
             _call.Kernel = Unsafe.AsPointer(ref kernel);
             _call.Units = units;
-            _call.Helpers = helpers;
             Volatile.Write(ref _call.Done.Value, 0);
-            Ticket ticket = Ticket.ForNext(Latest, parts);
+            Ticket ticket = Ticket.ForNext(Latest, helpers, parts);
 
             // A full fence: the ticket is seen before the sleepers are counted, as each sleeper is counted before it looks at the ticket.
             Interlocked.Exchange(ref _call.Ticket.Value, ticket.Bits);
@@ -76,6 +75,24 @@ internal static unsafe class Workers
     private static void RunPart<K>(void* kernel, int first, int count)
         where K : struct, IKernel, allows ref struct
         => Kernels.RunUnits(ref Unsafe.AsRef<K>(kernel), first, count);
+
+    // Whoever wakes up first: which of the sleepers that is cannot be said.
+    private static bool TryJoin(int number)
+    {
+        while (true)
+        {
+            Ticket ticket = Latest;
+            if (ticket.Number != number || ticket.Helpers == 0 || ticket.Taken >= ticket.Parts)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _call.Ticket.Value, ticket.Join().Bits, ticket.Bits) == ticket.Bits)
+            {
+                return true;
+            }
+        }
+    }
 
     private static void TakeParts(int number, bool fromBack)
     {
@@ -121,12 +138,11 @@ internal static unsafe class Workers
     {
         for (; _started < helpers; _started++)
         {
-            int index = _started;
-            new Thread(() => Work(index)) { IsBackground = true, Name = $"NormLayers worker {index + 1}" }.Start();
+            new Thread(Work) { IsBackground = true, Name = $"NormLayers worker {_started + 1}" }.Start();
         }
     }
 
-    private static void Work(int index)
+    private static void Work()
     {
         int seen = 0;
         long idleSince = Stopwatch.GetTimestamp();
@@ -136,7 +152,7 @@ internal static unsafe class Workers
             if (number != seen)
             {
                 seen = number;
-                if (index < _call.Helpers)
+                if (TryJoin(number))
                 {
                     TakeParts(number, fromBack: true);
                 }
@@ -161,10 +177,12 @@ internal static unsafe class Workers
         }
     }
 
-    /// <summary>A call's number, its parts and how many of them were taken, in one word that is swapped as a whole.</summary>
+    /// <summary>A call's number, how many workers may still join, its parts and how many of them were taken, in one word that is swapped as a whole.</summary>
     private readonly record struct Ticket(long Bits)
     {
         public int Number => (int)(Bits >> 32);
+
+        public int Helpers => (byte)(Bits >> 24);
 
         public int Parts => (byte)(Bits >> 16);
 
@@ -174,7 +192,9 @@ internal static unsafe class Workers
 
         public int Taken => Front + Back;
 
-        public static Ticket ForNext(Ticket last, int parts) => new(((long)last.Number + 1) << 32 | (long)parts << 16);
+        public static Ticket ForNext(Ticket last, int helpers, int parts) => new(((long)last.Number + 1) << 32 | (long)helpers << 24 | (long)parts << 16);
+
+        public Ticket Join() => new(Bits - (1 << 24));
 
         public Ticket Take(bool fromBack) => new(Bits + (fromBack ? 1 << 8 : 1));
 
@@ -190,7 +210,6 @@ internal static unsafe class Workers
         public delegate*<void*, int, int, void> Body;
         public void* Kernel;
         public int Units;
-        public int Helpers;
     }
 
     [StructLayout(LayoutKind.Explicit, Size = 128)]

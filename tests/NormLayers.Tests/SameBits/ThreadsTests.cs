@@ -143,15 +143,16 @@ public sealed class ThreadsTests : IDisposable
     }
 
     [Fact]
-    public void Workers_PartOfTheCallerThrows_LaterCallsWork()
+    public void Workers_PartOfTheCallerThrows_WorkersAreDoneBefore()
     {
         Threads.Limit = 3;
+        int[] begun = new int[8];
         int[] done = new int[8];
-        Count faulty = new(done, Environment.CurrentManagedThreadId);
+        Faulty kernel = new(begun, done, Environment.CurrentManagedThreadId);
         bool thrown = false;
         try
         {
-            Workers.TryRun(ref faulty, done.Length, done.Length);
+            Workers.TryRun(ref kernel, done.Length, done.Length);
         }
         catch (InvalidOperationException)
         {
@@ -159,9 +160,13 @@ public sealed class ThreadsTests : IDisposable
         }
 
         Assert.True(thrown);
+        Assert.Contains(1, begun);
+        Assert.Equal(begun, done);
+        Thread.Sleep(50);
+        Assert.Equal(begun, done);
+        Count later = new(done);
         Array.Clear(done);
-        Count kernel = new(done);
-        Assert.True(Workers.TryRun(ref kernel, done.Length, done.Length));
+        Assert.True(Workers.TryRun(ref later, done.Length, done.Length));
         Assert.All(done, times => Assert.Equal(1, times));
     }
 
@@ -226,25 +231,43 @@ public sealed class ThreadsTests : IDisposable
         return [.. network.Parameters.SelectMany(p => p.Value), .. logits];
     }
 
-    /// <summary>Counts how often each unit is done; throws on a thread that is not to do any.</summary>
-    private readonly struct Count(int[] done, int throwsOn = 0) : IKernel
+    /// <summary>Counts how often each unit is done.</summary>
+    private readonly struct Count(int[] done) : IKernel
     {
         private readonly int[] _done = done;
-        private readonly int _throwsOn = throwsOn;
 
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            if (Environment.CurrentManagedThreadId == _throwsOn)
-            {
-                throw new InvalidOperationException();
-            }
-
             for (int unit = first; unit < first + count; unit++)
             {
                 Interlocked.Increment(ref _done[unit]);
             }
+        }
+    }
+
+    /// <summary>Throws on the caller's thread once a worker has begun a part; workers take their time.</summary>
+    private readonly struct Faulty(int[] begun, int[] done, int caller) : IKernel
+    {
+        private readonly int[] _begun = begun;
+        private readonly int[] _done = done;
+        private readonly int _caller = caller;
+
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D>
+        {
+            if (Environment.CurrentManagedThreadId == _caller)
+            {
+                int[] begun = _begun;
+                SpinWait.SpinUntil(() => begun.Sum() > 0, TimeSpan.FromSeconds(10));
+                throw new InvalidOperationException();
+            }
+
+            Interlocked.Increment(ref _begun[first]);
+            Thread.Sleep(20);
+            Interlocked.Increment(ref _done[first]);
         }
     }
 }
