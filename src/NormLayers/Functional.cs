@@ -23,6 +23,7 @@ public static partial class Functional
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <param name="mean">Overwritten with each row's mean, (N), for <see cref="LayerNormBackward"/>; empty if not wanted.</param>
     /// <param name="rstd">Overwritten with each row's 1/√(variance + ε), (N); empty if not wanted.</param>
+    /// <param name="meanRemainder">Overwritten with what each mean lost when it was rounded to double, (N); empty if not wanted.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void LayerNorm(
@@ -34,11 +35,12 @@ public static partial class Functional
         Span<float> y,
         bool relu = false,
         Span<double> mean = default,
-        Span<double> rstd = default)
+        Span<double> rstd = default,
+        Span<double> meanRemainder = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon, mean, rstd);
+        CheckRows(x, features, gamma, beta, epsilon, mean, rstd, meanRemainder);
         CheckOutput(x, y);
-        LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, rstd, relu);
+        LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, meanRemainder, rstd, relu);
     }
 
     /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
@@ -52,6 +54,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; must not overlap the others.</param>
     /// <param name="mean">Overwritten with each row's mean, (N), for <see cref="LayerNormBackward"/>; empty if not wanted.</param>
     /// <param name="rstd">Overwritten with each row's 1/√(variance + ε), (N); empty if not wanted.</param>
+    /// <param name="meanRemainder">Overwritten with what each mean lost when it was rounded to double, (N); empty if not wanted.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void AddLayerNorm(
@@ -64,9 +67,10 @@ public static partial class Functional
         Span<float> sum,
         Span<float> y,
         Span<double> mean = default,
-        Span<double> rstd = default)
+        Span<double> rstd = default,
+        Span<double> meanRemainder = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon, mean, rstd);
+        CheckRows(x, features, gamma, beta, epsilon, mean, rstd, meanRemainder);
         Throw.IfLengthDiffers(residual.Length, x.Length, nameof(residual));
         CheckOutput(x, sum, nameof(sum));
         CheckOutput(residual, sum, nameof(sum));
@@ -78,12 +82,12 @@ public static partial class Functional
 
         if (!x.IsEmpty)
         {
-            LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, rstd, relu: false, residual, sum);
+            LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, meanRemainder, rstd, relu: false, residual, sum);
         }
     }
 
     /// <summary>
-    /// The backward pass of <see cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, Span{double}, Span{double})"/>:
+    /// The backward pass of <see cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, Span{double}, Span{double}, Span{double})"/>:
     /// <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>. After a residual addition
     /// x is the sum, and dx the gradient with respect to each of its two terms.
     /// </summary>
@@ -98,6 +102,10 @@ public static partial class Functional
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
     /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
+    /// <param name="meanRemainder">
+    /// From the forward pass, (N); empty means zeros. It counts where means are 10⁷ spreads and more: without it dγ loses digits there, and a
+    /// ReLU may be taken for closed where the forward pass had it open next to 0.
+    /// </param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
     public static void LayerNormBackward(
@@ -111,15 +119,17 @@ public static partial class Functional
         Span<float> dGamma,
         Span<float> dBeta,
         bool relu = false,
-        ReadOnlySpan<float> beta = default)
+        ReadOnlySpan<float> beta = default,
+        ReadOnlySpan<double> meanRemainder = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon: 0, mean, rstd);
+        CheckRows(x, features, gamma, beta, epsilon: 0, mean, rstd, meanRemainder);
         int N = x.Length / features;
         Throw.IfLengthDiffers(mean.Length, N, nameof(mean));
         Throw.IfLengthDiffers(rstd.Length, N, nameof(rstd));
         CheckGradients(x, dy, dx, dGamma, dBeta, features, relu);
         Span<double> workspace = _workspace.AtLeast(LayerNormKernel.WorkspaceLength(N, features));
-        LayerNormKernel.Backward(x, dy, gamma, mean, rstd, features, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
+        SetStatistics statistics = new(mean, meanRemainder, rstd);
+        LayerNormKernel.Backward(x, dy, gamma, statistics, features, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
     }
 
     /// <summary>Batch normalization with given statistics, as in evaluation: y = γ·(x − mean)/√(variance + ε) + β, channel by channel.</summary>
@@ -162,7 +172,7 @@ public static partial class Functional
         Span<double> rstd = workspace.Slice(2 * C, C);
         TensorPrimitives.ConvertChecked(mean, wideMean);
         TensorPrimitives.ConvertChecked(variance, wideVariance);
-        BatchNormKernel.Normalize(x, length, wideMean, wideVariance, gamma, beta, epsilon, rstd, y, workspace[(3 * C)..], relu);
+        BatchNormKernel.Normalize(x, length, wideMean, default, wideVariance, gamma, beta, epsilon, rstd, y, workspace[(3 * C)..], relu);
     }
 
     /// <summary>Batch normalization with the statistics of the batch, as in training; running statistics are the caller's.</summary>
@@ -176,6 +186,7 @@ public static partial class Functional
     /// <param name="variance">Overwritten with each channel's biased variance, (C).</param>
     /// <param name="rstd">Overwritten with each channel's 1/√(variance + ε), (C).</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <param name="meanRemainder">Overwritten with what each mean lost when it was rounded to double, (C); empty if not wanted.</param>
     /// <exception cref="ArgumentException">A shape of another rank or with one value per channel, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void BatchNormTraining(
@@ -188,13 +199,15 @@ public static partial class Functional
         Span<double> mean,
         Span<double> variance,
         Span<double> rstd,
-        bool relu = false)
+        bool relu = false,
+        Span<double> meanRemainder = default)
     {
         CheckChannels(x, shape, gamma, beta, epsilon);
         int C = shape[1];
         Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
         Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
         Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
+        CheckRemainder(meanRemainder, C);
         CheckOutput(x, y);
         if (x.Length == C)
         {
@@ -207,9 +220,10 @@ public static partial class Functional
         }
 
         int length = LengthOf(shape);
-        Span<double> workspace = _workspace.AtLeast(BatchNormKernel.WorkspaceLength(x.Length, C, length));
-        BatchNormKernel.Statistics(x, length, mean, variance, workspace);
-        BatchNormKernel.Normalize(x, length, mean, variance, gamma, beta, epsilon, rstd, y, workspace, relu);
+        Span<double> workspace = _workspace.AtLeast(C + BatchNormKernel.WorkspaceLength(x.Length, C, length));
+        Span<double> remainder = meanRemainder.IsEmpty ? workspace[^C..] : meanRemainder; // y needs it.
+        BatchNormKernel.Statistics(x, length, mean, remainder, variance, workspace);
+        BatchNormKernel.Normalize(x, length, mean, remainder, variance, gamma, beta, epsilon, rstd, y, workspace, relu);
     }
 
     /// <summary>
@@ -228,6 +242,10 @@ public static partial class Functional
     /// <param name="batchStatistics">Whether mean and variance were those of x, and so carry gradient themselves; if not, they were constants.</param>
     /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
     /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
+    /// <param name="meanRemainder">
+    /// From the forward pass, (C); empty means zeros. It counts where means are 10⁷ spreads and more: without it dγ loses digits there, and a
+    /// ReLU may be taken for closed where the forward pass had it open next to 0.
+    /// </param>
     /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
     public static void BatchNormBackward(
         ReadOnlySpan<float> x,
@@ -241,12 +259,14 @@ public static partial class Functional
         Span<float> dBeta,
         bool batchStatistics = true,
         bool relu = false,
-        ReadOnlySpan<float> beta = default)
+        ReadOnlySpan<float> beta = default,
+        ReadOnlySpan<double> meanRemainder = default)
     {
         CheckChannels(x, shape, gamma, beta, epsilon: 0);
         int C = shape[1];
         Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
         Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
+        CheckRemainder(meanRemainder, C);
         CheckGradients(x, dy, dx, dGamma, dBeta, C, relu);
         if (x.IsEmpty)
         {
@@ -255,7 +275,8 @@ public static partial class Functional
 
         int length = LengthOf(shape);
         Span<double> workspace = _workspace.AtLeast(BatchNormKernel.WorkspaceLength(x.Length, C, length));
-        BatchNormKernel.Backward(x, dy, length, mean, rstd, gamma, batchStatistics, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
+        SetStatistics statistics = new(mean, meanRemainder, rstd);
+        BatchNormKernel.Backward(x, dy, length, statistics, gamma, batchStatistics, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
     }
 
     private static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
@@ -279,7 +300,8 @@ public static partial class Functional
         ReadOnlySpan<float> beta,
         double epsilon,
         ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd)
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<double> meanRemainder)
     {
         Throw.IfNotPositive(features, nameof(features));
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
@@ -293,6 +315,16 @@ public static partial class Functional
         {
             Throw.IfLengthDiffers(mean.Length, x.Length / features, nameof(mean));
             Throw.IfLengthDiffers(rstd.Length, x.Length / features, nameof(rstd));
+        }
+
+        CheckRemainder(meanRemainder, x.Length / features);
+    }
+
+    private static void CheckRemainder(ReadOnlySpan<double> meanRemainder, int count)
+    {
+        if (!meanRemainder.IsEmpty)
+        {
+            Throw.IfLengthDiffers(meanRemainder.Length, count, nameof(meanRemainder));
         }
     }
 

@@ -74,11 +74,12 @@ public sealed class FunctionalTests
     }
 
     [Theory]
-    [InlineData(5, 7, false)]
-    [InlineData(40, 33, true)]
-    public void LayerNormBackward_AnyShape_GivesTheLayersBits(int rows, int features, bool relu)
+    [InlineData(5, 7, false, 0)]
+    [InlineData(40, 33, true, 0)]
+    [InlineData(40, 33, true, 2e7f)]
+    public void LayerNormBackward_AnyShape_GivesTheLayersBits(int rows, int features, bool relu, float mean0)
     {
-        float[] x = Samples.Normal(rows * features, seed: 1);
+        float[] x = [.. Samples.Normal(rows * features, seed: 1).Select(v => v + mean0)];
         float[] dy = Samples.Upstream(x.Length);
         LayerNorm1D layer = new(features, relu: relu);
         Samples.Normal(features, seed: 2).CopyTo(layer.Gamma!.Value, 0);
@@ -88,11 +89,11 @@ public sealed class FunctionalTests
         layer.Backward(x, dy, dx);
 
         float[] actual = new float[x.Length];
-        (double[] mean, double[] rstd) = (new double[rows], new double[rows]);
+        (double[] mean, double[] remainder, double[] rstd) = (new double[rows], new double[rows], new double[rows]);
         (float[] dGamma, float[] dBeta) = (new float[features], new float[features]);
-        Functional.LayerNorm(x, features, layer.Gamma.Value, layer.Beta.Value, 1e-5, actual, relu, mean, rstd);
+        Functional.LayerNorm(x, features, layer.Gamma.Value, layer.Beta.Value, 1e-5, actual, relu, mean, rstd, remainder);
         Assert.Equal(y, actual);
-        Functional.LayerNormBackward(x, dy, features, layer.Gamma.Value, mean, rstd, dy, dGamma, dBeta, relu, layer.Beta.Value);
+        Functional.LayerNormBackward(x, dy, features, layer.Gamma.Value, mean, rstd, dy, dGamma, dBeta, relu, layer.Beta.Value, remainder);
         Assert.Equal(dx, dy);
         Assert.Equal(layer.Gamma.Gradient, dGamma);
         Assert.Equal(layer.Beta.Gradient, dBeta);
@@ -118,13 +119,14 @@ public sealed class FunctionalTests
     }
 
     [Theory]
-    [InlineData(5, 7, 1, false)]
-    [InlineData(33, 20, 1, true)]
-    [InlineData(4, 3, 19, true)]
-    public void BatchNormTraining_AndBackward_GiveTheLayersBits(int rows, int channels, int length, bool relu)
+    [InlineData(5, 7, 1, false, 0)]
+    [InlineData(33, 20, 1, true, 0)]
+    [InlineData(4, 3, 19, true, 0)]
+    [InlineData(33, 20, 1, true, 2e7f)]
+    public void BatchNormTraining_AndBackward_GiveTheLayersBits(int rows, int channels, int length, bool relu, float mean0)
     {
         Shape shape = length == 1 ? (rows, channels) : (rows, channels, length);
-        float[] x = Samples.Normal(shape.Length, seed: 1);
+        float[] x = [.. Samples.Normal(shape.Length, seed: 1).Select(v => v + mean0)];
         float[] dy = Samples.Upstream(x.Length);
         BatchNorm1D layer = new(channels, relu: relu);
         Samples.Normal(channels, seed: 2).CopyTo(layer.Gamma!.Value, 0);
@@ -138,10 +140,11 @@ public sealed class FunctionalTests
             layer.Backward(x, dy, dx);
 
             (double[] mean, double[] variance, double[] rstd) = (new double[channels], new double[channels], new double[channels]);
+            double[] remainder = training ? new double[channels] : [];
             (float[] dGamma, float[] dBeta) = (new float[channels], new float[channels]);
             if (training)
             {
-                Functional.BatchNormTraining(x, shape, layer.Gamma.Value, layer.Beta.Value, 1e-5, actual, mean, variance, rstd, relu);
+                Functional.BatchNormTraining(x, shape, layer.Gamma.Value, layer.Beta.Value, 1e-5, actual, mean, variance, rstd, relu, remainder);
                 Assert.Equal(y, actual);
             }
             else
@@ -150,7 +153,7 @@ public sealed class FunctionalTests
                 rstd = [.. layer.Running.Variance.Select(v => 1 / Math.Sqrt(v + 1e-5))];
             }
 
-            Functional.BatchNormBackward(x, dy, shape, layer.Gamma.Value, mean, rstd, actualDx, dGamma, dBeta, training, relu, layer.Beta.Value);
+            Functional.BatchNormBackward(x, dy, shape, layer.Gamma.Value, mean, rstd, actualDx, dGamma, dBeta, training, relu, layer.Beta.Value, remainder);
             Assert.Equal(dx, actualDx);
             Assert.Equal(layer.Gamma.Gradient, dGamma);
             Assert.Equal(layer.Beta.Gradient, dBeta);
@@ -247,6 +250,7 @@ public sealed class FunctionalTests
         Check("Expected 3 elements, got 12.", () => Functional.BatchNorm(x, (4, 3), x, x, default, default, 1e-5, x));
         double[] three = new double[3];
         Check("Expected 3 elements, got 1.", () => Functional.LayerNorm(x, 4, default, default, 1e-5, x, mean: new double[1], rstd: three));
+        Check("Expected 3 elements, got 12.", () => Functional.LayerNorm(x, 4, default, default, 1e-5, x, meanRemainder: new double[12]));
         Check("Expected 3 elements, got 0.", () => Functional.LayerNormBackward(x, x, 4, default, three, default, x, default, default));
         Check("Expected memory apart from x, got memory that overlaps it.", () => Functional.LayerNormBackward(x, x, 4, default, three, three, x, default, default));
         Check("Expected 12 elements, got 0.", () => Functional.LayerNormBackward(x, new float[12], 4, default, three, three, default, default, default, relu: true));

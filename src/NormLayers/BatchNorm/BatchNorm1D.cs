@@ -18,6 +18,7 @@ public sealed class BatchNorm1D : Layer
     private readonly List<Parameter> _parameters = [];
     private readonly NonFiniteStatistics _nonFinite;
     private readonly double[] _mean;
+    private readonly double[] _remainder;
     private readonly double[] _variance;
     private readonly double[] _rstd;
     private AlignedBuffer _workspace;
@@ -56,6 +57,7 @@ public sealed class BatchNorm1D : Layer
         Momentum = momentum ?? Momentum.Default;
         _nonFinite = nonFinite;
         _mean = new double[features];
+        _remainder = new double[features];
         _variance = new double[features];
         _rstd = new double[features];
         if (withGamma)
@@ -166,7 +168,7 @@ public sealed class BatchNorm1D : Layer
                 Throw.Argument(nameof(x), $"more than 1 value per channel for {Name}, because {WhyBatchStatistics()}", $"shape {shape}");
             }
 
-            BatchNormKernel.Statistics(x, length, _mean, _variance, workspace);
+            BatchNormKernel.Statistics(x, length, _mean, _remainder, _variance, workspace);
             if (Training && Running is not null)
             {
                 UpdateRunning(Running, m);
@@ -175,10 +177,11 @@ public sealed class BatchNorm1D : Layer
         else
         {
             TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, _mean);
+            _remainder.AsSpan().Clear();
             TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _variance);
         }
 
-        BatchNormKernel.Normalize(x, length, _mean, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, workspace, HasReLU);
+        BatchNormKernel.Normalize(x, length, _mean, _remainder, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, workspace, HasReLU);
     }
 
     /// <inheritdoc/>
@@ -193,8 +196,7 @@ public sealed class BatchNorm1D : Layer
             x,
             dy,
             LengthOf(shape),
-            _mean,
-            _rstd,
+            new SetStatistics(_mean, _remainder, _rstd),
             Gamma?.Value,
             _usedBatchStatistics,
             dx,

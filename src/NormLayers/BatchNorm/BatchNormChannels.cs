@@ -7,13 +7,6 @@ namespace NormLayers;
 /// <summary>What batch normalization computes once a channel, from sums to statistics to factors: eight channels at a time.</summary>
 internal static class BatchNormChannels
 {
-    // Means below are finite floats, with room for rounding.
-    private const double Finite = 1e38;
-
-    // Factors between are carried by floats with all their digits, and so are products with them.
-    private const double Smallest = 1e-30;
-    private const double Largest = 1e30;
-
     /// <summary>A formula for channels, and what is done with a channel that it does not fit.</summary>
     public interface IFormula
     {
@@ -37,21 +30,15 @@ internal static class BatchNormChannels
         return sweep.Special;
     }
 
-    /// <summary>Whether a float can carry a factor with all its digits, and products with it; false for NaN.</summary>
-    private static bool FitsFloat(double factor) => SingleDouble.AllWithin(new(factor), Smallest, Largest);
-
-    private static bool FitFloat<D>(D mean, D rstd, D factor)
-        where D : struct, IDoubleLanes<D>
-        => D.AllBelow(mean, Finite) && D.AllWithin(rstd, Smallest, Largest) && D.AllWithin(factor, Smallest, Largest);
-
     /// <summary>Mean and biased variance from Σ(x − p) and Σ(x − p)²; where p was too far off, it becomes the mean.</summary>
     public readonly ref struct Moments(
-        Span<float> pivot, ReadOnlySpan<double> sums, ReadOnlySpan<double> squares, double reciprocal, Span<double> mean, Span<double> variance) : IFormula
+        Span<float> pivot, ReadOnlySpan<double> sums, ReadOnlySpan<double> squares, double reciprocal, Span<double> mean, Span<double> remainder, Span<double> variance) : IFormula
     {
         private readonly Span<float> _pivot = pivot;
         private readonly ReadOnlySpan<double> _sums = sums;
         private readonly ReadOnlySpan<double> _squares = squares;
         private readonly Span<double> _mean = mean;
+        private readonly Span<double> _remainder = remainder;
         private readonly Span<double> _variance = variance;
         private readonly double _reciprocal = reciprocal;
 
@@ -62,8 +49,13 @@ internal static class BatchNormChannels
             D pivot = D.Widen(in MemoryMarshal.GetReference(_pivot), c);
             D sum = D.Load(in MemoryMarshal.GetReference(_sums), c);
             D square = D.Load(in MemoryMarshal.GetReference(_squares), c);
-            bool near = RowMoments.FromSums<D>(pivot, sum, square, D.Create(_reciprocal), out D mean, out D variance);
+            bool near = RowMoments.FromSums<D>(pivot, sum, square, D.Create(_reciprocal), out D mean, out D remainder, out D variance);
             D.Store(mean, ref MemoryMarshal.GetReference(_mean), c); // [BN-F1]
+            if (!_remainder.IsEmpty)
+            {
+                D.Store(remainder, ref MemoryMarshal.GetReference(_remainder), c);
+            }
+
             D.Store(variance, ref MemoryMarshal.GetReference(_variance), c); // [BN-F2]
             return near;
         }
@@ -93,7 +85,7 @@ internal static class BatchNormChannels
         {
             D mean = D.Load(in MemoryMarshal.GetReference(_mean), c);
             D variance = D.Load(in MemoryMarshal.GetReference(_variance), c) * D.Create(_unbiased);
-            if (!_accept && !(D.AllBelow(mean, Finite) && D.AllBelow(variance, Finite)))
+            if (!_accept && !(FloatRange.HasTerms(mean) && FloatRange.HasTerms(variance)))
             {
                 return false;
             }
@@ -147,10 +139,14 @@ internal static class BatchNormChannels
 
     /// <summary>The factors of y = (x − pivot)·scale + shift; where floats cannot hold one, the scale is NaN.</summary>
     public readonly ref struct Forward(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Span<float> pivot, Span<float> scale, Span<float> shift) : IFormula
+        SetStatistics statistics,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        Span<float> pivot,
+        Span<float> scale,
+        Span<float> shift) : IFormula
     {
-        private readonly ReadOnlySpan<double> _mean = mean;
-        private readonly ReadOnlySpan<double> _rstd = rstd;
+        private readonly SetStatistics _statistics = statistics;
         private readonly ReadOnlySpan<float> _gamma = gamma;
         private readonly ReadOnlySpan<float> _beta = beta;
         private readonly Span<float> _pivot = pivot;
@@ -163,79 +159,117 @@ internal static class BatchNormChannels
         {
             D gamma = _gamma.IsEmpty ? D.Create(1) : D.Widen(in MemoryMarshal.GetReference(_gamma), c);
             D beta = _beta.IsEmpty ? D.Create(0) : D.Widen(in MemoryMarshal.GetReference(_beta), c);
-            D mean = D.Load(in MemoryMarshal.GetReference(_mean), c);
-            D rstd = D.Load(in MemoryMarshal.GetReference(_rstd), c);
+            D mean = D.Load(in MemoryMarshal.GetReference(_statistics.Mean), c);
+            D rstd = D.Load(in MemoryMarshal.GetReference(_statistics.Rstd), c);
             ref float pivot = ref MemoryMarshal.GetReference(_pivot);
 
             // gamma * (x - mean) * rstd + beta = (x - pivot) * scale + shift
             D scale = gamma * rstd;
             D.Narrow(mean, ref pivot, c);
             D.Narrow(scale, ref MemoryMarshal.GetReference(_scale), c);
-            D.Narrow(beta - (mean - D.Widen(in pivot, c)) * scale, ref MemoryMarshal.GetReference(_shift), c);
-            return FitFloat<D>(mean, rstd, scale);
+            D.Narrow(beta - (mean - D.Widen(in pivot, c) + Remainder<D>(_statistics, c)) * scale, ref MemoryMarshal.GetReference(_shift), c);
+            return FloatRange.HasTerms(mean) && FloatRange.HasFactors(rstd) && FloatRange.HasFactors(scale);
         }
 
         public bool DoSpecial(int c)
         {
-            bool fits = float.IsFinite(_pivot[c]) && FitsFloat(_rstd[c]) && FitsFloat((_gamma.IsEmpty ? 1 : _gamma[c]) * _rstd[c]);
-            _scale[c] = fits ? _scale[c] : float.NaN;
-            return fits;
+            _scale[c] = float.NaN;
+            return false;
         }
     }
 
-    /// <summary>The factors of dx = (dy − shift − (x − pivot)·slope)·scale; where floats cannot hold one, the scale is NaN.</summary>
+    /// <summary>
+    /// The factors of dx = dy·scale − (x − pivot)·slope − shift: what comes back through mean and variance is a line in x. Slope and shift are
+    /// made for the rounded scale, so that all three terms are off by the same factor. Where floats cannot hold one, the scale is NaN.
+    /// </summary>
     public readonly ref struct Backward(
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        SetStatistics statistics,
         ReadOnlySpan<float> gamma,
         ReadOnlySpan<double> sumDy,
         ReadOnlySpan<double> sumDyXHat,
-        double share,
+        double m,
         Span<float> pivot,
         Span<float> scale,
         Span<float> minusSlope,
-        Span<float> shift) : IFormula
+        Span<float> minusShift) : IFormula
     {
-        private readonly ReadOnlySpan<double> _mean = mean;
-        private readonly ReadOnlySpan<double> _rstd = rstd;
+        private readonly SetStatistics _statistics = statistics;
         private readonly ReadOnlySpan<float> _gamma = gamma;
         private readonly ReadOnlySpan<double> _sumDy = sumDy;
         private readonly ReadOnlySpan<double> _sumDyXHat = sumDyXHat;
-        private readonly double _share = share;
+        private readonly double _share = 1 / m;
+        private readonly double _hasGradient = m > 1 ? 1 : 0; // A channel of one value has none: what rounding would leave of it is cut off.
         private readonly Span<float> _pivot = pivot;
         private readonly Span<float> _scale = scale;
         private readonly Span<float> _minusSlope = minusSlope;
-        private readonly Span<float> _shift = shift;
+        private readonly Span<float> _minusShift = minusShift;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public bool TryDo<D>(int c)
             where D : struct, IDoubleLanes<D>
         {
             D gamma = _gamma.IsEmpty ? D.Create(1) : D.Widen(in MemoryMarshal.GetReference(_gamma), c);
-            D mean = D.Load(in MemoryMarshal.GetReference(_mean), c);
-            D rstd = D.Load(in MemoryMarshal.GetReference(_rstd), c);
+            D mean = D.Load(in MemoryMarshal.GetReference(_statistics.Mean), c);
+            D rstd = D.Load(in MemoryMarshal.GetReference(_statistics.Rstd), c);
             ref float pivot = ref MemoryMarshal.GetReference(_pivot);
 
-            // rstd * (g - meanG - xHat * meanGXHat) = (dy - shift - (x - pivot) * slope) * scale; shift = slope = 0 for constants
+            // rstd * (g - meanG - xHat * meanGXHat) = dy * scale - (x - pivot) * slope - shift
             D meanDy = D.Load(in MemoryMarshal.GetReference(_sumDy), c) * D.Create(_share); // [BN-B3], without gamma
             D meanDyXHat = D.Load(in MemoryMarshal.GetReference(_sumDyXHat), c) * D.Create(_share); // [BN-B4], without gamma
-            D slope = rstd * meanDyXHat;
-            D scale = rstd * gamma;
+            D scale = rstd * gamma * D.Create(_hasGradient);
             D.Narrow(mean, ref pivot, c);
             D.Narrow(scale, ref MemoryMarshal.GetReference(_scale), c);
-            D.Narrow(slope * D.Create(-1), ref MemoryMarshal.GetReference(_minusSlope), c);
-            D.Narrow(meanDy - (mean - D.Widen(in pivot, c)) * slope, ref MemoryMarshal.GetReference(_shift), c);
-            return FitFloat<D>(mean, rstd, scale) && D.AllWithin(slope, Smallest, Largest);
+            D minusScale = D.Create(-1) * D.Widen(in MemoryMarshal.GetReference(_scale), c);
+            D perX = rstd * meanDyXHat;
+            D minusSlope = minusScale * perX;
+            D minusShift = minusScale * (meanDy - (mean - D.Widen(in pivot, c) + Remainder<D>(_statistics, c)) * perX);
+            D.Narrow(minusSlope, ref MemoryMarshal.GetReference(_minusSlope), c);
+            D.Narrow(minusShift, ref MemoryMarshal.GetReference(_minusShift), c);
+            return FloatRange.HasTerms(mean) && FloatRange.HasFactors(rstd) && FloatRange.HasFactors(scale)
+                && FloatRange.HasFactors(minusSlope) && FloatRange.HasTerms(minusShift);
         }
 
         public bool DoSpecial(int c)
         {
-            bool fits = float.IsFinite(_pivot[c]) && FitsFloat(_rstd[c]) && FitsFloat(_rstd[c] * (_gamma.IsEmpty ? 1 : _gamma[c]))
-                && FitsFloat(_rstd[c] * (_sumDyXHat[c] * _share));
-            _scale[c] = fits ? _scale[c] : float.NaN;
-            return fits;
+            _scale[c] = float.NaN;
+            return false;
         }
     }
+
+    /// <summary>Σdy·x̂ from Σdy and Σdy·(x − mean), which it overwrites: the mean that the sums were taken with was rounded to double.</summary>
+    public readonly ref struct Centred(SetStatistics statistics, ReadOnlySpan<double> sumDy, Span<double> sumDyX) : IFormula
+    {
+        private readonly SetStatistics _statistics = statistics;
+        private readonly ReadOnlySpan<double> _sumDy = sumDy;
+        private readonly Span<double> _sumDyX = sumDyX;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool TryDo<D>(int c)
+            where D : struct, IDoubleLanes<D>
+        {
+            D sumDy = D.Load(in MemoryMarshal.GetReference(_sumDy), c);
+            if (!D.AllBelow(sumDy, double.PositiveInfinity))
+            {
+                return false;
+            }
+
+            ref double sumDyX = ref MemoryMarshal.GetReference(_sumDyX);
+            D rstd = D.Load(in MemoryMarshal.GetReference(_statistics.Rstd), c);
+            D.Store((D.Load(in sumDyX, c) - Remainder<D>(_statistics, c) * sumDy) * rstd, ref sumDyX, c);
+            return true;
+        }
+
+        public bool DoSpecial(int c)
+        {
+            _sumDyX[c] *= _statistics.Rstd[c];
+            return true;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static D Remainder<D>(SetStatistics statistics, int c)
+        where D : struct, IDoubleLanes<D>
+        => statistics.Remainder.IsEmpty ? D.Create(0) : D.Load(in MemoryMarshal.GetReference(statistics.Remainder), c);
 
     // The channels after the last whole eight go one by one, by the same operations.
     private ref struct Sweep<F>(F formula) : IKernel

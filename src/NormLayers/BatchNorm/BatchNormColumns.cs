@@ -306,7 +306,7 @@ internal static class BatchNormColumns
         }
     }
 
-    /// <summary>dx = (dy − shift − (x − pivot)·slope)·scale: overwrites <see cref="Dx"/>, which may be dy. Units are rows.</summary>
+    /// <summary>dx = dy·scale − (x − pivot)·slope − shift: overwrites <see cref="Dx"/>, which may be dy. Units are rows.</summary>
     public readonly ref struct InputGradient : IKernel
     {
         public required ReadOnlySpan<float> X { get; init; }
@@ -320,7 +320,7 @@ internal static class BatchNormColumns
         /// <summary>Minus the slope: the multiplication that is fused with the subtraction is an addition.</summary>
         public required ReadOnlySpan<float> MinusSlope { get; init; }
 
-        public required ReadOnlySpan<float> Shift { get; init; }
+        public required ReadOnlySpan<float> MinusShift { get; init; }
 
         public required Span<float> Dx { get; init; }
 
@@ -336,41 +336,41 @@ internal static class BatchNormColumns
             ReadOnlySpan<float> pivot = RowMap.InPhase(Pivot, in dx0, rooms[..room]);
             ReadOnlySpan<float> scale = RowMap.InPhase(Scale, in dx0, rooms.Slice(room, room));
             ReadOnlySpan<float> minusSlope = RowMap.InPhase(MinusSlope, in dx0, rooms.Slice(2 * room, room));
-            ReadOnlySpan<float> shift = RowMap.InPhase(Shift, in dx0, rooms[(3 * room)..]);
+            ReadOnlySpan<float> minusShift = RowMap.InPhase(MinusShift, in dx0, rooms[(3 * room)..]);
             bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
             for (int n = first; n < first + count; n++)
             {
                 ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * C);
                 ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * C);
                 ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)n * C);
-                Map row = new(in x, in dy, pivot, scale, minusSlope, shift);
+                Map row = new(in x, in dy, pivot, scale, minusSlope, minusShift);
                 RowMap.Apply<L, Map>(row, ref dx, C, streamed);
             }
 
             RowMap.Fence(streamed);
         }
 
-        // dx[c] = (dy[c] - shift[c] - (x[c] - pivot[c]) * slope[c]) * scale[c] [BN-B5] [BN-B6]
+        // dx[c] = dy[c] * scale[c] - (x[c] - pivot[c]) * slope[c] - shift[c] [BN-B5]
         private readonly ref struct Map(
             ref readonly float x,
             ref readonly float dy,
             ReadOnlySpan<float> pivot,
             ReadOnlySpan<float> scale,
             ReadOnlySpan<float> minusSlope,
-            ReadOnlySpan<float> shift) : IRowMap
+            ReadOnlySpan<float> minusShift) : IRowMap
         {
             private readonly ref readonly float _x = ref x;
             private readonly ref readonly float _dy = ref dy;
             private readonly ref readonly float _pivot = ref MemoryMarshal.GetReference(pivot);
             private readonly ref readonly float _scale = ref MemoryMarshal.GetReference(scale);
             private readonly ref readonly float _minusSlope = ref MemoryMarshal.GetReference(minusSlope);
-            private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(shift);
+            private readonly ref readonly float _minusShift = ref MemoryMarshal.GetReference(minusShift);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(nint i)
                 where L : struct, ILanes<L>
                 => BatchNormKernel.InputGradient(
-                    L.Load(in _x, i), L.Load(in _dy, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _minusSlope, i), L.Load(in _shift, i));
+                    L.Load(in _x, i), L.Load(in _dy, i), L.Load(in _pivot, i), L.Load(in _scale, i), L.Load(in _minusSlope, i), L.Load(in _minusShift, i));
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NormLayers.Numerics;
@@ -16,7 +15,7 @@ namespace NormLayers;
 /// before the ReLU is written, which is then in the cache as dy.</para>
 /// <para>Numerics: with a channel's first element as pivot p, mean = p + Σ(x − p)/m and variance = Σ(x − p)²/m − (mean − p)²
 /// (<see cref="RowMoments"/> says why that is exact enough and when x is read again). All sums are in double, and so are
-/// their terms. The mean is carried as the float nearest to it and the remainder: y = (x − p)·s + t. A constant channel gives exactly
+/// their terms. The mean is carried as the float nearest to it and what that leaves over: y = (x − p)·s + t. A constant channel gives exactly
 /// beta. A product is fused with the addition after it where the code says MultiplyAdd, and nowhere else.</para>
 /// <para>The loops are in <see cref="BatchNormColumns"/> for (N, C), where lanes are channels, and in
 /// <see cref="BatchNormSegments"/> for (N, C, L), where lanes are elements of one channel. Where L is less than the sixteen lanes,
@@ -28,13 +27,14 @@ internal static class BatchNormKernel
     // The least L with which lanes are elements of one channel.
     private const int SegmentLength = 16;
 
-    /// <summary>Overwrites <paramref name="mean"/> and the biased <paramref name="variance"/> with those of the batch.</summary>
+    /// <summary>Overwrites <paramref name="mean"/>, <paramref name="remainder"/> and the biased <paramref name="variance"/> with those of the batch.</summary>
     /// <param name="x">The input, (N, C, L), not empty.</param>
     /// <param name="length">L.</param>
     /// <param name="mean">Each channel's mean, (C).</param>
+    /// <param name="remainder">What each mean lost when it was rounded to double, (C); empty if not wanted.</param>
     /// <param name="variance">Each channel's biased variance, (C).</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Statistics(ReadOnlySpan<float> x, int length, Span<double> mean, Span<double> variance, Span<double> workspace)
+    public static void Statistics(ReadOnlySpan<float> x, int length, Span<double> mean, Span<double> remainder, Span<double> variance, Span<double> workspace)
     {
         int C = mean.Length;
         Debug.Assert(x.Length > 0 && x.Length % (C * length) == 0 && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
@@ -43,9 +43,9 @@ internal static class BatchNormKernel
         FirstElements(x, length, pivot);
 
         // A channel whose pivot was too far off has a better one now. The others get what they had.
-        if (Moments(x, length, pivot, mean, variance, rest) > 0)
+        if (Moments(x, length, pivot, mean, remainder, variance, rest) > 0)
         {
-            _ = Moments(x, length, pivot, mean, variance, rest);
+            _ = Moments(x, length, pivot, mean, remainder, variance, rest);
         }
     }
 
@@ -53,6 +53,7 @@ internal static class BatchNormKernel
     /// <param name="x">The input, (N, C, L).</param>
     /// <param name="length">L.</param>
     /// <param name="mean">Each channel's mean, (C).</param>
+    /// <param name="remainder">What each mean lost when it was rounded to double, (C); empty means zeros.</param>
     /// <param name="variance">Each channel's variance, (C).</param>
     /// <param name="gamma">The scale, (C); empty means ones.</param>
     /// <param name="beta">The shift, (C); empty means zeros.</param>
@@ -65,6 +66,7 @@ internal static class BatchNormKernel
         ReadOnlySpan<float> x,
         int length,
         ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> remainder,
         ReadOnlySpan<double> variance,
         ReadOnlySpan<float> gamma,
         ReadOnlySpan<float> beta,
@@ -76,33 +78,8 @@ internal static class BatchNormKernel
     {
         int C = mean.Length;
         Debug.Assert(x.Length % (C * length) == 0 && y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(C, length), "Lengths differ.");
-        Workspace rest = new(workspace);
-        Span<float> pivot = rest.Floats(C);
-        Span<float> scale = rest.Floats(C);
-        Span<float> shift = rest.Floats(C);
         _ = BatchNormChannels.Run(new BatchNormChannels.Reciprocal(variance, epsilon, rstd), C); // [BN-F3]
-        if (BatchNormChannels.Run(new BatchNormChannels.Forward(mean, rstd, gamma, beta, pivot, scale, shift), C) > 0)
-        {
-            NormalizeMixed(x, length, mean, rstd, gamma, beta, pivot, scale, shift, y, relu);
-        }
-        else if (length < SegmentLength)
-        {
-            BatchNormColumns.ScaleAndShift kernel = new()
-            {
-                X = x,
-                Pivot = rest.Spread(pivot, length),
-                Scale = rest.Spread(scale, length),
-                Shift = rest.Spread(shift, length),
-                Y = y,
-                ReLU = relu,
-            };
-            Kernels.Run(ref kernel, x.Length / Columns(C, length), x.Length);
-        }
-        else
-        {
-            BatchNormSegments.ScaleAndShift kernel = new() { X = x, Length = length, Pivot = pivot, Scale = scale, Shift = shift, Y = y, ReLU = relu };
-            Kernels.Run(ref kernel, x.Length / length, x.Length);
-        }
+        ScaleAndShift(x, length, new SetStatistics(mean, remainder, rstd), gamma, beta, y, new Workspace(workspace), relu);
     }
 
     /// <summary>
@@ -141,8 +118,7 @@ internal static class BatchNormKernel
     /// <param name="x">The input of the forward pass, (N, C, L).</param>
     /// <param name="dy">The gradient with respect to y, (N, C, L).</param>
     /// <param name="length">L.</param>
-    /// <param name="mean">The mean that the forward pass used, (C).</param>
-    /// <param name="rstd">The 1/√(variance + ε) that the forward pass used, (C).</param>
+    /// <param name="statistics">Those that the forward pass used.</param>
     /// <param name="gamma">The scale, (C); empty means ones.</param>
     /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
     /// <param name="dx">Overwritten, (N, C, L); may be dy; empty if not wanted.</param>
@@ -156,8 +132,7 @@ internal static class BatchNormKernel
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
         int length,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        SetStatistics statistics,
         ReadOnlySpan<float> gamma,
         bool batchStatistics,
         Span<float> dx,
@@ -168,18 +143,18 @@ internal static class BatchNormKernel
         ReadOnlySpan<float> beta = default,
         Span<float> gated = default)
     {
-        int C = mean.Length;
+        int C = statistics.Count;
         Debug.Assert(x.Length % (C * length) == 0 && dy.Length == x.Length && workspace.Length >= WorkspaceLength(x.Length, C, length), "Lengths differ.");
         Workspace rest = new(workspace);
         Gate gate = default;
         if (relu)
         {
             gate = new Gate(dy, gated, rest.Floats(C), rest.Floats(C), rest.Floats(C));
-            if (BatchNormChannels.Run(new BatchNormChannels.Forward(mean, rstd, gamma, beta, gate.Pivot, gate.Scale, gate.Shift), C) > 0)
+            if (BatchNormChannels.Run(new BatchNormChannels.Forward(statistics, gamma, beta, gate.Pivot, gate.Scale, gate.Shift), C) > 0)
             {
                 for (int i = 0; i < x.Length; i++)
                 {
-                    float y = Mixed(x[i], i / length % C, mean, rstd, gamma, beta, gate.Pivot, gate.Scale, gate.Shift);
+                    float y = Mixed(x[i], i / length % C, statistics, gamma, beta, gate.Pivot, gate.Scale, gate.Shift);
                     gated[i] = y <= 0 ? 0 : dy[i];
                 }
 
@@ -189,44 +164,85 @@ internal static class BatchNormKernel
             dy = gated;
         }
 
-        BackwardSums(x, dy, length, mean, gate, ref rest, out Span<double> sumDy, out Span<double> sumDyXHat); // [BN-B1] [BN-B2]
-        TensorPrimitives.Multiply(sumDyXHat, rstd, sumDyXHat);
-        if (!dx.IsEmpty)
+        BackwardSums(x, dy, length, statistics.Mean, gate, ref rest, out Span<double> sumDy, out Span<double> sumDyXHat); // [BN-B1] [BN-B2]
+        _ = BatchNormChannels.Run(new BatchNormChannels.Centred(statistics, sumDy, sumDyXHat), C);
+        if (!dx.IsEmpty && batchStatistics)
         {
-            InputGradient(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, dx, rest);
+            InputGradient(x, dy, length, statistics, gamma, sumDy, sumDyXHat, dx, rest); // [BN-B5]
+        }
+        else if (!dx.IsEmpty)
+        {
+            Span<double> zeros = rest.Doubles(C);
+            zeros.Clear();
+            ScaleAndShift(dy, length, new SetStatistics(zeros, default, statistics.Rstd), gamma, default, dx, rest); // [BN-B6]
         }
 
         Accumulation.Add(sumDyXHat, dGamma);
         Accumulation.Add(sumDy, dBeta);
     }
 
+    // y = gamma·(x − mean)·rstd + beta, with a ReLU or not. [BN-F4] [BN-F5]
+    private static void ScaleAndShift(
+        ReadOnlySpan<float> x,
+        int length,
+        SetStatistics statistics,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        Span<float> y,
+        Workspace rest,
+        bool relu = false)
+    {
+        int C = statistics.Count;
+        Span<float> pivot = rest.Floats(C);
+        Span<float> scale = rest.Floats(C);
+        Span<float> shift = rest.Floats(C);
+        if (BatchNormChannels.Run(new BatchNormChannels.Forward(statistics, gamma, beta, pivot, scale, shift), C) > 0)
+        {
+            NormalizeMixed(x, length, statistics, gamma, beta, pivot, scale, shift, y, relu);
+        }
+        else if (length < SegmentLength)
+        {
+            BatchNormColumns.ScaleAndShift kernel = new()
+            {
+                X = x,
+                Pivot = rest.Spread(pivot, length),
+                Scale = rest.Spread(scale, length),
+                Shift = rest.Spread(shift, length),
+                Y = y,
+                ReLU = relu,
+            };
+            Kernels.Run(ref kernel, x.Length / Columns(C, length), x.Length);
+        }
+        else
+        {
+            BatchNormSegments.ScaleAndShift kernel = new() { X = x, Length = length, Pivot = pivot, Scale = scale, Shift = shift, Y = y, ReLU = relu };
+            Kernels.Run(ref kernel, x.Length / length, x.Length);
+        }
+    }
+
     private static void InputGradient(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
         int length,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        SetStatistics statistics,
         ReadOnlySpan<float> gamma,
-        bool batchStatistics,
         ReadOnlySpan<double> sumDy,
         ReadOnlySpan<double> sumDyXHat,
         Span<float> dx,
         Workspace rest)
     {
-        int C = mean.Length;
-        double share = batchStatistics ? 1.0 / (x.Length / C) : 0; // 1/m, or none of the gradient flows through the statistics
+        int C = statistics.Count;
         Span<float> pivot = rest.Floats(C);
         Span<float> scale = rest.Floats(C);
         Span<float> minusSlope = rest.Floats(C);
-        Span<float> shift = rest.Floats(C);
-        BatchNormChannels.Backward factors = new(mean, rstd, gamma, sumDy, sumDyXHat, share, pivot, scale, minusSlope, shift);
+        Span<float> minusShift = rest.Floats(C);
+        BatchNormChannels.Backward factors = new(statistics, gamma, sumDy, sumDyXHat, x.Length / C, pivot, scale, minusSlope, minusShift);
         if (BatchNormChannels.Run(factors, C) > 0)
         {
-            InputGradientMixed(x, dy, length, mean, rstd, gamma, batchStatistics, sumDy, sumDyXHat, pivot, scale, minusSlope, shift, dx);
+            InputGradientMixed(x, dy, length, statistics, gamma, sumDy, sumDyXHat, pivot, scale, minusSlope, minusShift, dx);
         }
         else if (length < SegmentLength)
         {
-            // [BN-B5] [BN-B6]
             BatchNormColumns.InputGradient kernel = new()
             {
                 X = x,
@@ -234,7 +250,7 @@ internal static class BatchNormKernel
                 Pivot = rest.Spread(pivot, length),
                 Scale = rest.Spread(scale, length),
                 MinusSlope = rest.Spread(minusSlope, length),
-                Shift = rest.Spread(shift, length),
+                MinusShift = rest.Spread(minusShift, length),
                 Dx = dx,
             };
             Kernels.Run(ref kernel, x.Length / Columns(C, length), x.Length);
@@ -249,7 +265,7 @@ internal static class BatchNormKernel
                 Pivot = pivot,
                 Scale = scale,
                 MinusSlope = minusSlope,
-                Shift = shift,
+                MinusShift = minusShift,
                 Dx = dx,
             };
             Kernels.Run(ref kernel, x.Length / length, x.Length);
@@ -274,11 +290,11 @@ internal static class BatchNormKernel
         where L : struct, ILanes<L>
         => L.MultiplyAdd(x - pivot, scale, shift);
 
-    /// <summary>[BN-B5] or [BN-B6] for one element or sixteen, from the channel's factors.</summary>
+    /// <summary>[BN-B5] for one element or sixteen, from the channel's factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static L InputGradient<L>(L x, L dy, L pivot, L scale, L minusSlope, L shift)
+    internal static L InputGradient<L>(L x, L dy, L pivot, L scale, L minusSlope, L minusShift)
         where L : struct, ILanes<L>
-        => L.MultiplyAdd(x - pivot, minusSlope, dy - shift) * scale;
+        => L.MultiplyAdd(dy, scale, L.MultiplyAdd(x - pivot, minusSlope, minusShift));
 
     /// <summary>[BN-B1] [BN-B2] for one more element in each lane: sumDy += dy; sumDyX += dy·(x − mean), without rstd.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -311,11 +327,11 @@ internal static class BatchNormKernel
     }
 
     // [BN-F1] [BN-F2] with these pivots; those that are too far off are overwritten, and counted.
-    private static int Moments(ReadOnlySpan<float> x, int length, Span<float> pivot, Span<double> mean, Span<double> variance, Workspace rest)
+    private static int Moments(ReadOnlySpan<float> x, int length, Span<float> pivot, Span<double> mean, Span<double> remainder, Span<double> variance, Workspace rest)
     {
         int C = pivot.Length;
         CenteredSums(x, length, pivot, rest, out ReadOnlySpan<double> sums, out ReadOnlySpan<double> squares);
-        return BatchNormChannels.Run(new BatchNormChannels.Moments(pivot, sums, squares, 1.0 / (x.Length / C), mean, variance), C);
+        return BatchNormChannels.Run(new BatchNormChannels.Moments(pivot, sums, squares, 1.0 / (x.Length / C), mean, remainder, variance), C);
     }
 
     // The sums lie in the workspace.
@@ -430,8 +446,7 @@ internal static class BatchNormKernel
     private static void NormalizeMixed(
         ReadOnlySpan<float> x,
         int length,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        SetStatistics statistics,
         ReadOnlySpan<float> gamma,
         ReadOnlySpan<float> beta,
         ReadOnlySpan<float> pivot,
@@ -442,7 +457,7 @@ internal static class BatchNormKernel
     {
         for (int i = 0; i < x.Length; i++)
         {
-            y[i] = Mixed(x[i], i / length % mean.Length, mean, rstd, gamma, beta, pivot, scale, shift);
+            y[i] = Mixed(x[i], i / length % statistics.Count, statistics, gamma, beta, pivot, scale, shift);
             y[i] = relu && y[i] <= 0 ? 0 : y[i];
         }
     }
@@ -450,8 +465,7 @@ internal static class BatchNormKernel
     private static float Mixed(
         float x,
         int c,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        SetStatistics statistics,
         ReadOnlySpan<float> gamma,
         ReadOnlySpan<float> beta,
         ReadOnlySpan<float> pivot,
@@ -463,41 +477,35 @@ internal static class BatchNormKernel
             return ScaleAndShift<SingleLane>(new(x), new(pivot[c]), new(scale[c]), new(shift[c])).Value;
         }
 
-        double xHat = (x - mean[c]) * rstd[c];
-        return (float)((gamma.IsEmpty ? 1 : gamma[c]) * xHat + (beta.IsEmpty ? 0 : beta[c]));
+        return (float)((gamma.IsEmpty ? 1 : gamma[c]) * statistics.XHat(c, x) + (beta.IsEmpty ? 0 : beta[c]));
     }
 
     private static void InputGradientMixed(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
         int length,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        SetStatistics statistics,
         ReadOnlySpan<float> gamma,
-        bool batchStatistics,
         ReadOnlySpan<double> sumDy,
         ReadOnlySpan<double> sumDyXHat,
         ReadOnlySpan<float> pivot,
         ReadOnlySpan<float> scale,
         ReadOnlySpan<float> minusSlope,
-        ReadOnlySpan<float> shift,
+        ReadOnlySpan<float> minusShift,
         Span<float> dx)
     {
-        double m = x.Length / mean.Length;
+        double m = x.Length / statistics.Count;
         for (int i = 0; i < x.Length; i++)
         {
-            int c = i / length % mean.Length;
+            int c = i / length % statistics.Count;
             if (!float.IsNaN(scale[c]))
             {
-                dx[i] = InputGradient<SingleLane>(new(x[i]), new(dy[i]), new(pivot[c]), new(scale[c]), new(minusSlope[c]), new(shift[c])).Value;
+                dx[i] = InputGradient<SingleLane>(new(x[i]), new(dy[i]), new(pivot[c]), new(scale[c]), new(minusSlope[c]), new(minusShift[c])).Value;
                 continue;
             }
 
             double g = gamma.IsEmpty ? 1 : gamma[c];
-            double xHat = (x[i] - mean[c]) * rstd[c];
-            dx[i] = (float)(batchStatistics
-                ? rstd[c] * (g * dy[i] - g * sumDy[c] / m - xHat * (g * sumDyXHat[c] / m))
-                : rstd[c] * g * dy[i]);
+            dx[i] = (float)(statistics.Rstd[c] * (g * dy[i] - g * sumDy[c] / m - statistics.XHat(c, x[i]) * (g * sumDyXHat[c] / m)));
         }
     }
 

@@ -205,7 +205,7 @@ internal static class BatchNormSegments
         }
     }
 
-    /// <summary>dx = (dy − shift − (x − pivot)·slope)·scale: overwrites <see cref="Dx"/>, which may be dy.</summary>
+    /// <summary>dx = dy·scale − (x − pivot)·slope − shift: overwrites <see cref="Dx"/>, which may be dy.</summary>
     public readonly ref struct InputGradient : IKernel
     {
         public required ReadOnlySpan<float> X { get; init; }
@@ -220,7 +220,7 @@ internal static class BatchNormSegments
 
         public required ReadOnlySpan<float> MinusSlope { get; init; }
 
-        public required ReadOnlySpan<float> Shift { get; init; }
+        public required ReadOnlySpan<float> MinusShift { get; init; }
 
         public required Span<float> Dx { get; init; }
 
@@ -233,16 +233,16 @@ internal static class BatchNormSegments
             SegmentMap.Apply<L, Map, InputGradient>(in this, first, count, Pivot.Length, Length, Dx, streamed);
         }
 
-        // dx[i] = (dy[i] - shift[c] - (x[i] - pivot[c]) * slope[c]) * scale[c] [BN-B5] [BN-B6]
+        // dx[i] = dy[i] * scale[c] - (x[i] - pivot[c]) * slope[c] - shift[c] [BN-B5]
         private readonly ref struct Map(
-            ref readonly float x, ref readonly float dy, float pivot, float scale, float minusSlope, float shift) : ISegmentMap<Map, InputGradient>
+            ref readonly float x, ref readonly float dy, float pivot, float scale, float minusSlope, float minusShift) : ISegmentMap<Map, InputGradient>
         {
             private readonly ref readonly float _x = ref x;
             private readonly ref readonly float _dy = ref dy;
             private readonly float _pivot = pivot;
             private readonly float _scale = scale;
             private readonly float _minusSlope = minusSlope;
-            private readonly float _shift = shift;
+            private readonly float _minusShift = minusShift;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public static Map Of(scoped ref readonly InputGradient kernel, int segment, int channel) => new(
@@ -251,13 +251,13 @@ internal static class BatchNormSegments
                 kernel.Pivot[channel],
                 kernel.Scale[channel],
                 kernel.MinusSlope[channel],
-                kernel.Shift[channel]);
+                kernel.MinusShift[channel]);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             public L At<L>(nint i)
                 where L : struct, ILanes<L>
                 => BatchNormKernel.InputGradient(
-                    L.Load(in _x, i), L.Load(in _dy, i), L.Create(_pivot), L.Create(_scale), L.Create(_minusSlope), L.Create(_shift));
+                    L.Load(in _x, i), L.Load(in _dy, i), L.Create(_pivot), L.Create(_scale), L.Create(_minusSlope), L.Create(_minusShift));
         }
     }
 }

@@ -15,6 +15,7 @@ public sealed class LayerNorm1D : Layer
     private AlignedBuffer _workspace;
     private AlignedBuffer _gated;
     private double[] _mean = [];
+    private double[] _remainder = [];
     private double[] _rstd = [];
     private int _rows;
 
@@ -84,11 +85,21 @@ public sealed class LayerNorm1D : Layer
         if (_mean.Length < _rows)
         {
             _mean = new double[_rows];
+            _remainder = new double[_rows];
             _rstd = new double[_rows];
         }
 
         LayerNormKernel.Forward(
-            x, Gamma?.Value, Beta?.Value, Epsilon, Features, y, _mean.AsSpan(0, _rows), _rstd.AsSpan(0, _rows), HasReLU);
+            x,
+            Gamma?.Value,
+            Beta?.Value,
+            Epsilon,
+            Features,
+            y,
+            _mean.AsSpan(0, _rows),
+            _remainder.AsSpan(0, _rows),
+            _rstd.AsSpan(0, _rows),
+            HasReLU);
     }
 
     /// <inheritdoc/>
@@ -98,8 +109,7 @@ public sealed class LayerNorm1D : Layer
             x,
             dy,
             Gamma?.Value,
-            _mean.AsSpan(0, _rows),
-            _rstd.AsSpan(0, _rows),
+            new SetStatistics(_mean.AsSpan(0, _rows), _remainder.AsSpan(0, _rows), _rstd.AsSpan(0, _rows)),
             Features,
             dx,
             Parameter.GradientOf(Gamma),

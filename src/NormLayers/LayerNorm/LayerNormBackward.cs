@@ -15,7 +15,6 @@ namespace NormLayers;
 internal readonly ref struct LayerNormBackward : IKernel
 {
     private const int RowLanes = 2 * LaneTree.Folded;
-    private const int GroupRows = 8;
     private const int GroupElements = 1024;
 
     public required ReadOnlySpan<float> X { get; init; }
@@ -24,9 +23,7 @@ internal readonly ref struct LayerNormBackward : IKernel
 
     public required ReadOnlySpan<float> Gamma { get; init; }
 
-    public required ReadOnlySpan<double> Mean { get; init; }
-
-    public required ReadOnlySpan<double> Rstd { get; init; }
+    public required SetStatistics Statistics { get; init; }
 
     public required int Features { get; init; }
 
@@ -72,15 +69,17 @@ internal readonly ref struct LayerNormBackward : IKernel
         where TScaled : struct, IFlag
     {
         int C = Features;
-        Span<double> lanes = stackalloc double[GroupRows * RowLanes];
-        Span<Centering> centerings = stackalloc Centering[GroupRows];
-        Span<RowSums> sums = stackalloc RowSums[GroupRows];
+        Span<double> lanes = stackalloc double[LayerNormRows.Most * RowLanes];
+        Span<double> doubles = stackalloc double[LayerNormRows.Doubles];
+        Span<float> floats = stackalloc float[LayerNormRows.Floats];
+        doubles.Clear();
+        LayerNormRows group = new(doubles, floats);
         int room = RowMap.RoomInPhase(count * Blocks.RowsPerBlock, C);
         Span<float> rooms = room == 0 ? default : stackalloc float[room];
         ReadOnlySpan<float> gamma = RowMap.InPhase(Gamma, in MemoryMarshal.GetReference(Dx), rooms);
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, X);
         bool twoRows = VectorWidth.Bits == 512; // With sixteen registers of 256 bits, the sums of two rows would live in memory.
-        int groupRows = Math.Clamp(GroupElements / C, 2, GroupRows);
+        int groupRows = Math.Clamp(GroupElements / C, 2, LayerNormRows.Most);
         int ahead = Cache.IsExceeded(X.Length) ? groupRows * C : 0;
         for (int block = first; block < first + count; block++)
         {
@@ -94,29 +93,21 @@ internal readonly ref struct LayerNormBackward : IKernel
                     Gate<L>(start, rows);
                 }
 
-                if (!AreOrdinary(start, centerings[..rows]))
+                group.Begin(Statistics, start, rows);
+                for (int k = 0; k < rows;)
                 {
-                    RowByRow<L, D, TScaled>(start, rows, block, lanes, streamed);
-                    continue;
+                    k += Sum<D, TScaled>(group, start, k, twoRows ? rows - k : 1, block, ahead, lanes[(k * RowLanes)..]);
                 }
 
-                int k = 0;
-                for (; twoRows && k < rows - 1; k += 2)
+                for (int k = 0; k < rows; k++)
                 {
-                    SumTwoRows<D, TScaled>(start + k, block, ahead, lanes[(k * RowLanes)..]);
+                    Finish(group, start, k, block, lanes[(k * RowLanes)..]);
                 }
 
-                for (; k < rows; k++)
+                if (!Dx.IsEmpty)
                 {
-                    SumRow<D, TScaled>(start + k, block, ahead, lanes[(k * RowLanes)..]);
+                    Differentiate<L, D, TScaled>(group, start, rows, gamma, streamed);
                 }
-
-                for (k = 0; k < rows; k++)
-                {
-                    sums[k] = Finish(start + k, block, lanes[(k * RowLanes)..]);
-                }
-
-                Differentiate<L, TScaled>(start, centerings[..rows], sums, gamma, streamed);
             }
         }
 
@@ -133,7 +124,7 @@ internal readonly ref struct LayerNormBackward : IKernel
             ReadOnlySpan<float> x = X.Slice(n * C, C);
             ReadOnlySpan<float> upstream = Upstream.Slice(n * C, C);
             Span<float> gated = Gated.Slice(n * C, C);
-            if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
+            if (Statistics.TryCentre(n, out Centering centering))
             {
                 GateMap map = new(new LayerNormForward.Map<No, No>(in x[0], Gamma, Beta, centering), in upstream[0]);
                 RowMap.Apply<L, GateMap>(map, ref gated[0], C);
@@ -142,52 +133,41 @@ internal readonly ref struct LayerNormBackward : IKernel
 
             for (int c = 0; c < C; c++)
             {
-                float y = LayerNormForward.InDouble(x[c], Mean[n], Rstd[n], Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
+                float y = LayerNormForward.InDouble(Statistics.XHat(n, x[c]), Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
                 gated[c] = y <= 0 ? 0 : upstream[c];
             }
         }
     }
 
+    // Sums the next row, or the next two.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool AreOrdinary(int first, Span<Centering> centerings)
-    {
-        bool all = true;
-        for (int k = 0; k < centerings.Length; k++)
-        {
-            all &= Centering.TryCreate(Mean[first + k], Rstd[first + k], out centerings[k]);
-        }
-
-        return all;
-    }
-
-    // A group with a row whose scale is no ordinary float.
-    [MethodImpl(Kernels.Loops)]
-    private void RowByRow<L, D, TScaled>(int first, int rows, int block, Span<double> lanes, bool streamed)
-        where L : struct, ILanes<L>
+    private int Sum<D, TScaled>(LayerNormRows group, int first, int k, int left, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
     {
-        for (int n = first; n < first + rows; n++)
+        if (group.MinusRemainder(k) != 0)
         {
-            if (Centering.TryCreate(Mean[n], Rstd[n], out Centering centering))
-            {
-                SumRow<D, TScaled>(n, block, ahead: 0, lanes);
-                Differentiate<L, TScaled>(n, [centering], [Finish(n, block, lanes)], Gamma, streamed);
-            }
-            else
-            {
-                InDouble(n, block);
-            }
+            SumRow<D, TScaled, Yes>(group, first, k, block, ahead, lanes);
+            return 1;
         }
+
+        if (left < 2 || group.MinusRemainder(k + 1) != 0)
+        {
+            SumRow<D, TScaled, No>(group, first, k, block, ahead, lanes);
+            return 1;
+        }
+
+        SumTwoRows<D, TScaled>(group, first, k, block, ahead, lanes);
+        return 2;
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<D, TScaled>(int n, int block, int ahead, Span<double> lanes)
+    private void SumTwoRows<D, TScaled>(LayerNormRows group, int first, int k, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
     {
-        Row<D> a = RowAt<D>(n);
-        Row<D> b = RowAt<D>(n + 1);
+        Row<D, No> a = RowAt<D, No>(group, first, k);
+        Row<D, No> b = RowAt<D, No>(group, first, k + 1);
         Columns<D, TScaled> columns = ColumnsOf<D, TScaled>(block);
         D gLowA = D.Create(0);
         D gLowB = D.Create(0);
@@ -215,11 +195,12 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumRow<D, TScaled>(int n, int block, int ahead, Span<double> lanes)
+    private void SumRow<D, TScaled, TRemainder>(LayerNormRows group, int first, int k, int block, int ahead, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
+        where TRemainder : struct, IFlag
     {
-        Row<D> row = RowAt<D>(n);
+        Row<D, TRemainder> row = RowAt<D, TRemainder>(group, first, k);
         Columns<D, TScaled> columns = ColumnsOf<D, TScaled>(block);
         D gLow = D.Create(0);
         D gHigh = D.Create(0);
@@ -255,17 +236,19 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Row<D> RowAt<D>(int n)
+    private Row<D, TRemainder> RowAt<D, TRemainder>(LayerNormRows group, int first, int k)
         where D : struct, IDoubleLanes<D>
+        where TRemainder : struct, IFlag
         => new(
-            in Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * Features),
-            in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)n * Features),
-            D.Create(Mean[n]),
-            D.Create(Rstd[n]));
+            in Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)(first + k) * Features),
+            in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), (nint)(first + k) * Features),
+            D.Create(group.Mean(k)),
+            D.Create(group.Rstd(k)),
+            D.Create(group.MinusRemainder(k)));
 
     // Adds up the lanes, and takes the elements after the last whole sixteen one by one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private RowSums Finish(int n, int block, Span<double> lanes)
+    private void Finish(LayerNormRows group, int first, int k, int block, Span<double> lanes)
     {
         ref double l0 = ref MemoryMarshal.GetReference(lanes);
         double g = LaneTree.Sum(ref l0);
@@ -273,22 +256,26 @@ internal readonly ref struct LayerNormBackward : IKernel
         int C = Features;
         if ((C & 15) != 0)
         {
-            (g, gXHat) = AddTail(n, block, g, gXHat);
+            (g, gXHat) = AddTail(group, first, k, block, g, gXHat);
         }
 
-        return new RowSums((float)(g / C), (float)(gXHat / C));
+        group.SetSums(k, g, gXHat);
     }
 
-    private (double G, double GXHat) AddTail(int n, int block, double g, double gXHat)
+    private (double G, double GXHat) AddTail(LayerNormRows group, int first, int k, int block, double g, double gXHat)
     {
         int C = Features;
-        ReadOnlySpan<float> x = X.Slice(n * C, C);
-        ReadOnlySpan<float> dy = Dy.Slice(n * C, C);
+        ReadOnlySpan<float> x = X.Slice((first + k) * C, C);
+        ReadOnlySpan<float> dy = Dy.Slice((first + k) * C, C);
         Span<double> sumDy = Sums.Slice(block * 2 * C, C);
         Span<double> sumDyXHat = Sums.Slice(block * 2 * C + C, C);
+        double mean = group.Mean(k);
+        double rstd = group.Rstd(k);
+        double minusRemainder = group.MinusRemainder(k);
         for (int i = C & ~15; i < C; i++)
         {
-            double product = dy[i] * Rstd[n] * (x[i] - Mean[n]);
+            double xHat = minusRemainder == 0 ? (x[i] - mean) * rstd : Math.FusedMultiplyAdd(x[i] - mean, rstd, minusRemainder);
+            double product = dy[i] * xHat;
             double gamma = Gamma.IsEmpty ? 1 : Gamma[i];
             sumDy[i] += dy[i];
             sumDyXHat[i] += product;
@@ -300,49 +287,42 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Differentiate<L, TScaled>(
-        int first, ReadOnlySpan<Centering> centerings, ReadOnlySpan<RowSums> sums, ReadOnlySpan<float> gamma, bool streamed)
+    private void Differentiate<L, D, TScaled>(LayerNormRows group, int first, int rows, ReadOnlySpan<float> gamma, bool streamed)
         where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
     {
         int C = Features;
-        for (int k = 0; k < centerings.Length && !Dx.IsEmpty; k++)
+        bool ordinary = group.TryMakeFactors<D>(0, C);
+        for (int k = 0; k < rows; k++)
         {
+            if (!ordinary && !group.TryMakeFactors<SingleDouble>(k, C))
+            {
+                DifferentiateInDouble(group, first, k);
+                continue;
+            }
+
             nint start = (nint)(first + k) * C;
             ref readonly float x = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start);
             ref readonly float dy = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dy), start);
             ref float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), start);
-            Map<TScaled> map = new(in x, in dy, in MemoryMarshal.GetReference(gamma), centerings[k], sums[k]);
+            Map<TScaled> map = new(in x, in dy, in MemoryMarshal.GetReference(gamma), group, k);
             RowMap.Apply<L, Map<TScaled>>(map, ref dx, C, streamed);
         }
     }
 
-    // The lines of the reference, for rows whose scale is no ordinary float.
-    private void InDouble(int n, int block)
+    // The line of the reference, for rows whose factors are no ordinary floats.
+    private void DifferentiateInDouble(LayerNormRows group, int first, int k)
     {
         int C = Features;
+        int n = first + k;
         ReadOnlySpan<float> x = X.Slice(n * C, C);
         ReadOnlySpan<float> dy = Dy.Slice(n * C, C);
-        Span<double> sumDy = Sums.Slice(block * 2 * C, C);
-        Span<double> sumDyXHat = Sums.Slice(block * 2 * C + C, C);
-        double sumG = 0;
-        double sumGXHat = 0;
+        Span<float> dx = Dx.Slice(n * C, C);
         for (int c = 0; c < C; c++)
         {
-            double xHat = (x[c] - Mean[n]) * Rstd[n];
             double g = (Gamma.IsEmpty ? 1.0 : Gamma[c]) * dy[c];
-            sumDy[c] += dy[c];
-            sumDyXHat[c] += dy[c] * xHat;
-            sumG += g;
-            sumGXHat += g * xHat;
-        }
-
-        Span<float> dx = Dx.IsEmpty ? default : Dx.Slice(n * C, C);
-        for (int c = 0; c < dx.Length; c++)
-        {
-            double xHat = (x[c] - Mean[n]) * Rstd[n];
-            double g = (Gamma.IsEmpty ? 1.0 : Gamma[c]) * dy[c];
-            dx[c] = (float)(Rstd[n] * (g - sumG / C - xHat * (sumGXHat / C)));
+            dx[c] = (float)(group.Rstd(k) * (g - group.SumG(k) / C - Statistics.XHat(n, x[c]) * (group.SumGXHat(k) / C)));
         }
     }
 
@@ -358,26 +338,26 @@ internal readonly ref struct LayerNormBackward : IKernel
             => L.WherePositive(_y.At<L>(i), L.Load(in _upstream, i));
     }
 
-    // dx[i] = rstd * (gamma[i] * dy[i] - meanG - xHat * meanGXHat) [LN-B5]
+    // dx[i] = rstd * (g - meanG - xHat * meanGXHat) = g * scale - (x[i] - pivot) * slope - shift, with g = gamma[i] * dy[i] [LN-B5]
     private readonly ref struct Map<TScaled>(
-        ref readonly float x, ref readonly float dy, ref readonly float gamma, Centering centering, RowSums sums) : IRowMap
+        ref readonly float x, ref readonly float dy, ref readonly float gamma, LayerNormRows group, int k) : IRowMap
         where TScaled : struct, IFlag
     {
         private readonly ref readonly float _x = ref x;
         private readonly ref readonly float _dy = ref dy;
         private readonly ref readonly float _gamma = ref gamma;
-        private readonly Centering _centering = centering;
-        private readonly float _meanG = sums.MeanG;
-        private readonly float _minusMeanGXHat = -sums.MeanGXHat;
+        private readonly float _pivot = group.Pivot(k);
+        private readonly float _scale = group.Scale(k);
+        private readonly float _minusSlope = group.MinusSlope(k);
+        private readonly float _minusShift = group.MinusShift(k);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public L At<L>(nint i)
             where L : struct, ILanes<L>
         {
-            // gamma * dy is rounded before meanG is taken off, as meanG was: in a row of one element they are the same.
             L g = TScaled.Holds ? L.Load(in _dy, i) * L.Load(in _gamma, i) : L.Load(in _dy, i);
-            L centred = g - L.Create(_meanG);
-            return L.MultiplyAdd(_centering.XHat(L.Load(in _x, i)), L.Create(_minusMeanGXHat), centred) * L.Create(_centering.Rstd);
+            L line = L.MultiplyAdd(L.Load(in _x, i) - L.Create(_pivot), L.Create(_minusSlope), L.Create(_minusShift));
+            return L.MultiplyAdd(g, L.Create(_scale), line);
         }
     }
 
@@ -392,7 +372,8 @@ internal readonly ref struct LayerNormBackward : IKernel
 
         // dBeta[i] += dy [LN-B1]; dGamma[i] += dy * xHat [LN-B2]; g += gamma * dy [LN-B3]; gXHat += gamma * dy * xHat [LN-B4]
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddRow(Row<D> row, nint i, ref D g, ref D gXHat)
+        public void AddRow<TRemainder>(Row<D, TRemainder> row, nint i, ref D g, ref D gXHat)
+            where TRemainder : struct, IFlag
         {
             D dy = row.Dy(i);
             D dyXHat = row.DyXHat(dy, i);
@@ -405,7 +386,7 @@ internal readonly ref struct LayerNormBackward : IKernel
 
         // The same for two rows.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddTwoRows(Row<D> a, Row<D> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
+        public void AddTwoRows(Row<D, No> a, Row<D, No> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
         {
             D dyA = a.Dy(i);
             D dyB = b.Dy(i);
@@ -424,19 +405,32 @@ internal readonly ref struct LayerNormBackward : IKernel
         private D Gamma(nint i) => TScaled.Holds ? D.Widen(in _gamma, i) : D.Create(1);
     }
 
-    private readonly ref struct Row<D>(ref readonly float x, ref readonly float dy, D mean, D rstd)
+    private readonly ref struct Row<D, TRemainder>(ref readonly float x, ref readonly float dy, D mean, D rstd, D minusRemainder)
         where D : struct, IDoubleLanes<D>
+        where TRemainder : struct, IFlag
     {
         private readonly ref readonly float _x = ref x;
         private readonly ref readonly float _dy = ref dy;
         private readonly D _mean = mean;
         private readonly D _rstd = rstd;
+        private readonly D _minusRemainder = minusRemainder;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public D Dy(nint i) => D.Widen(in _dy, i);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public D DyXHat(D dy, nint i) => dy * _rstd * (D.Widen(in _x, i) - _mean);
+        public D DyXHat(D dy, nint i)
+        {
+            D centred = D.Widen(in _x, i) - _mean;
+            if (!TRemainder.Holds)
+            {
+                return dy * (centred * _rstd);
+            }
+
+            D xHat = _minusRemainder;
+            D.FusedMultiplyAdd(ref xHat, centred, _rstd);
+            return dy * xHat;
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Prefetch(nint i)
@@ -445,7 +439,4 @@ internal readonly ref struct LayerNormBackward : IKernel
             Cache.Prefetch(in _dy, i);
         }
     }
-
-    /// <summary>The means of γ·dy and γ·dy·x̂ over a row.</summary>
-    private readonly record struct RowSums(float MeanG, float MeanGXHat);
 }

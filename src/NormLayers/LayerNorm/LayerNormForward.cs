@@ -31,6 +31,9 @@ internal readonly ref struct LayerNormForward : IKernel
 
     public required Span<double> Mean { get; init; }
 
+    /// <summary>Gets what the means lost when they were rounded to double.</summary>
+    public required Span<double> Remainder { get; init; }
+
     public required Span<double> Rstd { get; init; }
 
     /// <summary>Whether y = max(·, 0) follows.</summary>
@@ -54,7 +57,9 @@ internal readonly ref struct LayerNormForward : IKernel
         Span<double> lanes = stackalloc double[BlockRows * RowMoments.Lanes];
         ref double l0 = ref MemoryMarshal.GetReference(lanes);
         Span<double> means = stackalloc double[BlockRows];
+        Span<double> remainders = stackalloc double[BlockRows];
         Span<double> rstds = stackalloc double[BlockRows];
+        SetStatistics statistics = new(means, remainders, rstds);
         Span<float> pivots = stackalloc float[BlockRows];
         Span<double> sums = stackalloc double[BlockRows];
         Span<double> squares = stackalloc double[BlockRows];
@@ -88,12 +93,12 @@ internal readonly ref struct LayerNormForward : IKernel
                 RowMoments.Finish(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), out sums[k], out squares[k]);
             }
 
-            if (!TryFinish<D>(pivots, sums, squares, means, rstds))
+            if (!TryFinish<D>(pivots, sums, squares, means, remainders, rstds))
             {
                 for (int k = 0; k < rows; k++)
                 {
                     ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                    FinishRow<D>(in row, sums[k], squares[k], ref l0, out means[k], out rstds[k]);
+                    FinishRow<D>(in row, sums[k], squares[k], ref l0, out means[k], out remainders[k], out rstds[k]);
                 }
             }
 
@@ -103,7 +108,12 @@ internal readonly ref struct LayerNormForward : IKernel
                 rstds[..rows].CopyTo(Rstd[start..]);
             }
 
-            Normalize<L>(start, means[..rows], rstds[..rows], gamma, beta, streamed);
+            if (!Remainder.IsEmpty)
+            {
+                remainders[..rows].CopyTo(Remainder[start..]);
+            }
+
+            Normalize<L>(start, rows, statistics, gamma, beta, streamed);
         }
 
         RowMap.Fence(streamed);
@@ -116,35 +126,37 @@ internal readonly ref struct LayerNormForward : IKernel
 
     // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryFinish<D>(ReadOnlySpan<float> pivots, ReadOnlySpan<double> sums, ReadOnlySpan<double> squares, Span<double> means, Span<double> rstds)
+    private bool TryFinish<D>(
+        ReadOnlySpan<float> pivots, ReadOnlySpan<double> sums, ReadOnlySpan<double> squares, Span<double> means, Span<double> remainders, Span<double> rstds)
         where D : struct, IDoubleLanes<D>
     {
         D pivot = D.Widen(in pivots[0], 0);
-        bool near = RowMoments.FromSums(pivot, D.Load(in sums[0], 0), D.Load(in squares[0], 0), D.Create(1.0 / Features), out D mean, out D variance);
+        bool near = RowMoments.FromSums(pivot, D.Load(in sums[0], 0), D.Load(in squares[0], 0), D.Create(1.0 / Features), out D mean, out D remainder, out D variance);
         D rstd = D.Create(1) / D.Sqrt(variance + D.Create(Epsilon)); // [LN-F3]
         D.Store(mean, ref means[0], 0);
+        D.Store(remainder, ref remainders[0], 0);
         D.Store(rstd, ref rstds[0], 0);
         return near && D.AllBelow(rstd, double.PositiveInfinity);
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void FinishRow<D>(ref readonly float row, double sum, double squares, ref double lanes, out double mean, out double rstd)
+    private void FinishRow<D>(ref readonly float row, double sum, double squares, ref double lanes, out double mean, out double remainder, out double rstd)
         where D : struct, IDoubleLanes<D>
     {
         double reciprocal = 1.0 / Features;
-        if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out double variance))
+        if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out remainder, out double variance))
         {
             float pivot = (float)mean;
             RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes);
             RowMoments.Finish(in row, Features, pivot, ref lanes, out sum, out squares);
-            _ = RowMoments.FromSums(pivot, sum, squares, reciprocal, out mean, out variance);
+            _ = RowMoments.FromSums(pivot, sum, squares, reciprocal, out mean, out remainder, out variance);
         }
 
         rstd = variance + Epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + Epsilon);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Normalize<L>(int first, ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, bool streamed)
+    private void Normalize<L>(int first, int rows, SetStatistics statistics, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, bool streamed)
         where L : struct, ILanes<L>
     {
         bool affine = !Gamma.IsEmpty && !Beta.IsEmpty;
@@ -152,36 +164,36 @@ internal readonly ref struct LayerNormForward : IKernel
         {
             if (affine)
             {
-                Normalize<L, Yes, Yes>(first, mean, rstd, gamma, beta, streamed);
+                Normalize<L, Yes, Yes>(first, rows, statistics, gamma, beta, streamed);
             }
             else
             {
-                Normalize<L, No, Yes>(first, mean, rstd, gamma, beta, streamed);
+                Normalize<L, No, Yes>(first, rows, statistics, gamma, beta, streamed);
             }
         }
         else if (affine)
         {
-            Normalize<L, Yes, No>(first, mean, rstd, gamma, beta, streamed);
+            Normalize<L, Yes, No>(first, rows, statistics, gamma, beta, streamed);
         }
         else
         {
-            Normalize<L, No, No>(first, mean, rstd, gamma, beta, streamed);
+            Normalize<L, No, No>(first, rows, statistics, gamma, beta, streamed);
         }
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Normalize<L, TAffine, TReLU>(int first, ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, bool streamed)
+    private void Normalize<L, TAffine, TReLU>(int first, int rows, SetStatistics statistics, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, bool streamed)
         where L : struct, ILanes<L>
         where TAffine : struct, IFlag
         where TReLU : struct, IFlag
     {
         int C = Features;
-        for (int k = 0; k < mean.Length; k++)
+        for (int k = 0; k < rows; k++)
         {
             int n = first + k;
-            if (!Centering.TryCreate(mean[k], rstd[k], out Centering centering))
+            if (!statistics.TryCentre(k, out Centering centering))
             {
-                NormalizeInDouble(n, mean[k], rstd[k]);
+                NormalizeInDouble(n, statistics, k);
                 continue;
             }
 
@@ -193,17 +205,17 @@ internal readonly ref struct LayerNormForward : IKernel
     }
 
     // The lines of the reference, for rows whose scale is no ordinary float.
-    private void NormalizeInDouble(int n, double mean, double rstd)
+    private void NormalizeInDouble(int n, SetStatistics statistics, int k)
     {
         for (int c = 0; c < Features; c++)
         {
-            float y = InDouble(Input[n * Features + c], mean, rstd, Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
+            float y = InDouble(statistics.XHat(k, Input[n * Features + c]), Gamma.IsEmpty ? 1 : Gamma[c], Beta.IsEmpty ? 0 : Beta[c]);
             Y[n * Features + c] = ReLU && y <= 0 ? 0 : y;
         }
     }
 
     /// <summary>One element of y where the row's scale is no ordinary float.</summary>
-    public static float InDouble(float x, double mean, double rstd, double gamma, double beta) => (float)(gamma * ((x - mean) * rstd) + beta);
+    public static float InDouble(double xHat, double gamma, double beta) => (float)(gamma * xHat + beta);
 
     // xHat = (x[i] - mean) * rstd [LN-F4]; y[i] = gamma[i] * xHat + beta[i] [LN-F5]
     public readonly ref struct Map<TAffine, TReLU>(ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Centering centering) : IRowMap

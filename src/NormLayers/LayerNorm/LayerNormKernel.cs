@@ -12,7 +12,7 @@ namespace NormLayers;
 /// and dy twice, the second time from the cache; writes dx once; dx may be dy. Behind a ReLU, x and the gradient are read once more before, block by block,
 /// and the gradient before the ReLU is written, which is then in the cache as dy. Column sums are taken in the fixed blocks of
 /// <see cref="RowBlocks"/> and added in their order.</para>
-/// <para>Numerics: the mean is carried as the float nearest to it and the remainder, so an x near the mean is centred exactly before it is scaled, and another by less than a float's rounding:
+/// <para>Numerics: the mean is carried as the float nearest to it and what that leaves over, so an x near the mean is centred exactly before it is scaled, and another by less than a float's rounding:
 /// x̂ = (x − p)·r − d·r (<see cref="Centering"/>). All sums are in double, and so are their terms. A constant row gives exactly beta; rows of
 /// one element give dGamma = dx = 0. A product is fused with the addition after it where the code says MultiplyAdd, and nowhere else.</para>
 /// <para>The methods with vector loops, and those that call them row by row, are compiled fully at once (<see cref="Kernels.Loops"/>): left to
@@ -20,7 +20,7 @@ namespace NormLayers;
 /// </remarks>
 internal static class LayerNormKernel
 {
-    /// <summary>Overwrites <paramref name="y"/>, and <paramref name="mean"/> and <paramref name="rstd"/> for the backward pass.</summary>
+    /// <summary>Overwrites <paramref name="y"/>, and <paramref name="mean"/>, <paramref name="remainder"/> and <paramref name="rstd"/> for the backward pass.</summary>
     /// <param name="x">The input, (N, C).</param>
     /// <param name="gamma">The scale, (C); empty means ones.</param>
     /// <param name="beta">The shift, (C); empty means zeros.</param>
@@ -28,6 +28,7 @@ internal static class LayerNormKernel
     /// <param name="features">C.</param>
     /// <param name="y">The output, (N, C); may be x.</param>
     /// <param name="mean">Each row's mean, (N); empty if not wanted.</param>
+    /// <param name="remainder">What each mean lost when it was rounded to double, (N); empty if not wanted.</param>
     /// <param name="rstd">Each row's 1/√(variance + ε), (N); empty if not wanted.</param>
     /// <param name="relu">Whether y = max(·, 0) follows, in the same sweep.</param>
     /// <param name="residual">What is added to x before, (N, C); empty if nothing is.</param>
@@ -40,6 +41,7 @@ internal static class LayerNormKernel
         int features,
         Span<float> y,
         Span<double> mean,
+        Span<double> remainder,
         Span<double> rstd,
         bool relu = false,
         ReadOnlySpan<float> residual = default,
@@ -55,6 +57,7 @@ internal static class LayerNormKernel
             Features = features,
             Y = y,
             Mean = mean,
+            Remainder = remainder,
             Rstd = rstd,
             ReLU = relu,
             Residual = residual,
@@ -67,8 +70,7 @@ internal static class LayerNormKernel
     /// <param name="x">The input of the forward pass, (N, C).</param>
     /// <param name="dy">The gradient with respect to y, (N, C).</param>
     /// <param name="gamma">The scale, (C); empty means ones.</param>
-    /// <param name="mean">Each row's mean from the forward pass, (N).</param>
-    /// <param name="rstd">Each row's 1/√(variance + ε) from the forward pass, (N).</param>
+    /// <param name="statistics">Each row's, from the forward pass.</param>
     /// <param name="features">C.</param>
     /// <param name="dx">Overwritten, (N, C); may be dy; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
@@ -81,8 +83,7 @@ internal static class LayerNormKernel
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
         ReadOnlySpan<float> gamma,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        SetStatistics statistics,
         int features,
         Span<float> dx,
         Span<float> dGamma,
@@ -92,7 +93,7 @@ internal static class LayerNormKernel
         ReadOnlySpan<float> beta = default,
         Span<float> gated = default)
     {
-        int N = mean.Length;
+        int N = statistics.Count;
         Debug.Assert(x.Length == N * features && dy.Length == x.Length && workspace.Length >= WorkspaceLength(N, features), "Lengths differ.");
         if (N == 0)
         {
@@ -108,8 +109,7 @@ internal static class LayerNormKernel
             Gated = gated,
             Beta = beta,
             Gamma = gamma,
-            Mean = mean,
-            Rstd = rstd,
+            Statistics = statistics,
             Features = features,
             Blocks = blocks,
             Dx = dx,

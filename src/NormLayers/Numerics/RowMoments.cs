@@ -8,6 +8,9 @@ namespace NormLayers.Numerics;
 /// centred sum of squares, not E[x²] − E[x]²: with the first element as p, (s₁/n)² is seldom more than a few variances, and
 /// of the 53 bits of a double as few are lost. Where twenty are, because the first element lies a thousand standard
 /// deviations off, the row is read again with the mean as pivot.</para>
+/// <para>The mean is a sum of two doubles: rounded to one, a mean of 10⁷ standard deviations would be off by 10⁻⁹ of them, which is many
+/// ulp of an element near it, and more of a sum of a million products. The remainder is exact where p is larger than s₁/n, and elsewhere
+/// the mean is of no such size.</para>
 /// <para>Order: element i goes to lane i mod 16, lanes are added by <see cref="LaneTree"/>, and the elements after the last whole
 /// sixteen follow one by one. Squares are added with one rounding.</para>
 /// </remarks>
@@ -83,13 +86,15 @@ internal static class RowMoments
     /// <param name="squares">Σ(x − p)².</param>
     /// <param name="reciprocal">1/n: a product takes a third of a division's time, and rounds in the 53rd bit.</param>
     /// <param name="mean">The mean.</param>
+    /// <param name="remainder">What the mean lost when it was rounded to double.</param>
     /// <param name="variance">The biased variance, ≥ 0 or NaN.</param>
     /// <returns>Whether the pivot was near enough to trust the variance.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool FromSums(float pivot, double sum, double squares, double reciprocal, out double mean, out double variance)
+    public static bool FromSums(float pivot, double sum, double squares, double reciprocal, out double mean, out double remainder, out double variance)
     {
-        bool near = FromSums<SingleDouble>(new(pivot), new(sum), new(squares), new(reciprocal), out SingleDouble m, out SingleDouble v);
+        bool near = FromSums<SingleDouble>(new(pivot), new(sum), new(squares), new(reciprocal), out SingleDouble m, out SingleDouble r, out SingleDouble v);
         mean = m.Value;
+        remainder = r.Value;
         variance = v.Value;
         return near;
     }
@@ -100,15 +105,17 @@ internal static class RowMoments
     /// <param name="squares">Σ(x − p)².</param>
     /// <param name="reciprocal">1/n.</param>
     /// <param name="mean">The means.</param>
+    /// <param name="remainder">What they lost when they were rounded to double.</param>
     /// <param name="variance">The biased variances.</param>
     /// <returns>Whether all pivots were near enough.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool FromSums<D>(D pivot, D sum, D squares, D reciprocal, out D mean, out D variance)
+    public static bool FromSums<D>(D pivot, D sum, D squares, D reciprocal, out D mean, out D remainder, out D variance)
         where D : struct, IDoubleLanes<D>
     {
         D offset = sum * reciprocal;
         D meanSquare = squares * reciprocal;
         mean = pivot + offset;
+        remainder = pivot - mean + offset;
         variance = D.Max(meanSquare - offset * offset, D.Create(0));
         return !D.AnyLess(variance, D.Create(1e-6) * meanSquare);
     }

@@ -1,3 +1,4 @@
+using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Checks;
@@ -13,10 +14,19 @@ internal sealed class KernelSubject(Family family) : ISubject
     {
         (float[] y, float[] dx, float[] dGamma, float[] dBeta) = Buffers(p);
         double[] mean = DirtyDoubles(p.Rows);
+        double[] remainder = DirtyDoubles(p.Rows);
         double[] rstd = DirtyDoubles(p.Rows);
-        LayerNormKernel.Forward(p.InPlace ? y : p.X, p.Gamma, p.Beta, p.Epsilon, p.Channels, y, mean, rstd);
+        LayerNormKernel.Forward(p.InPlace ? y : p.X, p.Gamma, p.Beta, p.Epsilon, p.Channels, y, mean, remainder, rstd);
         LayerNormKernel.Backward(
-            p.X, p.InPlace ? dx : p.Dy, p.Gamma, mean, rstd, p.Channels, p.WantsDx ? dx : [], dGamma, dBeta, DirtyDoubles(LayerNormKernel.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
+            p.X,
+            p.InPlace ? dx : p.Dy,
+            p.Gamma,
+            new SetStatistics(mean, remainder, rstd),
+            p.Channels,
+            p.WantsDx ? dx : [],
+            dGamma,
+            dBeta,
+            DirtyDoubles(LayerNormKernel.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
         return Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
     }
 
@@ -26,20 +36,30 @@ internal sealed class KernelSubject(Family family) : ISubject
         float[] runningMean = [.. p.RunningMean];
         float[] runningVariance = [.. p.RunningVariance];
         double[] mean = Compare.Widen(runningMean);
+        double[] remainder = p.Training ? DirtyDoubles(p.Channels) : [];
         double[] variance = Compare.Widen(runningVariance);
         double[] rstd = DirtyDoubles(p.Channels);
         double[] workspace = DirtyDoubles(BatchNormKernel.WorkspaceLength(p.X.Length, p.Channels, p.Length));
         ReadOnlySpan<float> x = p.InPlace ? y : p.X;
         if (p.Training)
         {
-            BatchNormKernel.Statistics(x, p.Length, mean, variance, workspace);
+            BatchNormKernel.Statistics(x, p.Length, mean, remainder, variance, workspace);
             BatchNormKernel.UpdateRunning(
                 mean, variance, p.SetSize(Family.BatchNorm), p.Momentum.WeightOfBatch(p.Batch), acceptNonFinite: false, runningMean, runningVariance);
         }
 
-        BatchNormKernel.Normalize(x, p.Length, mean, variance, p.Gamma, p.Beta, p.Epsilon, rstd, y, workspace);
+        BatchNormKernel.Normalize(x, p.Length, mean, remainder, variance, p.Gamma, p.Beta, p.Epsilon, rstd, y, workspace);
         BatchNormKernel.Backward(
-            p.X, p.InPlace ? dx : p.Dy, p.Length, mean, rstd, p.Gamma, p.Training, p.WantsDx ? dx : [], dGamma, dBeta, workspace);
+            p.X,
+            p.InPlace ? dx : p.Dy,
+            p.Length,
+            new SetStatistics(mean, remainder, rstd),
+            p.Gamma,
+            p.Training,
+            p.WantsDx ? dx : [],
+            dGamma,
+            dBeta,
+            workspace);
         return Outcome(p, y, dx, dGamma, dBeta) with
         {
             Mean = mean,

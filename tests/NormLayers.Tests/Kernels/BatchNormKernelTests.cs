@@ -80,6 +80,36 @@ public sealed class BatchNormKernelTests
     }
 
     [Theory]
+    [InlineData(1e-40)]
+    [InlineData(1e-36)]
+    [InlineData(1e-29)]
+    [InlineData(1e29)]
+    [InlineData(1e36)]
+    public void Passes_GradientsOfAnySize_MatchReference(double size)
+    {
+        for (int c = 1; c <= 40; c++)
+        {
+            Problem matrix = Problem.Random(9, c);
+            Problem segments = Problem.Random(3, 4, c);
+            _sweep.Verify(matrix with { Dy = [.. matrix.Dy.Select(dy => (float)(size * dy))] });
+            _sweep.Verify(segments with { Dy = [.. segments.Dy.Select(dy => (float)(size * dy))] });
+        }
+
+        _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(19)]
+    public void Evaluation_InputThatIsNotFinite_LeavesTheGradientAlone(int length)
+    {
+        Problem finite = Problem.Random(4, 5, length) with { Training = false };
+        Problem broken = finite with { X = [.. finite.X.Select((x, i) => i % 7 == 3 ? float.PositiveInfinity : i % 7 == 5 ? float.NaN : x)] };
+        KernelSubject subject = new(Family.BatchNorm);
+        Assert.Equal(subject.Run(finite).Dx!, subject.Run(broken).Dx!);
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(1e-5)]
     public void Passes_OneValuePerChannel_GiveBetaAndNoGradient(double epsilon)

@@ -43,10 +43,45 @@ public sealed class LayerNormKernelTests
     [InlineData(7, 999, 0.5)]
     [InlineData(2, 200_000, 1e7)]
     [InlineData(50_000, 4, 1e6)]
+    [InlineData(1_000_000, 3, 1e6)]
+    [InlineData(500_000, 4, 1e7)]
     public void Passes_LargeShapes_MatchReference(int rows, int channels, double offset)
     {
         _sweep.Verify(Problem.Random(rows, channels, offset: offset));
         _sweep.Print();
+    }
+
+    [Theory]
+    [InlineData(1e-40)]
+    [InlineData(1e-36)]
+    [InlineData(1e-29)]
+    [InlineData(1e29)]
+    [InlineData(1e36)]
+    public void Passes_GradientsOfAnySize_MatchReference(double size)
+    {
+        for (int c = 1; c <= 40; c++)
+        {
+            Problem problem = Problem.Random(9, c);
+            _sweep.Verify(problem with { Dy = [.. problem.Dy.Select(dy => (float)(size * dy))] });
+        }
+
+        _sweep.Print();
+    }
+
+    [Fact]
+    public void Passes_RowsWithMeansFarAndNear_EachAsIfAlone()
+    {
+        const int c = 19;
+        Problem near = Problem.Random(17, c);
+        Problem mixed = near with { X = [.. near.X.Select((x, i) => i / c % 3 == 1 ? x + 1e7f : i / c % 5 == 4 ? x * 1e25f : x)] };
+        Outcome together = new KernelSubject(Family.LayerNorm).Run(mixed);
+        for (int n = 0; n < mixed.Rows; n++)
+        {
+            Range row = new(n * c, (n + 1) * c);
+            Outcome alone = new KernelSubject(Family.LayerNorm).Run(mixed with { Rows = 1, X = mixed.X[row], Dy = mixed.Dy[row] });
+            Assert.Equal(alone.Y, together.Y[row]);
+            Assert.Equal(alone.Dx!, together.Dx![row]);
+        }
     }
 
     [Theory]
@@ -66,8 +101,8 @@ public sealed class LayerNormKernelTests
     {
         float[] dGamma = [1, 2, 3];
         float[] dBeta = [4, 5, 6];
-        LayerNormKernel.Forward([], [1, 1, 1], [0, 0, 0], 1e-5, 3, [], [], []);
-        LayerNormKernel.Backward([], [], [1, 1, 1], [], [], 3, [], dGamma, dBeta, new double[6]);
+        LayerNormKernel.Forward([], [1, 1, 1], [0, 0, 0], 1e-5, 3, [], [], [], []);
+        LayerNormKernel.Backward([], [], [1, 1, 1], default, 3, [], dGamma, dBeta, new double[6]);
         Assert.Equal([1, 2, 3], dGamma);
         Assert.Equal([4, 5, 6], dBeta);
     }

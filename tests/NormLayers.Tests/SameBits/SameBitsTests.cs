@@ -14,8 +14,8 @@ namespace NormLayers.Tests.SameBits;
 public sealed class SameBitsTests
 {
     [Theory]
-    [InlineData(Family.LayerNorm, "2D075EAD251E3820")]
-    [InlineData(Family.BatchNorm, "9A8B558F8D8ECB85")]
+    [InlineData(Family.LayerNorm, "BFDAB880E617F187")]
+    [InlineData(Family.BatchNorm, "C93B90F3EC185B62")]
     public void Kernel_FixedProblems_GivePinnedBits(Family family, string pinned)
     {
         KernelSubject subject = new(family);
@@ -40,8 +40,8 @@ public sealed class SameBitsTests
 
     [Theory]
     [InlineData(Normalization.None, "1410A4155B3D45DD")]
-    [InlineData(Normalization.BatchNorm, "F8716E72AD27C638")]
-    [InlineData(Normalization.LayerNorm, "A040DB2D41B8B439")]
+    [InlineData(Normalization.BatchNorm, "B97E7519016167D0")]
+    [InlineData(Normalization.LayerNorm, "CC238CBA913D8D90")]
     public void Training_FixedSeedAndData_GivesPinnedBits(Normalization normalization, string pinned)
     {
         Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 7, HiddenFeatures = [33, 18], Classes = 3, Normalization = normalization, Seed = 5 });
