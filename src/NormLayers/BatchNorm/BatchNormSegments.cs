@@ -27,7 +27,7 @@ internal static class BatchNormSegments
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            Span<double> lanes = stackalloc double[RowMoments.Lanes];
+            Span<double> room = stackalloc double[LaneTree.Folded];
             int C = Pivot.Length;
             Sums.Slice(first, count).Clear();
             Squares.Slice(first, count).Clear();
@@ -37,8 +37,7 @@ internal static class BatchNormSegments
                 {
                     ref readonly float segment = ref Unsafe.Add(ref MemoryMarshal.GetReference(X), start + c * Length);
                     // [BN-F1] [BN-F2]
-                    RowMoments.LaneSums<D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes));
-                    RowMoments.Finish(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(lanes), out double sum, out double squares);
+                    RowMoments.Sums<D>(in segment, Length, Pivot[c], ref MemoryMarshal.GetReference(room), out double sum, out double squares);
                     Sums[c] += sum;
                     Squares[c] += squares;
                 }
@@ -138,8 +137,7 @@ internal static class BatchNormSegments
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            Span<double> lanes = stackalloc double[2 * LaneTree.Folded];
-            ref double l0 = ref MemoryMarshal.GetReference(lanes);
+            Span<double> room = stackalloc double[LaneTree.Folded];
             nint whole = Length & ~15;
             SumDy.Slice(first, count).Clear();
             SumDyX.Slice(first, count).Clear();
@@ -166,10 +164,8 @@ internal static class BatchNormSegments
                         BatchNormKernel.AddGradient(D.Widen(in dy, i + 8), D.Widen(in x, i + 8) - m, ref sumHigh, ref sumXHigh);
                     }
 
-                    D.Store(sumLow + sumHigh, ref l0, 0);
-                    D.Store(sumXLow + sumXHigh, ref l0, LaneTree.Folded);
-                    double segmentDy = LaneTree.Sum(ref l0);
-                    double segmentDyX = LaneTree.Sum(ref Unsafe.Add(ref l0, LaneTree.Folded));
+                    double segmentDy = D.Sum(sumLow + sumHigh, ref MemoryMarshal.GetReference(room));
+                    double segmentDyX = D.Sum(sumXLow + sumXHigh, ref MemoryMarshal.GetReference(room));
                     for (nint i = whole; i < Length; i++)
                     {
                         double upstream = Unsafe.Add(ref Unsafe.AsRef(in dy), i);

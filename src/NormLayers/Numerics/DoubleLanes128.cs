@@ -96,6 +96,13 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(DoubleLanes128 value, ref double room)
+    {
+        Store(value, ref room, 0);
+        return LaneTree.Sum(ref room);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllBelow(DoubleLanes128 value, double bound) =>
         Vector128.EqualsAll((Below(value._a, bound) & Below(value._b, bound) & Below(value._c, bound) & Below(value._d, bound)).AsInt64(), Vector128<long>.AllBitsSet);
 

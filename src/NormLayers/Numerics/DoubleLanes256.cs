@@ -87,6 +87,14 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(DoubleLanes256 value, ref double room)
+    {
+        Vector256<double> four = value._a + value._b;
+        Vector128<double> two = four.GetLower() + four.GetUpper();
+        return two.ToScalar() + two.GetElement(1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllBelow(DoubleLanes256 value, double bound) =>
         Vector256.EqualsAll((Below(value._a, bound) & Below(value._b, bound)).AsInt64(), Vector256<long>.AllBitsSet);
 

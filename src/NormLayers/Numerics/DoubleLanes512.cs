@@ -70,6 +70,13 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(DoubleLanes512 value, ref double room)
+    {
+        Store(value, ref room, 0);
+        return LaneTree.Sum(ref room);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllBelow(DoubleLanes512 value, double bound) =>
         Vector512.EqualsAll(Below(value._a, bound).AsInt64(), Vector512<long>.AllBitsSet);
 

@@ -145,6 +145,13 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
         return value;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(DoubleLanesScalar value, ref double room)
+    {
+        Store(value, ref room, 0);
+        return LaneTree.Sum(ref room);
+    }
+
     public static bool AllBelow(DoubleLanesScalar value, double bound)
     {
         bool all = true;

@@ -29,6 +29,32 @@ internal static class RowMoments
     public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes, int ahead = 0)
         where D : struct, IDoubleLanes<D>
     {
+        SumLanes(in row, length, pivot, ahead, out D sums, out D squares);
+        D.Store(sums, ref lanes, 0);
+        D.Store(squares, ref lanes, LaneTree.Folded);
+    }
+
+    /// <summary>Σ(x − p) and Σ(x − p)² of a row by itself.</summary>
+    /// <param name="row">The first element.</param>
+    /// <param name="length">The number of elements.</param>
+    /// <param name="pivot">p.</param>
+    /// <param name="room">Overwritten, <see cref="LaneTree.Folded"/> doubles.</param>
+    /// <param name="sum">Σ(x − p).</param>
+    /// <param name="squares">Σ(x − p)².</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sums<D>(ref readonly float row, int length, float pivot, ref double room, out double sum, out double squares)
+        where D : struct, IDoubleLanes<D>
+    {
+        SumLanes(in row, length, pivot, ahead: 0, out D laneSums, out D laneSquares);
+        sum = D.Sum(laneSums, ref room);
+        squares = D.Sum(laneSquares, ref room);
+        AddTail(in row, length, pivot, ref sum, ref squares);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void SumLanes<D>(ref readonly float row, int length, float pivot, int ahead, out D sums, out D squares)
+        where D : struct, IDoubleLanes<D>
+    {
         D p = D.Create(pivot);
         D sumsLow = D.Create(0);
         D sumsHigh = D.Create(0);
@@ -47,8 +73,8 @@ internal static class RowMoments
             Add(D.Widen(in row, i + 8) - p, ref sumsHigh, ref squaresHigh);
         }
 
-        D.Store(sumsLow + sumsHigh, ref lanes, 0);
-        D.Store(squaresLow + squaresHigh, ref lanes, LaneTree.Folded);
+        sums = sumsLow + sumsHigh;
+        squares = squaresLow + squaresHigh;
     }
 
     /// <summary>One more term in each lane: sum += x − p; squares += (x − p)².</summary>
@@ -72,6 +98,12 @@ internal static class RowMoments
     {
         sum = LaneTree.Sum(ref lanes);
         squares = LaneTree.Sum(ref Unsafe.Add(ref lanes, LaneTree.Folded));
+        AddTail(in row, length, pivot, ref sum, ref squares);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTail(ref readonly float row, int length, float pivot, ref double sum, ref double squares)
+    {
         for (int i = length & ~15; i < length; i++)
         {
             double centred = (double)Unsafe.Add(ref Unsafe.AsRef(in row), i) - pivot;

@@ -60,6 +60,9 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(SingleDouble value, ref double room) => value.Value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllBelow(SingleDouble value, double bound) => Math.Abs(value.Value) < bound;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

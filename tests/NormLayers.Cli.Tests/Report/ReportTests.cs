@@ -5,6 +5,7 @@ using NormLayers.Cli.Tests.Support;
 
 namespace NormLayers.Cli.Tests.Report;
 
+[Trait("Subject", "page")]
 public sealed partial class ReportTests : IDisposable
 {
     private const int LargestReport = 2_000_000;
