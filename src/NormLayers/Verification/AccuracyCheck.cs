@@ -5,13 +5,15 @@ namespace NormLayers.Verification;
 /// <summary>Measures the layers' float results, on data made to hurt, against exact arithmetic.</summary>
 /// <remarks>
 /// The unit is u, one float ulp of the larger of the exact result and the largest term of its last sum. The oracle carries more than 300
-/// bits, so that it and the layers share no rounding. The bounds are those of docs/numerics.md: 4u for y and dx, 2u for parameter
+/// bits, and 100 where there are a million rows, so that it and the layers share no rounding. The bounds are those of docs/numerics.md: 4u for y and dx, 2u for parameter
 /// gradients and statistics.
 /// Batch normalization is measured over (N, C), and over (N, C, L) with L below and above the sixteen lanes.
 /// </remarks>
 public static class AccuracyCheck
 {
-    private const int Channels = 3;
+    // Index sets: so many rows of a layer normalization, or channels of a batch normalization.
+    private const int FewSets = 3;
+    private const int ManyRows = 1_000_000;
 
     // Those that divide a size are also tried as the L of (N, C, L), whose elements a channel's set is then made of.
     private static readonly int[] _lengths = [7, 20, 130];
@@ -39,11 +41,16 @@ public static class AccuracyCheck
                 Dictionary<string, double> worst = [];
                 foreach (int size in data.Sizes)
                 {
-                    Measure(batch, data, size, 1, random, worst);
+                    Measure<ExactNumber>(batch, data, FewSets, size, 1, random, worst);
                     foreach (int length in _lengths.Where(l => batch && size % l == 0))
                     {
-                        Measure(batch, data, size, length, random, worst);
+                        Measure<ExactNumber>(batch, data, FewSets, size, length, random, worst);
                     }
+                }
+
+                if (data.ManyRows)
+                {
+                    Measure<DoubleDouble>(batch, data, batch ? FewSets : ManyRows, batch ? ManyRows : FewSets, 1, random, worst);
                 }
 
                 rows.AddRange(worst.Select(w => new AccuracyRow(
@@ -54,27 +61,28 @@ public static class AccuracyCheck
         return rows;
     }
 
-    // Three index sets of one size: three rows of a layer normalization, three channels of a batch normalization.
-    private static void Measure(bool batch, HostileData data, int size, int length, RandomSource random, Dictionary<string, double> worst)
+    // Index sets of one size: rows of a layer normalization, channels of a batch normalization.
+    private static void Measure<T>(bool batch, HostileData data, int count, int size, int length, RandomSource random, Dictionary<string, double> worst)
+        where T : struct, IOracleNumber<T>
     {
         if (batch && size == 1)
         {
             return;
         }
 
-        int parameters = batch ? Channels : size;
+        int parameters = batch ? count : size;
         float[] gamma = Draw(parameters, () => (float)(data.GammaScale * (0.5 + random.NextDouble()) * (random.NextInt(2) * 2 - 1)));
         float[] beta = Draw(parameters, () => (float)(data.WithBeta ? random.NextNormal() : 0));
-        float[][] sets = [.. Enumerable.Range(0, Channels).Select(_ => data.Draw(size, random))];
-        float[][] upstreams = [.. Enumerable.Range(0, Channels).Select(_ => Draw(size, () => (float)(0.4 + random.NextNormal())))];
-        Func<int, int, int> position = batch ? (s, i) => (i / length * Channels + s) * length + i % length : (s, i) => s * size + i;
-        Shape shape = !batch ? (Channels, size) : length == 1 ? (size, Channels) : (size / length, Channels, length);
-        Layer layer = batch ? new BatchNorm1D(Channels, data.Epsilon, Momentum.NewWeight(1)) : new LayerNorm1D(size, data.Epsilon);
+        float[][] sets = [.. Enumerable.Range(0, count).Select(_ => data.Draw(size, random))];
+        float[][] upstreams = [.. Enumerable.Range(0, count).Select(_ => Draw(size, () => (float)(0.4 + random.NextNormal())))];
+        Func<int, int, int> position = batch ? (s, i) => (i / length * count + s) * length + i % length : (s, i) => s * size + i;
+        Shape shape = !batch ? (count, size) : length == 1 ? (size, count) : (size / length, count, length);
+        Layer layer = batch ? new BatchNorm1D(count, data.Epsilon, Momentum.NewWeight(1)) : new LayerNorm1D(size, data.Epsilon);
         gamma.CopyTo(layer.Parameters[0].Value, 0);
         beta.CopyTo(layer.Parameters[1].Value, 0);
         float[] x = new float[shape.Length];
         float[] dy = new float[x.Length];
-        for (int s = 0; s < Channels; s++)
+        for (int s = 0; s < count; s++)
         {
             for (int i = 0; i < size; i++)
             {
@@ -88,27 +96,27 @@ public static class AccuracyCheck
         layer.Forward(x, shape, y);
         layer.Backward(x, dy, dx);
 
-        ExactSum[] dGamma = [.. Enumerable.Range(0, parameters).Select(_ => new ExactSum())];
-        ExactSum[] dBeta = [.. Enumerable.Range(0, parameters).Select(_ => new ExactSum())];
-        for (int s = 0; s < Channels; s++)
+        ExactSum<T>[] dGamma = [.. Enumerable.Range(0, parameters).Select(_ => new ExactSum<T>())];
+        ExactSum<T>[] dBeta = [.. Enumerable.Range(0, parameters).Select(_ => new ExactSum<T>())];
+        for (int s = 0; s < count; s++)
         {
             Func<int, int> parameterOf = batch ? _ => s : i => i;
             float[] ownGamma = [.. Enumerable.Range(0, size).Select(i => gamma[parameterOf(i)])];
             float[] ownBeta = [.. Enumerable.Range(0, size).Select(i => beta[parameterOf(i)])];
-            ExactNormalization exact = new(sets[s], upstreams[s], ownGamma, ownBeta, data.Epsilon);
+            ExactNormalization<T> exact = new(sets[s], upstreams[s], ownGamma, ownBeta, data.Epsilon);
             for (int i = 0; i < size; i++)
             {
                 Note(worst, "y", exact.Y[i].ErrorOf(y[position(s, i)]));
                 Note(worst, "dx", exact.Dx[i].ErrorOf(dx[position(s, i)]));
-                dGamma[parameterOf(i)].Add(upstreams[s][i] * exact.XHat[i]);
-                dBeta[parameterOf(i)].Add(upstreams[s][i]);
+                dGamma[parameterOf(i)].Add(T.From(upstreams[s][i]) * exact.XHat[i]);
+                dBeta[parameterOf(i)].Add(T.From(upstreams[s][i]));
             }
 
             if (layer is BatchNorm1D { Running: { } running } && running.SkippedUpdates == 0)
             {
-                ExactNumber unbiased = exact.Variance * ((ExactNumber)size / (size - 1));
-                Note(worst, "running mean", new ExactNormalization.Bounded(exact.Mean).ErrorOf(running.Mean[s]));
-                Note(worst, "running variance", new ExactNormalization.Bounded(unbiased).ErrorOf(running.Variance[s]));
+                T unbiased = exact.Variance * (T.From(size) / (size - 1));
+                Note(worst, "running mean", new ExactNormalization<T>.Bounded(exact.Mean).ErrorOf(running.Mean[s]));
+                Note(worst, "running variance", new ExactNormalization<T>.Bounded(unbiased).ErrorOf(running.Variance[s]));
             }
         }
 
@@ -137,18 +145,19 @@ public static class AccuracyCheck
     }
 
     /// <summary>A sum over the elements, with its largest term.</summary>
-    private sealed class ExactSum
+    private sealed class ExactSum<T>
+        where T : struct, IOracleNumber<T>
     {
-        private ExactNumber _sum = 0;
-        private ExactNumber _largest = 0;
+        private T _sum = T.From(0);
+        private T _largest = T.From(0);
 
-        public void Add(ExactNumber term)
+        public void Add(T term)
         {
             _sum += term;
             _largest = term.Absolute().CompareTo(_largest) > 0 ? term.Absolute() : _largest;
         }
 
-        public double ErrorOf(float actual) => new ExactNormalization.Bounded(_sum, _largest).ErrorOf(actual);
+        public double ErrorOf(float actual) => new ExactNormalization<T>.Bounded(_sum, _largest).ErrorOf(actual);
     }
 }
 

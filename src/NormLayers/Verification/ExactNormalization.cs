@@ -1,8 +1,10 @@
 namespace NormLayers.Verification;
 
-/// <summary>One index set, normalized forward and backward in exact arithmetic: what a layer's floats are measured against.</summary>
+/// <summary>One index set, normalized forward and backward in arithmetic of many bits: what a layer's floats are measured against.</summary>
 /// <remarks>The formulas are those of the layers' pages: [F1] … [F5] and [B3] … [B5], with S the whole of x.</remarks>
-internal sealed class ExactNormalization
+/// <typeparam name="T">The arithmetic.</typeparam>
+internal sealed class ExactNormalization<T>
+    where T : struct, IOracleNumber<T>
 {
     /// <summary>Computes everything.</summary>
     /// <param name="x">The m elements of S.</param>
@@ -13,50 +15,51 @@ internal sealed class ExactNormalization
     public ExactNormalization(float[] x, float[] dy, float[] gamma, float[] beta, double epsilon)
     {
         int m = x.Length;
-        ExactNumber sum = 0;
+        T sum = T.From(0);
         foreach (float value in x)
         {
-            sum += value;
+            sum += T.From(value);
         }
 
         Mean = sum / m;
-        ExactNumber squares = 0;
+        T squares = T.From(0);
         foreach (float value in x)
         {
-            squares += (value - Mean) * (value - Mean);
+            T centred = T.From(value) - Mean;
+            squares += centred * centred;
         }
 
         Variance = squares / m;
-        ExactNumber rstd = (Variance + epsilon).ReciprocalRoot();
-        XHat = Array.ConvertAll(x, v => (v - Mean) * rstd);
+        T rstd = (Variance + T.From(epsilon)).ReciprocalRoot();
+        XHat = Array.ConvertAll(x, v => (T.From(v) - Mean) * rstd);
         Y = new Bounded[m];
         Dx = new Bounded[m];
-        ExactNumber sumG = 0;
-        ExactNumber sumGXHat = 0;
+        T sumG = T.From(0);
+        T sumGXHat = T.From(0);
         for (int i = 0; i < m; i++)
         {
-            ExactNumber scaled = gamma[i] * XHat[i];
-            Y[i] = new Bounded(scaled + beta[i], scaled, beta[i]);
-            ExactNumber g = (ExactNumber)gamma[i] * dy[i];
+            T scaled = T.From(gamma[i]) * XHat[i];
+            Y[i] = new Bounded(scaled + T.From(beta[i]), scaled, T.From(beta[i]));
+            T g = T.From(gamma[i]) * T.From(dy[i]);
             sumG += g;
             sumGXHat += g * XHat[i];
         }
 
-        ExactNumber meanG = sumG / m;
-        ExactNumber meanGXHat = sumGXHat / m;
+        T meanG = sumG / m;
+        T meanGXHat = sumGXHat / m;
         for (int i = 0; i < m; i++)
         {
-            ExactNumber g = (ExactNumber)gamma[i] * dy[i];
-            ExactNumber along = XHat[i] * meanGXHat;
+            T g = T.From(gamma[i]) * T.From(dy[i]);
+            T along = XHat[i] * meanGXHat;
             Dx[i] = new Bounded(rstd * (g - meanG - along), rstd * g, rstd * meanG, rstd * along);
         }
     }
 
-    public ExactNumber Mean { get; }
+    public T Mean { get; }
 
-    public ExactNumber Variance { get; }
+    public T Variance { get; }
 
-    public ExactNumber[] XHat { get; }
+    public T[] XHat { get; }
 
     public Bounded[] Y { get; }
 
@@ -65,14 +68,14 @@ internal sealed class ExactNormalization
     /// <summary>An exact result and its unit u: one float ulp at the larger of the result and the largest term of its last sum.</summary>
     public readonly struct Bounded
     {
-        private readonly ExactNumber _exact;
+        private readonly T _exact;
         private readonly double _unit;
 
-        public Bounded(ExactNumber exact, params ReadOnlySpan<ExactNumber> terms)
+        public Bounded(T exact, params ReadOnlySpan<T> terms)
         {
             _exact = exact;
             double largest = Math.Abs(exact.ToDouble());
-            foreach (ExactNumber term in terms)
+            foreach (T term in terms)
             {
                 largest = Math.Max(largest, Math.Abs(term.ToDouble()));
             }
@@ -83,6 +86,6 @@ internal sealed class ExactNormalization
 
         /// <summary>How many u a float is off.</summary>
         public double ErrorOf(float actual) =>
-            float.IsFinite(actual) ? ((ExactNumber)actual - _exact).Absolute().ToDouble() / _unit : double.NaN;
+            float.IsFinite(actual) ? (T.From(actual) - _exact).Absolute().ToDouble() / _unit : double.NaN;
     }
 }

@@ -7,13 +7,21 @@ namespace NormLayers.Verification;
 /// Sums and differences are exact; products, quotients and roots are cut off at 2⁻⁷⁰⁰. Results of normalization lie between 10⁻¹⁰⁰
 /// and 10¹⁰⁰, so every one of them has more than 300 good bits.
 /// </remarks>
-internal readonly struct ExactNumber(BigInteger units) : IComparable<ExactNumber>
+internal readonly struct ExactNumber(BigInteger units) : IOracleNumber<ExactNumber>
 {
     private const int FractionBits = 700;
 
     private readonly BigInteger _units = units;
 
-    public static implicit operator ExactNumber(double value)
+    public static ExactNumber operator +(ExactNumber left, ExactNumber right) => new(left._units + right._units);
+
+    public static ExactNumber operator -(ExactNumber left, ExactNumber right) => new(left._units - right._units);
+
+    public static ExactNumber operator *(ExactNumber left, ExactNumber right) => new((left._units * right._units) >> FractionBits);
+
+    public static ExactNumber operator /(ExactNumber left, int right) => new(left._units / right);
+
+    public static ExactNumber From(double value)
     {
         if (!double.IsFinite(value))
         {
@@ -30,15 +38,6 @@ internal readonly struct ExactNumber(BigInteger units) : IComparable<ExactNumber
         return new ExactNumber(bits < 0 ? -units : units);
     }
 
-    public static ExactNumber operator +(ExactNumber left, ExactNumber right) => new(left._units + right._units);
-
-    public static ExactNumber operator -(ExactNumber left, ExactNumber right) => new(left._units - right._units);
-
-    public static ExactNumber operator *(ExactNumber left, ExactNumber right) => new((left._units * right._units) >> FractionBits);
-
-    public static ExactNumber operator /(ExactNumber left, int right) => new(left._units / right);
-
-    /// <summary>1/√this; 0 for 0, as the layers take it.</summary>
     public ExactNumber ReciprocalRoot()
     {
         if (_units.IsZero)
@@ -54,7 +53,6 @@ internal readonly struct ExactNumber(BigInteger units) : IComparable<ExactNumber
 
     public int CompareTo(ExactNumber other) => _units.CompareTo(other._units);
 
-    /// <summary>The nearest double, or nearly so.</summary>
     public double ToDouble()
     {
         int excess = (int)Math.Max(0, BigInteger.Abs(_units).GetBitLength() - 64);

@@ -23,10 +23,15 @@ internal sealed record HostileData(string Name, Func<RandomSource, int, double> 
         new("around 1e-30", (r, _) => 1e-30 * r.NextNormal()),
         new("around 1e-30, epsilon 0", (r, _) => 1e-30 * r.NextNormal()) { Epsilon = 0, Sizes = [7, 130] },
         new("subnormal", (r, _) => 1e-40 * r.NextNormal()),
+        new("a million rows, mean 0", (r, _) => r.NextNormal()) { Sizes = [], ManyRows = true },
+        new("a million rows, mean 1e7", (r, _) => 1e7 + r.NextNormal()) { Sizes = [], ManyRows = true },
         new("gamma around 1e10", (r, _) => 5 + r.NextNormal()) { GammaScale = 1e10 },
     ];
 
     public IReadOnlyList<int> Sizes { get; init; } = [1, 2, 7, 16, 33, 130, 1000];
+
+    /// <summary>Whether a million rows are drawn too: layer normalization of (10⁶, 3), batch normalization likewise.</summary>
+    public bool ManyRows { get; init; }
 
     public double Epsilon { get; init; } = 1e-5;
 

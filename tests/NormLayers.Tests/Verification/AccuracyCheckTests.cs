@@ -1,4 +1,5 @@
 using System.Globalization;
+using NormLayers.Numerics;
 using NormLayers.Verification;
 
 namespace NormLayers.Tests.Verification;
@@ -16,7 +17,7 @@ public sealed class AccuracyCheckTests
                 CultureInfo.InvariantCulture, $"{row.Layer,-12} {row.Data,-28} {row.Output,-16} {row.WorstError,8:0.000} of {row.Bound}"));
         }
 
-        Assert.Equal(2 * 15 * 4 + (15 - 1) * 2, rows.Count);
+        Assert.Equal(2 * 17 * 4 + (17 - 1) * 2, rows.Count);
         Assert.DoesNotContain(rows, r => !r.Passed);
         Assert.True(rows.Max(r => r.WorstError) > 0.4, "Errors below half an ulp everywhere would mean that nothing was measured.");
     }
@@ -27,8 +28,8 @@ public sealed class AccuracyCheckTests
     [InlineData(3e60)]
     public void ReciprocalRoot_Squared_IsTheReciprocal(double value)
     {
-        ExactNumber root = ((ExactNumber)value).ReciprocalRoot();
-        double product = (root * root * value).ToDouble();
+        ExactNumber root = ExactNumber.From(value).ReciprocalRoot();
+        double product = (root * root * ExactNumber.From(value)).ToDouble();
         Assert.Equal(1, product, 1e-15);
         Assert.Equal(1 / Math.Sqrt(value), root.ToDouble(), 1e-15 / Math.Sqrt(value));
     }
@@ -38,17 +39,54 @@ public sealed class AccuracyCheckTests
     {
         foreach (double value in (double[])[0, 1, -1.5, 1e30, -1e-30, float.Epsilon, float.MaxValue, Math.PI])
         {
-            Assert.Equal(value, ((ExactNumber)value).ToDouble());
+            Assert.Equal(value, ExactNumber.From(value).ToDouble());
+        }
+    }
+
+    [Fact]
+    public void DoubleDouble_RandomFormulas_AgreeWithExactNumbersToAHundredBits()
+    {
+        RandomSource random = new(3);
+        for (int round = 0; round < 2000; round++)
+        {
+            (double a, double b) = (Draw(), Draw());
+            int n = 1 + random.NextInt(1_000_000);
+            Check(Formula<DoubleDouble>(a, b, n), Formula<ExactNumber>(a, b, n));
+        }
+
+        // Where the first doubles of two numbers cancel, the second ones are left.
+        DoubleDouble third = DoubleDouble.From(1) / 3;
+        Assert.Equal(Math.ScaleB(1.0 / 3, -54), (third - DoubleDouble.From(1.0 / 3)).ToDouble(), Math.ScaleB(1, -104));
+
+        double Draw() => Math.ScaleB(random.NextNormal(), random.NextInt(200) - 100);
+
+        static T[] Formula<T>(double x, double y, int n)
+            where T : struct, IOracleNumber<T>
+        {
+            (T a, T b) = (T.From(x), T.From(y));
+            T third = a / 3;
+            return [a + b, a * b, third, third * third + b * b, (third * third).ReciprocalRoot(), (b / n).Absolute(), T.From(1) / n + T.From(1)];
+        }
+
+        static void Check(DoubleDouble[] actual, ExactNumber[] expected)
+        {
+            for (int i = 0; i < actual.Length; i++)
+            {
+                ExactNumber first = ExactNumber.From(actual[i].ToDouble());
+                ExactNumber second = ExactNumber.From((actual[i] - DoubleDouble.From(actual[i].ToDouble())).ToDouble());
+                double error = (expected[i] - first - second).Absolute().ToDouble();
+                Assert.True(error <= Math.ScaleB(Math.Abs(actual[i].ToDouble()), -100), $"formula {i}: off by {error} of {actual[i].ToDouble()}");
+            }
         }
     }
 
     [Fact]
     public void ErrorOf_ResultOneUlpOff_IsOne()
     {
-        ExactNormalization.Bounded bounded = new(1.5, 1.5);
+        ExactNormalization<ExactNumber>.Bounded bounded = new(ExactNumber.From(1.5), ExactNumber.From(1.5));
         Assert.Equal(0, bounded.ErrorOf(1.5f));
         Assert.Equal(1, bounded.ErrorOf(MathF.BitIncrement(1.5f)));
-        Assert.Equal(0.25, new ExactNormalization.Bounded(1.5, -4).ErrorOf(MathF.BitIncrement(1.5f)));
+        Assert.Equal(0.25, new ExactNormalization<ExactNumber>.Bounded(ExactNumber.From(1.5), ExactNumber.From(-4)).ErrorOf(MathF.BitIncrement(1.5f)));
         Assert.True(double.IsNaN(bounded.ErrorOf(float.PositiveInfinity)));
     }
 }
