@@ -103,8 +103,8 @@ public static partial class Functional
     /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
     /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
     /// <param name="meanRemainder">
-    /// From the forward pass, (N); empty means zeros. It counts where means are 10⁷ spreads and more: without it dγ loses digits there, and a
-    /// ReLU may be taken for closed where the forward pass had it open next to 0.
+    /// From the forward pass, (N); empty means zeros. It counts where means are 1000 spreads and more: without it dγ
+    /// loses digits there, and a ReLU may be taken for closed where the forward pass had it open next to 0.
     /// </param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
@@ -243,8 +243,8 @@ public static partial class Functional
     /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
     /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
     /// <param name="meanRemainder">
-    /// From the forward pass, (C); empty means zeros. It counts where means are 10⁷ spreads and more: without it dγ loses digits there, and a
-    /// ReLU may be taken for closed where the forward pass had it open next to 0.
+    /// From the forward pass, (C); empty means zeros. It counts where means are 1000 spreads and more: without it dγ
+    /// loses digits there, and a ReLU may be taken for closed where the forward pass had it open next to 0.
     /// </param>
     /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
     public static void BatchNormBackward(

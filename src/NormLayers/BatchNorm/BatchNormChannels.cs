@@ -222,7 +222,7 @@ internal static class BatchNormChannels
             D minusScale = D.Create(-1) * D.Widen(in MemoryMarshal.GetReference(_scale), c);
             D perX = rstd * meanDyXHat;
             D minusSlope = minusScale * perX;
-            D minusShift = minusScale * (meanDy - (mean - D.Widen(in pivot, c) + Remainder<D>(_statistics, c)) * perX);
+            D minusShift = minusScale * (meanDy - (mean - D.Widen(in pivot, c)) * perX);
             D.Narrow(minusSlope, ref MemoryMarshal.GetReference(_minusSlope), c);
             D.Narrow(minusShift, ref MemoryMarshal.GetReference(_minusShift), c);
             return FloatRange.HasTerms(mean) && FloatRange.HasFactors(rstd) && FloatRange.HasFactors(scale)

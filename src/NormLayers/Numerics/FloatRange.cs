@@ -5,11 +5,11 @@ namespace NormLayers.Numerics;
 /// <summary>Which numbers made in double a float can take over without a loss beyond its rounding, in what is computed with it too.</summary>
 internal static class FloatRange
 {
-    /// <summary>Whether each is a factor that fits: 0, or between 10⁻³⁰ and 10³⁰ in magnitude; none of them NaN.</summary>
+    /// <summary>Whether each is a factor that fits: 0, or between 10⁻³⁶ and 10³⁰ in magnitude; none of them NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasFactors<D>(D factors)
         where D : struct, IDoubleLanes<D>
-        => D.AllWithin(factors, 1e-30, 1e30);
+        => D.AllWithin(factors, 1e-36, 1e30);
 
     /// <summary>Whether each is a mean or a shift that fits: below 10³⁸ in magnitude; none of them NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

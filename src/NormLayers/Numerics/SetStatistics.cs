@@ -23,5 +23,5 @@ internal readonly ref struct SetStatistics(ReadOnlySpan<double> mean, ReadOnlySp
     public bool TryCentre(int s, out Centering centering) => Centering.TryCreate(Mean[s], RemainderOf(s), Rstd[s], out centering);
 
     /// <summary>x̂ of one element of a set, in double.</summary>
-    public double XHat(int s, float x) => (x - Mean[s] - RemainderOf(s)) * Rstd[s];
+    public double XHat(int s, float x) => (x - Mean[s]) * Rstd[s];
 }

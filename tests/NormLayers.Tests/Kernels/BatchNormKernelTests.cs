@@ -98,6 +98,23 @@ public sealed class BatchNormKernelTests
         _sweep.Print();
     }
 
+    [Fact]
+    public void Backward_ConstantGradientThatLeavesTheRangeOfFloats_IsZero()
+    {
+        Problem problem = Problem.Random(4, 3, spread: 0.4) with { Dy = [.. Enumerable.Repeat(3e38f, 12)], Gamma = [] };
+        Assert.All(new KernelSubject(Family.BatchNorm).Run(problem).Dx!, dx => Assert.Equal(0, dx, 1e24));
+    }
+
+    [Theory]
+    [InlineData(100_000, 3, 1)]
+    [InlineData(100, 3, 1000)]
+    public void Passes_MeansOfTenMillionSpreadsAndNoShift_MatchReference(int rows, int channels, int length)
+    {
+        Problem problem = Problem.Random(rows, channels, length, offset: 1e7);
+        _sweep.Verify(problem with { Dy = [.. problem.Dy.Select(Math.Abs)], Beta = [] });
+        _sweep.Print();
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(19)]

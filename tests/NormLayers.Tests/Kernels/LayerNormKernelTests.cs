@@ -52,19 +52,50 @@ public sealed class LayerNormKernelTests
     }
 
     [Theory]
-    [InlineData(1e-40)]
-    [InlineData(1e-36)]
-    [InlineData(1e-29)]
-    [InlineData(1e29)]
-    [InlineData(1e36)]
-    public void Passes_GradientsOfAnySize_MatchReference(double size)
+    [InlineData(1e-40, 1, 1)]
+    [InlineData(1e-36, 1, 1)]
+    [InlineData(1e-29, 1, 1)]
+    [InlineData(1e29, 1, 1)]
+    [InlineData(1e36, 1, 1)]
+    [InlineData(1e-40, 1, 1e-6)]
+    [InlineData(1e-20, 1e-20, 1e-10)]
+    [InlineData(1e30, 1e10, 1e10)]
+    public void Passes_GradientsOfAnySize_MatchReference(double size, double gammaSize, double spread)
     {
-        for (int c = 1; c <= 40; c++)
+        for (int c = 3; c <= 40; c++)
         {
-            Problem problem = Problem.Random(9, c);
-            _sweep.Verify(problem with { Dy = [.. problem.Dy.Select(dy => (float)(size * dy))] });
+            Problem problem = Problem.Random(9, c, offset: 0.5 * spread, spread: spread);
+            _sweep.Verify(problem with
+            {
+                Dy = [.. problem.Dy.Select(dy => (float)(size * dy))],
+                Gamma = [.. problem.Gamma.Select(g => (float)(gammaSize * g))],
+                Epsilon = 1e-5 * spread * spread,
+            });
         }
 
+        _sweep.Print();
+    }
+
+    [Fact]
+    public void Backward_ConstantGradientThatLeavesTheRangeOfFloats_IsZero()
+    {
+        Problem problem = Problem.Random(3, 4, spread: 0.4) with { Dy = [.. Enumerable.Repeat(3e38f, 12)], Gamma = [] };
+        Assert.All(new KernelSubject(Family.LayerNorm).Run(problem).Dx!, dx => Assert.Equal(0, dx, 1e24));
+    }
+
+    [Theory]
+    [InlineData(19)]
+    [InlineData(64)]
+    public void Passes_MeansOfTenMillionSpreadsAndNoShift_MatchReference(int channels)
+    {
+        // Each row is the one above, turned by one column: Σdy·x̂ is 0, and what rounding does to the mean, the same in all, adds up.
+        Problem problem = Problem.Random(2000 * channels, channels, offset: 1e7);
+        _sweep.Verify(problem with
+        {
+            X = [.. problem.X.Select((_, i) => problem.X[(i + i / channels) % channels])],
+            Dy = [.. problem.Dy.Select(_ => 0.7f)],
+            Beta = [],
+        });
         _sweep.Print();
     }
 
