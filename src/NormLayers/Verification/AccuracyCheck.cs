@@ -6,8 +6,7 @@ namespace NormLayers.Verification;
 /// <remarks>
 /// The unit is u, one float ulp of the larger of the exact result and the largest term of its last sum. The oracle carries more than 300
 /// bits, and 100 where there are a million rows, so that it and the layers share no rounding. The bounds are those of docs/numerics.md: 4u for y and dx, 2u for parameter
-/// gradients and statistics.
-/// Batch normalization is measured over (N, C), and over (N, C, L) with L below and above the sixteen lanes.
+/// gradients and statistics. Batch normalization is measured over (N, C), and over (N, C, L) with L below and above the sixteen lanes.
 /// </remarks>
 public static class AccuracyCheck
 {
