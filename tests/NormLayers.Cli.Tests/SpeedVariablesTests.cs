@@ -10,7 +10,6 @@ public sealed class SpeedVariablesTests : IDisposable
     public void Dispose() => _tool.Dispose();
 
     [Theory]
-    [InlineData("512", 512)]
     [InlineData("256", 256)]
     [InlineData("128", 128)]
     [InlineData("0", 0)]
@@ -18,7 +17,17 @@ public sealed class SpeedVariablesTests : IDisposable
     public void VectorBits_AsksForAWidth_GetsItWhereTheProcessorHasIt(string asked, int expected)
     {
         _tool.Environment["NORMLAYERS_VECTOR_BITS"] = asked;
-        Assert.Equal(Math.Min(expected, VectorWidth.Bits), (int)_tool.Run("info", "--json").Expect(0).Json["vector_bits"]!);
+        Assert.Equal(Math.Min(expected, VectorWidth.Widest), (int)_tool.Run("info", "--json").Expect(0).Json["vector_bits"]!);
+    }
+
+    [Fact]
+    public void VectorBits_AsksFor512Bits_GetsThemFrom256InHalves()
+    {
+        _tool.Environment["NORMLAYERS_VECTOR_BITS"] = "512";
+        int expected = VectorWidth.Widest == 256 ? 512 : VectorWidth.Widest;
+
+        Assert.Equal(expected, (int)_tool.Run("info", "--json").Expect(0).Json["vector_bits"]!);
+        Assert.Equal(VectorWidth.Widest == 256, _tool.Run("info").Expect(0).Output.Contains("512 bits, in halves", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -6,7 +6,7 @@ namespace NormLayers.Benchmarks.Peers;
 /// <summary>Our layers and our network.</summary>
 internal sealed class NormLayersPeer : IPeer
 {
-    public string Version => $"NormLayers {MachineInfo.NormLayersVersion}, vectors of {MachineInfo.Read().VectorBits} bits";
+    public string Version => $"NormLayers {MachineInfo.NormLayersVersion}, vectors: {MachineInfo.Read().Vectors()}";
 
     public bool Takes(NormCase timed) => true;
 

@@ -7,8 +7,7 @@ internal static class BenchTable
 {
     public static string Format(BenchDocument document)
     {
-        string width = document.Machine.VectorBits == 0 ? "no vectors" : string.Create(CultureInfo.InvariantCulture, $"vectors of {document.Machine.VectorBits} bits");
-        List<string> parts = [$"{document.Machine.Processor}, {width}, {document.Machine.Runtime}"];
+        List<string> parts = [$"{document.Machine.Processor}, vectors: {document.Machine.Vectors()}, {document.Machine.Runtime}"];
         if (document.Norms.Count > 0)
         {
             parts.Add(TextTable.Format([

@@ -13,9 +13,10 @@ namespace NormLayers.Cli.Output;
 /// <param name="OperatingSystem">The operating system.</param>
 /// <param name="Processor">The processor's name and architecture.</param>
 /// <param name="VectorBits">The width of the vectors that the kernels use, in bits; 0 if none.</param>
+/// <param name="ProcessorVectorBits">The widest that the processor has, in bits.</param>
 /// <param name="LogicalProcessors">The logical processors that this process may use.</param>
 internal sealed record MachineInfo(
-    string Version, string Library, string Runtime, string OperatingSystem, string Processor, int VectorBits, int LogicalProcessors)
+    string Version, string Library, string Runtime, string OperatingSystem, string Processor, int VectorBits, int ProcessorVectorBits, int LogicalProcessors)
 {
     public static string ToolVersion { get; } = VersionOf(typeof(MachineInfo).Assembly);
 
@@ -28,9 +29,14 @@ internal sealed record MachineInfo(
         RuntimeInformation.OSDescription,
         $"{ProcessorName()} ({RuntimeInformation.ProcessArchitecture.ToString().ToUpperInvariant()})",
         VectorWidth.Bits,
+        VectorWidth.Widest,
         Threads.Limit);
 
     public string ToJson() => JsonSerializer.Serialize(this, ResultJson.Default.MachineInfo);
+
+    /// <summary>The width of the vectors, for people: "512 bits".</summary>
+    public string Vectors() =>
+        VectorBits == 0 ? "none" : string.Create(CultureInfo.InvariantCulture, $"{VectorBits} bits{(VectorBits > ProcessorVectorBits ? ", in halves" : "")}");
 
     public string ToTable() => string.Create(
         CultureInfo.InvariantCulture,
@@ -40,7 +46,7 @@ internal sealed record MachineInfo(
         runtime             {Runtime}
         operating system    {OperatingSystem}
         processor           {Processor}
-        vector width        {(VectorBits == 0 ? "none" : string.Create(CultureInfo.InvariantCulture, $"{VectorBits} bits"))}
+        vector width        {Vectors()}
         logical processors  {LogicalProcessors}
         """);
 

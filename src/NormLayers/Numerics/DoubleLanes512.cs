@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Eight double lanes in one 512-bit vector.</summary>
+/// <summary>Eight double lanes in one 512-bit vector, or where the processor has none, in the two 256-bit ones that .NET makes of it.</summary>
 internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes512>
 {
     private const double IntegerShift = 6755399441055744.0;
@@ -17,11 +17,20 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes512 Widen(ref readonly float source, nint index) =>
-        new(Avx512F.ConvertToVector512Double(Vector256.LoadUnsafe(in source, (nuint)index)));
+        new(Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512Double(Vector256.LoadUnsafe(in source, (nuint)index))
+            : Vector512.Create(
+                Avx.ConvertToVector256Double(Vector128.LoadUnsafe(in source, (nuint)index)),
+                Avx.ConvertToVector256Double(Vector128.LoadUnsafe(in source, (nuint)index + 4))));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(DoubleLanes512 value, ref float destination, nint index) =>
-        Avx512F.ConvertToVector256Single(value._a).StoreUnsafe(ref destination, (nuint)index);
+    public static void Narrow(DoubleLanes512 value, ref float destination, nint index)
+    {
+        Vector256<float> rounded = Avx512F.IsSupported
+            ? Avx512F.ConvertToVector256Single(value._a)
+            : Vector256.Create(Avx.ConvertToVector128Single(value._a.GetLower()), Avx.ConvertToVector128Single(value._a.GetUpper()));
+        rounded.StoreUnsafe(ref destination, (nuint)index);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes512 Load(ref readonly double source, nint index) => new(Vector512.LoadUnsafe(in source, (nuint)index));

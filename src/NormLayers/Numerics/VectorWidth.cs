@@ -2,27 +2,31 @@ using System.Runtime.Intrinsics;
 
 namespace NormLayers.Numerics;
 
-/// <summary>The vector width that the kernels run at: the widest that the processor has, unless a narrower one is asked for.</summary>
+/// <summary>The vector width that the kernels run at: the widest that the processor has, unless another one is asked for.</summary>
 /// <remarks>
 /// The environment variable <c>NORMLAYERS_VECTOR_BITS</c> (512, 256, 128 or 0 for none), read once at start, asks for a
-/// narrower one; any other value asks for none, and the tool <c>normlayers</c> refuses it. It changes the speed, never a bit of any result.
+/// width; any other value asks for none, and the tool <c>normlayers</c> refuses it. It changes the speed, never a bit of any result.
+/// Of those wider than the processor's, only 512 bits where it has 256 can be had: in halves, slower, so that the kernels' code for
+/// 512 bits can be tested there. Otherwise it is the widest.
 /// </remarks>
 public static class VectorWidth
 {
     /// <summary>The width in bits: 512, 256, 128, or 0 for plain floats.</summary>
-    public static int Bits { get; } = Math.Min(Widest(), Asked());
+    public static int Bits { get; } = Math.Min(Asked() ?? Widest, Widest == 256 ? 512 : Widest);
 
-    private static int Widest() =>
+    /// <summary>The widest that the processor has (and .NET uses), in bits: 512, 256, 128, or 0 for none.</summary>
+    public static int Widest =>
         Vector512.IsHardwareAccelerated ? 512
         : Vector256.IsHardwareAccelerated ? 256
         : Vector128.IsHardwareAccelerated ? 128
         : 0;
 
-    private static int Asked() => Environment.GetEnvironmentVariable("NORMLAYERS_VECTOR_BITS") switch
+    private static int? Asked() => Environment.GetEnvironmentVariable("NORMLAYERS_VECTOR_BITS") switch
     {
         "0" => 0,
         "128" => 128,
         "256" => 256,
-        _ => 512,
+        "512" => 512,
+        _ => null,
     };
 }
