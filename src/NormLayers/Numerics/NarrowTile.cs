@@ -1,0 +1,57 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace NormLayers.Numerics;
+
+/// <summary>6 rows by 16 columns: 12 registers of 256 bits for C, two for B.</summary>
+internal readonly struct NarrowTile<L> : ITile
+    where L : struct, ILanes<L>
+{
+    public static int Rows => 6;
+
+    public static int Columns => 16;
+
+    [MethodImpl(Kernels.Loops)]
+    public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
+    {
+        ref readonly float b0 = ref MemoryMarshal.GetReference(panel);
+        ref float c0 = ref MemoryMarshal.GetReference(c);
+        ref readonly float a0 = ref MemoryMarshal.GetReference(a.Values);
+        (int rowStride, int last) = (a.RowStride, rows - 1);
+        int r1 = Math.Min(1, last);
+        int r2 = Math.Min(2, last);
+        int r3 = Math.Min(3, last);
+        int r4 = Math.Min(4, last);
+        int r5 = Math.Min(5, last);
+        L s0 = L.Load(in c0, 0);
+        L s1 = L.Load(in c0, r1 * cStride);
+        L s2 = L.Load(in c0, r2 * cStride);
+        L s3 = L.Load(in c0, r3 * cStride);
+        L s4 = L.Load(in c0, r4 * cStride);
+        L s5 = L.Load(in c0, r5 * cStride);
+        (nint o1, nint o2, nint o3) = (r1 * rowStride, r2 * rowStride, r3 * rowStride);
+        (nint o4, nint o5, nint step) = (r4 * rowStride, r5 * rowStride, a.ColumnStride);
+        ref float column = ref Unsafe.AsRef(in a0);
+        ref float row = ref Unsafe.AsRef(in b0);
+        for (int k = 0; k < depth; k++)
+        {
+            // c[r, 0..16] += a[r, k] * b[k, 0..16]
+            L b = L.Load(in row, 0);
+            L.FusedMultiplyAdd(ref s0, L.Create(column), b);
+            L.FusedMultiplyAdd(ref s1, L.Create(Unsafe.Add(ref column, o1)), b);
+            L.FusedMultiplyAdd(ref s2, L.Create(Unsafe.Add(ref column, o2)), b);
+            L.FusedMultiplyAdd(ref s3, L.Create(Unsafe.Add(ref column, o3)), b);
+            L.FusedMultiplyAdd(ref s4, L.Create(Unsafe.Add(ref column, o4)), b);
+            L.FusedMultiplyAdd(ref s5, L.Create(Unsafe.Add(ref column, o5)), b);
+            column = ref Unsafe.Add(ref column, step);
+            row = ref Unsafe.Add(ref row, 16);
+        }
+
+        L.Store(s5, ref c0, r5 * cStride);
+        L.Store(s4, ref c0, r4 * cStride);
+        L.Store(s3, ref c0, r3 * cStride);
+        L.Store(s2, ref c0, r2 * cStride);
+        L.Store(s1, ref c0, r1 * cStride);
+        L.Store(s0, ref c0, 0);
+    }
+}
