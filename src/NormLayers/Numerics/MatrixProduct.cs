@@ -8,9 +8,9 @@ namespace NormLayers.Numerics;
 /// <para>All three are C += A·B. Every element of C is one chain of fused multiply-adds over the inner index in order, starting
 /// at what C held: its bits depend on no tile, vector width, thread, nor on which other rows share the batch.</para>
 /// <para>B is packed in panels of <see cref="PanelRows"/> inner indices by sixteen columns (two such panels side by side where
-/// the processor has 512-bit vectors), padded with zeros, so that a tile reads it in order; A is read where it lies, or where
-/// its columns lie far apart, from a copy that the calling thread keeps room for. A tile keeps its piece of C in registers while
-/// it walks down the panel.</para>
+/// the processor has 512-bit vectors), padded with zeros, so that a tile reads it in order. A is read where it lies, or where its
+/// columns lie far apart, from a copy of so many inner indices, for which the calling thread keeps room. A tile keeps its piece of
+/// C in registers while it walks down the panel.</para>
 /// </remarks>
 internal static class MatrixProduct
 {
@@ -91,17 +91,23 @@ internal static class MatrixProduct
 
     private static void MultiplyAdd(Factor a, Factor b, Size size, Span<float> c, int rowStride, int columnStride)
     {
-        Span<float> packed = default;
-        if (a.ColumnStride >= FarColumns && size.Columns >= ManyColumns)
+        if (a.ColumnStride < FarColumns || size.Columns < ManyColumns)
         {
-            packed = _packed.FloatsAtLeast(RowPacking.Length(size));
-            RowPacking packing = new(a, size, packed);
-            Kernels.Run(ref packing, RowPacking.Units(size), packed.Length);
+            Run(new Product(a, default, b, size, c, rowStride, columnStride));
+            return;
         }
 
-        Product product = new(a, packed, b, size, c, rowStride, columnStride);
-        Kernels.Run(ref product, product.Units, product.Work);
+        for (int k = 0; k < size.Inner; k += PanelRows)
+        {
+            Size stretch = size with { Inner = Math.Min(PanelRows, size.Inner - k) };
+            Span<float> packed = _packed.FloatsAtLeast(RowPacking.Length(stretch));
+            RowPacking packing = new(a.From(0, k), stretch, packed);
+            Kernels.Run(ref packing, RowPacking.Units(stretch), packed.Length);
+            Run(new Product(a, packed, b.From(k, 0), stretch, c, rowStride, columnStride));
+        }
     }
+
+    private static void Run(Product product) => Kernels.Run(ref product, product.Units, product.Work);
 
     /// <summary>Copies A's rows, in groups as high as a tile, so that a tile reads them in order. Units are <see cref="UnitRows"/> rows.</summary>
     private readonly ref struct RowPacking(Factor a, Size size, Span<float> packed) : IKernel
@@ -114,28 +120,22 @@ internal static class MatrixProduct
 
         public static int Length(Size size) => Units(size) * UnitRows * size.Inner;
 
-        // Stretches of inner indices one after the other, and in each the groups.
-        public static int Start(Size size, int k, int depth, int row) => k * Units(size) * UnitRows + depth * row;
-
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
             int height = VectorWidth.Bits == 512 ? WideTile<L>.Rows : NarrowTile<L>.Rows;
             int end = Math.Min((first + count) * UnitRows, _size.Rows);
-            for (int k = 0; k < _size.Inner; k += PanelRows)
+            for (int i = first * UnitRows; i < end; i += height)
             {
-                int depth = Math.Min(PanelRows, _size.Inner - k);
-                for (int i = first * UnitRows; i < end; i += height)
-                {
-                    Factor columns = _a.From(i, k).Transpose();
-                    MatrixBlocks.Pack<L>(columns, depth, Math.Min(height, end - i), height, _packed[Start(_size, k, depth, i)..]);
-                }
+                Factor columns = _a.From(i, 0).Transpose();
+                MatrixBlocks.Pack<L>(columns, _size.Inner, Math.Min(height, end - i), height, _packed[(i * _size.Inner)..]);
             }
         }
     }
 
     /// <summary>C += A·B, shared out by stretches of columns, each of which packs its own part of B, or else by stretches of rows.</summary>
+    /// <remarks>A's rows may be packed; then there are no more inner indices than go into one panel.</remarks>
     private readonly ref struct Product(Factor a, ReadOnlySpan<float> packed, Factor b, Size size, Span<float> c, int rowStride, int columnStride) : IKernel
     {
         // A multiple of the columns of every tile.
@@ -215,7 +215,7 @@ internal static class MatrixProduct
             for (int i = firstRow; i < firstRow + rowCount; i += T.Rows)
             {
                 int rows = Math.Min(T.Rows, firstRow + rowCount - i);
-                Factor a = _packed.IsEmpty ? _a.From(i, k) : new(_packed[RowPacking.Start(_size, k, depth, i)..], 1, T.Rows);
+                Factor a = _packed.IsEmpty ? _a.From(i, k) : new(_packed[(i * depth)..], 1, T.Rows);
                 Span<float> c = _c[(i * _rowStride + j * _columnStride)..];
                 if (columns == T.Columns && _columnStride == 1)
                 {
