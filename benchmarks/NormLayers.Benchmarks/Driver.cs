@@ -93,7 +93,7 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
                 (bool taken, double? error) = Try(timed, peer, peers, prepare);
                 if (error is { } wrong && !(wrong <= OutputCheck.Tolerance))
                 {
-                    Report(string.Create(CultureInfo.InvariantCulture, $"{peer.Name}, {timed}: wrong by {wrong:0.0e0} of the largest value; not timed"));
+                    Report(string.Create(CultureInfo.InvariantCulture, $"{peer.Name}, {timed}: wrong by {wrong:0.0e0} of the largest value or term; not timed"));
                 }
                 else if (taken)
                 {

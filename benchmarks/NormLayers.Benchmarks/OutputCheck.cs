@@ -23,7 +23,7 @@ internal static class OutputCheck
     // Beside tensors this large the collector would let gigabytes of what is no longer needed pile up.
     private const int HugeElements = 1 << 25;
 
-    /// <summary>The worst error over all outputs, as a share of the largest value of its tensor; NaN where an output is not finite.</summary>
+    /// <summary>The worst error over all outputs, each as that share; NaN where an output is not finite.</summary>
     public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) => timed.Layer == Normalization.LayerNorm
         ? CheckRows(timed, data, outputs)
         : CheckChannels(timed, data, outputs);
@@ -161,7 +161,7 @@ internal static class OutputCheck
             }
         }
 
-        // The terms that the expected values are the sums of.
+        // Of what the expected values are sums of, one term.
         public void AddTerms(double[] values, Func<int, double> factor)
         {
             for (int i = 0; i < values.Length; i++)

@@ -45,7 +45,7 @@ internal sealed record ResultFile
 /// <param name="Rounds">Rounds per case; in each, all peers take turns.</param>
 /// <param name="RoundMilliseconds">The least time of a peer's turn.</param>
 /// <param name="Narrow">Whether vectors were held to 256 bits, in all peers that allow it.</param>
-/// <param name="Tolerance">The largest error of an output allowed, as a share of the largest value of its tensor.</param>
+/// <param name="Tolerance">The largest error of an output allowed, as a share of the largest value of its tensor, for dx of γ·dy·rstd too.</param>
 /// <param name="LoadBefore">The system's load average over the minute before the run: what else it was doing.</param>
 internal sealed record RunSettings(string Suite, int Rounds, double RoundMilliseconds, bool Narrow, double Tolerance, double LoadBefore);
 
@@ -58,7 +58,7 @@ internal sealed record PeerVersion(string Name, string Version);
 /// <param name="Peer">Its name.</param>
 /// <param name="Nanoseconds">Of a call, one value a round: the median of the round's samples.</param>
 /// <param name="Bytes">Managed memory allocated per call; null where the peer is not managed.</param>
-/// <param name="Error">The worst error of its outputs against the double reference, as a share of the largest value; null for the yardstick.</param>
+/// <param name="Error">The worst error of its outputs against the double reference, as the same share; null for the yardstick.</param>
 internal sealed record ResultRow(string Case, int Threads, string Peer, IReadOnlyList<double> Nanoseconds, double? Bytes, double? Error)
 {
     public double Median => WorkTimer.Median([.. Nanoseconds]);

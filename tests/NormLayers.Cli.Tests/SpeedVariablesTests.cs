@@ -21,13 +21,13 @@ public sealed class SpeedVariablesTests : IDisposable
     }
 
     [Fact]
-    public void VectorBits_AsksFor512Bits_GetsThemFrom256InHalves()
+    public void VectorBits_AsksFor512Bits_GetsThemInPlaceOf256()
     {
         _tool.Environment["NORMLAYERS_VECTOR_BITS"] = "512";
         int expected = VectorWidth.Widest == 256 ? 512 : VectorWidth.Widest;
 
         Assert.Equal(expected, (int)_tool.Run("info", "--json").Expect(0).Json["vector_bits"]!);
-        Assert.Equal(VectorWidth.Widest == 256, _tool.Run("info").Expect(0).Output.Contains("512 bits, in halves", StringComparison.Ordinal));
+        Assert.Equal(VectorWidth.Widest == 256, _tool.Run("info").Expect(0).Output.Contains("512 bits, asked for in place of 256 bits", StringComparison.Ordinal));
     }
 
     [Theory]

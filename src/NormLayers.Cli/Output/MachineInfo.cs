@@ -13,7 +13,7 @@ namespace NormLayers.Cli.Output;
 /// <param name="OperatingSystem">The operating system.</param>
 /// <param name="Processor">The processor's name and architecture.</param>
 /// <param name="VectorBits">The width of the vectors that the kernels use, in bits; 0 if none.</param>
-/// <param name="ProcessorVectorBits">The widest that the processor has, in bits.</param>
+/// <param name="ProcessorVectorBits">The widest that .NET uses on the processor, in bits.</param>
 /// <param name="LogicalProcessors">The logical processors that this process may use.</param>
 internal sealed record MachineInfo(
     string Version, string Library, string Runtime, string OperatingSystem, string Processor, int VectorBits, int ProcessorVectorBits, int LogicalProcessors)
@@ -36,7 +36,7 @@ internal sealed record MachineInfo(
 
     /// <summary>The width of the vectors, for people: "512 bits".</summary>
     public string Vectors() =>
-        VectorBits == 0 ? "none" : string.Create(CultureInfo.InvariantCulture, $"{VectorBits} bits{(VectorBits > ProcessorVectorBits ? ", in halves" : "")}");
+        VectorBits == ProcessorVectorBits ? Width(VectorBits) : $"{Width(VectorBits)}, asked for in place of {Width(ProcessorVectorBits)}";
 
     public string ToTable() => string.Create(
         CultureInfo.InvariantCulture,
@@ -49,6 +49,8 @@ internal sealed record MachineInfo(
         vector width        {Vectors()}
         logical processors  {LogicalProcessors}
         """);
+
+    private static string Width(int bits) => bits == 0 ? "none" : string.Create(CultureInfo.InvariantCulture, $"{bits} bits");
 
     private static string VersionOf(Assembly assembly) =>
         assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";

@@ -5,7 +5,10 @@ using NormLayers.Numerics;
 namespace NormLayers.Network;
 
 /// <summary>A fully connected layer: y = x·Wᵀ + b, on (N, inputs).</summary>
-/// <remarks>Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>.</remarks>
+/// <remarks>
+/// Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>. For the backward pass of a layer with 512 outputs and
+/// 256 inputs or more, each calling thread keeps a workspace, of at most 256 floats an output of its widest layer.
+/// </remarks>
 public sealed class Linear : Layer
 {
     private readonly Parameter[] _parameters;

@@ -2,8 +2,8 @@ namespace NormLayers.Network;
 
 /// <summary>Layers one after the other, as one layer.</summary>
 /// <remarks>
-/// It owns the buffers between its layers and makes them grow as needed: after the first pass at the largest batch nothing
-/// is allocated any more. Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
+/// It owns the buffers between its layers and makes them grow as needed: after the first pass at the largest batch, a thread allocates nothing
+/// any more. Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
 /// </remarks>
 public sealed class Sequential : Layer
 {

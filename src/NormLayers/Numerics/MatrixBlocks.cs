@@ -8,7 +8,12 @@ namespace NormLayers.Numerics;
 /// <summary>Moves the blocks of matrices that <see cref="MatrixProduct"/> works on.</summary>
 internal static class MatrixBlocks
 {
-    /// <summary>Asks the first-level cache for pieces of rows that lie a whole row apart, which no prefetcher guesses.</summary>
+    /// <summary>Asks the first-level cache for the same columns of some rows, which no prefetcher guesses.</summary>
+    /// <param name="c">Row 0, from the first of the columns.</param>
+    /// <param name="rowStride">From one row to the next.</param>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">How many rows; they need not be part of the array.</param>
+    /// <param name="columns">How many columns.</param>
     [MethodImpl(Kernels.Loops)]
     public static void PrefetchRows(ref readonly float c, int rowStride, int first, int count, int columns)
     {

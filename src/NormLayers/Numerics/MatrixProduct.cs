@@ -9,8 +9,8 @@ namespace NormLayers.Numerics;
 /// at what C held: its bits depend on no tile, vector width, thread, nor on which other rows share the batch.</para>
 /// <para>B is packed in panels of <see cref="PanelRows"/> inner indices by sixteen columns (two such panels side by side where
 /// the processor has 512-bit vectors), padded with zeros, so that a tile reads it in order. A is read where it lies, or where its
-/// columns lie far apart, from a copy of so many inner indices, for which the calling thread keeps room. A tile keeps its piece of
-/// C in registers while it walks down the panel.</para>
+/// columns lie far apart and each is read often, from a copy of one panel's inner indices, for which the calling thread keeps room.
+/// A tile keeps its piece of C in registers while it walks down the panel.</para>
 /// </remarks>
 internal static class MatrixProduct
 {
@@ -20,12 +20,12 @@ internal static class MatrixProduct
     // A multiple of the rows of every tile.
     private const int UnitRows = 24;
 
-    // Of columns that lie so far apart, a tile reads each in another page of memory, and comes back to none of them before the
-    // processor has forgotten where it is: where that happens often enough, A is packed first.
+    // Columns that lie so far apart are on so many pages of memory that the processor forgets where a page is before the next tile
+    // comes back to it: where that happens often enough, A is packed first.
     private const int FarColumns = 512;
     private const int ManyColumns = 256;
 
-    // So many floats of the packed A, the second-level cache holds while one panel of B after the other passes by.
+    // As many floats of the packed A as the second-level cache holds while one panel of B after the other passes by.
     private const int PackedBlock = 48 * 1024;
 
     [ThreadStatic]
@@ -135,7 +135,7 @@ internal static class MatrixProduct
     }
 
     /// <summary>C += A·B, shared out by stretches of columns, each of which packs its own part of B, or else by stretches of rows.</summary>
-    /// <remarks>A's rows may be packed; then there are no more inner indices than go into one panel.</remarks>
+    /// <remarks>A's rows may be packed; then there are no more inner indices than go into one panel, and columns enough to share out.</remarks>
     private readonly ref struct Product(Factor a, ReadOnlySpan<float> packed, Factor b, Size size, Span<float> c, int rowStride, int columnStride) : IKernel
     {
         // A multiple of the columns of every tile.
