@@ -1,6 +1,7 @@
 namespace NormLayers.Numerics;
 
 /// <summary>C += A·B for one small block of C.</summary>
+/// <remarks>Each shape is written out row by row: what a loop picks by its index does not stay in a register.</remarks>
 internal interface ITile
 {
     /// <summary>The most rows of a block.</summary>

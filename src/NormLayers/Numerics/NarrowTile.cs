@@ -14,9 +14,7 @@ internal readonly struct NarrowTile<L> : ITile
     [MethodImpl(Kernels.Loops)]
     public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
     {
-        ref readonly float b0 = ref MemoryMarshal.GetReference(panel);
         ref float c0 = ref MemoryMarshal.GetReference(c);
-        ref readonly float a0 = ref MemoryMarshal.GetReference(a.Values);
         (int rowStride, int last) = (a.RowStride, rows - 1);
         int r1 = Math.Min(1, last);
         int r2 = Math.Min(2, last);
@@ -31,8 +29,8 @@ internal readonly struct NarrowTile<L> : ITile
         L s5 = L.Load(in c0, r5 * cStride);
         (nint o1, nint o2, nint o3) = (r1 * rowStride, r2 * rowStride, r3 * rowStride);
         (nint o4, nint o5, nint step) = (r4 * rowStride, r5 * rowStride, a.ColumnStride);
-        ref float column = ref Unsafe.AsRef(in a0);
-        ref float row = ref Unsafe.AsRef(in b0);
+        ref float column = ref MemoryMarshal.GetReference(a.Values);
+        ref float row = ref MemoryMarshal.GetReference(panel);
         for (int k = 0; k < depth; k++)
         {
             // c[r, 0..16] += a[r, k] * b[k, 0..16]

@@ -14,9 +14,7 @@ internal readonly struct WideTile<L> : ITile
     [MethodImpl(Kernels.Loops)]
     public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
     {
-        ref readonly float b0 = ref MemoryMarshal.GetReference(panel);
         ref float c0 = ref MemoryMarshal.GetReference(c);
-        ref readonly float a0 = ref MemoryMarshal.GetReference(a.Values);
         (int rowStride, int last) = (a.RowStride, rows - 1);
         int r1 = Math.Min(1, last);
         int r2 = Math.Min(2, last);
@@ -35,8 +33,8 @@ internal readonly struct WideTile<L> : ITile
         Pair s7 = Pair.Load(in c0, r7 * cStride);
         (nint o1, nint o2, nint o3, nint o4) = (r1 * rowStride, r2 * rowStride, r3 * rowStride, r4 * rowStride);
         (nint o5, nint o6, nint o7, nint step) = (r5 * rowStride, r6 * rowStride, r7 * rowStride, a.ColumnStride);
-        ref float column = ref Unsafe.AsRef(in a0);
-        ref float row = ref Unsafe.AsRef(in b0);
+        ref float column = ref MemoryMarshal.GetReference(a.Values);
+        ref float row = ref MemoryMarshal.GetReference(panel);
         for (int k = 0; k < depth; k++)
         {
             // c[r, 0..32] += a[r, k] * b[k, 0..32]
