@@ -223,9 +223,7 @@ public sealed class FunctionalTests
         float[] variance = Samples.Constant(20, 1);
         (double[] wideMean, double[] wideVariance, double[] rstd) = (new double[64], new double[20], new double[64]);
         Run();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(Run));
 
         void Run()
         {

@@ -1,6 +1,7 @@
 using NormLayers.Data;
 using NormLayers.Network;
 using NormLayers.Numerics;
+using NormLayers.Tests.Support;
 using NormLayers.Training;
 
 namespace NormLayers.Tests.Training;
@@ -10,6 +11,9 @@ internal static class Problems
 {
     public const int Features = 4;
     public const int Classes = 3;
+
+    /// <summary>Of <see cref="ThreeClouds"/> in mini-batches of 32.</summary>
+    public const int StepsPerEpoch = 8;
 
     public static DataSplit ThreeClouds(int train = 240, int test = 90) => new(Clouds("train", train, 1), Clouds("test", test, 2));
 
@@ -27,6 +31,18 @@ internal static class Problems
     public static TrainingResult FitUntil(
         Sequential network, DataSplit data, TrainingOptions options, ITrainingObserver? observer, CancellationToken token) =>
         new Trainer(network, new SgdOptimizer(network.Parameters, 0.05), options, observer).Fit(data, token);
+
+    /// <summary>The bytes that each step of three epochs allocated; 0 for the first of an epoch, since an evaluation precedes it.</summary>
+    public static long[] AllocatedBySteps(
+        TrainingOptions options, Normalization normalization = Normalization.BatchNorm, Func<IReadOnlyList<Parameter>, Optimizer>? optimizer = null) =>
+        Allocations.Least(() =>
+        {
+            AllocationObserver observer = new(3 * StepsPerEpoch);
+            Sequential network = Network(normalization);
+            Optimizer update = optimizer?.Invoke(network.Parameters) ?? new SgdOptimizer(network.Parameters, 0.05);
+            new Trainer(network, update, options with { Epochs = 3 }, observer).Fit(ThreeClouds(), TestContext.Current.CancellationToken);
+            return [.. observer.Bytes.Select((b, i) => i % StepsPerEpoch == 0 ? 0 : b - observer.Bytes[i - 1])];
+        });
 
     private static Dataset Clouds(string name, int count, ulong seed)
     {
