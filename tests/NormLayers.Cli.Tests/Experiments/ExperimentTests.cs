@@ -6,8 +6,8 @@ namespace NormLayers.Cli.Tests.Experiments;
 
 public sealed class ExperimentTests
 {
-    // Minutes each where the multiply-add is computed in software.
-    private static readonly string[] _long = ["ioffe-mnist", "noisy-bn", "lr-sweep", "batch-size", "landscape", "equilibrium"];
+    // A minute or more each where the multiply-add is computed in software.
+    private static readonly string[] _long = ["init-gradients", "ioffe-mnist", "noisy-bn", "lr-sweep", "batch-size", "landscape", "equilibrium"];
 
     public static TheoryData<string> Names => [.. ExperimentCommand.All.Select(e => e.Name)];
 
