@@ -10,6 +10,10 @@ internal interface ITile
     /// <summary>Its columns.</summary>
     static abstract int Columns { get; }
 
+    /// <summary>How many rows the next block takes.</summary>
+    /// <param name="left">How many are left, ≥ 1.</param>
+    static abstract int RowsOf(int left);
+
     /// <summary>Adds the products of a stretch of inner indices, in order, to a block that stays in registers meanwhile.</summary>
     /// <param name="a">A, from the block's first row and the stretch's first inner index.</param>
     /// <param name="panel">The block's columns of B, packed: (depth, <see cref="Columns"/>).</param>

@@ -17,7 +17,7 @@ internal static class MatrixProduct
     private const int PanelRows = 256;
     private const int NarrowColumns = 16;
 
-    // A multiple of the rows of every tile.
+    // A multiple of the rows of every tile, so that only the last unit has others.
     private const int UnitRows = 24;
 
     // Columns that lie so far apart are on so many pages of memory that the processor forgets where a page is before the next tile
@@ -118,18 +118,33 @@ internal static class MatrixProduct
 
         public static int Units(Size size) => (size.Rows + UnitRows - 1) / UnitRows;
 
-        public static int Length(Size size) => Units(size) * UnitRows * size.Inner;
+        public static int Length(Size size) => size.Rows * size.Inner;
 
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            int height = VectorWidth.Bits == 512 ? WideTile<L>.Rows : NarrowTile<L>.Rows;
+            int firstRow = first * UnitRows;
             int end = Math.Min((first + count) * UnitRows, _size.Rows);
-            for (int i = first * UnitRows; i < end; i += height)
+            if (VectorWidth.Bits == 512)
             {
-                Factor columns = _a.From(i, 0).Transpose();
-                MatrixBlocks.Pack<L>(columns, _size.Inner, Math.Min(height, end - i), height, _packed[(i * _size.Inner)..]);
+                Pack<L, WideTile<L>>(firstRow, end);
+            }
+            else
+            {
+                Pack<L, NarrowTile<L>>(firstRow, end);
+            }
+        }
+
+        private void Pack<L, T>(int firstRow, int end)
+            where L : struct, ILanes<L>
+            where T : struct, ITile
+        {
+            int rows;
+            for (int i = firstRow; i < end; i += rows)
+            {
+                rows = T.RowsOf(end - i);
+                MatrixBlocks.Pack<L>(_a.From(i, 0).Transpose(), _size.Inner, rows, rows, _packed[(i * _size.Inner)..]);
             }
         }
     }
@@ -212,10 +227,11 @@ internal static class MatrixProduct
             where L : struct, ILanes<L>
             where T : struct, ITile
         {
-            for (int i = firstRow; i < firstRow + rowCount; i += T.Rows)
+            int rows;
+            for (int i = firstRow; i < firstRow + rowCount; i += rows)
             {
-                int rows = Math.Min(T.Rows, firstRow + rowCount - i);
-                Factor a = _packed.IsEmpty ? _a.From(i, k) : new(_packed[(i * depth)..], 1, T.Rows);
+                rows = T.RowsOf(firstRow + rowCount - i);
+                Factor a = _packed.IsEmpty ? _a.From(i, k) : new(_packed[(i * depth)..], 1, rows);
                 Span<float> c = _c[(i * _rowStride + j * _columnStride)..];
                 if (columns == T.Columns && _columnStride == 1)
                 {

@@ -11,6 +11,8 @@ internal readonly struct WideTile<L> : ITile
 
     public static int Columns => 32;
 
+    public static int RowsOf(int left) => Math.Min(left, Rows);
+
     [MethodImpl(Kernels.Loops)]
     public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
     {
