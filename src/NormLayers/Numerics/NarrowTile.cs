@@ -70,6 +70,7 @@ internal readonly struct NarrowTile<L> : ITile
         L.Store(s0, ref c0, 0);
     }
 
+    // The same for up to four rows: in the loop for six, the last would be computed three times over and more.
     [MethodImpl(Kernels.Loops)]
     private static void MultiplyAddFewRows(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
     {
