@@ -168,7 +168,7 @@ internal static class BatchNormChannels
             D.Narrow(mean, ref pivot, c);
             D.Narrow(scale, ref MemoryMarshal.GetReference(_scale), c);
             D.Narrow(beta - (mean - D.Widen(in pivot, c) + Remainder<D>(_statistics, c)) * scale, ref MemoryMarshal.GetReference(_shift), c);
-            return FloatRange.HasTerms(mean) && FloatRange.HasFactors(rstd) && FloatRange.HasFactors(scale);
+            return FloatRange.HasTerms(mean) && FloatRange.HasFactors(scale);
         }
 
         public bool DoSpecial(int c)
@@ -225,8 +225,7 @@ internal static class BatchNormChannels
             D minusShift = minusScale * (meanDy - (mean - D.Widen(in pivot, c)) * perX);
             D.Narrow(minusSlope, ref MemoryMarshal.GetReference(_minusSlope), c);
             D.Narrow(minusShift, ref MemoryMarshal.GetReference(_minusShift), c);
-            return FloatRange.HasTerms(mean) && FloatRange.HasFactors(rstd) && FloatRange.HasFactors(scale)
-                && FloatRange.HasFactors(minusSlope) && FloatRange.HasTerms(minusShift);
+            return FloatRange.HasTerms(mean) && FloatRange.HasFactors(scale) && FloatRange.HasFactors(minusSlope) && FloatRange.HasTerms(minusShift);
         }
 
         public bool DoSpecial(int c)

@@ -17,7 +17,7 @@ internal readonly record struct Centering(float Pivot, float Rstd, float Remaind
     /// <param name="remainder">What it lost when it was rounded to double.</param>
     /// <param name="rstd">1/√(variance + ε).</param>
     /// <param name="centering">The result.</param>
-    /// <returns>Whether floats can do it: mean finite, rstd 0 or well within the range of normal floats.</returns>
+    /// <returns>Whether floats can do it: x − pivot finite for every x, rstd 0 or well within the range of normal floats.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryCreate(double mean, double remainder, double rstd, out Centering centering)
     {

@@ -11,11 +11,14 @@ internal static class FloatRange
         where D : struct, IDoubleLanes<D>
         => D.AllWithin(factors, 1e-36, 1e30);
 
-    /// <summary>Whether each is a mean or a shift that fits: below 10³⁸ in magnitude; none of them NaN.</summary>
+    /// <summary>
+    /// Whether each is a mean or a shift that fits: below 10³¹ in magnitude, half an ulp of the largest float, so that what it is added to
+    /// stays finite; none of them NaN.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasTerms<D>(D terms)
         where D : struct, IDoubleLanes<D>
-        => D.AllBelow(terms, 1e38);
+        => D.AllBelow(terms, 1e31);
 
     /// <inheritdoc cref="HasFactors{D}"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

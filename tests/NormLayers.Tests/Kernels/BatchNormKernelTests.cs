@@ -98,6 +98,35 @@ public sealed class BatchNormKernelTests
         _sweep.Print();
     }
 
+    [Theory]
+    [InlineData(1, 1e30)]
+    [InlineData(1e30, 1)]
+    public void Passes_OneValueFartherFromTheMeanThanTheLargestFloat_MatchReference(double gammaSize, double size)
+    {
+        const int rows = 300_000;
+        Problem problem = Problem.Random(rows, 1) with { X = [.. Enumerable.Repeat(9e37f, rows - 1), -3.4e38f] };
+        problem = problem with { Gamma = [(float)(gammaSize * problem.Gamma[0])] };
+        _sweep.Verify(problem with { Dy = [.. problem.Dy.Select(dy => (float)(size * dy))] });
+        _sweep.Print();
+        Assert.All(new KernelSubject(Family.BatchNorm).Run(problem with { Dy = new float[rows] }).Dx!, dx => Assert.Equal(0, dx));
+    }
+
+    [Theory]
+    [InlineData(1e-43)]
+    [InlineData(1e-40)]
+    [InlineData(1e37)]
+    public void Passes_GammaThatMakesUpForTheSpread_MatchReference(double spread)
+    {
+        for (int c = 1; c <= 20; c++)
+        {
+            Problem problem = Problem.Random(9, c, offset: 2 * spread, spread: spread);
+            double gamma = Math.Clamp(spread, 1e-20, 1e20);
+            _sweep.Verify(problem with { Gamma = [.. problem.Gamma.Select(g => (float)(gamma * g))], Epsilon = 0 });
+        }
+
+        _sweep.Print();
+    }
+
     [Fact]
     public void Backward_ConstantGradientThatLeavesTheRangeOfFloats_IsZero()
     {

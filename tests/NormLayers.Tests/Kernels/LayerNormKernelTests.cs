@@ -76,6 +76,35 @@ public sealed class LayerNormKernelTests
         _sweep.Print();
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(1e30)]
+    public void Passes_OneValueFartherFromTheMeanThanTheLargestFloat_MatchReference(double size)
+    {
+        const int channels = 300_000;
+        Problem problem = Problem.Random(1, channels) with { X = [.. Enumerable.Repeat(9e37f, channels - 1), -3.4e38f] };
+        _sweep.Verify(problem with { Dy = [.. problem.Dy.Select(dy => (float)(size * dy))] });
+        _sweep.Print();
+        Assert.All(new KernelSubject(Family.LayerNorm).Run(problem with { Dy = new float[channels] }).Dx!, dx => Assert.Equal(0, dx));
+    }
+
+    [Theory]
+    [InlineData(1e-35f, 1e5f, 1f)]
+    [InlineData(3.3e38f, 0f, 1e10f)]
+    public void Backward_RstdOutsideTheRangeOfFactorsAndNoSlope_IsRstdTimesTheGradient(float spread, float mean, float size)
+    {
+        Problem problem = Problem.Random(1, 4) with
+        {
+            X = [spread, -spread, spread, -spread],
+            Dy = [mean + size, mean + size, mean - size, mean - size],
+            Gamma = [],
+            Epsilon = 0,
+        };
+        double expected = size / (double)spread;
+        double[] dx = new KernelSubject(Family.LayerNorm).Run(problem).Dx!;
+        Assert.All(dx.Zip([expected, expected, -expected, -expected]), pair => Assert.Equal(pair.Second, pair.First, 1e-7 * expected));
+    }
+
     [Fact]
     public void Backward_ConstantGradientThatLeavesTheRangeOfFloats_IsZero()
     {
