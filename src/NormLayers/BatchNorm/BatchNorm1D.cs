@@ -135,6 +135,9 @@ public sealed class BatchNorm1D : Layer
 
     private bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);
 
+    // What the means of the last pass lost when they were rounded to double: running means are floats, and lost nothing.
+    private ReadOnlySpan<double> Remainder => _usedBatchStatistics ? _remainder : default;
+
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
@@ -177,11 +180,10 @@ public sealed class BatchNorm1D : Layer
         else
         {
             TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, _mean);
-            _remainder.AsSpan().Clear();
             TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _variance);
         }
 
-        BatchNormKernel.Normalize(x, length, _mean, _remainder, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, workspace, HasReLU);
+        BatchNormKernel.Normalize(x, length, _mean, Remainder, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, workspace, HasReLU);
     }
 
     /// <inheritdoc/>
@@ -196,7 +198,7 @@ public sealed class BatchNorm1D : Layer
             x,
             dy,
             LengthOf(shape),
-            new SetStatistics(_mean, _remainder, _rstd),
+            new SetStatistics(_mean, Remainder, _rstd),
             Gamma?.Value,
             _usedBatchStatistics,
             dx,
@@ -216,7 +218,8 @@ public sealed class BatchNorm1D : Layer
 
     private void UpdateRunning(RunningStatistics running, int m)
     {
-        if (_nonFinite != NonFiniteStatistics.Accept && FirstNonFinite(m) is { } channel)
+        bool allOrNone = _nonFinite == NonFiniteStatistics.Throw || (_nonFinite == NonFiniteStatistics.Skip && Momentum.IsCumulative);
+        if (allOrNone && FirstNonFinite(m) is { } channel)
         {
             if (_nonFinite == NonFiniteStatistics.Throw)
             {
@@ -226,11 +229,8 @@ public sealed class BatchNorm1D : Layer
             }
 
             // The channels share the count that a cumulative average divides by, so a batch goes into all of them or into none.
-            if (Momentum.IsCumulative)
-            {
-                running.SkippedUpdates++;
-                return;
-            }
+            running.SkippedUpdates++;
+            return;
         }
 
         double newWeight = Momentum.WeightOfBatch(++running.BatchesSeen);

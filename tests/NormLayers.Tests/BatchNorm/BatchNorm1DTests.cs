@@ -92,6 +92,22 @@ public sealed class BatchNorm1DTests
     }
 
     [Fact]
+    public void Passes_EvaluationAfterTraining_TakeNothingFromTheLastBatch()
+    {
+        BatchNorm1D trained = new(3, momentum: Momentum.NewWeight(1));
+        Samples.Forward(trained, Samples.Normal(9, 1e7), (3, 3)); // Means that no double holds.
+        BatchNorm1D fresh = new(3) { Training = false };
+        trained.Training = false;
+        trained.Running!.Mean.CopyTo(fresh.Running!.Mean, 0);
+        trained.Running.Variance.CopyTo(fresh.Running.Variance, 0);
+        float[] x = [.. fresh.Running.Mean]; // y is 0, or all that was left of the batch.
+        Compare.SameBits(Samples.Forward(fresh, x, (1, 3)), Samples.Forward(trained, x, (1, 3)), "y");
+        Samples.Backward(fresh, x, [1, 2, 3]);
+        Samples.Backward(trained, x, [1, 2, 3]);
+        Compare.SameBits(fresh.Gamma!.Gradient, trained.Gamma!.Gradient, "dGamma");
+    }
+
+    [Fact]
     public void Forward_OneRowInEvaluation_IsFine()
     {
         BatchNorm1D layer = new(3) { Training = false };
