@@ -24,7 +24,7 @@ fetch_debian_libraries() {
     for package in "$cache"/packages/*.deb; do dpkg -x "$package" "$cache"; done
 }
 
-system_library=$(/sbin/ldconfig -p | awk '/libstdc\+\+\.so\.6 .*x86-64/ { print $NF; exit }')
+system_library=$(/sbin/ldconfig -p | awk '!found && /libstdc\+\+\.so\.6 .*x86-64/ { print $NF; found = 1 }')
 if [ -z "${NORMLAYERS_BENCH_LIBRARIES:-}" ] && ! provides "$system_library" && [ -e /etc/apt/sources.list.d/debian.sources ]; then
     cache="${XDG_CACHE_HOME:-$HOME/.cache}/normlayers-benchmarks"
     NORMLAYERS_BENCH_LIBRARIES="$cache/usr/lib/x86_64-linux-gnu"
