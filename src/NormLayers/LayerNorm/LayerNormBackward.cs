@@ -8,7 +8,8 @@ namespace NormLayers;
 /// <remarks>
 /// Where there are registers enough, two rows go through the sums at a time, so that the column sums are loaded and stored half as
 /// often. Where rows come from memory, those of the next group are asked for meanwhile, line after line: read side by side, rows are
-/// no stream that the processor would follow by itself, and memory gives its lines fastest in their order.
+/// no stream that the processor would follow by itself, and memory gives its lines fastest in their order. So are the group's own lines
+/// of dx: a line that is written must come first, unless it is written past the caches.
 /// Short rows are handled in groups: the sums of all rows of a group, then what follows from them, then the gradients of all, so that
 /// their chains overlap.
 /// </remarks>
@@ -81,6 +82,7 @@ internal readonly ref struct LayerNormBackward : IKernel
         bool twoRows = VectorWidth.Bits == 512; // With sixteen registers of 256 bits, the sums of two rows would live in memory.
         int groupRows = Math.Clamp(GroupElements / C, 2, LayerNormRows.Most);
         int ahead = Cache.IsExceeded(X.Length) ? groupRows * C : 0;
+        bool dxToo = ahead > 0 && !streamed && !Dx.IsEmpty;
         for (int block = first; block < first + count; block++)
         {
             Sums.Slice(2 * C * block, 2 * C).Clear();
@@ -96,7 +98,7 @@ internal readonly ref struct LayerNormBackward : IKernel
                 group.Begin(Statistics, start, rows);
                 for (int k = 0; k < rows;)
                 {
-                    k += Sum<D, TScaled>(group, start, k, twoRows ? rows - k : 1, block, ahead, lanes[(k * RowLanes)..]);
+                    k += Sum<D, TScaled>(group, start, k, twoRows ? rows - k : 1, block, ahead, dxToo, lanes[(k * RowLanes)..]);
                 }
 
                 for (int k = 0; k < rows; k++)
@@ -141,33 +143,34 @@ internal readonly ref struct LayerNormBackward : IKernel
 
     // Sums the next row, or the next two.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int Sum<D, TScaled>(LayerNormRows group, int first, int k, int left, int block, int ahead, Span<double> lanes)
+    private int Sum<D, TScaled>(LayerNormRows group, int first, int k, int left, int block, int ahead, bool dxToo, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
     {
         if (group.MinusRemainder(k) != 0)
         {
-            SumRow<D, TScaled, Yes>(group, first, k, block, ahead, lanes);
+            SumRow<D, TScaled, Yes>(group, first, k, block, ahead, dxToo, lanes);
             return 1;
         }
 
         if (left < 2 || group.MinusRemainder(k + 1) != 0)
         {
-            SumRow<D, TScaled, No>(group, first, k, block, ahead, lanes);
+            SumRow<D, TScaled, No>(group, first, k, block, ahead, dxToo, lanes);
             return 1;
         }
 
-        SumTwoRows<D, TScaled>(group, first, k, block, ahead, lanes);
+        SumTwoRows<D, TScaled>(group, first, k, block, ahead, dxToo, lanes);
         return 2;
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<D, TScaled>(LayerNormRows group, int first, int k, int block, int ahead, Span<double> lanes)
+    private void SumTwoRows<D, TScaled>(LayerNormRows group, int first, int k, int block, int ahead, bool dxToo, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
     {
         Row<D, No> a = RowAt<D, No>(group, first, k);
         Row<D, No> b = RowAt<D, No>(group, first, k + 1);
+        ref readonly float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)(first + k) * Features);
         Columns<D, TScaled> columns = ColumnsOf<D, TScaled>(block);
         D gLowA = D.Create(0);
         D gLowB = D.Create(0);
@@ -186,6 +189,12 @@ internal readonly ref struct LayerNormBackward : IKernel
                 a.Prefetch(2 * i + ahead + 16);
             }
 
+            if (dxToo)
+            {
+                Cache.Prefetch(in dx, 2 * i);
+                Cache.Prefetch(in dx, 2 * i + 16);
+            }
+
             columns.AddTwoRows(a, b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
             columns.AddTwoRows(a, b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
         }
@@ -195,12 +204,13 @@ internal readonly ref struct LayerNormBackward : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void SumRow<D, TScaled, TRemainder>(LayerNormRows group, int first, int k, int block, int ahead, Span<double> lanes)
+    private void SumRow<D, TScaled, TRemainder>(LayerNormRows group, int first, int k, int block, int ahead, bool dxToo, Span<double> lanes)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
         where TRemainder : struct, IFlag
     {
         Row<D, TRemainder> row = RowAt<D, TRemainder>(group, first, k);
+        ref readonly float dx = ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), (nint)(first + k) * Features);
         Columns<D, TScaled> columns = ColumnsOf<D, TScaled>(block);
         D gLow = D.Create(0);
         D gHigh = D.Create(0);
@@ -212,6 +222,11 @@ internal readonly ref struct LayerNormBackward : IKernel
             if (ahead > 0)
             {
                 row.Prefetch(i + ahead);
+            }
+
+            if (dxToo)
+            {
+                Cache.Prefetch(in dx, i);
             }
 
             columns.AddRow(row, i, ref gLow, ref gXHatLow);

@@ -8,7 +8,8 @@ namespace NormLayers;
 /// <remarks>
 /// Rows are handled in blocks that stay in the first-level cache: the sums of all rows of a block, then what follows from them, then
 /// the normalization of all. So the roots and divisions of short rows overlap. The next block is asked for while a block is summed;
-/// where rows come from memory and go there, blocks are smaller. γ and β are read for every row, and so are copied once to where they
+/// where rows come from memory and go there, blocks are smaller, and the block's own lines of y are asked for too: a line that is written
+/// must come first, unless it is written past the caches. γ and β are read for every row, and so are copied once to where they
 /// straddle cache lines no more than y does (docs/performance.md, lines).
 /// </remarks>
 internal readonly ref struct LayerNormForward : IKernel
@@ -71,6 +72,7 @@ internal readonly ref struct LayerNormForward : IKernel
         ReadOnlySpan<float> gamma = RowMap.InPhase(Gamma, in MemoryMarshal.GetReference(Y), rooms[..room]);
         ReadOnlySpan<float> beta = RowMap.InPhase(Beta, in MemoryMarshal.GetReference(Y), rooms[room..]);
         bool streamed = RowMap.IsStreamed(Y, X);
+        bool yToo = !streamed && Cache.IsExceeded(X.Length / 2);
         int blockRows = Math.Clamp((Cache.IsExceeded(X.Length) ? MemoryBlockElements : BlockElements) / C, 1, BlockRows);
         for (int start = first; start < first + count; start += blockRows)
         {
@@ -83,7 +85,8 @@ internal readonly ref struct LayerNormForward : IKernel
             for (int k = 0; k < rows; k++)
             {
                 ref readonly float row = ref Unsafe.Add(ref Unsafe.AsRef(in x), (nint)(start + k) * C);
-                RowMoments.LaneSums<D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), blockRows * C); // [LN-F1] [LN-F2]
+                ref readonly float y = ref yToo ? ref Unsafe.Add(ref MemoryMarshal.GetReference(Y), (nint)(start + k) * C) : ref Unsafe.NullRef<float>();
+                RowMoments.LaneSums<D>(in row, C, row, ref Unsafe.Add(ref l0, k * RowMoments.Lanes), blockRows * C, in y); // [LN-F1] [LN-F2]
             }
 
             for (int k = 0; k < rows; k++)
@@ -147,7 +150,7 @@ internal readonly ref struct LayerNormForward : IKernel
         if (!RowMoments.FromSums(row, sum, squares, reciprocal, out mean, out remainder, out double variance))
         {
             float pivot = (float)mean;
-            RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes);
+            RowMoments.LaneSums<D>(in row, Features, pivot, ref lanes, ahead: 0, in Unsafe.NullRef<float>());
             RowMoments.Finish(in row, Features, pivot, ref lanes, out sum, out squares);
             _ = RowMoments.FromSums(pivot, sum, squares, reciprocal, out mean, out remainder, out variance);
         }

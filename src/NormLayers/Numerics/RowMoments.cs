@@ -25,11 +25,12 @@ internal static class RowMoments
     /// <param name="pivot">p.</param>
     /// <param name="lanes">Overwritten, <see cref="Lanes"/> doubles.</param>
     /// <param name="ahead">How many elements further the memory is asked for; 0 if it is not.</param>
+    /// <param name="output">Where as much is written next, which is asked for too; a null reference if it is not.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes, int ahead = 0)
+    public static void LaneSums<D>(ref readonly float row, int length, float pivot, ref double lanes, int ahead, ref readonly float output)
         where D : struct, IDoubleLanes<D>
     {
-        SumLanes(in row, length, pivot, ahead, out D sums, out D squares);
+        SumLanes(in row, length, pivot, ahead, in output, out D sums, out D squares);
         D.Store(sums, ref lanes, 0);
         D.Store(squares, ref lanes, LaneTree.Folded);
     }
@@ -45,14 +46,14 @@ internal static class RowMoments
     public static void Sums<D>(ref readonly float row, int length, float pivot, ref double room, out double sum, out double squares)
         where D : struct, IDoubleLanes<D>
     {
-        SumLanes(in row, length, pivot, ahead: 0, out D laneSums, out D laneSquares);
+        SumLanes(in row, length, pivot, ahead: 0, in Unsafe.NullRef<float>(), out D laneSums, out D laneSquares);
         sum = D.Sum(laneSums, ref room);
         squares = D.Sum(laneSquares, ref room);
         AddTail(in row, length, pivot, ref sum, ref squares);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SumLanes<D>(ref readonly float row, int length, float pivot, int ahead, out D sums, out D squares)
+    private static void SumLanes<D>(ref readonly float row, int length, float pivot, int ahead, ref readonly float output, out D sums, out D squares)
         where D : struct, IDoubleLanes<D>
     {
         D p = D.Create(pivot);
@@ -60,12 +61,18 @@ internal static class RowMoments
         D sumsHigh = D.Create(0);
         D squaresLow = D.Create(0);
         D squaresHigh = D.Create(0);
+        bool outputToo = !Unsafe.IsNullRef(in output);
         nint whole = length & ~15;
         for (nint i = 0; i < whole; i += 16)
         {
             if (ahead > 0)
             {
                 Cache.Prefetch(in row, i + ahead);
+            }
+
+            if (outputToo)
+            {
+                Cache.Prefetch(in output, i);
             }
 
             // sum += x[i] - p; squares += (x[i] - p) * (x[i] - p)
