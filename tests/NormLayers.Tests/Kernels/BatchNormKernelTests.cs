@@ -98,15 +98,12 @@ public sealed class BatchNormKernelTests
         _sweep.Print();
     }
 
-    [Theory]
-    [InlineData(1, 1e30)]
-    [InlineData(1e30, 1)]
-    public void Passes_OneValueFartherFromTheMeanThanTheLargestFloat_MatchReference(double gammaSize, double size)
+    [Fact]
+    public void Passes_OneValueFartherFromTheMeanThanTheLargestFloat_MatchReference()
     {
-        const int rows = 300_000;
-        Problem problem = Problem.Random(rows, 1) with { X = [.. Enumerable.Repeat(9e37f, rows - 1), -3.4e38f] };
-        problem = problem with { Gamma = [(float)(gammaSize * problem.Gamma[0])] };
-        _sweep.Verify(problem with { Dy = [.. problem.Dy.Select(dy => (float)(size * dy))] });
+        const int rows = 1000;
+        Problem problem = Problem.Random(rows, 1) with { X = [.. Enumerable.Repeat(9e37f, rows - 1), -3.4e38f], Gamma = [1.2e30f] };
+        _sweep.Verify(problem);
         _sweep.Print();
         Assert.All(new KernelSubject(Family.BatchNorm).Run(problem with { Dy = new float[rows] }).Dx!, dx => Assert.Equal(0, dx));
     }

@@ -76,16 +76,14 @@ public sealed class LayerNormKernelTests
         _sweep.Print();
     }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(1e30)]
-    public void Passes_OneValueFartherFromTheMeanThanTheLargestFloat_MatchReference(double size)
+    [Fact]
+    public void Passes_OneValueFartherFromTheMeanThanTheLargestFloat_MatchReference()
     {
-        const int channels = 300_000;
+        const int channels = 300_000; // So many, that rstd is a factor that fits.
         Problem problem = Problem.Random(1, channels) with { X = [.. Enumerable.Repeat(9e37f, channels - 1), -3.4e38f] };
-        _sweep.Verify(problem with { Dy = [.. problem.Dy.Select(dy => (float)(size * dy))] });
+        _sweep.Verify(problem);
         _sweep.Print();
-        Assert.All(new KernelSubject(Family.LayerNorm).Run(problem with { Dy = new float[channels] }).Dx!, dx => Assert.Equal(0, dx));
+        Assert.DoesNotContain(new KernelSubject(Family.LayerNorm).Run(problem with { Dy = new float[channels] }).Dx!, dx => dx != 0);
     }
 
     [Theory]
