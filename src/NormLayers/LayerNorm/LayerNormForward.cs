@@ -72,7 +72,7 @@ internal readonly ref struct LayerNormForward : IKernel
         ReadOnlySpan<float> gamma = RowMap.InPhase(Gamma, in MemoryMarshal.GetReference(Y), rooms[..room]);
         ReadOnlySpan<float> beta = RowMap.InPhase(Beta, in MemoryMarshal.GetReference(Y), rooms[room..]);
         bool streamed = RowMap.IsStreamed(Y, X);
-        bool yToo = !streamed && Cache.IsExceeded(X.Length / 2);
+        bool yToo = !streamed && Cache.IsExceeded(X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
         int blockRows = Math.Clamp((Cache.IsExceeded(X.Length) ? MemoryBlockElements : BlockElements) / C, 1, BlockRows);
         for (int start = first; start < first + count; start += blockRows)
         {
