@@ -1,25 +1,27 @@
 namespace NormLayers.Numerics;
 
-/// <summary>C += A·B for one small block of C.</summary>
-/// <remarks>Each shape is written out row by row: what a loop picks by its index does not stay in a register.</remarks>
-internal interface ITile
+/// <summary>A block of C that stays in registers while products are added to it: <see cref="MicroKernel"/> has the loop.</summary>
+/// <remarks>Each is written out row by row: what a loop picks by its index does not stay in a register.</remarks>
+internal interface ITile<TSelf>
+    where TSelf : struct, ITile<TSelf>
 {
-    /// <summary>The most rows of a block.</summary>
-    static abstract int Rows { get; }
-
-    /// <summary>Its columns.</summary>
+    /// <summary>The block's columns.</summary>
     static abstract int Columns { get; }
 
-    /// <summary>How many rows the next block takes.</summary>
-    /// <param name="left">How many are left, ≥ 1.</param>
-    static abstract int RowsOf(int left);
+    /// <summary>Reads the block.</summary>
+    /// <param name="c">Its first element.</param>
+    /// <param name="rows">Where C has the block's rows.</param>
+    static abstract TSelf Load(ref readonly float c, TileRows rows);
 
-    /// <summary>Adds the products of a stretch of inner indices, in order, to a block that stays in registers meanwhile.</summary>
-    /// <param name="a">A, from the block's first row and the stretch's first inner index.</param>
-    /// <param name="panel">The block's columns of B, packed: (depth, <see cref="Columns"/>).</param>
-    /// <param name="depth">How many inner indices.</param>
-    /// <param name="rows">1 to <see cref="Rows"/>; where there are fewer, the last is computed several times over, to the same result.</param>
-    /// <param name="c">The block: added to.</param>
-    /// <param name="cStride">From one row of C to the next.</param>
-    static abstract void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride);
+    /// <summary>c[r, j] += a[r, k]·b[k, j] for one inner index k.</summary>
+    /// <param name="a">Column k of A, from the block's first row.</param>
+    /// <param name="rows">Where A has the block's rows.</param>
+    /// <param name="b">The panel of B, packed.</param>
+    /// <param name="row">Where its row k begins.</param>
+    void Add(ref float a, TileRows rows, ref readonly float b, nint row);
+
+    /// <summary>Writes the block: overwrites C.</summary>
+    /// <param name="c">Its first element.</param>
+    /// <param name="rows">Where C has the block's rows.</param>
+    void Store(ref float c, TileRows rows);
 }

@@ -28,6 +28,21 @@ internal static class MatrixBlocks
         }
     }
 
+    /// <summary>Asks for a share of a block that will be packed, by its rows or, where it is transposed, by its columns.</summary>
+    /// <param name="b">The matrix, from the block's first element.</param>
+    /// <param name="depth">The block's rows.</param>
+    /// <param name="columns">Its columns.</param>
+    /// <param name="first">The share begins after so many parts of the block.</param>
+    /// <param name="count">How many parts it has.</param>
+    /// <param name="parts">Of how many.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void PrefetchShare(Factor b, int depth, int columns, int first, int count, int parts)
+    {
+        (int stride, int rows, int length) = b.ColumnStride == 1 ? (b.RowStride, depth, columns) : (b.ColumnStride, columns, depth);
+        int firstRow = rows * first / parts;
+        PrefetchRows(in MemoryMarshal.GetReference(b.Values), stride, firstRow, rows * (first + count) / parts - firstRow, length);
+    }
+
     /// <summary>Copies a block into rows of its own, one after the other, with zeros where the block is narrower.</summary>
     /// <param name="b">The matrix, from the block's first element.</param>
     /// <param name="depth">The block's rows.</param>

@@ -7,14 +7,16 @@ namespace NormLayers.Numerics;
 /// <remarks>
 /// <para>All three are C += A·B. Every element of C is one chain of fused multiply-adds over the inner index in order, starting
 /// at what C held: its bits depend on no tile, vector width, thread, nor on which other rows share the batch.</para>
-/// <para>B is packed in panels of <see cref="PanelRows"/> inner indices by sixteen columns (two such panels side by side where
-/// the processor has 512-bit vectors), padded with zeros, so that a tile reads it in order. A is read where it lies, or where its
-/// columns lie far apart and each is read often, from a copy of one panel's inner indices, for which the calling thread keeps room.
-/// A tile keeps its piece of C in registers while it walks down the panel.</para>
+/// <para>B is packed in panels as wide as a tile (sixteen columns, or 32 where the processor has 512-bit vectors), padded with
+/// zeros, so that a tile reads it in order; what goes into the next panel is asked for meanwhile, where B comes from memory. A is
+/// read where it lies, or where its columns lie far apart and each is read often, from a copy of <see cref="PackedInner"/> inner
+/// indices, for which the calling thread keeps room. A tile keeps its piece of C in registers while it walks down the panel.</para>
 /// </remarks>
 internal static class MatrixProduct
 {
-    private const int PanelRows = 256;
+    // As many floats as the first-level cache holds: 512 inner indices by sixteen columns, or 256 by 32.
+    private const int PanelFloats = 8192;
+
     private const int NarrowColumns = 16;
 
     // A multiple of the rows of every tile, so that only the last unit has others.
@@ -24,6 +26,7 @@ internal static class MatrixProduct
     // comes back to it: where that happens often enough, A is packed first.
     private const int FarColumns = 512;
     private const int ManyColumns = 256;
+    private const int PackedInner = 256;
 
     // As many floats of the packed A as the second-level cache holds while one panel of B after the other passes by.
     private const int PackedBlock = 48 * 1024;
@@ -97,9 +100,9 @@ internal static class MatrixProduct
             return;
         }
 
-        for (int k = 0; k < size.Inner; k += PanelRows)
+        for (int k = 0; k < size.Inner; k += PackedInner)
         {
-            Size stretch = size with { Inner = Math.Min(PanelRows, size.Inner - k) };
+            Size stretch = size with { Inner = Math.Min(PackedInner, size.Inner - k) };
             Span<float> packed = _packed.FloatsAtLeast(RowPacking.Length(stretch));
             RowPacking packing = new(a.From(0, k), stretch, packed);
             Kernels.Run(ref packing, RowPacking.Units(stretch), packed.Length);
@@ -128,17 +131,17 @@ internal static class MatrixProduct
             int end = Math.Min((first + count) * UnitRows, _size.Rows);
             if (VectorWidth.Bits == 512)
             {
-                Pack<L, WideTile<L>>(firstRow, end);
+                Pack<L, WideTiles<L>>(firstRow, end);
             }
             else
             {
-                Pack<L, NarrowTile<L>>(firstRow, end);
+                Pack<L, NarrowTiles<L>>(firstRow, end);
             }
         }
 
         private void Pack<L, T>(int firstRow, int end)
             where L : struct, ILanes<L>
-            where T : struct, ITile
+            where T : struct, ITileShape
         {
             int rows;
             for (int i = firstRow; i < end; i += rows)
@@ -160,6 +163,10 @@ internal static class MatrixProduct
         // So many multiplications take about as long as an element of a normalization.
         private const int MultiplicationsPerElement = 8;
 
+        // Rows enough that asking takes no time to speak of, and more floats of B than the second-level cache keeps meanwhile.
+        private const int FewestRowsToAsk = 48;
+        private const int FewestFloatsToAsk = 128 * 1024;
+
         private readonly Factor _a = a;
         private readonly ReadOnlySpan<float> _packed = packed;
         private readonly Factor _b = b;
@@ -177,6 +184,8 @@ internal static class MatrixProduct
 
         private bool ByColumns => ColumnUnits >= FewestColumnUnits;
 
+        private bool AsksAhead => _size.Rows >= FewestRowsToAsk && (long)_size.Inner * _size.Columns >= FewestFloatsToAsk;
+
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
@@ -185,11 +194,11 @@ internal static class MatrixProduct
             Range columns = ByColumns ? Stretch(first, count, UnitColumns, _size.Columns) : ..;
             if (VectorWidth.Bits == 512)
             {
-                MultiplyAdd<L, WideTile<L>>(rows, columns);
+                MultiplyAdd<L, WideTiles<L>>(rows, columns);
             }
             else
             {
-                MultiplyAdd<L, NarrowTile<L>>(rows, columns);
+                MultiplyAdd<L, NarrowTiles<L>>(rows, columns);
             }
         }
 
@@ -198,15 +207,18 @@ internal static class MatrixProduct
         [SkipLocalsInit]
         private void MultiplyAdd<L, T>(Range rowRange, Range columnRange)
             where L : struct, ILanes<L>
-            where T : struct, ITile
+            where T : struct, ITileShape
         {
             (int firstRow, int rowCount) = rowRange.GetOffsetAndLength(_size.Rows);
             (int firstColumn, int columnCount) = columnRange.GetOffsetAndLength(_size.Columns);
-            Span<float> panel = stackalloc float[PanelRows * T.Columns];
+            Span<float> panel = stackalloc float[PanelFloats];
             Span<float> edge = stackalloc float[T.Rows * T.Columns];
-            for (int k = 0; k < _size.Inner; k += PanelRows)
+
+            // Few rows read a panel too seldom for one that fills the cache.
+            int panelRows = rowCount < UnitRows ? PanelFloats / T.Columns / 2 : PanelFloats / T.Columns;
+            for (int k = 0; k < _size.Inner; k += panelRows)
             {
-                int depth = Math.Min(PanelRows, _size.Inner - k);
+                int depth = Math.Min(panelRows, _size.Inner - k);
                 int block = _packed.IsEmpty ? rowCount : PackedBlock / depth / UnitRows * UnitRows;
                 for (int i = firstRow; i < firstRow + rowCount; i += block)
                 {
@@ -215,22 +227,28 @@ internal static class MatrixProduct
                     {
                         int columns = Math.Min(T.Columns, firstColumn + columnCount - j);
                         MatrixBlocks.Pack<L>(_b.From(k, j), depth, columns, T.Columns, panel);
-                        MultiplyAdd<L, T>(i, rows, j, columns, k, depth, panel, edge);
+                        int ahead = AsksAhead ? Math.Min(T.Columns, firstColumn + columnCount - j - columns) : 0;
+                        MultiplyAdd<L, T>(i, rows, j, columns, k, depth, panel, ahead, edge);
                     }
                 }
             }
         }
 
-        // One panel of B, and the tiles of C that lie one below the other.
+        // One panel of B, and the tiles of C that lie one below the other, each of which asks for its share of the next panel.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void MultiplyAdd<L, T>(int firstRow, int rowCount, int j, int columns, int k, int depth, Span<float> panel, Span<float> edge)
+        private void MultiplyAdd<L, T>(int firstRow, int rowCount, int j, int columns, int k, int depth, Span<float> panel, int ahead, Span<float> edge)
             where L : struct, ILanes<L>
-            where T : struct, ITile
+            where T : struct, ITileShape
         {
             int rows;
             for (int i = firstRow; i < firstRow + rowCount; i += rows)
             {
                 rows = T.RowsOf(firstRow + rowCount - i);
+                if (ahead > 0)
+                {
+                    MatrixBlocks.PrefetchShare(_b.From(k, j + columns), depth, ahead, i - firstRow, rows, rowCount);
+                }
+
                 Factor a = _packed.IsEmpty ? _a.From(i, k) : new(_packed[(i * depth)..], 1, rows);
                 Span<float> c = _c[(i * _rowStride + j * _columnStride)..];
                 if (columns == T.Columns && _columnStride == 1)

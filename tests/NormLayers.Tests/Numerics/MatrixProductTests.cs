@@ -10,7 +10,7 @@ public sealed class MatrixProductTests
     {
         get
         {
-            TheoryData<int, int, int> sizes = new() { { 32, 20, 32 }, { 5, 100, 3 }, { 1, 64, 65 }, { 19, 300, 70 }, { 7, 600, 33 }, { 300, 20, 40 } };
+            TheoryData<int, int, int> sizes = new() { { 32, 20, 32 }, { 5, 100, 3 }, { 1, 64, 65 }, { 19, 300, 70 }, { 7, 600, 33 }, { 300, 20, 40 }, { 49, 523, 523 } };
             foreach (int n in (int[])[1, 2, 7])
             {
                 foreach (int k in (int[])[1, 3, 8, 17, 33])
