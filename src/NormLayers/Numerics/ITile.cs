@@ -11,17 +11,17 @@ internal interface ITile<TSelf>
     /// <summary>Reads the block.</summary>
     /// <param name="c">Its first element.</param>
     /// <param name="rows">Where C has the block's rows.</param>
-    static abstract TSelf Load(ref readonly float c, TileRows rows);
+    static abstract TSelf Load(ref readonly float c, in TileRows rows);
 
     /// <summary>c[r, j] += a[r, k]·b[k, j] for one inner index k.</summary>
     /// <param name="a">Column k of A, from the block's first row.</param>
     /// <param name="rows">Where A has the block's rows.</param>
     /// <param name="b">The panel of B, packed.</param>
     /// <param name="row">Where its row k begins.</param>
-    void Add(ref float a, TileRows rows, ref readonly float b, nint row);
+    void Add(ref float a, in TileRows rows, ref readonly float b, nint row);
 
     /// <summary>Writes the block: overwrites C.</summary>
     /// <param name="c">Its first element.</param>
     /// <param name="rows">Where C has the block's rows.</param>
-    void Store(ref float c, TileRows rows);
+    void Store(ref float c, in TileRows rows);
 }

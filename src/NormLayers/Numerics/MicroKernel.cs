@@ -16,29 +16,29 @@ internal static class MicroKernel
         TileRows rowsOfA = new(rows, a.RowStride);
         TileRows rowsOfC = new(rows, cStride);
         nint step = a.ColumnStride;
-        T tile = T.Load(in MemoryMarshal.GetReference(c), rowsOfC);
+        T tile = T.Load(in MemoryMarshal.GetReference(c), in rowsOfC);
         int k = 0;
         for (; k <= depth - 4; k += 4)
         {
             // c[r, j] += a[r, k] * b[k, j]
-            tile.Add(ref column, rowsOfA, in row, 0);
+            tile.Add(ref column, in rowsOfA, in row, 0);
             column = ref Unsafe.Add(ref column, step);
-            tile.Add(ref column, rowsOfA, in row, T.Columns);
+            tile.Add(ref column, in rowsOfA, in row, T.Columns);
             column = ref Unsafe.Add(ref column, step);
-            tile.Add(ref column, rowsOfA, in row, 2 * T.Columns);
+            tile.Add(ref column, in rowsOfA, in row, 2 * T.Columns);
             column = ref Unsafe.Add(ref column, step);
-            tile.Add(ref column, rowsOfA, in row, 3 * T.Columns);
+            tile.Add(ref column, in rowsOfA, in row, 3 * T.Columns);
             column = ref Unsafe.Add(ref column, step);
             row = ref Unsafe.Add(ref row, 4 * T.Columns);
         }
 
         for (; k < depth; k++)
         {
-            tile.Add(ref column, rowsOfA, in row, 0);
+            tile.Add(ref column, in rowsOfA, in row, 0);
             column = ref Unsafe.Add(ref column, step);
             row = ref Unsafe.Add(ref row, T.Columns);
         }
 
-        tile.Store(ref MemoryMarshal.GetReference(c), rowsOfC);
+        tile.Store(ref MemoryMarshal.GetReference(c), in rowsOfC);
     }
 }

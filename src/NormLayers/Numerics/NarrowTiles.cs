@@ -40,7 +40,7 @@ internal readonly struct NarrowTiles<L> : ITileShape
         public static int Columns => 16;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static SixRows Load(ref readonly float c, TileRows rows) => new()
+        public static SixRows Load(ref readonly float c, in TileRows rows) => new()
         {
             _s0 = L.Load(in c, 0),
             _s1 = L.Load(in c, rows.Row1),
@@ -51,7 +51,7 @@ internal readonly struct NarrowTiles<L> : ITileShape
         };
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(ref float a, TileRows rows, ref readonly float b, nint row)
+        public void Add(ref float a, in TileRows rows, ref readonly float b, nint row)
         {
             L v = L.Load(in b, row);
             L.FusedMultiplyAdd(ref _s0, L.Create(a), v);
@@ -63,7 +63,7 @@ internal readonly struct NarrowTiles<L> : ITileShape
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Store(ref float c, TileRows rows)
+        public readonly void Store(ref float c, in TileRows rows)
         {
             L.Store(_s5, ref c, rows.Row5);
             L.Store(_s4, ref c, rows.Row4);
@@ -85,7 +85,7 @@ internal readonly struct NarrowTiles<L> : ITileShape
         public static int Columns => 16;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static FourRows Load(ref readonly float c, TileRows rows) => new()
+        public static FourRows Load(ref readonly float c, in TileRows rows) => new()
         {
             _s0 = L.Load(in c, 0),
             _s1 = L.Load(in c, rows.Row1),
@@ -94,7 +94,7 @@ internal readonly struct NarrowTiles<L> : ITileShape
         };
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(ref float a, TileRows rows, ref readonly float b, nint row)
+        public void Add(ref float a, in TileRows rows, ref readonly float b, nint row)
         {
             L v = L.Load(in b, row);
             L.FusedMultiplyAdd(ref _s0, L.Create(a), v);
@@ -104,7 +104,7 @@ internal readonly struct NarrowTiles<L> : ITileShape
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Store(ref float c, TileRows rows)
+        public readonly void Store(ref float c, in TileRows rows)
         {
             L.Store(_s3, ref c, rows.Row3);
             L.Store(_s2, ref c, rows.Row2);

@@ -1,8 +1,11 @@
+using System.Runtime.CompilerServices;
+
 namespace NormLayers.Numerics;
 
 /// <summary>Where a matrix has the rows of a tile, from the first of them on; rows that it does not have stand for the last.</summary>
 /// <param name="rows">How many there are, ≥ 1.</param>
 /// <param name="stride">From one to the next.</param>
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
 internal readonly struct TileRows(int rows, int stride)
 {
     public readonly nint Row1 = Math.Min(1, rows - 1) * stride;

@@ -30,7 +30,7 @@ internal readonly struct WideTiles<L> : ITileShape
         public static int Columns => 32;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static EightRows Load(ref readonly float c, TileRows rows) => new()
+        public static EightRows Load(ref readonly float c, in TileRows rows) => new()
         {
             _s0 = Pair.Load(in c, 0),
             _s1 = Pair.Load(in c, rows.Row1),
@@ -43,7 +43,7 @@ internal readonly struct WideTiles<L> : ITileShape
         };
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(ref float a, TileRows rows, ref readonly float b, nint row)
+        public void Add(ref float a, in TileRows rows, ref readonly float b, nint row)
         {
             Pair v = Pair.Load(in b, row);
             Pair.Add(ref _s0, a, v);
@@ -57,7 +57,7 @@ internal readonly struct WideTiles<L> : ITileShape
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Store(ref float c, TileRows rows)
+        public readonly void Store(ref float c, in TileRows rows)
         {
             Pair.Store(_s7, ref c, rows.Row7);
             Pair.Store(_s6, ref c, rows.Row6);
