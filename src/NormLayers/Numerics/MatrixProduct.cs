@@ -29,7 +29,7 @@ internal static class MatrixProduct
     private const int PackedInner = 256;
 
     // As many floats of the packed A as the second-level cache holds while one panel of B after the other passes by.
-    private const int PackedBlock = 48 * 1024;
+    private const int PackedBlock = 64 * 1024;
 
     [ThreadStatic]
     private static AlignedBuffer _packed;
