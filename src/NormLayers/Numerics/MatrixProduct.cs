@@ -9,13 +9,14 @@ namespace NormLayers.Numerics;
 /// at what C held: its bits depend on no tile, vector width, thread, nor on which other rows share the batch.</para>
 /// <para>B is packed in panels as wide as a tile (sixteen columns, or 32 where the processor has 512-bit vectors), padded with
 /// zeros, so that a tile reads it in order; what goes into the next panel is asked for meanwhile, where B comes from memory. A is
-/// read where it lies, or where its columns lie far apart and each is read often, from a copy of <see cref="PackedInner"/> inner
+/// read where it lies, or where its columns lie far apart and each is read often, from a copy of <see cref="ShortPanel"/> inner
 /// indices, for which the calling thread keeps room. A tile keeps its piece of C in registers while it walks down the panel.</para>
 /// </remarks>
 internal static class MatrixProduct
 {
-    // As many floats as the first-level cache holds: 512 inner indices by sixteen columns, or 256 by 32.
+    // As many floats as the first-level cache holds: 512 inner indices by sixteen columns, or 256 by 32. A short panel has no more.
     private const int PanelFloats = 8192;
+    private const int ShortPanel = 256;
 
     private const int NarrowColumns = 16;
 
@@ -26,7 +27,6 @@ internal static class MatrixProduct
     // comes back to it: where that happens often enough, A is packed first.
     private const int FarColumns = 512;
     private const int ManyColumns = 256;
-    private const int PackedInner = 256;
 
     // As many floats of the packed A as the second-level cache holds while one panel of B after the other passes by.
     private const int PackedBlock = 64 * 1024;
@@ -100,9 +100,9 @@ internal static class MatrixProduct
             return;
         }
 
-        for (int k = 0; k < size.Inner; k += PackedInner)
+        for (int k = 0; k < size.Inner; k += ShortPanel)
         {
-            Size stretch = size with { Inner = Math.Min(PackedInner, size.Inner - k) };
+            Size stretch = size with { Inner = Math.Min(ShortPanel, size.Inner - k) };
             Span<float> packed = _packed.FloatsAtLeast(RowPacking.Length(stretch));
             RowPacking packing = new(a.From(0, k), stretch, packed);
             Kernels.Run(ref packing, RowPacking.Units(stretch), packed.Length);
@@ -214,8 +214,8 @@ internal static class MatrixProduct
             Span<float> panel = stackalloc float[PanelFloats];
             Span<float> edge = stackalloc float[T.Rows * T.Columns];
 
-            // Few rows read a panel too seldom for one that fills the cache.
-            int panelRows = rowCount < UnitRows ? PanelFloats / T.Columns / 2 : PanelFloats / T.Columns;
+            // Few rows read a panel too seldom for a long one.
+            int panelRows = rowCount < UnitRows ? ShortPanel : PanelFloats / T.Columns;
             for (int k = 0; k < _size.Inner; k += panelRows)
             {
                 int depth = Math.Min(panelRows, _size.Inner - k);
