@@ -1,3 +1,5 @@
+using NormLayers.Numerics;
+
 namespace NormLayers;
 
 /// <summary>A learnable tensor of a layer with its gradient.</summary>
@@ -33,7 +35,7 @@ public sealed class Parameter
     public bool Frozen { get; set; }
 
     /// <summary>Sets the gradient to zero.</summary>
-    public void ZeroGradient() => Array.Clear(Gradient);
+    public void ZeroGradient() => ZeroKernel.Clear(Gradient);
 
     /// <summary>Where a backward pass adds a parameter's gradient: nowhere (empty) if there is none or it is frozen.</summary>
     internal static Span<float> GradientOf(Parameter? parameter) => parameter is { Frozen: false } ? parameter.Gradient : default;
