@@ -39,8 +39,9 @@ internal static class MatrixBlocks
     public static void PrefetchShare(Factor b, int depth, int columns, int first, int count, int parts)
     {
         (int stride, int rows, int length) = b.ColumnStride == 1 ? (b.RowStride, depth, columns) : (b.ColumnStride, columns, depth);
-        int firstRow = rows * first / parts;
-        PrefetchRows(in MemoryMarshal.GetReference(b.Values), stride, firstRow, rows * (first + count) / parts - firstRow, length);
+        int firstRow = (int)((long)rows * first / parts);
+        int end = (int)((long)rows * (first + count) / parts);
+        PrefetchRows(in MemoryMarshal.GetReference(b.Values), stride, firstRow, end - firstRow, length);
     }
 
     /// <summary>Copies a block into rows of its own, one after the other, with zeros where the block is narrower.</summary>

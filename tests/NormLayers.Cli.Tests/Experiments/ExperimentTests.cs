@@ -6,8 +6,8 @@ namespace NormLayers.Cli.Tests.Experiments;
 
 public sealed class ExperimentTests
 {
-    // A minute or more each where the multiply-add is computed in software.
-    private static readonly string[] _long = ["init-gradients", "ioffe-mnist", "noisy-bn", "lr-sweep", "batch-size", "landscape", "equilibrium"];
+    // Half a minute or more each where the multiply-add is computed in software.
+    private static readonly string[] _long = ["init-gradients", "ioffe-mnist", "noisy-bn", "lr-sweep", "batch-size", "landscape", "equilibrium", "pre-vs-post-ln"];
 
     public static TheoryData<string> Names => [.. ExperimentCommand.All.Select(e => e.Name)];
 
