@@ -114,6 +114,7 @@ public sealed class SweepTests : IDisposable
     }
 
     [Fact]
+    [Trait("Duration", "long")]
     public void Sweep_Interrupted_GoesOnToTheSameBytes()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "no kill command");

@@ -149,6 +149,7 @@ public class SyntheticClassificationTests
     }
 
     [Theory]
+    [Trait("Duration", "long")]
     [InlineData(42)]
     [InlineData(1)]
     [InlineData(2)]
