@@ -7,20 +7,20 @@ namespace NormLayers.Numerics;
 /// <remarks>
 /// <para>All three are C += A·B. Every element of C is one chain of fused multiply-adds over the inner index in order, starting
 /// at what C held: its bits depend on no tile, vector width, thread, nor on which other rows share the batch.</para>
-/// <para>B is packed in panels as wide as a tile (sixteen columns, or 32 where the processor has 512-bit vectors), padded with
+/// <para>B is packed in panels as wide as a tile (sixteen columns, or 32 with vectors of 512 bits), padded with
 /// zeros, so that a tile reads it in order; what goes into the next panel is asked for meanwhile, where B comes from memory. A is
 /// read where it lies, or where its columns lie far apart and each is read often, from a copy of <see cref="ShortPanel"/> inner
 /// indices, for which the calling thread keeps room. A tile keeps its piece of C in registers while it walks down the panel.</para>
 /// </remarks>
 internal static class MatrixProduct
 {
-    // As many floats as the first-level cache holds: 512 inner indices by sixteen columns, or 256 by 32. A short panel has no more.
+    // As many floats as the first-level cache holds: 512 inner indices by sixteen columns, or 256 by 32. A short panel has 256 of either.
     private const int PanelFloats = 8192;
     private const int ShortPanel = 256;
 
     private const int NarrowColumns = 16;
 
-    // A multiple of the rows of every tile, so that only the last unit has others.
+    // A multiple of the rows of every tile. Rows are cut only where a unit or more is left, so that each piece has the tiles of the whole.
     private const int UnitRows = 24;
 
     // Columns that lie so far apart are on so many pages of memory that the processor forgets where a page is before the next tile
@@ -47,10 +47,12 @@ internal static class MatrixProduct
         {
             y.Clear();
         }
-
-        for (int start = 0; start < y.Length && !bias.IsEmpty; start += M)
+        else
         {
-            bias.CopyTo(y.Slice(start, M));
+            for (int start = 0; start < y.Length; start += M)
+            {
+                bias.CopyTo(y.Slice(start, M));
+            }
         }
 
         MultiplyAdd(new Factor(x, inner, 1), new Factor(w, 1, inner), new Size(x.Length / inner, M, inner), y);
@@ -112,14 +114,14 @@ internal static class MatrixProduct
 
     private static void Run(Product product) => Kernels.Run(ref product, product.Units, product.Work);
 
-    /// <summary>Copies A's rows, in groups as high as a tile, so that a tile reads them in order. Units are <see cref="UnitRows"/> rows.</summary>
+    /// <summary>Copies A's rows, in groups as high as a tile, so that a tile reads them in order. Units are <see cref="UnitRows"/> rows, the last up to twice as many.</summary>
     private readonly ref struct RowPacking(Factor a, Size size, Span<float> packed) : IKernel
     {
         private readonly Factor _a = a;
         private readonly Size _size = size;
         private readonly Span<float> _packed = packed;
 
-        public static int Units(Size size) => (size.Rows + UnitRows - 1) / UnitRows;
+        public static int Units(Size size) => Math.Max(1, size.Rows / UnitRows);
 
         public static int Length(Size size) => size.Rows * size.Inner;
 
@@ -128,7 +130,7 @@ internal static class MatrixProduct
             where D : struct, IDoubleLanes<D>
         {
             int firstRow = first * UnitRows;
-            int end = Math.Min((first + count) * UnitRows, _size.Rows);
+            int end = first + count == Units(_size) ? _size.Rows : (first + count) * UnitRows;
             if (VectorWidth.Bits == 512)
             {
                 Pack<L, WideTiles<L>>(firstRow, end);
@@ -220,9 +222,11 @@ internal static class MatrixProduct
             {
                 int depth = Math.Min(panelRows, _size.Inner - k);
                 int block = _packed.IsEmpty ? rowCount : PackedBlock / depth / UnitRows * UnitRows;
-                for (int i = firstRow; i < firstRow + rowCount; i += block)
+                int rows;
+                for (int i = firstRow; i < firstRow + rowCount; i += rows)
                 {
-                    int rows = Math.Min(block, firstRow + rowCount - i);
+                    int left = firstRow + rowCount - i;
+                    rows = left < block + UnitRows ? left : block;
                     for (int j = firstColumn; j < firstColumn + columnCount; j += T.Columns)
                     {
                         int columns = Math.Min(T.Columns, firstColumn + columnCount - j);
