@@ -25,7 +25,8 @@ internal static class Kernels
         where K : struct, IKernel, allows ref struct
     {
         int parts = (int)Math.Min(units, Math.Min(elements / ElementsPerPart, MaxParts));
-        if (elements < FewestElements || parts < 2 || Threads.LimitHere < 2 || !Workers.TryRun(ref kernel, units, parts))
+        int helpers = Math.Min(Threads.LimitHere, parts) - 1;
+        if (elements < FewestElements || helpers < 1 || !Workers.TryRun(ref kernel, units, parts, helpers))
         {
             RunUnits(ref kernel, 0, units);
         }

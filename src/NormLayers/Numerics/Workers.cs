@@ -27,8 +27,12 @@ internal static unsafe class Workers
     private static Ticket Latest => new(Volatile.Read(ref _call.Ticket.Value));
 
     /// <summary>Does all units of a kernel in so many parts, on this thread and the workers.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="units">How many units it has.</param>
+    /// <param name="parts">How many parts, 1 to 255.</param>
+    /// <param name="helpers">How many workers may help, ≥ 1.</param>
     /// <returns>False if the workers are busy with another call: nothing was done then.</returns>
-    public static bool TryRun<K>(scoped ref K kernel, int units, int parts)
+    public static bool TryRun<K>(scoped ref K kernel, int units, int parts, int helpers)
         where K : struct, IKernel, allows ref struct
     {
         Debug.Assert(parts is > 0 and <= byte.MaxValue, "A ticket cannot hold so many parts.");
@@ -39,7 +43,6 @@ internal static unsafe class Workers
 
         try
         {
-            int helpers = Math.Min(Threads.LimitHere, parts) - 1;
             StartThreads(helpers);
             _call.Body = &RunPart<K>;
             _call.Kernel = Unsafe.AsPointer(ref kernel);
@@ -49,7 +52,8 @@ internal static unsafe class Workers
 
             // A full fence: the ticket is seen before the sleepers are counted, as each sleeper is counted before it looks at the ticket.
             Interlocked.Exchange(ref _call.Ticket.Value, ticket.Bits);
-            long asleep = Volatile.Read(ref _call.Asleep.Value);
+            // Some may have been woken by an earlier call and not yet be awake.
+            long asleep = Volatile.Read(ref _call.Asleep.Value) - _wake.CurrentCount;
             if (asleep > 0)
             {
                 _wake.Release((int)Math.Min(asleep, helpers));
