@@ -142,7 +142,7 @@ public sealed class Linear : Layer
             ref readonly float dy = ref MemoryMarshal.GetReference(_dy);
             ref float gradient = ref MemoryMarshal.GetReference(_gradient);
             L sum = L.Load(in gradient, column);
-            for (int i = column; i < _dy.Length; i += _gradient.Length)
+            for (nint i = column; i < _dy.Length; i += _gradient.Length)
             {
                 sum += L.Load(in dy, i);
             }

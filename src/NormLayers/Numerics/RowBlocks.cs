@@ -13,7 +13,7 @@ internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
     private const long FewestElements = 32768;
 
     /// <summary>The number of blocks.</summary>
-    public int Count => (Rows + RowsPerBlock - 1) / RowsPerBlock;
+    public int Count => (int)(((long)Rows + RowsPerBlock - 1) / RowsPerBlock);
 
     /// <summary>The blocks of a matrix: one if it is small, up to sixteen otherwise, by powers of two, which threads share evenly.</summary>
     /// <param name="rows">Its rows.</param>
@@ -26,11 +26,11 @@ internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
             count *= 2;
         }
 
-        return new(rows, count == 1 ? Math.Max(rows, 1) : Math.Max(FewestRows, ((rows + count - 1) / count + 7) & ~7));
+        return new(rows, count == 1 ? Math.Max(rows, 1) : Math.Max(FewestRows, ((rows - 1) / count + 8) & ~7));
     }
 
     /// <summary>The first row of a block; that of the block after the last is the number of rows.</summary>
-    public int Start(int block) => Math.Min(block * RowsPerBlock, Rows);
+    public int Start(int block) => (int)Math.Min((long)block * RowsPerBlock, Rows);
 
     /// <summary>Adds the sums of all blocks, in order, to those of the first.</summary>
     /// <param name="sums">The blocks' sums, one after the other.</param>

@@ -6,7 +6,7 @@ internal static class Stretches
     private const int Length = 4096;
 
     /// <summary>How many stretches an array has.</summary>
-    public static int Count(int length) => (length + Length - 1) / Length;
+    public static int Count(int length) => (int)(((long)length + Length - 1) / Length);
 
     /// <summary>The elements of some stretches.</summary>
     /// <param name="first">The first stretch.</param>
