@@ -24,12 +24,17 @@ internal static class Kernels
     public static void Run<K>(scoped ref K kernel, int units, long elements)
         where K : struct, IKernel, allows ref struct
     {
-        int parts = (int)Math.Min(units, Math.Min(elements / ElementsPerPart, MaxParts));
-        int helpers = Math.Min(Threads.LimitHere, parts) - 1;
-        if (elements < FewestElements || helpers < 1 || !Workers.TryRun(ref kernel, units, parts, helpers))
+        if (elements >= FewestElements)
         {
-            RunUnits(ref kernel, 0, units);
+            int parts = (int)Math.Min(units, Math.Min(elements / ElementsPerPart, MaxParts));
+            int helpers = Math.Min(Threads.LimitHere, parts) - 1;
+            if (helpers > 0 && Workers.TryRun(ref kernel, units, parts, helpers))
+            {
+                return;
+            }
         }
+
+        RunUnits(ref kernel, 0, units);
     }
 
     /// <summary>Does some units of a kernel on the calling thread.</summary>
