@@ -5,7 +5,7 @@ using NormLayers.Network;
 using NormLayers.Training;
 
 DataSplit digits = Digits.Load().Split(testCount: 500, seed: 1);
-foreach (Normalization normalization in Enum.GetValues<Normalization>())
+foreach (NormalizationKind normalization in NormalizationKind.All)
 {
     Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 64, HiddenFeatures = [32], Classes = 10, Normalization = normalization });
     SgdOptimizer optimizer = new(network.Parameters, learningRate: 0.05);

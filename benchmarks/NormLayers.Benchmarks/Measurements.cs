@@ -7,13 +7,13 @@ namespace NormLayers.Benchmarks;
 internal sealed class Measurements(ResultFile result)
 {
     /// <summary>What there is a table of.</summary>
-    public static IReadOnlyList<(Normalization Layer, NormPass Pass)> Kinds { get; } =
+    public static IReadOnlyList<(NormalizationKind Layer, NormPass Pass)> Kinds { get; } =
     [
-        (Normalization.LayerNorm, NormPass.Forward),
-        (Normalization.LayerNorm, NormPass.ForwardBackward),
-        (Normalization.BatchNorm, NormPass.Forward),
-        (Normalization.BatchNorm, NormPass.Evaluation),
-        (Normalization.BatchNorm, NormPass.ForwardBackward),
+        (NormalizationKind.LayerNorm, NormPass.Forward),
+        (NormalizationKind.LayerNorm, NormPass.ForwardBackward),
+        (NormalizationKind.BatchNorm, NormPass.Forward),
+        (NormalizationKind.BatchNorm, NormPass.Evaluation),
+        (NormalizationKind.BatchNorm, NormPass.ForwardBackward),
     ];
 
     public IEnumerable<(StepCase Timed, int Threads, ResultRow Ours, Func<string, double?> TimeOf)> Steps =>
@@ -23,7 +23,7 @@ internal sealed class Measurements(ResultFile result)
         where timed is not null
         select (timed, row.Threads, row, (Func<string, double?>)(peer => RowOf(row.Case, row.Threads, peer)?.Median));
 
-    public IReadOnlyList<Measurement> Of(Normalization layer, NormPass pass) =>
+    public IReadOnlyList<Measurement> Of(NormalizationKind layer, NormPass pass) =>
     [
         .. from row in result.Rows
            where row.Peer == "normlayers"

@@ -24,7 +24,7 @@ internal static class OutputCheck
     private const int HugeElements = 1 << 25;
 
     /// <summary>The worst error over all outputs, each as that share; NaN where an output is not finite.</summary>
-    public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) => timed.Layer == Normalization.LayerNorm
+    public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) => timed.Layer == NormalizationKind.LayerNorm
         ? CheckRows(timed, data, outputs)
         : CheckChannels(timed, data, outputs);
 

@@ -43,17 +43,17 @@ internal static class Suite
         };
         return
         [
-            .. Cases(Normalization.LayerNorm, layer, NormPass.Forward),
-            .. Cases(Normalization.LayerNorm, layer, NormPass.ForwardBackward),
-            .. Cases(Normalization.BatchNorm, batch, NormPass.Forward),
-            .. Cases(Normalization.BatchNorm, batch, NormPass.Evaluation),
-            .. Cases(Normalization.BatchNorm, batch, NormPass.ForwardBackward),
+            .. Cases(NormalizationKind.LayerNorm, layer, NormPass.Forward),
+            .. Cases(NormalizationKind.LayerNorm, layer, NormPass.ForwardBackward),
+            .. Cases(NormalizationKind.BatchNorm, batch, NormPass.Forward),
+            .. Cases(NormalizationKind.BatchNorm, batch, NormPass.Evaluation),
+            .. Cases(NormalizationKind.BatchNorm, batch, NormPass.ForwardBackward),
         ];
     }
 
     public static IEnumerable<StepCase> Steps(SuiteKind kind)
     {
-        IEnumerable<StepCase> large = Enum.GetValues<Normalization>().Select(mode => new StepCase([784, 1000, 1000, 10], 128, mode));
+        IEnumerable<StepCase> large = NormalizationKind.All.Select(mode => new StepCase([784, 1000, 1000, 10], 128, mode));
         return kind switch
         {
             SuiteKind.Sizes or SuiteKind.Models => [],
@@ -68,15 +68,17 @@ internal static class Suite
         string[] words = name.Split(' ');
         if (words[0] == "step")
         {
-            return new StepCase([.. words[1].Split('-').Select(int.Parse)], int.Parse(words[3]), Enum.Parse<Normalization>(words[4], ignoreCase: true));
+            return new StepCase([.. words[1].Split('-').Select(int.Parse)], int.Parse(words[3]), Kind(words[4]));
         }
 
         return NormCase.TryReadShape(words[1], out Shape shape)
-            ? new NormCase(Enum.Parse<Normalization>(words[0], ignoreCase: true), shape, Enum.GetValues<NormPass>().Single(p => new NormCase(default, shape, p).PassName == words[2]))
+            ? new NormCase(Kind(words[0]), shape, Enum.GetValues<NormPass>().Single(p => new NormCase(Kind(words[0]), shape, p).PassName == words[2]))
             : throw new FormatException($"'{name}' is no case");
     }
 
-    private static IEnumerable<NormCase> Cases(Normalization layer, string[] shapes, NormPass pass) =>
+    private static NormalizationKind Kind(string name) => NormalizationKind.Find(name) ?? throw new FormatException($"'{name}' is no normalization");
+
+    private static IEnumerable<NormCase> Cases(NormalizationKind layer, string[] shapes, NormPass pass) =>
         shapes.Select(s => NormCase.TryReadShape(s, out Shape shape) ? new NormCase(layer, shape, pass) : throw new FormatException(s));
 }
 

@@ -52,9 +52,9 @@ internal static class Tables
 
         yield return (prefix + "environment", Environment(result));
         yield return (prefix + "summary", Summary(all));
-        foreach ((Normalization layer, NormPass pass) in Measurements.Kinds)
+        foreach ((NormalizationKind layer, NormPass pass) in Measurements.Kinds)
         {
-            yield return ($"{prefix}{layer.ToString().ToLowerInvariant()}-{new NormCase(layer, default, pass).PassName}", Norms(all.Of(layer, pass)));
+            yield return ($"{prefix}{layer.Name}-{new NormCase(layer, default, pass).PassName}", Norms(all.Of(layer, pass)));
         }
 
         yield return (prefix + "steps", Steps(all));
@@ -82,9 +82,9 @@ internal static class Tables
         StringBuilder text = new();
         text.AppendLine("| | against | geometric mean | least | goal reached | slower | unsteady |");
         text.AppendLine("|---|---|---|---|---|---|---|");
-        foreach ((Normalization layer, NormPass pass) in Measurements.Kinds)
+        foreach ((NormalizationKind layer, NormPass pass) in Measurements.Kinds)
         {
-            SummaryRow(text, $"{layer.ToString().ToLowerInvariant()} {new NormCase(layer, default, pass).PassName}", all.Of(layer, pass));
+            SummaryRow(text, $"{layer.Name} {new NormCase(layer, default, pass).PassName}", all.Of(layer, pass));
         }
 
         SummaryRow(text, "**all**", [.. Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass))]);

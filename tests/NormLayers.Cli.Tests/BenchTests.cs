@@ -24,7 +24,7 @@ public sealed class BenchTests : IDisposable
         Assert.Contains((int)document["machine"]!["vector_bits"]!, (int[])[0, 128, 256, 512]);
         Assert.Equal(
             from count in threads
-            from kind in (string[])["layernorm forward", "layernorm forward+backward", "batchnorm forward", "batchnorm evaluation", "batchnorm forward+backward"]
+            from kind in (string[])["batchnorm forward", "batchnorm evaluation", "batchnorm forward+backward", "layernorm forward", "layernorm forward+backward"]
             from shape in (string[])["8x16", "2x3x5"]
             select $"{kind} {shape} {count}",
             document["norms"]!.AsArray().Select(n => $"{n!["layer"]} {n["pass"]} {n["shape"]} {n["threads"]}"));

@@ -9,7 +9,7 @@ internal sealed class OnnxRuntimePeer(int threads) : IPeer
 {
     public string Version => $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}";
 
-    public bool Takes(NormCase timed) => timed.Pass == (timed.Layer == Normalization.LayerNorm ? NormPass.Forward : NormPass.Evaluation);
+    public bool Takes(NormCase timed) => timed.Pass == (timed.Layer == NormalizationKind.LayerNorm ? NormPass.Forward : NormPass.Evaluation);
 
     public IPeerWork Prepare(NormCase timed, NormData data) => new Work(timed, data, threads);
 
@@ -25,7 +25,7 @@ internal sealed class OnnxRuntimePeer(int threads) : IPeer
         public Work(NormCase timed, NormData data, int threads)
         {
             long[] shape = [.. Enumerable.Range(0, timed.Shape.Rank).Select(axis => (long)timed.Shape[axis])];
-            byte[] model = timed.Layer == Normalization.LayerNorm
+            byte[] model = timed.Layer == NormalizationKind.LayerNorm
                 ? OnnxModel.OfOneNode("LayerNormalization", (float)NormCase.Epsilon, shape, ("gamma", data.Gamma), ("beta", data.Beta))
                 : OnnxModel.OfOneNode(
                     "BatchNormalization",

@@ -32,7 +32,7 @@ internal sealed class ReferencePeer : IPeer
 
         public void Run()
         {
-            if (timed.Layer == Normalization.LayerNorm)
+            if (timed.Layer == NormalizationKind.LayerNorm)
             {
                 RunLayerNorm();
             }

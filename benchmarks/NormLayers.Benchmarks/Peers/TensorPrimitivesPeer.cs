@@ -13,7 +13,7 @@ internal sealed class TensorPrimitivesPeer : IPeer
     public bool Takes(NormCase timed) => true;
 
     public IPeerWork Prepare(NormCase timed, NormData data) =>
-        timed.Layer == Normalization.LayerNorm ? new Rows(timed, data) : new Columns(timed, data);
+        timed.Layer == NormalizationKind.LayerNorm ? new Rows(timed, data) : new Columns(timed, data);
 
     private abstract class Work(NormCase timed, NormData data) : IPeerWork
     {

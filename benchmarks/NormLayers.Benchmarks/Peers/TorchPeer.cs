@@ -98,7 +98,7 @@ internal sealed class TorchPeer : IPeer
             _variance.Dispose();
         }
 
-        private Tensor Forward() => _case.Layer == Normalization.LayerNorm
+        private Tensor Forward() => _case.Layer == NormalizationKind.LayerNorm
             ? F.layer_norm(_x, _features, _gamma, _beta, NormCase.Epsilon)
             : F.batch_norm(_x, _mean, _variance, _gamma, _beta, _case.Pass != NormPass.Evaluation, Momentum, NormCase.Epsilon);
 

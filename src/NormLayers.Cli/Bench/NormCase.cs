@@ -9,7 +9,7 @@ internal enum NormPass
     /// <summary>The forward pass in training: the statistics are computed from x.</summary>
     Forward,
 
-    /// <summary>The forward pass of batch normalization in evaluation: the statistics are given.</summary>
+    /// <summary>The forward pass in evaluation of a kind with running statistics.</summary>
     Evaluation,
 
     /// <summary>The forward pass in training and the backward pass, with the gradients of x, gamma and beta.</summary>
@@ -17,24 +17,24 @@ internal enum NormPass
 }
 
 /// <summary>One normalization to time.</summary>
-/// <param name="Layer">Batch or layer normalization.</param>
-/// <param name="Shape">(N, C), or (N, C, L) for batch normalization.</param>
+/// <param name="Layer">The normalization.</param>
+/// <param name="Shape">(N, C), or (N, C, L) for kinds with channels.</param>
 /// <param name="Pass">What of it.</param>
-internal sealed record NormCase(Normalization Layer, Shape Shape, NormPass Pass)
+internal sealed record NormCase(NormalizationKind Layer, Shape Shape, NormPass Pass)
 {
     public const double Epsilon = 1e-5;
 
-    public int Features => Layer == Normalization.BatchNorm ? Shape[1] : Shape.Last;
+    public int Features => Layer.IsPerChannel ? Shape[1] : Shape.Last;
 
     /// <summary>L of (N, C, L); 1 for (N, C).</summary>
-    public int Length => Layer == Normalization.BatchNorm && Shape.Rank == 3 ? Shape[2] : 1;
+    public int Length => Layer.IsPerChannel && Shape.Rank == 3 ? Shape[2] : 1;
 
     public bool HasBackward => Pass == NormPass.ForwardBackward;
 
     /// <summary>The bytes that must cross the memory bus if nothing is cached: x in and y out; backward, x and dy in and dx out.</summary>
     public long StreamedBytes => (HasBackward ? 5L : 2L) * sizeof(float) * Shape.Length;
 
-    public string LayerName => Layer.ToString().ToLowerInvariant();
+    public string LayerName => Layer.Name;
 
     public string ShapeName => NameOf(Shape);
 

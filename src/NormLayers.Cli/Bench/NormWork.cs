@@ -13,9 +13,20 @@ internal sealed class NormWork
     {
         _case = timed;
         _data = data;
-        _layer = timed.Layer == Normalization.LayerNorm ? new LayerNorm1D(timed.Features, NormCase.Epsilon) : CreateBatchNorm(timed, data);
-        data.Gamma.CopyTo(_layer.Parameters[0].Value.AsSpan());
-        data.Beta.CopyTo(_layer.Parameters[1].Value.AsSpan());
+        _layer = timed.Layer.Create(new NormalizationSettings(timed.Features) { Epsilon = NormCase.Epsilon })
+            ?? throw new ArgumentException($"'{timed.LayerName}' has no layer to time.", nameof(timed));
+        _layer.Training = timed.Pass != NormPass.Evaluation;
+        foreach ((Parameter parameter, float[] values) in _layer.Parameters.Zip((float[][])[data.Gamma, data.Beta]))
+        {
+            values.CopyTo(parameter.Value.AsSpan());
+        }
+
+        if (_layer is INormalization { Running: { } running })
+        {
+            data.RunningMean.CopyTo(running.Mean.AsSpan());
+            data.RunningVariance.CopyTo(running.Variance.AsSpan());
+        }
+
         Y = new float[data.X.Length];
         Dx = new float[data.Dy.Length];
     }
@@ -37,13 +48,5 @@ internal sealed class NormWork
             _layer.ZeroGradients();
             _layer.Backward(_data.X, _data.Dy, Dx);
         }
-    }
-
-    private static BatchNorm1D CreateBatchNorm(NormCase timed, NormData data)
-    {
-        BatchNorm1D layer = new(timed.Features, NormCase.Epsilon) { Training = timed.Pass != NormPass.Evaluation };
-        data.RunningMean.CopyTo(layer.Running!.Mean.AsSpan());
-        data.RunningVariance.CopyTo(layer.Running.Variance.AsSpan());
-        return layer;
     }
 }

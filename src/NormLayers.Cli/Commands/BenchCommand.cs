@@ -105,10 +105,10 @@ internal sealed class BenchCommand
         }
     }
 
-    private static IEnumerable<Normalization> Layers(string? only) =>
-        ((Normalization[])[Normalization.LayerNorm, Normalization.BatchNorm]).Where(l => only is null || Keys.Modes.NameOf(l) == only);
+    private static IEnumerable<NormalizationKind> Layers(string? only) =>
+        NormalizationKind.All.Where(l => l != NormalizationKind.None && (only is null || l.Name == only));
 
-    private IEnumerable<NormCase> Cases(ParseResult parsed, Normalization layer, List<Diagnostic> errors)
+    private IEnumerable<NormCase> Cases(ParseResult parsed, NormalizationKind layer, List<Diagnostic> errors)
     {
         List<Shape> shapes = [];
         foreach (string text in parsed.GetValue(_shapes) is { Length: > 0 } given ? given : _defaultShapes)
@@ -117,9 +117,9 @@ internal sealed class BenchCommand
             {
                 errors.Add(new Diagnostic(Origin.Flag(_shapes.Name), $"'{text}' is no shape NxC or NxCxL of at most 2147483647 elements, as in 512x768"));
             }
-            else if (layer == Normalization.BatchNorm && shape.Length == shape[1])
+            else if (layer.UsesBatch && shape.Length == shape[1])
             {
-                errors.Add(new Diagnostic(Origin.Flag(_shapes.Name), $"'{text}' has one value per channel, and batch normalization needs two"));
+                errors.Add(new Diagnostic(Origin.Flag(_shapes.Name), $"'{text}' has one value per channel, and {layer.Title} needs two"));
             }
             else if ((double)shape.Length * sizeof(float) * TensorsAtOnce > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
             {
@@ -131,7 +131,7 @@ internal sealed class BenchCommand
             }
         }
 
-        IEnumerable<NormPass> passes = Enum.GetValues<NormPass>().Where(p => p != NormPass.Evaluation || layer == Normalization.BatchNorm);
+        IEnumerable<NormPass> passes = Enum.GetValues<NormPass>().Where(p => p != NormPass.Evaluation || layer.UsesBatch);
         return from pass in passes from shape in shapes select new NormCase(layer, shape, pass);
     }
 }

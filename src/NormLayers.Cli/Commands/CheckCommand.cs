@@ -41,11 +41,11 @@ internal static class CheckCommand
         List<GradientDocument> documents = [];
         StringBuilder text = new();
         bool passed = true;
-        foreach (Normalization normalization in Enum.GetValues<Normalization>())
+        foreach (NormalizationKind normalization in NormalizationKind.All)
         {
             Sequential network = Mlp.Create(new MlpOptions { InputFeatures = Features, HiddenFeatures = [9, 8], Classes = 4, Normalization = normalization });
             GradientReport report = GradientCheck.Check(network, (Samples, Features));
-            string mode = normalization.ToString().ToLowerInvariant();
+            string mode = normalization.Name;
             passed &= report.Passed;
             documents.Add(new GradientDocument(mode, report.Passed, report.Tensors));
             text.AppendLine(CultureInfo.InvariantCulture, $"{mode}: {Features}-9-8-4, {Samples} samples").AppendLine(report.ToString()).AppendLine();

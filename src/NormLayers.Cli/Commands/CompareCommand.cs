@@ -50,7 +50,7 @@ internal sealed class CompareCommand
     private int Run(ParseResult parsed)
     {
         List<Diagnostic> modeErrors = [];
-        List<Normalization> modes = ReadModes(parsed, modeErrors);
+        List<NormalizationKind> modes = ReadModes(parsed, modeErrors);
         IReadOnlyList<long> seeds = [];
         double target = double.NaN;
         (string, Key, string) mode = (_modes.Name, Keys.Mode, Keys.Modes.NameOf(Strictest(modes)));
@@ -72,7 +72,7 @@ internal sealed class CompareCommand
             : ExitCode.Failed;
     }
 
-    private static CompareResult Compare(RunSession session, IReadOnlyList<Normalization> modes, IReadOnlyList<long> seeds, double? targetLoss)
+    private static CompareResult Compare(RunSession session, IReadOnlyList<NormalizationKind> modes, IReadOnlyList<long> seeds, double? targetLoss)
     {
         // Seed by seed, so that only the data of the few seeds at work is in memory.
         List<Settings> trials = [.. from seed in seeds from mode in modes select With(session.Settings, mode, seed)];
@@ -82,7 +82,7 @@ internal sealed class CompareCommand
         return CompareResult.From(session.Settings, modes, seeds, results, targetLoss, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
-    private static Settings With(Settings settings, Normalization mode, long seed)
+    private static Settings With(Settings settings, NormalizationKind mode, long seed)
     {
         Settings trial = settings.Copy();
         trial.Resolve(Keys.Mode, mode);
@@ -90,27 +90,27 @@ internal sealed class CompareCommand
         return trial;
     }
 
-    // Batch normalization asks most of the mini-batches: where it is among the modes, the settings are checked for it.
-    private static Normalization Strictest(List<Normalization> modes) =>
-        modes.Contains(Normalization.BatchNorm) ? Normalization.BatchNorm : modes.FirstOrDefault();
+    // A kind that normalizes over the batch restricts the mini-batches: where one is among the modes, the settings are checked for it.
+    private static NormalizationKind Strictest(List<NormalizationKind> modes) =>
+        modes.Find(m => m.UsesBatch) ?? modes.FirstOrDefault() ?? NormalizationKind.None;
 
-    private List<Normalization> ReadModes(ParseResult parsed, List<Diagnostic> errors)
+    private List<NormalizationKind> ReadModes(ParseResult parsed, List<Diagnostic> errors)
     {
         Origin origin = Origin.Flag(_modes.Name);
-        List<Normalization> modes = [];
+        List<NormalizationKind> modes = [];
         foreach (string name in (parsed.GetValue(_modes) ?? AllModes).Split(',', StringSplitOptions.TrimEntries))
         {
             if (Keys.Mode.Read(new ScalarNode(origin, name, IsPlain: true), out object? value) is { } error)
             {
                 errors.Add(new Diagnostic(origin, error));
             }
-            else if (modes.Contains((Normalization)value!))
+            else if (modes.Contains((NormalizationKind)value!))
             {
                 errors.Add(new Diagnostic(origin, $"'{name}' is given twice"));
             }
             else
             {
-                modes.Add((Normalization)value!);
+                modes.Add((NormalizationKind)value!);
             }
         }
 

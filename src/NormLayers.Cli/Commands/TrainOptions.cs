@@ -14,7 +14,7 @@ internal sealed class TrainOptions
     public TrainOptions(params IEnumerable<Key> without)
     {
         _without = [.. without];
-        AddKeyed("--mode", Keys.Mode, "The normalization: batchnorm (default), layernorm or none.", "mode", Keys.Modes.Names, "-m");
+        AddKeyed("--mode", Keys.Mode, $"The normalization: {string.Join(", ", Keys.Modes.Names)} ({Keys.Mode.DefaultValue} unless given).", "mode", Keys.Modes.Names, "-m");
         Config = new Option<string>("--config", "-c") { Description = "The configuration; config.yaml if it is there.", HelpName = "file" };
         Output = new Option<string>("--output", "-o") { Description = "Write the results to this file as JSON.", HelpName = "file" };
         Report = new Option<string>("--report") { Description = "Write a report with charts to this file: HTML that opens anywhere, offline.", HelpName = "file" };

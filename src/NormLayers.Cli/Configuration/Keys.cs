@@ -43,8 +43,8 @@ internal static class Keys
     public static ChoiceType<DataSource> DataSources { get; } = new(
         ("synthetic", DataSource.Synthetic), ("digits", DataSource.Digits), ("csv", DataSource.Csv), ("idx", DataSource.Idx));
 
-    public static ChoiceType<Normalization> Modes { get; } = new(
-        ("batchnorm", Normalization.BatchNorm), ("layernorm", Normalization.LayerNorm), ("none", Normalization.None));
+    public static ChoiceType<NormalizationKind> Modes { get; } = new(
+        [.. NormalizationKind.All.OrderBy(k => k.Name, StringComparer.Ordinal).Select(k => (k.Name, k))]);
 
     public static ChoiceType<OptimizerKind> Optimizers { get; } = new(("sgd", OptimizerKind.Sgd), ("adam", OptimizerKind.Adam));
 
@@ -83,7 +83,7 @@ internal static class Keys
 
     public static Key<long> SkipLines { get; } = new("data.skip_lines", 0, new IntegerType(0, int.MaxValue));
 
-    public static Key<Normalization> Mode { get; } = new("model.normalization", Normalization.BatchNorm, Modes);
+    public static Key<NormalizationKind> Mode { get; } = new("model.normalization", NormalizationKind.BatchNorm, Modes);
 
     public static Key<long> HiddenWidth { get; } = new("model.hidden_dim", 32, new IntegerType(1, WidestLayer));
 

@@ -44,23 +44,23 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
 
         long batch = settings.Get(Keys.BatchSize);
         bool dropLast = settings.Get(Keys.DropLast);
-        bool batchNorm = settings.Get(Keys.Mode) == Normalization.BatchNorm;
+        NormalizationKind mode = settings.Get(Keys.Mode);
         if (dropLast && samples < batch)
         {
             AddError(
                 $"with drop_last no mini-batch is left: {samples} training samples are fewer than batch_size {batch}; lower batch_size or set drop_last to false",
                 Keys.BatchSize, Keys.DropLast, Keys.TrainCount);
         }
-        else if (batchNorm && batch == 1)
+        else if (mode.UsesBatch && batch == 1)
         {
             AddError(
-                $"batch normalization needs 2 samples or more in a mini-batch, got batch_size 1: one value per channel has no variance; raise batch_size, or use layernorm or none",
+                $"{mode.Title} needs 2 samples or more in a mini-batch, got batch_size 1: one value per channel has no variance; raise batch_size, or use layernorm or none",
                 Keys.BatchSize);
         }
-        else if (batchNorm && !dropLast && samples % batch == 1)
+        else if (mode.UsesBatch && !dropLast && samples % batch == 1)
         {
             AddError(
-                $"batch normalization needs 2 samples or more in a mini-batch, but {samples} training samples in batches of {batch} leave 1 for the last; change batch_size or n_train, or set training.drop_last to true",
+                $"{mode.Title} needs 2 samples or more in a mini-batch, but {samples} training samples in batches of {batch} leave 1 for the last; change batch_size or n_train, or set training.drop_last to true",
                 Keys.BatchSize, Keys.TrainCount);
         }
     }

@@ -111,13 +111,13 @@ internal sealed class CharacterType(string expected, string forbidden) : Setting
 
 /// <summary>One of a few words, in any case.</summary>
 internal sealed class ChoiceType<T>(params (string Name, T Value)[] choices) : SettingType<T>
-    where T : struct, Enum
+    where T : notnull
 {
     public IEnumerable<string> Names => choices.Select(c => c.Name);
 
     public override string Expected => "one of " + string.Join(", ", Names);
 
-    public override bool TryRead(ConfigNode node, out T value)
+    public override bool TryRead(ConfigNode node, [MaybeNullWhen(false)] out T value)
     {
         foreach ((string name, T choice) in choices)
         {

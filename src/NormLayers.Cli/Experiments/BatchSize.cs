@@ -17,7 +17,7 @@ internal sealed class BatchSize : IExperiment
     private const int Medium = 32;
 
     private static readonly int[] _batches = [2, 4, 8, 16, 32, 128];
-    private static readonly Normalization[] _modes = Enum.GetValues<Normalization>();
+    private static readonly NormalizationKind[] _modes = [NormalizationKind.None, NormalizationKind.BatchNorm, NormalizationKind.LayerNorm];
 
     public string Name => "batch-size";
 
@@ -41,7 +41,7 @@ internal sealed class BatchSize : IExperiment
                from mode in _modes
                select new Trial(mode, batch, context.Seed + (ulong)seed, samples / batch),
         ];
-        ILookup<(Normalization, int), Outcome> outcomes = context
+        ILookup<(NormalizationKind, int), Outcome> outcomes = context
             .RunAll(trials, t => t.Steps, (t, progress) => Train(t, context, progress))
             .ToLookup(o => (o.Trial.Mode, o.Trial.Batch));
         return ExperimentResult.From(
@@ -83,7 +83,7 @@ internal sealed class BatchSize : IExperiment
         Sequential network = Mlp.Create(options);
         StepResult result = StepTraining.Run(
             network, new AdamOptimizer(network.Parameters, LearningRate), data, trial.Batch, trial.Steps, seeds.Order, progress, null, context.CancellationToken);
-        Evaluation recalibrated = trial.Mode == Normalization.BatchNorm ? EvaluateRecalibrated(network, options, data) : result.Test;
+        Evaluation recalibrated = trial.Mode == NormalizationKind.BatchNorm ? EvaluateRecalibrated(network, options, data) : result.Test;
         return new Outcome(trial, result.Train, result.Test, recalibrated);
     }
 
@@ -101,48 +101,48 @@ internal sealed class BatchSize : IExperiment
         return Trainer.Evaluate(twin, data.Test);
     }
 
-    private static ExperimentTable Tabulate(ILookup<(Normalization, int), Outcome> outcomes) => new(
+    private static ExperimentTable Tabulate(ILookup<(NormalizationKind, int), Outcome> outcomes) => new(
         ["none", "batchnorm", "recalibrated", "layernorm", .. _modes.Select(m => "loss, " + NameOf(m))],
         [.. _batches.Select(b => new ExperimentRow(
             "batch " + Text(b),
             [
-                Mean(outcomes, Normalization.None, b, o => o.Test.Accuracy),
-                Mean(outcomes, Normalization.BatchNorm, b, o => o.Test.Accuracy),
-                Mean(outcomes, Normalization.BatchNorm, b, o => o.Recalibrated.Accuracy),
-                Mean(outcomes, Normalization.LayerNorm, b, o => o.Test.Accuracy),
+                Mean(outcomes, NormalizationKind.None, b, o => o.Test.Accuracy),
+                Mean(outcomes, NormalizationKind.BatchNorm, b, o => o.Test.Accuracy),
+                Mean(outcomes, NormalizationKind.BatchNorm, b, o => o.Recalibrated.Accuracy),
+                Mean(outcomes, NormalizationKind.LayerNorm, b, o => o.Test.Accuracy),
                 .. _modes.Select(m => Mean(outcomes, m, b, o => o.Train.Loss)),
             ]))]);
 
-    private static Assertion[] Judge(ILookup<(Normalization, int), Outcome> outcomes)
+    private static Assertion[] Judge(ILookup<(NormalizationKind, int), Outcome> outcomes)
     {
         int small = _batches[0];
         int large = _batches[^1];
-        double layer = Accuracy(Normalization.LayerNorm, small);
+        double layer = Accuracy(NormalizationKind.LayerNorm, small);
         return
         [
             new($"accuracy at batch {small}, layernorm", layer, 0.93, 1),
-            new($"accuracy at batch {small}, batchnorm", Accuracy(Normalization.BatchNorm, small), 0, 0.85),
-            new($"accuracy of batchnorm, batch {Medium} minus batch {small}", Accuracy(Normalization.BatchNorm, Medium) - Accuracy(Normalization.BatchNorm, small), 0.1, 1),
-            new($"accuracy of layernorm, batch {Medium} minus batch {small}", Accuracy(Normalization.LayerNorm, Medium) - layer, -0.02, 0.02),
-            new($"accuracy at batch {large}, layernorm minus batchnorm", Accuracy(Normalization.LayerNorm, large) - Accuracy(Normalization.BatchNorm, large), -0.015, 0.015),
-            new($"accuracy at batch {small}, layernorm minus none", layer - Accuracy(Normalization.None, small), -0.02, 0.02),
+            new($"accuracy at batch {small}, batchnorm", Accuracy(NormalizationKind.BatchNorm, small), 0, 0.85),
+            new($"accuracy of batchnorm, batch {Medium} minus batch {small}", Accuracy(NormalizationKind.BatchNorm, Medium) - Accuracy(NormalizationKind.BatchNorm, small), 0.1, 1),
+            new($"accuracy of layernorm, batch {Medium} minus batch {small}", Accuracy(NormalizationKind.LayerNorm, Medium) - layer, -0.02, 0.02),
+            new($"accuracy at batch {large}, layernorm minus batchnorm", Accuracy(NormalizationKind.LayerNorm, large) - Accuracy(NormalizationKind.BatchNorm, large), -0.015, 0.015),
+            new($"accuracy at batch {small}, layernorm minus none", layer - Accuracy(NormalizationKind.None, small), -0.02, 0.02),
             new(
                 $"accuracy at batch {small}, layernorm minus recalibrated batchnorm",
-                layer - Mean(outcomes, Normalization.BatchNorm, small, o => o.Recalibrated.Accuracy),
+                layer - Mean(outcomes, NormalizationKind.BatchNorm, small, o => o.Recalibrated.Accuracy),
                 0.05,
                 1),
             new(
                 "training loss at batch 4, batchnorm over layernorm",
-                Mean(outcomes, Normalization.BatchNorm, 4, o => o.Train.Loss) / Mean(outcomes, Normalization.LayerNorm, 4, o => o.Train.Loss),
+                Mean(outcomes, NormalizationKind.BatchNorm, 4, o => o.Train.Loss) / Mean(outcomes, NormalizationKind.LayerNorm, 4, o => o.Train.Loss),
                 3,
                 1000),
         ];
 
-        double Accuracy(Normalization mode, int batch) => Mean(outcomes, mode, batch, o => o.Test.Accuracy);
+        double Accuracy(NormalizationKind mode, int batch) => Mean(outcomes, mode, batch, o => o.Test.Accuracy);
     }
 
     private static LineChart Chart(
-        ILookup<(Normalization, int), Outcome> outcomes, string title, string unit, bool log, Func<Outcome, double> quantity, bool withRecalibrated)
+        ILookup<(NormalizationKind, int), Outcome> outcomes, string title, string unit, bool log, Func<Outcome, double> quantity, bool withRecalibrated)
     {
         double[] places = [.. Enumerable.Range(0, _batches.Length).Select(i => (double)i)];
         IEnumerable<Series> series = _modes.Select(m => Band(NameOf(m), m, quantity, SeriesStyle.Of(m)));
@@ -152,21 +152,21 @@ internal sealed class BatchSize : IExperiment
             Words = string.Empty,
             X = new Axis("batch size") { Labels = [.. _batches.Select(b => Text(b))] },
             Y = new Axis(unit, log),
-            Series = withRecalibrated ? [.. series, Band("batchnorm, recalibrated", Normalization.BatchNorm, o => o.Recalibrated.Accuracy, SeriesStyle.SkyBlue)] : [.. series],
+            Series = withRecalibrated ? [.. series, Band("batchnorm, recalibrated", NormalizationKind.BatchNorm, o => o.Recalibrated.Accuracy, SeriesStyle.SkyBlue)] : [.. series],
         };
 
-        Series Band(string name, Normalization mode, Func<Outcome, double> of, SeriesStyle style) =>
+        Series Band(string name, NormalizationKind mode, Func<Outcome, double> of, SeriesStyle style) =>
             SeedBand.Of(name, places, _batches.Select(b => outcomes[(mode, b)].Select(of).ToArray()), style);
     }
 
-    private static double Mean(ILookup<(Normalization, int), Outcome> outcomes, Normalization mode, int batch, Func<Outcome, double> quantity) =>
+    private static double Mean(ILookup<(NormalizationKind, int), Outcome> outcomes, NormalizationKind mode, int batch, Func<Outcome, double> quantity) =>
         outcomes[(mode, batch)].Average(quantity);
 
-    private static string NameOf(Normalization mode) => mode.ToString().ToLowerInvariant();
+    private static string NameOf(NormalizationKind mode) => mode.Name;
 
     private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Trial(Normalization Mode, int Batch, ulong Seed, int Steps);
+    private sealed record Trial(NormalizationKind Mode, int Batch, ulong Seed, int Steps);
 
     private sealed record Outcome(Trial Trial, Evaluation Train, Evaluation Test, Evaluation Recalibrated);
 }

@@ -13,21 +13,17 @@ internal sealed class DeepNetwork
     private readonly int _layersPerBlock;
     private readonly int _samples;
 
-    public DeepNetwork(Normalization mode, int samples, RandomSource random)
+    public DeepNetwork(NormalizationKind mode, int samples, RandomSource random)
     {
         _samples = samples;
-        _layersPerBlock = mode == Normalization.None ? 2 : 3;
+        _layersPerBlock = mode == NormalizationKind.None ? 2 : 3;
         List<Layer> layers = [];
         for (int i = 1; i <= Depth; i++)
         {
             layers.Add(new Linear(Width, Width, random, withBias: false, name: $"linear{i}"));
-            if (mode == Normalization.BatchNorm)
+            if (mode.Create(new NormalizationSettings(Width) { Name = $"norm{i}" }) is { } norm)
             {
-                layers.Add(new BatchNorm1D(Width, name: $"norm{i}"));
-            }
-            else if (mode == Normalization.LayerNorm)
-            {
-                layers.Add(new LayerNorm1D(Width, name: $"norm{i}"));
+                layers.Add(norm);
             }
 
             layers.Add(new ReLU($"relu{i}"));

@@ -37,15 +37,15 @@ internal sealed class InitGradients : IExperiment
 
     public ExperimentResult Run(ExperimentContext context)
     {
-        (Normalization Mode, int Batch)[] settings =
+        (NormalizationKind Mode, int Batch)[] settings =
         [
-            .. ((int[])[8, 16, 32, 64, 128]).Select(b => (Normalization.BatchNorm, b)),
-            (Normalization.None, 32), (Normalization.LayerNorm, 32),
+            .. ((int[])[8, 16, 32, 64, 128]).Select(b => (NormalizationKind.BatchNorm, b)),
+            (NormalizationKind.None, 32), (NormalizationKind.LayerNorm, 32),
         ];
         int networks = context.Full ? 32 : 8;
         IReadOnlyList<Growth> growths = context.RunAll(settings, _ => networks, (s, _) => Measure(s.Mode, s.Batch, networks, context));
         double[] blocks = [.. Enumerable.Range(1, Blocks).Select(i => (double)i)];
-        Growth[] batchNorm = [.. growths.Where(g => g.Mode == Normalization.BatchNorm)];
+        Growth[] batchNorm = [.. growths.Where(g => g.Mode == NormalizationKind.BatchNorm)];
         return ExperimentResult.From(
             this,
             context,
@@ -80,7 +80,7 @@ internal sealed class InitGradients : IExperiment
             ]);
     }
 
-    private static Growth Measure(Normalization mode, int batch, int networks, ExperimentContext context)
+    private static Growth Measure(NormalizationKind mode, int batch, int networks, ExperimentContext context)
     {
         double[] means = new double[Blocks];
         double product = 1;
@@ -100,10 +100,10 @@ internal sealed class InitGradients : IExperiment
         return new(mode, batch, means, Math.Pow(product, 1.0 / networks));
     }
 
-    private sealed record Growth(Normalization Mode, int Batch, double[] Squares, double Measured)
+    private sealed record Growth(NormalizationKind Mode, int Batch, double[] Squares, double Measured)
     {
-        public string Name => $"{Mode.ToString().ToLowerInvariant()}, batch {Batch}";
+        public string Name => $"{Mode.Name}, batch {Batch}";
 
-        public double Theory => Mode == Normalization.BatchNorm ? InitGradients.Theory(Batch) : 1;
+        public double Theory => Mode == NormalizationKind.BatchNorm ? InitGradients.Theory(Batch) : 1;
     }
 }

@@ -25,7 +25,7 @@ internal sealed class InitRank : IExperiment
         double theory = InitGradients.Kernel(-1.0 / (Batch - 1));
         double[] layers = [.. Enumerable.Range(1, DeepNetwork.Depth).Select(i => (double)i)];
         IReadOnlyList<Likeness> likenesses = context.RunAll(
-            Enum.GetValues<Normalization>(), _ => networks, (mode, _) => Measure(mode, networks, context));
+            [NormalizationKind.None, NormalizationKind.BatchNorm, NormalizationKind.LayerNorm], _ => networks, (mode, _) => Measure(mode, networks, context));
         return ExperimentResult.From(
             this,
             context,
@@ -55,7 +55,7 @@ internal sealed class InitRank : IExperiment
             ]);
     }
 
-    private static Likeness Measure(Normalization mode, int networks, ExperimentContext context)
+    private static Likeness Measure(NormalizationKind mode, int networks, ExperimentContext context)
     {
         RandomSource random = new(context.Seed);
         double[] cosines = new double[DeepNetwork.Depth];
@@ -75,12 +75,12 @@ internal sealed class InitRank : IExperiment
         return new(mode, cosines, ranks);
     }
 
-    private static Assertion[] Judge(Likeness likeness, double theory) => likeness.Mode == Normalization.BatchNorm
+    private static Assertion[] Judge(Likeness likeness, double theory) => likeness.Mode == NormalizationKind.BatchNorm
         ? [new("batchnorm: measured over expected cosine", likeness.Cosines[^1] / theory, 0.95, 1.05), new("batchnorm: rank", likeness.Ranks[^1], 5, Batch)]
         : [new($"{likeness.Name}: cosine", likeness.Cosines[^1], 0.9, 1), new($"{likeness.Name}: rank", likeness.Ranks[^1], 1, 1.5)];
 
-    private sealed record Likeness(Normalization Mode, double[] Cosines, double[] Ranks)
+    private sealed record Likeness(NormalizationKind Mode, double[] Cosines, double[] Ranks)
     {
-        public string Name => Mode.ToString().ToLowerInvariant();
+        public string Name => Mode.Name;
     }
 }

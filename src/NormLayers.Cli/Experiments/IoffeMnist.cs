@@ -16,7 +16,7 @@ internal sealed class IoffeMnist : IExperiment
 
     private static readonly double[] _rates = [0.1, 0.5, 2.5];
     private static readonly double[] _deviations = [0.01, 0.1, 1];
-    private static readonly Normalization[] _modes = [Normalization.None, Normalization.BatchNorm];
+    private static readonly NormalizationKind[] _modes = [NormalizationKind.None, NormalizationKind.BatchNorm];
 
     public string Name => "ioffe-mnist";
 
@@ -36,7 +36,7 @@ internal sealed class IoffeMnist : IExperiment
         DataSplit data = context.Images.Binarize();
         Cell[] cells = [.. from deviation in _deviations from rate in _rates from mode in _modes select new Cell(mode, rate, deviation)];
         IReadOnlyList<SigmoidRun> results = context.RunAll(
-            cells, _ => steps, (c, progress) => SigmoidRun.Train(c.Mode == Normalization.BatchNorm, c.Rate, c.Deviation, steps, data, context, progress));
+            cells, _ => steps, (c, progress) => SigmoidRun.Train(c.Mode == NormalizationKind.BatchNorm, c.Rate, c.Deviation, steps, data, context, progress));
         Dictionary<Cell, SigmoidRun> runs = cells.Zip(results).ToDictionary(p => p.First, p => p.Second);
         return ExperimentResult.From(
             this,
@@ -65,7 +65,7 @@ internal sealed class IoffeMnist : IExperiment
 
     private static string[] Describe(Dictionary<Cell, SigmoidRun> runs, long steps)
     {
-        double[] gains = [.. _deviations.SelectMany(_ => _rates, (d, r) => Final(runs, Normalization.BatchNorm, r, d) - Final(runs, Normalization.None, r, d))];
+        double[] gains = [.. _deviations.SelectMany(_ => _rates, (d, r) => Final(runs, NormalizationKind.BatchNorm, r, d) - Final(runs, NormalizationKind.None, r, d))];
         string[] best = [.. _modes.Select(m => Phrases.Percent(runs.Where(r => r.Key.Mode == m).Max(r => r.Value.Accuracies[^1])))];
         return
         [
@@ -84,16 +84,16 @@ internal sealed class IoffeMnist : IExperiment
 
     private static Assertion[] Judge(Dictionary<Cell, SigmoidRun> runs, long steps)
     {
-        SigmoidRun plain = runs[new(Normalization.None, JudgedRate, JudgedDeviation)];
-        SigmoidRun normalized = runs[new(Normalization.BatchNorm, JudgedRate, JudgedDeviation)];
-        double End(Normalization mode) => runs[new(mode, 0.5, 0.01)].Accuracies[^1];
+        SigmoidRun plain = runs[new(NormalizationKind.None, JudgedRate, JudgedDeviation)];
+        SigmoidRun normalized = runs[new(NormalizationKind.BatchNorm, JudgedRate, JudgedDeviation)];
+        double End(NormalizationKind mode) => runs[new(mode, 0.5, 0.01)].Accuracies[^1];
         return
         [
             new($"batchnorm: accuracy at step {EarlyStep}", Early(normalized), 0.88, 1),
             new($"none: accuracy at step {EarlyStep}", Early(plain), 0, 0.4),
             new("steps to 90 %, none (at least) over batchnorm", (double)(plain.StepsTo(HighAccuracy) ?? steps) / (normalized.StepsTo(HighAccuracy) ?? double.PositiveInfinity), 4, 1000),
             new("accuracy at the end, batchnorm minus none", normalized.Accuracies[^1] - plain.Accuracies[^1], 0, 1),
-            new("the same, rate 0.5, deviation 0.01", End(Normalization.BatchNorm) - End(Normalization.None), 0.3, 1),
+            new("the same, rate 0.5, deviation 0.01", End(NormalizationKind.BatchNorm) - End(NormalizationKind.None), 0.3, 1),
             new("spread of a unit's median input, none over batchnorm", plain.Spread / normalized.Spread, 1, 1000),
         ];
     }
@@ -107,7 +107,7 @@ internal sealed class IoffeMnist : IExperiment
         Series = [.. ((double[])[JudgedRate, 5 * JudgedRate]).SelectMany(rate => _modes.Select(mode =>
         {
             SigmoidRun run = runs[new(mode, rate, JudgedDeviation)];
-            SeriesStyle style = rate == JudgedRate ? SeriesStyle.Of(mode) : mode == Normalization.None ? SeriesStyle.Orange : SeriesStyle.SkyBlue;
+            SeriesStyle style = rate == JudgedRate ? SeriesStyle.Of(mode) : mode == NormalizationKind.None ? SeriesStyle.Orange : SeriesStyle.SkyBlue;
             return new Series($"{NameOf(mode)}, rate {Text(rate)}", [.. run.Steps.Select(s => (double)s)], run.Accuracies) { Style = style };
         }))],
     };
@@ -138,7 +138,7 @@ internal sealed class IoffeMnist : IExperiment
         })]))],
     };
 
-    private static Series Fan(Normalization mode, SigmoidRun run, Percentiles[] values) => new(
+    private static Series Fan(NormalizationKind mode, SigmoidRun run, Percentiles[] values) => new(
         NameOf(mode),
         [.. run.ReadingSteps.Select(s => (double)s)],
         [.. values.Select(v => v.Median)],
@@ -151,7 +151,7 @@ internal sealed class IoffeMnist : IExperiment
     private static HeatMap Map(
         Dictionary<Cell, SigmoidRun> runs, string title, string value, Func<SigmoidRun, double> quantity, Func<double, string> mark, double minimum, double maximum)
     {
-        (Normalization Mode, double Deviation)[] rows = [.. _deviations.SelectMany(d => _modes, (d, m) => (m, d))];
+        (NormalizationKind Mode, double Deviation)[] rows = [.. _deviations.SelectMany(d => _modes, (d, m) => (m, d))];
         double[][] values = [.. rows.Select(row => _rates.Select(r => quantity(runs[new(row.Mode, r, row.Deviation)])).ToArray())];
         return new HeatMap
         {
@@ -169,18 +169,18 @@ internal sealed class IoffeMnist : IExperiment
         };
     }
 
-    private static IEnumerable<(Normalization Mode, SigmoidRun Run)> Judged(Dictionary<Cell, SigmoidRun> runs) =>
+    private static IEnumerable<(NormalizationKind Mode, SigmoidRun Run)> Judged(Dictionary<Cell, SigmoidRun> runs) =>
         _modes.Select(m => (m, runs[new(m, JudgedRate, JudgedDeviation)]));
 
     private static double Early(SigmoidRun run) => run.Accuracies[Enumerable.Range(0, run.Steps.Count).First(i => run.Steps[i] == EarlyStep)];
 
-    private static double Final(Dictionary<Cell, SigmoidRun> runs, Normalization mode, double rate, double deviation) => runs[new(mode, rate, deviation)].Accuracies[^1];
+    private static double Final(Dictionary<Cell, SigmoidRun> runs, NormalizationKind mode, double rate, double deviation) => runs[new(mode, rate, deviation)].Accuracies[^1];
 
-    private static string NameOf(Normalization mode) => mode.ToString().ToLowerInvariant();
+    private static string NameOf(NormalizationKind mode) => mode.Name;
 
     private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Cell(Normalization Mode, double Rate, double Deviation)
+    private sealed record Cell(NormalizationKind Mode, double Rate, double Deviation)
     {
         public string Describe() => $"{NameOf(Mode)}, rate {Text(Rate)}, deviation {Text(Deviation)}";
     }

@@ -23,7 +23,7 @@ internal sealed class Landscape : IExperiment
 
     private static readonly double[] _linearLengths = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
     private static readonly double[] _classifierLengths = [0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4];
-    private static readonly Normalization[] _modes = [Normalization.None, Normalization.BatchNorm];
+    private static readonly NormalizationKind[] _modes = [NormalizationKind.None, NormalizationKind.BatchNorm];
 
     public string Name => "landscape";
 
@@ -50,7 +50,7 @@ internal sealed class Landscape : IExperiment
                     trials,
                     _ => 1,
                     (t, _) => t.Linear
-                        ? DeepLinearRun.Train(t.Mode == Normalization.BatchNorm, Points, LinearRate, linearSteps, Every, _linearLengths, context)
+                        ? DeepLinearRun.Train(t.Mode == NormalizationKind.BatchNorm, Points, LinearRate, linearSteps, Every, _linearLengths, context)
                         : TrainClassifier(t.Mode, classifierSteps, context)),
                 (t, r) => new Outcome(t, r)),
         ];
@@ -81,7 +81,7 @@ internal sealed class Landscape : IExperiment
             ]);
     }
 
-    private static SurfaceReading[] TrainClassifier(Normalization mode, int steps, ExperimentContext context)
+    private static SurfaceReading[] TrainClassifier(NormalizationKind mode, int steps, ExperimentContext context)
     {
         RunSeeds seeds = RunSeeds.From((long)context.Seed);
         DataSplit data = context.Images.Split;
@@ -158,8 +158,8 @@ internal sealed class Landscape : IExperiment
                 X = new Axis("step"),
                 Y = new Axis(unit, log),
                 Series = [.. outcomes.Select(o => low is null
-                    ? new Series(o.Trial.Mode.ToString().ToLowerInvariant(), steps, Values(o, line)) { Style = SeriesStyle.Of(o.Trial.Mode) }
-                    : new Series(o.Trial.Mode.ToString().ToLowerInvariant(), steps, Values(o, line), Values(o, low), Values(o, high!)) { Style = SeriesStyle.Of(o.Trial.Mode) })],
+                    ? new Series(o.Trial.Mode.Name, steps, Values(o, line)) { Style = SeriesStyle.Of(o.Trial.Mode) }
+                    : new Series(o.Trial.Mode.Name, steps, Values(o, line), Values(o, low), Values(o, high!)) { Style = SeriesStyle.Of(o.Trial.Mode) })],
             };
         }
 
@@ -168,9 +168,9 @@ internal sealed class Landscape : IExperiment
 
     private static string Text(double number) => number.ToString("G4", CultureInfo.InvariantCulture);
 
-    private sealed record Trial(bool Linear, Normalization Mode)
+    private sealed record Trial(bool Linear, NormalizationKind Mode)
     {
-        public string Name => $"{(Linear ? "linear" : "classifier")}, {Mode.ToString().ToLowerInvariant()}";
+        public string Name => $"{(Linear ? "linear" : "classifier")}, {Mode.Name}";
     }
 
     private sealed record Outcome(Trial Trial, SurfaceReading[] Readings)

@@ -26,7 +26,7 @@ internal sealed class LearningRateSweep : IExperiment
 
     private static readonly double[] _rates = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
     private static readonly int[] _depths = [5, 10, GreatDepth, 38];
-    private static readonly Normalization[] _modes = Enum.GetValues<Normalization>();
+    private static readonly NormalizationKind[] _modes = [NormalizationKind.None, NormalizationKind.BatchNorm, NormalizationKind.LayerNorm];
 
     public string Name => "lr-sweep";
 
@@ -49,7 +49,7 @@ internal sealed class LearningRateSweep : IExperiment
             .. from seed in seeds from rate in _rates from mode in _modes select new Trial(mode, rate, Depth, seed, steps),
             .. from seed in seeds from depth in _depths from mode in _modes select new Trial(mode, DepthRate, depth, seed, steps),
         ];
-        ILookup<(Normalization, double, int), Outcome> outcomes = context
+        ILookup<(NormalizationKind, double, int), Outcome> outcomes = context
             .RunAll(trials, t => t.Steps * t.Depth, (t, progress) => Train(t, context, progress))
             .ToLookup(o => (o.Trial.Mode, o.Trial.Rate, o.Trial.Depth));
         return ExperimentResult.From(this, context, [.. Describe(outcomes, steps)], Tabulate(outcomes), Judge(outcomes), [ByRate(outcomes, steps), Map(outcomes), ByDepth(outcomes)]);
@@ -73,31 +73,31 @@ internal sealed class LearningRateSweep : IExperiment
         return new Outcome(trial, result.Divergence is null ? result.Test.Accuracy : Guessing, result.Divergence);
     }
 
-    private static IEnumerable<string> Describe(ILookup<(Normalization, double, int), Outcome> outcomes, int steps)
+    private static IEnumerable<string> Describe(ILookup<(NormalizationKind, double, int), Outcome> outcomes, int steps)
     {
         yield return $"A network of {Depth} hidden layers of {Width} (He initialization, ReLU), {steps} steps of stochastic gradient descent with {Batch} samples, {Seeds} seeds. " +
             "Trained means that half of the test samples are right; a diverged network counts as guessing.";
-        double plain = Largest(outcomes, Normalization.None);
-        double layer = Largest(outcomes, Normalization.LayerNorm);
-        yield return $"The largest rate at which every seed trains is {Text(plain)} without normalization, {Text(Largest(outcomes, Normalization.BatchNorm))} with batch normalization and {Text(layer)} with layer normalization.";
+        double plain = Largest(outcomes, NormalizationKind.None);
+        double layer = Largest(outcomes, NormalizationKind.LayerNorm);
+        yield return $"The largest rate at which every seed trains is {Text(plain)} without normalization, {Text(Largest(outcomes, NormalizationKind.BatchNorm))} with batch normalization and {Text(layer)} with layer normalization.";
         if (layer <= plain)
         {
             yield return "So layer normalization does not widen the range of learning rates of a plain deep network by a step of this grid: where the loss is not finite without normalization it stays finite, and learns nothing either. " +
                 "That contradicts what is often said of normalization in general; init-rank shows why: it lets the samples collapse as no normalization does.";
         }
 
-        if (Mean(outcomes, Normalization.BatchNorm, _rates[^1], Depth) < Trained)
+        if (Mean(outcomes, NormalizationKind.BatchNorm, _rates[^1], Depth) < Trained)
         {
             yield return $"At a rate of {Text(_rates[^1])} batch normalization fails too: the last linear layer, and gamma and beta, are not normalized.";
         }
 
-        if (outcomes[(Normalization.None, 1, Depth)].Select(o => o.Divergence).FirstOrDefault(d => d is not null) is { } first)
+        if (outcomes[(NormalizationKind.None, 1, Depth)].Select(o => o.Divergence).FirstOrDefault(d => d is not null) is { } first)
         {
             yield return $"Without normalization, at a rate of 1: {first.Message}";
         }
     }
 
-    private static ExperimentTable Tabulate(ILookup<(Normalization, double, int), Outcome> outcomes) => new(
+    private static ExperimentTable Tabulate(ILookup<(NormalizationKind, double, int), Outcome> outcomes) => new(
         ["largest rate that trains", .. _rates.Select(r => "at " + Text(r)), .. _depths.Select(d => $"depth {d}")],
         [.. _modes.Select(m => new ExperimentRow(
             NameOf(m),
@@ -107,25 +107,25 @@ internal sealed class LearningRateSweep : IExperiment
                 .. _depths.Select(d => Mean(outcomes, m, DepthRate, d)),
             ]))]);
 
-    private static Assertion[] Judge(ILookup<(Normalization, double, int), Outcome> outcomes)
+    private static Assertion[] Judge(ILookup<(NormalizationKind, double, int), Outcome> outcomes)
     {
-        double plain = Largest(outcomes, Normalization.None);
-        double deep = Mean(outcomes, Normalization.BatchNorm, DepthRate, GreatDepth);
+        double plain = Largest(outcomes, NormalizationKind.None);
+        double deep = Mean(outcomes, NormalizationKind.BatchNorm, DepthRate, GreatDepth);
         return
         [
-            new("seeds that diverge at 1, none", outcomes[(Normalization.None, 1, Depth)].Count(o => o.Divergence is not null), Seeds, Seeds),
-            new("largest rate that trains, batchnorm over none", Largest(outcomes, Normalization.BatchNorm) / plain, 9.99, 1000),
-            new("largest rate that trains, layernorm over none", Largest(outcomes, Normalization.LayerNorm) / plain, 0.09, 1.01),
+            new("seeds that diverge at 1, none", outcomes[(NormalizationKind.None, 1, Depth)].Count(o => o.Divergence is not null), Seeds, Seeds),
+            new("largest rate that trains, batchnorm over none", Largest(outcomes, NormalizationKind.BatchNorm) / plain, 9.99, 1000),
+            new("largest rate that trains, layernorm over none", Largest(outcomes, NormalizationKind.LayerNorm) / plain, 0.09, 1.01),
             .. _rates.Where(r => r <= SmallRate).Select(r => new Assertion(
-                $"accuracy at {Text(r)}, batchnorm minus none", Mean(outcomes, Normalization.BatchNorm, r, Depth) - Mean(outcomes, Normalization.None, r, Depth), r < SmallRate ? -1 : -0.03, 0.03)),
+                $"accuracy at {Text(r)}, batchnorm minus none", Mean(outcomes, NormalizationKind.BatchNorm, r, Depth) - Mean(outcomes, NormalizationKind.None, r, Depth), r < SmallRate ? -1 : -0.03, 0.03)),
             .. ((double[])[1, 3]).Select(r => new Assertion(
-                $"worst accuracy at {Text(r)}, batchnorm", outcomes[(Normalization.BatchNorm, r, Depth)].Min(o => o.Accuracy), 0.88, 1)),
-            new($"accuracy at depth {GreatDepth}, batchnorm minus none", deep - Mean(outcomes, Normalization.None, DepthRate, GreatDepth), 0.3, 1),
-            new($"accuracy at depth {GreatDepth}, batchnorm minus layernorm", deep - Mean(outcomes, Normalization.LayerNorm, DepthRate, GreatDepth), 0.3, 1),
+                $"worst accuracy at {Text(r)}, batchnorm", outcomes[(NormalizationKind.BatchNorm, r, Depth)].Min(o => o.Accuracy), 0.88, 1)),
+            new($"accuracy at depth {GreatDepth}, batchnorm minus none", deep - Mean(outcomes, NormalizationKind.None, DepthRate, GreatDepth), 0.3, 1),
+            new($"accuracy at depth {GreatDepth}, batchnorm minus layernorm", deep - Mean(outcomes, NormalizationKind.LayerNorm, DepthRate, GreatDepth), 0.3, 1),
         ];
     }
 
-    private static LineChart ByRate(ILookup<(Normalization, double, int), Outcome> outcomes, int steps) => new()
+    private static LineChart ByRate(ILookup<(NormalizationKind, double, int), Outcome> outcomes, int steps) => new()
     {
         Title = "Test accuracy by learning rate",
         Words = $"After {steps} steps: mean of {Seeds} seeds (line) and their whole range (band). Look on the left, at small steps, for who is ahead, and on the right for who still learns.",
@@ -134,7 +134,7 @@ internal sealed class LearningRateSweep : IExperiment
         Series = [.. _modes.Select(m => SeedBand.Of(NameOf(m), _rates, _rates.Select(r => Accuracies(outcomes, m, r, Depth)), SeriesStyle.Of(m)))],
     };
 
-    private static LineChart ByDepth(ILookup<(Normalization, double, int), Outcome> outcomes) => new()
+    private static LineChart ByDepth(ILookup<(NormalizationKind, double, int), Outcome> outcomes) => new()
     {
         Title = "Test accuracy by depth",
         Words = $"At a learning rate of {Text(DepthRate)}, which suits all three at depth {_depths[0]}: mean and range of the seeds. What stops batch normalization at last are its own growing gradients (init-gradients).",
@@ -144,7 +144,7 @@ internal sealed class LearningRateSweep : IExperiment
             NameOf(m), [.. _depths.Select(d => (double)d)], _depths.Select(d => Accuracies(outcomes, m, DepthRate, d)), SeriesStyle.Of(m)))],
     };
 
-    private static HeatMap Map(ILookup<(Normalization, double, int), Outcome> outcomes) => new()
+    private static HeatMap Map(ILookup<(NormalizationKind, double, int), Outcome> outcomes) => new()
     {
         Title = "What trains",
         Words = "Mean test accuracy. ✕: a seed diverged; –: a seed stayed finite and did not get half of the test samples right.",
@@ -160,20 +160,20 @@ internal sealed class LearningRateSweep : IExperiment
         outcomes.Any(o => o.Divergence is not null) ? "✕" : outcomes.Any(o => o.Accuracy < Trained) ? "–" : string.Empty;
 
     // The largest rate at which every seed trains.
-    private static double Largest(ILookup<(Normalization, double, int), Outcome> outcomes, Normalization mode) =>
+    private static double Largest(ILookup<(NormalizationKind, double, int), Outcome> outcomes, NormalizationKind mode) =>
         _rates.Where(r => outcomes[(mode, r, Depth)].All(o => o.Accuracy >= Trained)).DefaultIfEmpty(double.NaN).Max();
 
-    private static double[] Accuracies(ILookup<(Normalization, double, int), Outcome> outcomes, Normalization mode, double rate, int depth) =>
+    private static double[] Accuracies(ILookup<(NormalizationKind, double, int), Outcome> outcomes, NormalizationKind mode, double rate, int depth) =>
         [.. outcomes[(mode, rate, depth)].Select(o => o.Accuracy)];
 
-    private static double Mean(ILookup<(Normalization, double, int), Outcome> outcomes, Normalization mode, double rate, int depth) =>
+    private static double Mean(ILookup<(NormalizationKind, double, int), Outcome> outcomes, NormalizationKind mode, double rate, int depth) =>
         outcomes[(mode, rate, depth)].Average(o => o.Accuracy);
 
-    private static string NameOf(Normalization mode) => mode.ToString().ToLowerInvariant();
+    private static string NameOf(NormalizationKind mode) => mode.Name;
 
     private static string Text(double rate) => rate.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Trial(Normalization Mode, double Rate, int Depth, ulong Seed, int Steps);
+    private sealed record Trial(NormalizationKind Mode, double Rate, int Depth, ulong Seed, int Steps);
 
     private sealed record Outcome(Trial Trial, double Accuracy, Divergence? Divergence)
     {

@@ -15,9 +15,9 @@ internal sealed class NoisyBatchNorm : IExperiment
 
     private static readonly Variant[] _variants =
     [
-        new("none", false, false, SeriesStyle.Of(Normalization.None)),
+        new("none", false, false, SeriesStyle.Of(NormalizationKind.None)),
         new("none, noisy", false, true, SeriesStyle.Orange),
-        new("batchnorm", true, false, SeriesStyle.Of(Normalization.BatchNorm)),
+        new("batchnorm", true, false, SeriesStyle.Of(NormalizationKind.BatchNorm)),
         new("batchnorm, noisy", true, true, SeriesStyle.SkyBlue),
     ];
 

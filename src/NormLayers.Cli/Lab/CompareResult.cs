@@ -32,14 +32,14 @@ internal sealed record CompareResult(
     /// <param name="targetLoss">The loss to count the steps to; null takes the lowest that every completed trial reached.</param>
     /// <param name="seconds">The time of all together.</param>
     public static CompareResult From(
-        Settings settings, IReadOnlyList<Normalization> modes, IReadOnlyList<long> seeds, IEnumerable<TrialResult?> trials, double? targetLoss, double seconds)
+        Settings settings, IReadOnlyList<NormalizationKind> modes, IReadOnlyList<long> seeds, IEnumerable<TrialResult?> trials, double? targetLoss, double seconds)
     {
         TrialResult[] run = [.. trials.OfType<TrialResult>()];
         double target = targetLoss ?? run
             .Where(t => t.Result.Status == TrainingStatus.Completed)
             .Select(t => t.Result.History.Min(e => e.Train.Loss))
             .DefaultIfEmpty(double.NaN).Max();
-        Dictionary<(Normalization, long), TrialResult> byModeAndSeed = run.ToDictionary(t => (t.Settings.Get(Keys.Mode), t.Settings.Get(Keys.Seed)));
+        Dictionary<(NormalizationKind, long), TrialResult> byModeAndSeed = run.ToDictionary(t => (t.Settings.Get(Keys.Mode), t.Settings.Get(Keys.Seed)));
         List<ModeResult> results = [.. modes.Select(m => ModeResult.From(
             m, [.. seeds.Select(s => byModeAndSeed.GetValueOrDefault((m, s)))], target))];
         List<PairResult> pairs = [.. from i in Enumerable.Range(0, results.Count)
@@ -53,7 +53,7 @@ internal sealed record CompareResult(
 /// <param name="Mode">The mode.</param>
 /// <param name="Trials">The trial of each seed; null where it was not started.</param>
 /// <param name="TargetLoss">The loss whose steps are counted.</param>
-internal sealed record ModeResult(Normalization Mode, IReadOnlyList<TrialResult?> Trials, double TargetLoss)
+internal sealed record ModeResult(NormalizationKind Mode, IReadOnlyList<TrialResult?> Trials, double TargetLoss)
 {
     public string Name => Keys.Modes.NameOf(Mode);
 
@@ -75,7 +75,7 @@ internal sealed record ModeResult(Normalization Mode, IReadOnlyList<TrialResult?
     /// <summary>Optimizer steps to the target loss, over the trials that reached it; the count says how many did.</summary>
     public required Estimate StepsToTarget { get; init; }
 
-    public static ModeResult From(Normalization mode, IReadOnlyList<TrialResult?> trials, double targetLoss)
+    public static ModeResult From(NormalizationKind mode, IReadOnlyList<TrialResult?> trials, double targetLoss)
     {
         return new ModeResult(mode, trials, targetLoss)
         {

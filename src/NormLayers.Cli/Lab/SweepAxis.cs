@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
+using NormLayers.Network;
 
 namespace NormLayers.Cli.Lab;
 
@@ -36,7 +37,7 @@ internal sealed record SweepAxisKind(string Name, string Flag, string Descriptio
     /// <summary>All of them; the width stands before the depth, which repeats it.</summary>
     public static IReadOnlyList<SweepAxisKind> All { get; } =
     [
-        new("mode", "--mode", "Normalizations (none,batchnorm,layernorm).") { Key = Keys.Mode },
+        new("mode", "--mode", $"Normalizations ({string.Join(",", NormalizationKind.All)}).") { Key = Keys.Mode },
         new("learning_rate", "--learning-rate", "Step lengths.") { Key = Keys.LearningRate },
         new("batch_size", "--batch-size", "Samples in a mini-batch.") { Key = Keys.BatchSize },
         new("hidden_dim", "--hidden-dim", "Widths of the hidden layers.") { Key = Keys.HiddenWidth },

@@ -22,17 +22,15 @@ internal sealed record SeriesStyle(string Color, string Dash, string Marker)
 
     public static SeriesStyle Gray { get; } = new("#7A828C", "9px,3px,3px,3px,3px,3px", "star");
 
+    // The modes of the first pictures keep their colours; others follow.
+    private static readonly List<NormalizationKind> _modes =
+        [.. ((NormalizationKind[])[NormalizationKind.BatchNorm, NormalizationKind.None]).Union(NormalizationKind.All)];
+
     private static IReadOnlyList<SeriesStyle> All { get; } = [Blue, Vermillion, Green, Purple, Orange, SkyBlue, Gray];
 
     /// <summary>The style of the series at a place; from the eighth on they come again.</summary>
     public static SeriesStyle At(int index) => All[index % All.Count];
 
     /// <summary>The style that a mode has in every picture.</summary>
-    public static SeriesStyle Of(Normalization mode) => mode switch
-    {
-        Normalization.BatchNorm => Blue,
-        Normalization.None => Vermillion,
-        Normalization.LayerNorm => Green,
-        _ => At((int)mode),
-    };
+    public static SeriesStyle Of(NormalizationKind mode) => At(_modes.IndexOf(mode) is var place and >= 0 ? place : _modes.Count);
 }

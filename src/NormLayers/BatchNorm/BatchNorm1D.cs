@@ -13,7 +13,7 @@ namespace NormLayers;
 /// statistics alone. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity spread within their channel;
 /// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. No allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class BatchNorm1D : Layer
+public sealed class BatchNorm1D : Layer, INormalization
 {
     private readonly List<Parameter> _parameters = [];
     private readonly NonFiniteStatistics _nonFinite;
@@ -132,6 +132,9 @@ public sealed class BatchNorm1D : Layer
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <inheritdoc/>
+    public bool IgnoresInputScale => !FreezeStatistics;
 
     private bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);
 

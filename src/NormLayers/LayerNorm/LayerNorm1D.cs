@@ -9,7 +9,7 @@ namespace NormLayers;
 /// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
 /// backward pass follows. NaN and infinity spread within their row only. No allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class LayerNorm1D : Layer
+public sealed class LayerNorm1D : Layer, INormalization
 {
     private readonly List<Parameter> _parameters = [];
     private AlignedBuffer _workspace;
@@ -54,6 +54,11 @@ public sealed class LayerNorm1D : Layer
 
     /// <summary>Whether the output is rectified: y = max(·, 0).</summary>
     public bool HasReLU { get; }
+
+    /// <inheritdoc/>
+    public bool IgnoresInputScale => true;
+
+    RunningStatistics? INormalization.Running => null;
 
     /// <summary>The scale γ, shape (C); null if the layer has none.</summary>
     public Parameter? Gamma { get; }

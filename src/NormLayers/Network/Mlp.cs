@@ -10,11 +10,11 @@ public static class Mlp
     /// <summary>Creates a multi-layer perceptron with freshly drawn weights.</summary>
     /// <param name="options">Widths, normalization, initialization and seed.</param>
     /// <returns>A network of layers <c>linear1, norm1, relu1, linear2, …</c>; the same options give the same bits.</returns>
-    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such normalization or initialization, or an initialization scale that is not above 0.</exception>
+    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such initialization, or an initialization scale that is not above 0.</exception>
     public static Sequential Create(MlpOptions options)
     {
         Throw.IfNotPositive(options.InputFeatures, nameof(options.InputFeatures));
-        Throw.IfUndefined(options.Normalization, nameof(options.Normalization));
+        ArgumentNullException.ThrowIfNull(options.Normalization);
         if (options.Classes < 2)
         {
             Throw.OutOfRange(nameof(options.Classes), "2 classes or more", options.Classes);
@@ -31,6 +31,7 @@ public static class Mlp
         }
 
         RandomSource random = new(options.Seed);
+        NormalizationSettings settings = new(options.InputFeatures) { Epsilon = options.Epsilon, Momentum = options.Momentum };
         List<Layer> layers = [];
         int features = options.InputFeatures;
         int index = 0;
@@ -38,7 +39,7 @@ public static class Mlp
         {
             string number = (++index).ToString(CultureInfo.InvariantCulture);
             layers.Add(CreateLinear(options, features, width, random, "linear" + number));
-            if (CreateNormalization(options, width, "norm" + number) is { } norm)
+            if (options.Normalization.Create(settings with { Features = width, Name = "norm" + number }) is { } norm)
             {
                 layers.Add(norm);
             }
@@ -60,11 +61,4 @@ public static class Mlp
         TensorPrimitives.Multiply(linear.Weight.Value, (float)options.InitializationScale, linear.Weight.Value);
         return linear;
     }
-
-    private static Layer? CreateNormalization(MlpOptions options, int features, string name) => options.Normalization switch
-    {
-        Normalization.BatchNorm => new BatchNorm1D(features, options.Epsilon, options.Momentum, name: name),
-        Normalization.LayerNorm => new LayerNorm1D(features, options.Epsilon, name: name),
-        _ => null,
-    };
 }

@@ -1,18 +1,5 @@
 namespace NormLayers.Network;
 
-/// <summary>Which normalization stands between a linear layer and its ReLU.</summary>
-public enum Normalization
-{
-    /// <summary>None: Linear → ReLU.</summary>
-    None,
-
-    /// <summary>Batch normalization: Linear → BatchNorm1D → ReLU.</summary>
-    BatchNorm,
-
-    /// <summary>Layer normalization: Linear → LayerNorm1D → ReLU.</summary>
-    LayerNorm,
-}
-
 /// <summary>How the weights of linear layers are drawn; biases start at 0.</summary>
 public enum Initialization
 {
@@ -42,7 +29,7 @@ public sealed record MlpOptions
     public required int Classes { get; init; }
 
     /// <summary>The normalization in every hidden layer.</summary>
-    public Normalization Normalization { get; init; } = Normalization.BatchNorm;
+    public NormalizationKind Normalization { get; init; } = NormalizationKind.BatchNorm;
 
     /// <summary>How weights are drawn.</summary>
     public Initialization Initialization { get; init; } = Initialization.HeNormal;

@@ -21,7 +21,7 @@ internal sealed class StepProbe
     {
         _network = network;
         _values = [.. network.Parameters.Select(p => (float[])p.Value.Clone())];
-        _running = [.. network.Layers.Select(l => l is BatchNorm1D { Running: { } running }
+        _running = [.. network.Layers.Select(l => l is INormalization { Running: { } running }
             ? ((float[])running.Mean.Clone(), (float[])running.Variance.Clone())
             : ((float[], float[])?)null)];
         using EvaluationMode evaluation = new(network);
@@ -46,7 +46,7 @@ internal sealed class StepProbe
             ReadOnlySpan<float> output = _network.Activations(i);
             ReadOnlySpan<float> gradient = i == layers.Count - 1 ? dLogits : _network.ActivationGradients(i);
             (double mean, double deviation) = ActivationStatistics.Moments(output);
-            bool scaleHasNoEffect = i + 1 < layers.Count && NormalizesByItsOwnStatistics(layers[i + 1]);
+            bool scaleHasNoEffect = i + 1 < layers.Count && layers[i + 1] is INormalization { IgnoresInputScale: true };
             probes[i] = new LayerProbe(
                 layers[i].Name,
                 mean,
@@ -65,9 +65,7 @@ internal sealed class StepProbe
         return new ProbeRecord(metrics.Step, metrics.Epoch, metrics.Loss, _evaluationLoss, probes);
     }
 
-    private static bool NormalizesByItsOwnStatistics(Layer layer) => layer is LayerNorm1D or BatchNorm1D { FreezeStatistics: false };
-
-    private static bool IsRectified(Layer layer) => layer is ReLU or LayerNorm1D { HasReLU: true } or BatchNorm1D { HasReLU: true };
+    private static bool IsRectified(Layer layer) => layer is ReLU or INormalization { HasReLU: true };
 
     private static ParameterProbe Measure(Parameter parameter, float[] before, double? learningRate)
     {

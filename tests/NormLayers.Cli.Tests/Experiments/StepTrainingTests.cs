@@ -63,7 +63,7 @@ public sealed class StepTrainingTests
 
     private static StepResult Run(long steps, double rate, Action<long>? onStep, CancellationToken cancellation)
     {
-        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 4, HiddenFeatures = [8], Classes = 3, Normalization = Normalization.None });
+        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 4, HiddenFeatures = [8], Classes = 3, Normalization = NormalizationKind.None });
         return StepTraining.Run(network, new SgdOptimizer(network.Parameters, rate), s_data, 8, steps, 1, null, onStep, cancellation);
     }
 }

@@ -157,15 +157,15 @@ public class SyntheticClassificationTests
     {
         DataSplit split = SyntheticClassification.Generate(new SyntheticOptions { Seed = (ulong)seed });
 
-        double none = TestAccuracy(split, Normalization.None, seed);
-        double batch = TestAccuracy(split, Normalization.BatchNorm, seed);
-        double layer = TestAccuracy(split, Normalization.LayerNorm, seed);
+        double none = TestAccuracy(split, NormalizationKind.None, seed);
+        double batch = TestAccuracy(split, NormalizationKind.BatchNorm, seed);
+        double layer = TestAccuracy(split, NormalizationKind.LayerNorm, seed);
 
         Assert.All([none, batch, layer], accuracy => Assert.InRange(accuracy, 0.6, 0.97));
         Assert.True(batch > none, $"batch normalization {batch}, none {none}");
     }
 
-    private static double TestAccuracy(DataSplit split, Normalization normalization, int seed)
+    private static double TestAccuracy(DataSplit split, NormalizationKind normalization, int seed)
     {
         Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 20, Classes = 3, Normalization = normalization, Seed = (ulong)seed });
         SgdOptimizer optimizer = new(network.Parameters, learningRate: 0.05);

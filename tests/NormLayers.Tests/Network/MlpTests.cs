@@ -10,29 +10,25 @@ public sealed class MlpTests
     private static readonly MlpOptions s_options = new() { InputFeatures = 20, Classes = 3 };
 
     [Theory]
-    [InlineData(Normalization.None, "linear1,relu1,linear2")]
-    [InlineData(Normalization.BatchNorm, "linear1,norm1,relu1,linear2")]
-    [InlineData(Normalization.LayerNorm, "linear1,norm1,relu1,linear2")]
-    public void Create_Normalization_StandsBeforeTheRectifier(Normalization normalization, string names)
+    [InlineData("none", "linear1,relu1,linear2", null)]
+    [InlineData("batchnorm", "linear1,norm1,relu1,linear2", typeof(BatchNorm1D))]
+    [InlineData("layernorm", "linear1,norm1,relu1,linear2", typeof(LayerNorm1D))]
+    public void Create_Normalization_StandsBeforeTheRectifier(string mode, string names, Type? type)
     {
+        NormalizationKind normalization = NormalizationKind.Find(mode)!;
         Sequential network = Mlp.Create(s_options with { Normalization = normalization });
         Assert.Equal(names, string.Join(',', network.Layers.Select(l => l.Name)));
         Assert.Equal((Shape)(7, 3), network.OutputShape((7, 20)));
-        Type? norm = normalization switch
-        {
-            Normalization.BatchNorm => typeof(BatchNorm1D),
-            Normalization.LayerNorm => typeof(LayerNorm1D),
-            _ => null,
-        };
-        Assert.Equal(norm, network.Layers.FirstOrDefault(l => l.Name == "norm1")?.GetType());
+        Assert.Equal(type, network.Layers.FirstOrDefault(l => l.Name == "norm1")?.GetType());
     }
 
     [Theory]
-    [InlineData(Normalization.None)]
-    [InlineData(Normalization.BatchNorm)]
-    [InlineData(Normalization.LayerNorm)]
-    public void Forward_RowInAnyBatchInEvaluation_GivesTheSameBits(Normalization normalization)
+    [InlineData("none")]
+    [InlineData("batchnorm")]
+    [InlineData("layernorm")]
+    public void Forward_RowInAnyBatchInEvaluation_GivesTheSameBits(string mode)
     {
+        NormalizationKind normalization = NormalizationKind.Find(mode)!;
         Sequential network = Mlp.Create(s_options with { HiddenFeatures = [150, 33], Normalization = normalization });
         float[] x = Samples.Normal(600 * 20);
         Samples.Forward(network, x, (600, 20));
@@ -52,7 +48,7 @@ public sealed class MlpTests
     [Fact]
     public void Create_SeveralHiddenLayers_AreNumbered()
     {
-        Sequential network = Mlp.Create(s_options with { HiddenFeatures = [16, 8, 4], Normalization = Normalization.LayerNorm });
+        Sequential network = Mlp.Create(s_options with { HiddenFeatures = [16, 8, 4], Normalization = NormalizationKind.LayerNorm });
         Assert.Equal(
             "linear1,norm1,relu1,linear2,norm2,relu2,linear3,norm3,relu3,linear4", string.Join(',', network.Layers.Select(l => l.Name)));
         Assert.Equal(
@@ -68,7 +64,7 @@ public sealed class MlpTests
         BatchNorm1D norm = Assert.IsType<BatchNorm1D>(network.Layers[1]);
         Assert.Equal(0.5, norm.Epsilon);
         Assert.Equal(Momentum.Cumulative, norm.Momentum);
-        Sequential layerNorm = Mlp.Create(s_options with { Epsilon = 0.5, Normalization = Normalization.LayerNorm });
+        Sequential layerNorm = Mlp.Create(s_options with { Epsilon = 0.5, Normalization = NormalizationKind.LayerNorm });
         Assert.Equal(0.5, Assert.IsType<LayerNorm1D>(layerNorm.Layers[1]).Epsilon);
     }
 
@@ -102,7 +98,7 @@ public sealed class MlpTests
     public void Create_EveryMode_StartsFromTheSameWeights()
     {
         float[] expected = Mlp.Create(s_options).Layers.OfType<Linear>().Last().Weight.Value;
-        foreach (Normalization normalization in Enum.GetValues<Normalization>())
+        foreach (NormalizationKind normalization in NormalizationKind.All)
         {
             Sequential network = Mlp.Create(s_options with { Normalization = normalization });
             Compare.SameBits(expected, network.Layers.OfType<Linear>().Last().Weight.Value, $"{normalization}");
@@ -121,8 +117,29 @@ public sealed class MlpTests
         Assert.Equal("HiddenFeatures", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [] })).ParamName);
         Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [8, 0] }));
         Assert.Equal("initialization", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Initialization = (Initialization)9 })).ParamName);
-        ArgumentException normalization = Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Normalization = (Normalization)9 }));
-        Assert.StartsWith("Expected one of None, BatchNorm, LayerNorm, got 9.", normalization.Message, StringComparison.Ordinal);
+        Assert.Equal("options.Normalization", Assert.Throws<ArgumentNullException>(() => Mlp.Create(s_options with { Normalization = null! })).ParamName);
+    }
+
+    [Fact]
+    public void Create_KindOfTheCaller_UsesItsLayer()
+    {
+        NormalizationKind own = new("own", "a layer of the caller", "each sample", settings => new LayerNorm1D(settings.Features, settings.Epsilon, name: "own"));
+        Sequential network = Mlp.Create(s_options with { HiddenFeatures = [9], Normalization = own });
+        Assert.Equal("linear1,own,relu1,linear2", string.Join(',', network.Layers.Select(l => l.Name)));
+        Assert.Null(NormalizationKind.Find("own"));
+    }
+
+    [Fact]
+    public void All_Kinds_AreFoundByTheirNamesAndCreateLayersOfTheGivenName()
+    {
+        Assert.NotEmpty(NormalizationKind.All);
+        foreach (NormalizationKind kind in NormalizationKind.All)
+        {
+            Assert.Same(kind, NormalizationKind.Find(kind.Name.ToUpperInvariant()));
+            Layer? layer = kind.Create(new NormalizationSettings(6) { Name = "norm7" });
+            Assert.Equal(kind == NormalizationKind.None ? null : "norm7", layer?.Name);
+            Assert.Equal(kind.UsesBatch, layer is INormalization { Running: not null });
+        }
     }
 
     private static string Hash(Sequential network)

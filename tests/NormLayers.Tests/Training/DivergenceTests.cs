@@ -12,11 +12,12 @@ public sealed class DivergenceTests
     private static readonly TrainingOptions s_inOrder = new() { Epochs = 2, BatchSize = 32, Shuffle = false };
 
     [Theory]
-    [InlineData(Normalization.None, float.NaN)]
-    [InlineData(Normalization.BatchNorm, float.NaN)]
-    [InlineData(Normalization.LayerNorm, float.PositiveInfinity)]
-    public void Fit_NonFiniteInput_IsFoundInItsStep(Normalization normalization, float bad)
+    [InlineData("none", float.NaN)]
+    [InlineData("batchnorm", float.NaN)]
+    [InlineData("layernorm", float.PositiveInfinity)]
+    public void Fit_NonFiniteInput_IsFoundInItsStep(string mode, float bad)
     {
+        NormalizationKind normalization = NormalizationKind.Find(mode)!;
         DataSplit data = Problems.ThreeClouds();
         data.Train.Features[70 * Problems.Features + 1] = bad;
         RecordingObserver observer = new();
@@ -35,7 +36,7 @@ public sealed class DivergenceTests
     public void Fit_HugeLearningRate_NamesTheFirstLayerWhoseOutputOverflowed()
     {
         // One step of 1e25 times a gradient below 1 leaves finite weights near 1e24, whose products with each other overflow.
-        TrainingResult result = Problems.Fit(Problems.Network(Normalization.None), Problems.ThreeClouds(), s_inOrder, learningRate: 1e25);
+        TrainingResult result = Problems.Fit(Problems.Network(NormalizationKind.None), Problems.ThreeClouds(), s_inOrder, learningRate: 1e25);
         Assert.Equal(TrainingStatus.Diverged, result.Status);
         Assert.Equal(1, result.Steps);
         Assert.Equal((2L, 1, "linear2", DivergenceKind.Activations), Where(result));
@@ -47,7 +48,7 @@ public sealed class DivergenceTests
     public void Fit_LastUpdateOverflows_IsNoCompletedRun()
     {
         TrainingOptions oneStep = new() { Epochs = 1, BatchSize = 1000 };
-        TrainingResult result = Problems.Fit(Problems.Network(Normalization.None), Problems.ThreeClouds(), oneStep, learningRate: 1e30);
+        TrainingResult result = Problems.Fit(Problems.Network(NormalizationKind.None), Problems.ThreeClouds(), oneStep, learningRate: 1e30);
         Assert.Equal(TrainingStatus.Diverged, result.Status);
         Assert.Equal(1, result.Steps);
         Assert.Equal(2, result.Divergence!.Step);
@@ -57,7 +58,7 @@ public sealed class DivergenceTests
     [Fact]
     public void Fit_UpdateThatOverflows_NamesItsLayer()
     {
-        TrainingResult result = Problems.Fit(Problems.Network(Normalization.None), Problems.ThreeClouds(), s_inOrder, learningRate: 3e38 * 100);
+        TrainingResult result = Problems.Fit(Problems.Network(NormalizationKind.None), Problems.ThreeClouds(), s_inOrder, learningRate: 3e38 * 100);
         Assert.Equal(TrainingStatus.Diverged, result.Status);
         Assert.Equal(DivergenceKind.Gradients, result.Divergence!.Kind);
         Assert.Equal("linear1", result.Divergence.Layer);

@@ -18,11 +18,12 @@ public sealed class ProbeTests
     private static readonly TrainingOptions s_options = new() { Epochs = 3, BatchSize = 32 };
 
     [Theory]
-    [InlineData(Normalization.None)]
-    [InlineData(Normalization.BatchNorm)]
-    [InlineData(Normalization.LayerNorm)]
-    public void Fit_Probed_SaysWhatANaiveComputationSays(Normalization normalization)
+    [InlineData("none")]
+    [InlineData("batchnorm")]
+    [InlineData("layernorm")]
+    public void Fit_Probed_SaysWhatANaiveComputationSays(string mode)
     {
+        NormalizationKind normalization = NormalizationKind.Find(mode)!;
         DataSplit data = Problems.ThreeClouds();
         RecordingObserver observer = new();
         Problems.Fit(Problems.Deep(normalization), data, s_options with { Epochs = 1, Shuffle = false, ProbeInterval = 1 }, observer);
@@ -40,11 +41,12 @@ public sealed class ProbeTests
     }
 
     [Theory]
-    [InlineData(Normalization.None)]
-    [InlineData(Normalization.BatchNorm)]
-    [InlineData(Normalization.LayerNorm)]
-    public void Fit_Probed_TrainsToTheSameBits(Normalization normalization)
+    [InlineData("none")]
+    [InlineData("batchnorm")]
+    [InlineData("layernorm")]
+    public void Fit_Probed_TrainsToTheSameBits(string mode)
     {
+        NormalizationKind normalization = NormalizationKind.Find(mode)!;
         (Sequential plain, TrainingResult plainResult, RecordingObserver plainObserver) = Train(0);
         (Sequential probed, TrainingResult probedResult, RecordingObserver probedObserver) = Train(1);
 

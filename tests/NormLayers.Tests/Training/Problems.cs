@@ -17,11 +17,11 @@ internal static class Problems
 
     public static DataSplit ThreeClouds(int train = 240, int test = 90) => new(Clouds("train", train, 1), Clouds("test", test, 2));
 
-    public static Sequential Network(Normalization normalization = Normalization.BatchNorm, ulong seed = 42) =>
-        Mlp.Create(new MlpOptions { InputFeatures = Features, Classes = Classes, HiddenFeatures = [16], Normalization = normalization, Seed = seed });
+    public static Sequential Network(NormalizationKind? normalization = null, ulong seed = 42) =>
+        Mlp.Create(new MlpOptions { InputFeatures = Features, Classes = Classes, HiddenFeatures = [16], Normalization = normalization ?? NormalizationKind.BatchNorm, Seed = seed });
 
     /// <summary>Two hidden layers, so that there is an inner one.</summary>
-    public static Sequential Deep(Normalization normalization) =>
+    public static Sequential Deep(NormalizationKind normalization) =>
         Mlp.Create(new MlpOptions { InputFeatures = Features, Classes = Classes, HiddenFeatures = [16, 8], Normalization = normalization });
 
     public static TrainingResult Fit(
@@ -34,7 +34,7 @@ internal static class Problems
 
     /// <summary>The bytes that each step of three epochs allocated; 0 for the first of an epoch, since an evaluation precedes it.</summary>
     public static long[] AllocatedBySteps(
-        TrainingOptions options, Normalization normalization = Normalization.BatchNorm, Func<IReadOnlyList<Parameter>, Optimizer>? optimizer = null) =>
+        TrainingOptions options, NormalizationKind? normalization = null, Func<IReadOnlyList<Parameter>, Optimizer>? optimizer = null) =>
         Allocations.Least(() =>
         {
             AllocationObserver observer = new(3 * StepsPerEpoch);
