@@ -85,10 +85,17 @@ public sealed class Sigmoid : Layer
 
     private sealed class Reference : ReferenceLayer
     {
-        private double[] _y = [];
+        private double[] _x = [];
 
-        public override double[] Forward(double[] x, Shape shape) => _y = Array.ConvertAll(x, v => 1 / (1 + Elementary.Exp(-v)));
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            _x = x;
+            return Array.ConvertAll(x, Value);
+        }
 
-        public override double[] Backward(double[] dy) => [.. dy.Zip(_y, (d, y) => d * y * (1 - y))];
+        // y(−x) = 1 − y(x), without the cancellation where y is near 1.
+        public override double[] Backward(double[] dy) => [.. dy.Zip(_x, (d, x) => d * Value(x) * Value(-x))];
+
+        private static double Value(double x) => 1 / (1 + Elementary.Exp(-x));
     }
 }

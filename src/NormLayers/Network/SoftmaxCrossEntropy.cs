@@ -6,8 +6,10 @@ namespace NormLayers.Network;
 
 /// <summary>Softmax and mean cross-entropy in one: the loss of a classifier and its gradient.</summary>
 /// <remarks>
-/// For a row z with label k: loss = ln Σⱼ exp(zⱼ − max z) − (z_k − max z), ∂loss/∂zⱼ = (softmax(z)ⱼ − [j = k]) / N. The
-/// largest logit is taken out first, so that nothing overflows. Exponentials and sums are in double.
+/// <para>For a row z with label k: loss = ln Σⱼ exp(zⱼ − max z) − (z_k − max z), ∂loss/∂zⱼ = (softmax(z)ⱼ − [j = k]) / N. The
+/// largest logit is taken out first, so that nothing overflows. Exponentials and sums are in double.</para>
+/// <para>Nothing cancels where the label's probability p is near 1: the label's gradient is −(the others' probabilities)/N, not (p − 1)/N,
+/// and the loss is ln(1 + the others' exponentials). Loss and gradient are within a few units of the last place of their formats for any gap of the logits.</para>
 /// </remarks>
 public static class SoftmaxCrossEntropy
 {
@@ -71,35 +73,37 @@ public static class SoftmaxCrossEntropy
             int C = _logits.Length / _labels.Length;
             (double loss, int correct) = Shift(C);
             ElementaryKernel.ExpOfNonPositive(_buffer);
-            Span<double> sums = stackalloc double[BlockRows];
-            sums = sums[.._labels.Length];
+            Span<double> sumsLessOne = stackalloc double[BlockRows];
+            sumsLessOne = sumsLessOne[.._labels.Length];
             for (int n = 0; n < _labels.Length; n++)
             {
-                ReadOnlySpan<double> exponentials = _buffer.Slice(n * C, C);
-                double sum = 0;
+                Span<double> exponentials = _buffer.Slice(n * C, C);
+                double ofLabel = exponentials[_labels[n]];
+                exponentials[_labels[n]] = 0;
+                double ofOthers = 0;
                 foreach (double exponential in exponentials)
                 {
-                    sum += exponential;
+                    ofOthers += exponential;
                 }
 
-                sums[n] = sum;
+                // The largest exponential is exactly 1. If it is the label's, 0 is added; if not, ofOthers is at least 1, and nothing cancels.
+                sumsLessOne[n] = ofOthers + (ofLabel - 1);
                 if (gradient.IsEmpty)
                 {
                     continue;
                 }
 
-                double scale = weight / sum;
+                double scale = weight / (ofOthers + ofLabel);
                 for (int j = 0; j < C; j++)
                 {
                     gradient[n * C + j] = (float)(exponentials[j] * scale);
                 }
 
-                int label = n * C + _labels[n];
-                gradient[label] = (float)(_buffer[label] * scale - weight);
+                gradient[n * C + _labels[n]] = (float)-(ofOthers * scale);
             }
 
-            ElementaryKernel.LogOfAtLeastOne(sums);
-            foreach (double logarithm in sums)
+            ElementaryKernel.LogOfOnePlus(sumsLessOne);
+            foreach (double logarithm in sumsLessOne)
             {
                 loss += logarithm;
             }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Exponentials or logarithms of whole arrays, with the bits of <see cref="Elementary"/>: the same operations on eight numbers at a time.</summary>
+/// <summary>Exponentials or logarithms of whole arrays, with the same operations on one number as on eight at a time.</summary>
 /// <remarks>Units are elements; numbers that do not fill eight lanes go one by one.</remarks>
 internal readonly ref struct ElementaryKernel : IKernel
 {
@@ -26,8 +26,8 @@ internal readonly ref struct ElementaryKernel : IKernel
         Kernels.RunUnits(ref kernel, 0, values.Length);
     }
 
-    /// <summary>Overwrites numbers from 1 to below infinity, or NaN, with their logarithms.</summary>
-    public static void LogOfAtLeastOne(Span<double> values)
+    /// <summary>Overwrites numbers x from 0 to below infinity, or NaN, with ln(1 + x), within 2 ulp also where x is small.</summary>
+    public static void LogOfOnePlus(Span<double> values)
     {
         ElementaryKernel kernel = new(values, logarithm: true);
         Kernels.RunUnits(ref kernel, 0, values.Length);
@@ -43,18 +43,21 @@ internal readonly ref struct ElementaryKernel : IKernel
         for (; i <= first + count - 8; i += 8)
         {
             D x = D.Load(in x0, i);
-            D.Store(_logarithm ? Log<D>(x) : Elementary.ExpCore<D>(D.Max(x, D.Create(Least))), ref x0, i);
+            D.Store(_logarithm ? LogOfOnePlus<D>(x) : Elementary.ExpCore<D>(D.Max(x, D.Create(Least))), ref x0, i);
         }
 
         for (; i < first + count; i++)
         {
-            _values[i] = _logarithm ? Elementary.Log(_values[i]) : Elementary.Exp(_values[i]);
+            _values[i] = _logarithm ? LogOfOnePlus<SingleDouble>(new(_values[i])).Value : Elementary.Exp(_values[i]);
         }
     }
 
-    // 0·x is 0, but NaN where x is NaN, whose exponent means nothing.
+    // ln(1 + x) = ln w + (x - (w - 1)) / w, w being 1 + x as rounded. 0·x is 0, but NaN where x is NaN, whose exponent means nothing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static D Log<D>(D x)
+    private static D LogOfOnePlus<D>(D x)
         where D : struct, IDoubleLanes<D>
-        => Elementary.LogCore<D>(x, D.Create(0) * x);
+    {
+        D w = D.Create(1) + x;
+        return Elementary.LogCore<D>(w, D.Create(0) * x) + (x - (w - D.Create(1))) / w;
+    }
 }

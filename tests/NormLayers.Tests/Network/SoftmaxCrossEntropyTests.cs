@@ -1,4 +1,5 @@
 using NormLayers.Network;
+using NormLayers.Tests.Numerics;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Network;
@@ -46,6 +47,75 @@ public sealed class SoftmaxCrossEntropyTests
         for (int n = 0; n < N; n++)
         {
             Assert.Equal(0, Compare.Widen(gradient.AsSpan(n * C, C)).Sum(), C * Tolerance.Ulp(1.0 / N));
+        }
+    }
+
+    public static TheoryData<double> Gaps => [.. Enumerable.Range(0, 21).Select(i => 5.0 * i), 0.001, 18, 22, 33.25, 36, 37, 38.5, 87, 101];
+
+    // Two classes, d apart: with p the probability of the lower one, both gradients are ±p exactly, and the loss is -ln(1 - p) = ln(1 + e⁻ᵈ) or ln(1 + eᵈ).
+    [Theory]
+    [MemberData(nameof(Gaps))]
+    public void Evaluate_TwoClassesAnyGap_IsTheNearestFloat(double gap)
+    {
+        float d = (float)gap;
+        foreach (int label in (int[])[0, 1])
+        {
+            float[] gradient = new float[2];
+            (double loss, _) = SoftmaxCrossEntropy.Evaluate([d, 0], [label], gradient);
+            double exact = label == 0 ? 1 / (1 + Math.Exp(d)) : 1 / (1 + Math.Exp(-d));
+            AssertNear(-exact, gradient[label]);
+            AssertNear(exact, gradient[1 - label]);
+            double ofLabel = ElementaryKernelTests.ExactLogOfOnePlus(Math.Exp(-d));
+            Assert.Equal(label == 0 ? ofLabel : d + ofLabel, loss, 1.5e-15 * (label == 0 ? ofLabel : d + 1));
+        }
+    }
+
+    // The label is first, last or in the middle; the others' gaps differ, so that their sum is no multiple of one of them.
+    [Theory]
+    [InlineData(3, 40)]
+    [InlineData(10, 25)]
+    [InlineData(256, 45)]
+    [InlineData(257, 60)]
+    [InlineData(1000, 30)]
+    [InlineData(5000, 95)]
+    public void Evaluate_ManyClassesConfidentRow_KeepsLabelGradientAndLoss(int classes, int gap)
+    {
+        foreach (int label in (int[])[0, classes / 2, classes - 1])
+        {
+            float[] logits = new float[3 * classes];
+            for (int i = 0; i < logits.Length; i++)
+            {
+                logits[i] = 7 - gap - i * 37 % 11 / 4f;
+            }
+
+            for (int n = 0; n < 3; n++)
+            {
+                logits[n * classes + label] = 7;
+            }
+
+            float[] gradient = new float[logits.Length];
+            (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(logits, [label, label, label], gradient);
+            double rows = 0;
+            for (int n = 0; n < 3; n++)
+            {
+                double others = 0;
+                for (int j = 0; j < classes; j++)
+                {
+                    others += j == label ? 0 : Math.Exp((double)logits[n * classes + j] - 7);
+                }
+
+                for (int j = 0; j < classes; j++)
+                {
+                    double share = j == label ? -others : Math.Exp((double)logits[n * classes + j] - 7);
+                    AssertNear(share / (1 + others) / 3, gradient[n * classes + j]);
+                }
+
+                rows += others - others * others / 2 + others * others * others / 3;
+            }
+
+            Assert.Equal(3, correct);
+            Assert.Equal(rows / 3, loss, 1e-12 * rows);
+            Assert.True(loss > 0);
         }
     }
 
@@ -160,6 +230,14 @@ public sealed class SoftmaxCrossEntropyTests
         Assert.Equal("logits", Assert.Throws<ArgumentException>(() => SoftmaxCrossEntropy.Evaluate([], [], default)).ParamName);
         Assert.Equal("logits", Assert.Throws<ArgumentException>(() => SoftmaxCrossEntropy.Evaluate(new float[5], [0, 1], default)).ParamName);
         Assert.Equal("dLogits", Assert.Throws<ArgumentException>(() => SoftmaxCrossEntropy.Evaluate(new float[6], [0, 1], new float[5])).ParamName);
+    }
+
+    // Half an ulp, and a little for the double that is rounded; below the normal floats the ulp is the smallest float.
+    private static void AssertNear(double exact, float actual)
+    {
+        double ulp = Math.Max(Math.Abs((double)MathF.BitIncrement(MathF.Abs((float)exact)) - Math.Abs((float)exact)), float.Epsilon);
+        Assert.Equal(exact, actual, 0.501 * ulp);
+        Assert.True(Math.Abs(exact) < float.Epsilon / 2 || actual != 0);
     }
 
     private static double Loss(double[] logits, int[] labels)

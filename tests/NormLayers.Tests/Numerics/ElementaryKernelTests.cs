@@ -11,16 +11,31 @@ public sealed class ElementaryKernelTests
         -740, -744.4400719213812, -745.1332191019411, -745.1332191019412, -745.2, -745.3, -746, -1399, -1400, -1401, -1e300, double.MinValue, double.NegativeInfinity,
     ];
 
-    private static readonly double[] _atLeastOne =
-        [1, Math.BitIncrement(1), 1.0000001, Math.BitDecrement(Math.Sqrt(2)), Math.Sqrt(2), Math.BitIncrement(Math.Sqrt(2)), 2, Math.E, 10, 1e15, 1e300, double.MaxValue];
+    private static readonly double[] _nonNegative =
+    [
+        0, double.Epsilon, 1e-300, 1e-20, Math.ScaleB(1, -53), Math.ScaleB(1, -52), 1e-15, 1e-9, 1e-3, 0.25, Math.BitDecrement(Math.Sqrt(2) - 1),
+        Math.Sqrt(2) - 1, Math.BitIncrement(Math.Sqrt(2) - 1), 0.5, 1, 2, Math.E, 10, 1e15, 1e17, 1e300, double.MaxValue,
+    ];
 
     [Fact]
     public void ExpOfNonPositive_EdgesInEveryLane_HaveTheScalarBits() =>
         AssertScalarBits(_nonPositive, random => -800 * random.NextDouble(), Elementary.Exp, ElementaryKernel.ExpOfNonPositive);
 
     [Fact]
-    public void LogOfAtLeastOne_EdgesInEveryLane_HaveTheScalarBits() =>
-        AssertScalarBits(_atLeastOne, random => 1 + 1e6 * random.NextDouble() * random.NextDouble(), Elementary.Log, ElementaryKernel.LogOfAtLeastOne);
+    public void LogOfOnePlus_EdgesInEveryLane_HaveTheBitsOfOneAlone() =>
+        AssertScalarBits(_nonNegative, random => Math.ScaleB(random.NextDouble(), random.NextInt(80) - 60), LogOfOnePlus, ElementaryKernel.LogOfOnePlus);
+
+    [Fact]
+    public void LogOfOnePlus_AnyMagnitude_IsWithinFourUlp()
+    {
+        RandomSource random = new(11);
+        double[] x = [.. _nonNegative, .. Enumerable.Range(0, 2000).Select(_ => Math.ScaleB(1 + random.NextDouble(), random.NextInt(120) - 80))];
+        foreach (double value in x)
+        {
+            double exact = ExactLogOfOnePlus(value);
+            Assert.Equal(exact, LogOfOnePlus(value), 4 * (Math.BitIncrement(exact) - exact));
+        }
+    }
 
     [Fact]
     public void ExpAndLog_NaNInEveryPlace_StaysThere()
@@ -28,10 +43,10 @@ public sealed class ElementaryKernelTests
         for (int at = 0; at < 37; at++)
         {
             double[] exponentials = new double[37];
-            double[] logarithms = [.. Enumerable.Repeat(1.0, 37)];
+            double[] logarithms = new double[37];
             exponentials[at] = logarithms[at] = double.NaN;
             ElementaryKernel.ExpOfNonPositive(exponentials);
-            ElementaryKernel.LogOfAtLeastOne(logarithms);
+            ElementaryKernel.LogOfOnePlus(logarithms);
             for (int i = 0; i < 37; i++)
             {
                 Assert.Equal(i == at ? double.NaN : 1, exponentials[i]);
@@ -40,7 +55,21 @@ public sealed class ElementaryKernelTests
         }
     }
 
+    // Below 1 by 2·artanh(x / (2 + x)), whose terms all have one sign: within 2 ulp.
+    internal static double ExactLogOfOnePlus(double x)
+    {
+        double s = x / (2 + x);
+        return x >= 1 ? Math.Log(1 + x) : 2 * Enumerable.Range(0, 20).Reverse().Sum(k => Math.Pow(s, 2 * k + 1) / (2 * k + 1));
+    }
+
     private delegate void Vectors(Span<double> values);
+
+    private static double LogOfOnePlus(double x)
+    {
+        Span<double> alone = [x];
+        ElementaryKernel.LogOfOnePlus(alone);
+        return alone[0];
+    }
 
     private static void AssertScalarBits(double[] edges, Func<RandomSource, double> draw, Func<double, double> scalar, Vectors vectors)
     {

@@ -39,9 +39,9 @@ public sealed class SameBitsTests
     }
 
     [Theory]
-    [InlineData("none", "1410A4155B3D45DD")]
-    [InlineData("batchnorm", "B97E7519016167D0")]
-    [InlineData("layernorm", "CC238CBA913D8D90")]
+    [InlineData("none", "19967C0B2ED4E021")]
+    [InlineData("batchnorm", "27FE2133335C09FE")]
+    [InlineData("layernorm", "7A4DB7D4AA77796C")]
     public void Training_FixedSeedAndData_GivesPinnedBits(string mode, string pinned)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
