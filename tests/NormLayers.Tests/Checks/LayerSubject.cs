@@ -25,10 +25,9 @@ internal sealed class LayerSubject(Family family) : ISubject
             running.BatchesSeen = problem.Batch - 1;
         }
 
-        Shape shape = problem.Length == 1 ? (problem.Rows, problem.Channels) : (problem.Rows, problem.Channels, problem.Length);
         float[] y = problem.InPlace ? [.. problem.X] : Problem.Dirty(problem.X.Length);
         float[] dx = problem.InPlace ? [.. problem.Dy] : Problem.Dirty(problem.X.Length);
-        layer.Forward(problem.InPlace ? y : problem.X, shape, y);
+        layer.Forward(problem.InPlace ? y : problem.X, problem.Shape, y);
         layer.Backward(problem.X, problem.InPlace ? dx : problem.Dy, problem.WantsDx ? dx : default);
         return new Outcome
         {

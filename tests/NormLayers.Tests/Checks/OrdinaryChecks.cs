@@ -120,7 +120,7 @@ internal static class OrdinaryChecks
 
     private static void Evaluation_UsesRunningStatisticsAndLeavesThem(ISubject subject)
     {
-        if (subject.Family == Family.BatchNorm)
+        if (subject.Family.HasRunningStatistics)
         {
             Verify.Run(subject, Problem.Random(6, 9, 2));
             Problem evaluation = Problem.Random(6, 9, 2, seed: 2) with { Training = false };

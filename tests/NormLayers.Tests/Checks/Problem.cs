@@ -2,16 +2,6 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Tests.Checks;
 
-/// <summary>Over which elements a normalization takes its mean and variance.</summary>
-public enum Family
-{
-    /// <summary>Each row of (N, C) by itself.</summary>
-    LayerNorm,
-
-    /// <summary>Each channel of (N, C, L) over N and L.</summary>
-    BatchNorm,
-}
-
 /// <summary>One forward and one backward pass to be made, with everything that goes into them.</summary>
 internal sealed record Problem
 {
@@ -28,13 +18,18 @@ internal sealed record Problem
 
     public required float[] Dy { get; init; }
 
-    /// <summary>The scale (C); empty means ones.</summary>
+    public Shape Shape => Length == 1 ? (Rows, Channels) : (Rows, Channels, Length);
+
+    /// <summary>The scale (C); empty means that there is none.</summary>
     public float[] Gamma { get; init; } = [];
 
     /// <summary>The shift (C); empty means zeros.</summary>
     public float[] Beta { get; init; } = [];
 
     public double Epsilon { get; init; } = 1e-5;
+
+    /// <summary>Which elements count; null for all.</summary>
+    public bool[]? Mask { get; init; }
 
     /// <summary>The gradients that stand there before the backward pass adds to them, (C).</summary>
     public required float[] EarlierDGamma { get; init; }
@@ -61,8 +56,8 @@ internal sealed record Problem
 
     public bool WantsParameterGradients { get; init; } = true;
 
-    /// <summary>The elements of one index set: C for layer normalization, N·L for batch normalization.</summary>
-    public int SetSize(Family family) => family == Family.LayerNorm ? Channels : Rows * Length;
+    /// <summary>The elements of one index set, masked ones included.</summary>
+    public int SetSize(Family family) => X.Length / (family.Sets.NumberOf(Shape)[^1] + 1);
 
     /// <summary>
     /// Normal x with a mean and a spread that differ by channel, dy with mean 0.4, gamma and beta not constant, gradients

@@ -26,6 +26,8 @@ internal sealed class ConformanceCase
 
     public static ConformanceCase Find(IReadOnlyList<ConformanceCase> suite, string name) => suite.Single(c => c.Name == name);
 
+    public bool Has(string attribute) => _case.GetProperty("attributes").TryGetProperty(attribute, out _);
+
     public double Number(string attribute) => _case.GetProperty("attributes").GetProperty(attribute).GetDouble();
 
     public string Text(string attribute) => _case.GetProperty("attributes").GetProperty(attribute).GetString()!;

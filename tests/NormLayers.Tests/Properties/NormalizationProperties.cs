@@ -157,7 +157,7 @@ internal static class NormalizationProperties
         };
         Oracle oracle = Oracle.Of(family, p);
         Outcome one = subject.Run(p);
-        Outcome other = new KernelSubject(1 - family).Run(transposed);
+        Outcome other = new KernelSubject(family == Family.LayerNorm ? Family.BatchNorm : Family.LayerNorm).Run(transposed);
         (double[] y, double[] dx) = (Transposed(other.Y, p.Channels, p.Rows), Transposed(other.Dx!, p.Channels, p.Rows));
         for (int i = 0; i < p.X.Length; i++)
         {

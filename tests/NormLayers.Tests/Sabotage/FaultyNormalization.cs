@@ -32,7 +32,7 @@ internal sealed class FaultyNormalization(Family family, Fault fault) : ISubject
 
         if (fault == Fault.MeanOverWrongAxis)
         {
-            double[] other = Array.ConvertAll(IndexSets(p, 1 - family), s => Mean(p, s));
+            double[] other = Array.ConvertAll(IndexSets(p, family == Family.LayerNorm ? Family.BatchNorm : Family.LayerNorm), s => Mean(p, s));
             mean = [.. mean.Select((_, k) => other[k % other.Length])];
         }
 

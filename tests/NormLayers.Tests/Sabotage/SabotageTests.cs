@@ -15,22 +15,22 @@ public sealed class SabotageTests
         Fault.StatisticsUpdatedInEvaluation, Fault.EvaluationGradientThroughStatistics,
     ];
 
-    private static readonly Lazy<Dictionary<(Family Family, Fault Fault), string[]>> s_caughtBy = new(() => Faults().ToDictionary(
+    private static readonly Lazy<Dictionary<(string Family, Fault Fault), string[]>> s_caughtBy = new(() => Faults().ToDictionary(
         row => row.Data,
-        row => Checks.Where(c => !Passes(c, row.Data.Item1, row.Data.Item2)).Select(c => c.Name).ToArray()));
+        row => Checks.Where(c => !Passes(c, Family.Named(row.Data.Item1), row.Data.Item2)).Select(c => c.Name).ToArray()));
 
     private static IEnumerable<Check> Checks => OrdinaryChecks.All.Concat(NormalizationProperties.All);
 
-    public static TheoryData<Family, Fault> Faults()
+    public static TheoryData<string, Fault> Faults()
     {
-        TheoryData<Family, Fault> faults = [];
-        foreach (Family family in Enum.GetValues<Family>())
+        TheoryData<string, Fault> faults = [];
+        foreach (Family family in (Family[])[Family.LayerNorm, Family.BatchNorm])
         {
             foreach (Fault fault in Enum.GetValues<Fault>())
             {
                 if (fault != Fault.None && (family == Family.BatchNorm || !s_batchNormOnly.Contains(fault)))
                 {
-                    faults.Add(family, fault);
+                    faults.Add(family.Name, fault);
                 }
             }
         }
@@ -40,7 +40,7 @@ public sealed class SabotageTests
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public void Checks_OneFault_CatchIt(Family family, Fault fault)
+    public void Checks_OneFault_CatchIt(string family, Fault fault)
     {
         string[] caughtBy = s_caughtBy.Value[(family, fault)];
         TestContext.Current.TestOutputHelper?.WriteLine($"{family} {fault}: caught by {string.Join(", ", caughtBy)}");
@@ -48,13 +48,13 @@ public sealed class SabotageTests
     }
 
     [Theory]
-    [InlineData(Family.LayerNorm)]
-    [InlineData(Family.BatchNorm)]
-    public void Checks_NoFault_Pass(Family family)
+    [InlineData(nameof(Family.LayerNorm))]
+    [InlineData(nameof(Family.BatchNorm))]
+    public void Checks_NoFault_Pass(string family)
     {
         foreach (Check check in Checks)
         {
-            check.Run(new FaultyNormalization(family, Fault.None));
+            check.Run(new FaultyNormalization(Family.Named(family), Fault.None));
         }
     }
 

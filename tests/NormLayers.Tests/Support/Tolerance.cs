@@ -1,3 +1,5 @@
+using NormLayers.Tests.Checks;
+
 namespace NormLayers.Tests.Support;
 
 /// <summary>How far a float layer may be from the exact result: derived here once, used everywhere, widened nowhere.</summary>
@@ -72,9 +74,8 @@ internal static class Tolerance
     /// </summary>
     public static NormTolerances LayerNorm(double[] x, double[] dy, double[] gamma, double[] beta, double epsilon, double share = 1)
     {
-        int C = gamma.Length;
-        (_, double[] mean, double[] rstd) = LayerNormReference.Forward(x, gamma, beta, epsilon);
-        return For(x, dy, gamma, beta, mean, rstd, i => i / C, i => i % C, batchStatistics: true, share);
+        Family family = Family.LayerNorm;
+        return Of(Solution.Of(family, family.Reference(epsilon, gamma, beta), x, (x.Length / gamma.Length, gamma.Length), dy), x, dy, share);
     }
 
     /// <summary>Batch normalization of (N, C, L) with the batch's own statistics, or with given ones; <paramref name="share"/> as above.</summary>
@@ -88,72 +89,47 @@ internal static class Tolerance
         (double[] Mean, double[] Variance)? given = null,
         double share = 1)
     {
-        int C = gamma.Length;
-        (double[] mean, double[] variance) = given ?? BatchNormReference.Statistics(x, C, length);
-        (_, double[] rstd) = BatchNormReference.Normalize(x, length, mean, variance, gamma, beta, epsilon);
-        return For(x, dy, gamma, beta, mean, rstd, i => i / length % C, i => i / length % C, given is null, share);
+        Family family = Family.BatchNorm;
+        Shape shape = (x.Length / gamma.Length / length, gamma.Length, length);
+        return Of(Solution.Of(family, family.Reference(epsilon, gamma, beta, given), x, shape, dy), x, dy, share);
     }
 
-    private static NormTolerances For(
-        double[] x,
-        double[] dy,
-        double[] gamma,
-        double[] beta,
-        double[] mean,
-        double[] rstd,
-        Func<int, int> setOf,
-        Func<int, int> channelOf,
-        bool batchStatistics,
-        double share)
+    /// <summary>Any normalization, from its solution; <paramref name="share"/> as above.</summary>
+    public static NormTolerances Of(Solution solution, double[] x, double[] dy, double share)
     {
-        int sets = mean.Length;
+        NormReference norm = solution.Norm;
+        int sets = norm.Mean.Length;
         double m = (double)x.Length / sets;
+        double divisor = norm.Statistic == Statistic.L2 ? 1 : m;
         double rounding = (m + 8) * DoubleRoundoff;
         double[] farthest = new double[sets];
-        double[] sumG = new double[sets];
-        double[] sumGXHat = new double[sets];
         double[] sumMagnitude = new double[sets];
         for (int i = 0; i < x.Length; i++)
         {
-            (int s, double g) = (setOf(i), gamma[channelOf(i)] * dy[i]);
-            farthest[s] = Largest(farthest[s], x[i], mean[s]);
-            sumG[s] += g;
-            sumGXHat[s] += g * (x[i] - mean[s]) * rstd[s];
-            sumMagnitude[s] += Math.Abs(g);
+            int s = solution.SetOf[i];
+            farthest[s] = Largest(farthest[s], x[i], norm.Mean[s]);
+            sumMagnitude[s] += Math.Abs(solution.Scale[i] * dy[i]);
         }
 
-        NormTolerances result = new(new double[x.Length], new double[x.Length], new double[gamma.Length], new double[gamma.Length]);
-        double[] largestDGamma = new double[gamma.Length];
-        double[] largestDBeta = new double[gamma.Length];
-        double[] sumDGamma = new double[gamma.Length];
-        double[] sumDBeta = new double[gamma.Length];
+        double[] dGamma = Sums(solution.DGamma, share);
+        NormTolerances result = new(new double[x.Length], new double[x.Length], dGamma, Sums(solution.DBeta, share));
         for (int i = 0; i < x.Length; i++)
         {
-            (int s, int c) = (setOf(i), channelOf(i));
-            double xHat = (x[i] - mean[s]) * rstd[s];
-            double doublePart = rounding * farthest[s] * rstd[s];
-            double meanG = batchStatistics ? sumG[s] / m : 0;
-            double meanGXHat = batchStatistics ? sumGXHat[s] / m : 0;
-            double g = gamma[c] * dy[i];
-
-            result.Y[i] = share * Element(Largest(gamma[c] * xHat, beta[c], gamma[c] * xHat + beta[c])) + Math.Abs(gamma[c]) * doublePart;
-            result.Dx[i] = share * Element(rstd[s] * Largest(g, meanG, xHat * meanGXHat, g - meanG - xHat * meanGXHat))
-                + rstd[s] * (doublePart + rounding * Math.Abs(xHat)) * (Math.Abs(meanGXHat) + (1 + Math.Abs(xHat)) * sumMagnitude[s] / m);
-            largestDGamma[c] = Largest(largestDGamma[c], dy[i] * xHat);
-            largestDBeta[c] = Largest(largestDBeta[c], dy[i]);
-            sumDGamma[c] += dy[i] * xHat;
-            sumDBeta[c] += dy[i];
-            result.DGamma[c] += Math.Abs(dy[i]) * (doublePart + rounding * Math.Abs(xHat));
-        }
-
-        for (int c = 0; c < gamma.Length; c++)
-        {
-            result.DGamma[c] += share * Sum(Largest(largestDGamma[c], sumDGamma[c]));
-            result.DBeta[c] = share * Sum(Largest(largestDBeta[c], sumDBeta[c]));
+            (int s, double xHat) = (solution.SetOf[i], norm.XHat[i]);
+            double doublePart = rounding * farthest[s] * norm.Rstd[s];
+            result.Y[i] = share * Element(solution.Y.Magnitude[i]) + Math.Abs(solution.Scale[i]) * doublePart;
+            result.Dx[i] = share * Element(solution.Dx.Magnitude[i])
+                + norm.Rstd[s] * (doublePart + rounding * Math.Abs(xHat)) * (Math.Abs(norm.MeanGXHat[s]) + (1 + Math.Abs(xHat)) * sumMagnitude[s] / divisor);
+            if (dGamma.Length > 0)
+            {
+                dGamma[solution.ParameterOf[i]] += Math.Abs(dy[i]) * (doublePart + rounding * Math.Abs(xHat));
+            }
         }
 
         return result;
     }
+
+    private static double[] Sums(Solution.Result? result, double share) => Array.ConvertAll(result?.Magnitude ?? [], v => share * Sum(v));
 
     private static double Largest(params ReadOnlySpan<double> terms)
     {
@@ -170,6 +146,6 @@ internal static class Tolerance
 /// <summary>The tolerance of each element of a normalization's results.</summary>
 /// <param name="Y">Of the output.</param>
 /// <param name="Dx">Of the input's gradient.</param>
-/// <param name="DGamma">Of the scale's gradient, from zero.</param>
-/// <param name="DBeta">Of the shift's gradient, from zero.</param>
+/// <param name="DGamma">Of the scale's gradient, from zero; empty without γ.</param>
+/// <param name="DBeta">Of the shift's gradient, from zero; empty without β.</param>
 internal sealed record NormTolerances(double[] Y, double[] Dx, double[] DGamma, double[] DBeta);
