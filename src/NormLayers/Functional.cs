@@ -6,6 +6,8 @@ namespace NormLayers;
 /// <summary>Normalization as plain functions, forward and backward: no layer and no state.</summary>
 /// <remarks>
 /// The same kernels as the layers', so the same bits and the same accuracy. For inference, and for engines with buffers of their own.
+/// A γ or β that is not there is said by name, <see cref="Ones"/> or <see cref="Zeros"/>: an empty span is refused, since a null array becomes one.
+/// What is written may share memory with nothing else that is given, but where a function says so.
 /// What a function needs as workspace each thread keeps for the next call; beyond a thread's largest call nothing is allocated.
 /// </remarks>
 public static partial class Functional
@@ -16,8 +18,8 @@ public static partial class Functional
     /// <summary>Layer normalization over the last dimension: y = γ·(x − μ)/√(σ² + ε) + β, row by row.</summary>
     /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
     /// <param name="features">C, ≥ 1.</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
@@ -38,8 +40,11 @@ public static partial class Functional
         Span<double> rstd = default,
         Span<double> meanRemainder = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon, mean, rstd, meanRemainder);
+        CheckRows(x, features, gamma, epsilon, mean, rstd, meanRemainder);
+        CheckBeta(beta, features);
         CheckOutput(x, y);
+        CheckApart(y, nameof(y), gamma, beta);
+        CheckApart(mean, rstd, meanRemainder, x, y, gamma, beta);
         LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, meanRemainder, rstd, relu);
     }
 
@@ -47,8 +52,8 @@ public static partial class Functional
     /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
     /// <param name="residual">What is added to it, as long as x.</param>
     /// <param name="features">C, ≥ 1.</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="sum">Overwritten with x + residual, as long as x; may be x or residual, but must not overlap them otherwise.</param>
     /// <param name="y">Overwritten, as long as x; must not overlap the others.</param>
@@ -70,7 +75,8 @@ public static partial class Functional
         Span<double> rstd = default,
         Span<double> meanRemainder = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon, mean, rstd, meanRemainder);
+        CheckRows(x, features, gamma, epsilon, mean, rstd, meanRemainder);
+        CheckBeta(beta, features);
         Throw.IfLengthDiffers(residual.Length, x.Length, nameof(residual));
         CheckOutput(x, sum, nameof(sum));
         CheckOutput(residual, sum, nameof(sum));
@@ -80,6 +86,10 @@ public static partial class Functional
             Throw.Argument(nameof(y), "memory apart from x, residual and sum", "memory that overlaps one of them");
         }
 
+        CheckApart(y, nameof(y), gamma, beta);
+        CheckApart(sum, nameof(sum), gamma, beta);
+        CheckApart(mean, rstd, meanRemainder, x, y, gamma, beta);
+        CheckApart(mean, rstd, meanRemainder, residual, sum, gamma, beta);
         if (!x.IsEmpty)
         {
             LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, meanRemainder, rstd, relu: false, residual, sum);
@@ -94,14 +104,14 @@ public static partial class Functional
     /// <param name="x">The input of the forward pass, (N, C).</param>
     /// <param name="dy">The gradient with respect to y, (N, C).</param>
     /// <param name="features">C, ≥ 1.</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
     /// <param name="mean">Each row's mean, (N), from the forward pass.</param>
     /// <param name="rstd">Each row's 1/√(variance + ε), (N), from the forward pass.</param>
     /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
-    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
+    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; <see cref="Zeros"/> for none. Not read without a ReLU.</param>
     /// <param name="meanRemainder">
     /// From the forward pass, (N); empty means zeros. It counts where means are 1000 spreads and more: without it dγ
     /// loses digits there, and a ReLU may be taken for closed where the forward pass had it open next to 0.
@@ -122,11 +132,12 @@ public static partial class Functional
         ReadOnlySpan<float> beta = default,
         ReadOnlySpan<double> meanRemainder = default)
     {
-        CheckRows(x, features, gamma, beta, epsilon: 0, mean, rstd, meanRemainder);
+        CheckRows(x, features, gamma, epsilon: 0, mean, rstd, meanRemainder);
+        CheckBeta(relu || !beta.IsEmpty ? beta : Zeros, features);
         int N = x.Length / features;
         Throw.IfLengthDiffers(mean.Length, N, nameof(mean));
         Throw.IfLengthDiffers(rstd.Length, N, nameof(rstd));
-        CheckGradients(x, dy, dx, dGamma, dBeta, features, relu);
+        CheckGradients(x, dy, gamma, beta, mean, rstd, meanRemainder, dx, dGamma, dBeta, features, relu);
         Span<double> workspace = _workspace.AtLeast(LayerNormKernel.WorkspaceLength(N, features));
         SetStatistics statistics = new(mean, meanRemainder, rstd);
         LayerNormKernel.Backward(x, dy, gamma, statistics, features, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
@@ -137,12 +148,12 @@ public static partial class Functional
     /// <param name="shape">(N, C) or (N, C, L).</param>
     /// <param name="mean">Each channel's mean, (C): <see cref="RunningStatistics.Mean"/>.</param>
     /// <param name="variance">Each channel's variance, (C): <see cref="RunningStatistics.Variance"/>.</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, a negative or NaN variance, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void BatchNorm(
         ReadOnlySpan<float> x,
@@ -155,11 +166,15 @@ public static partial class Functional
         Span<float> y,
         bool relu = false)
     {
-        CheckChannels(x, shape, gamma, beta, epsilon);
+        CheckChannels(x, shape, gamma, epsilon);
         int C = shape[1];
+        CheckBeta(beta, C);
         Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
         Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
+        CheckVariance(variance);
         CheckOutput(x, y);
+        CheckApart(y, nameof(y), gamma, beta);
+        new Output<float>(y, nameof(y)).IsApartFrom(mean, nameof(mean)).IsApartFrom(variance, nameof(variance));
         if (x.IsEmpty)
         {
             return;
@@ -178,8 +193,8 @@ public static partial class Functional
     /// <summary>Batch normalization with the statistics of the batch, as in training; running statistics are the caller's.</summary>
     /// <param name="x">The input, row-major, of shape <paramref name="shape"/>; empty, or with at least two values per channel.</param>
     /// <param name="shape">(N, C) or (N, C, L).</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="mean">Overwritten with each channel's mean, (C).</param>
@@ -202,13 +217,18 @@ public static partial class Functional
         bool relu = false,
         Span<double> meanRemainder = default)
     {
-        CheckChannels(x, shape, gamma, beta, epsilon);
+        CheckChannels(x, shape, gamma, epsilon);
         int C = shape[1];
+        CheckBeta(beta, C);
         Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
         Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
         Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
         CheckRemainder(meanRemainder, C);
         CheckOutput(x, y);
+        CheckApart(y, nameof(y), gamma, beta);
+        CheckApart(mean, rstd, meanRemainder, x, y, gamma, beta);
+        new Output<double>(variance, nameof(variance)).IsApartFrom(mean, nameof(mean)).IsApartFrom(rstd, nameof(rstd)).IsApartFrom(meanRemainder, nameof(meanRemainder))
+            .IsApartFrom(x, nameof(x)).IsApartFrom<float>(y, nameof(y)).IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta));
         if (x.Length == C)
         {
             Throw.Argument(nameof(x), "more than 1 value per channel", $"shape {shape}");
@@ -233,7 +253,7 @@ public static partial class Functional
     /// <param name="x">The input of the forward pass, of shape <paramref name="shape"/>.</param>
     /// <param name="dy">The gradient with respect to y, as long as x.</param>
     /// <param name="shape">(N, C) or (N, C, L).</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
     /// <param name="mean">Each channel's mean, (C), that the forward pass used.</param>
     /// <param name="rstd">Each channel's 1/√(variance + ε), (C), that the forward pass used.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
@@ -241,7 +261,7 @@ public static partial class Functional
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="batchStatistics">Whether mean and variance were those of x, and so carry gradient themselves; if not, they were constants.</param>
     /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
-    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; empty means zeros.</param>
+    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; <see cref="Zeros"/> for none. Not read without a ReLU.</param>
     /// <param name="meanRemainder">
     /// From the forward pass, (C); empty means zeros. It counts where means are 1000 spreads and more: without it dγ
     /// loses digits there, and a ReLU may be taken for closed where the forward pass had it open next to 0.
@@ -262,12 +282,13 @@ public static partial class Functional
         ReadOnlySpan<float> beta = default,
         ReadOnlySpan<double> meanRemainder = default)
     {
-        CheckChannels(x, shape, gamma, beta, epsilon: 0);
+        CheckChannels(x, shape, gamma, epsilon: 0);
         int C = shape[1];
+        CheckBeta(relu || !beta.IsEmpty ? beta : Zeros, C);
         Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
         Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
         CheckRemainder(meanRemainder, C);
-        CheckGradients(x, dy, dx, dGamma, dBeta, C, relu);
+        CheckGradients(x, dy, gamma, beta, mean, rstd, meanRemainder, dx, dGamma, dBeta, C, relu);
         if (x.IsEmpty)
         {
             return;
@@ -280,91 +301,4 @@ public static partial class Functional
     }
 
     private static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
-
-    private static void CheckChannels(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon)
-    {
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        if (shape.Rank is not (2 or 3))
-        {
-            Throw.Argument(nameof(shape), "a shape (N, C) or (N, C, L)", $"{shape}");
-        }
-
-        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        CheckAffine(gamma, beta, shape[1]);
-    }
-
-    private static void CheckRows(
-        ReadOnlySpan<float> x,
-        int features,
-        ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta,
-        double epsilon,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
-        ReadOnlySpan<double> meanRemainder)
-    {
-        Throw.IfNotPositive(features, nameof(features));
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        if (x.Length % features != 0)
-        {
-            Throw.Argument(nameof(x), $"whole rows of {features} elements", $"{x.Length} elements");
-        }
-
-        CheckAffine(gamma, beta, features);
-        if (!mean.IsEmpty || !rstd.IsEmpty)
-        {
-            Throw.IfLengthDiffers(mean.Length, x.Length / features, nameof(mean));
-            Throw.IfLengthDiffers(rstd.Length, x.Length / features, nameof(rstd));
-        }
-
-        CheckRemainder(meanRemainder, x.Length / features);
-    }
-
-    private static void CheckRemainder(ReadOnlySpan<double> meanRemainder, int count)
-    {
-        if (!meanRemainder.IsEmpty)
-        {
-            Throw.IfLengthDiffers(meanRemainder.Length, count, nameof(meanRemainder));
-        }
-    }
-
-    private static void CheckGradients(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx, Span<float> dGamma, Span<float> dBeta, int parameters, bool relu)
-    {
-        Throw.IfLengthDiffers(dy.Length, x.Length, nameof(dy));
-        if (!dx.IsEmpty || relu)
-        {
-            CheckOutput(dy, dx, nameof(dx));
-        }
-
-        if (dx.Overlaps(x))
-        {
-            Throw.Argument(nameof(dx), "memory apart from x", "memory that overlaps it");
-        }
-
-        CheckAffine(dGamma, dBeta, parameters, nameof(dGamma), nameof(dBeta));
-    }
-
-    private static void CheckAffine(
-        ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, int features, string gammaName = "gamma", string betaName = "beta")
-    {
-        if (!gamma.IsEmpty)
-        {
-            Throw.IfLengthDiffers(gamma.Length, features, gammaName);
-        }
-
-        if (!beta.IsEmpty)
-        {
-            Throw.IfLengthDiffers(beta.Length, features, betaName);
-        }
-    }
-
-    private static void CheckOutput(ReadOnlySpan<float> x, Span<float> y, string name = "y")
-    {
-        Throw.IfLengthDiffers(y.Length, x.Length, name);
-        if (x.Overlaps(y, out int offset) && offset != 0)
-        {
-            Throw.Argument(name, "the input itself or memory apart from it", $"memory {offset} elements from it");
-        }
-    }
 }

@@ -7,8 +7,8 @@ public static partial class Functional
 {
     /// <summary>Layer normalization over the last dimension of a dense tensor.</summary>
     /// <param name="x">The input; its last dimension is C.</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, of x's shape; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
@@ -24,8 +24,8 @@ public static partial class Functional
     /// <summary>Residual addition and layer normalization over the last dimension of dense tensors in one pass: sum = x + residual, y = layer normalization of sum.</summary>
     /// <param name="x">The input; its last dimension is C.</param>
     /// <param name="residual">What is added to it, of x's shape.</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="sum">Overwritten with x + residual, of x's shape; may be x or residual, but must not overlap them otherwise.</param>
     /// <param name="y">Overwritten, of x's shape; must not overlap the others.</param>
@@ -58,8 +58,8 @@ public static partial class Functional
     /// <param name="x">The input, (N, C) or (N, C, L).</param>
     /// <param name="mean">Each channel's mean, (C): <see cref="RunningStatistics.Mean"/>.</param>
     /// <param name="variance">Each channel's variance, (C): <see cref="RunningStatistics.Variance"/>.</param>
-    /// <param name="gamma">The scale γ, (C); empty means ones.</param>
-    /// <param name="beta">The shift β, (C); empty means zeros.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, of x's shape; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests;
@@ -32,9 +33,9 @@ public sealed class FunctionalTests
     {
         float[] x = Samples.Normal(24, seed: 1);
         float[] expected = new float[24];
-        Functional.LayerNorm(x, 4, default, default, 1e-5, expected);
+        Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, expected);
         float[] y = new float[24];
-        Functional.LayerNorm(new ReadOnlyTensorSpan<float>(x, [2, 3, 4]), default, default, 1e-5, new TensorSpan<float>(y, [2, 3, 4]));
+        Functional.LayerNorm(new ReadOnlyTensorSpan<float>(x, [2, 3, 4]), Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(y, [2, 3, 4]));
         Assert.Equal(expected, y);
     }
 
@@ -44,10 +45,10 @@ public sealed class FunctionalTests
         float[] x = new float[24];
         float[] y = new float[24];
         ArgumentException shape = Assert.Throws<ArgumentException>(
-            () => Functional.LayerNorm(new ReadOnlyTensorSpan<float>(x, [6, 4]), default, default, 1e-5, new TensorSpan<float>(y, [4, 6])));
+            () => Functional.LayerNorm(new ReadOnlyTensorSpan<float>(x, [6, 4]), Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(y, [4, 6])));
         Assert.StartsWith("Expected x's shape (6, 4), got (4, 6).", shape.Message, StringComparison.Ordinal);
         ArgumentException dense = Assert.Throws<ArgumentException>(
-            () => Functional.LayerNorm(new ReadOnlyTensorSpan<float>(x, [3, 4], [8, 1]), default, default, 1e-5, new TensorSpan<float>(y, [3, 4], [8, 1])));
+            () => Functional.LayerNorm(new ReadOnlyTensorSpan<float>(x, [3, 4], [8, 1]), Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(y, [3, 4], [8, 1])));
         Assert.Contains("a dense tensor", dense.Message, StringComparison.Ordinal);
     }
 
@@ -108,7 +109,7 @@ public sealed class FunctionalTests
         float[] gamma = Samples.Normal(9, seed: 3);
         (float[] sum, float[] y, float[] expected, float[] actual) = (new float[54], new float[54], new float[54], new float[54]);
         (double[] mean, double[] rstd) = (new double[6], new double[6]);
-        Functional.AddLayerNorm(x, residual, 9, gamma, [], 1e-5, sum, y, mean, rstd);
+        Functional.AddLayerNorm(x, residual, 9, gamma, Functional.Zeros, 1e-5, sum, y, mean, rstd);
         Functional.LayerNormBackward(sum, dy, 9, gamma, mean, rstd, actual, [], []);
 
         LayerNorm1D layer = new(9);
@@ -170,20 +171,20 @@ public sealed class FunctionalTests
         TensorSpan<float> result = new(y, [2, 3, 4]);
         ReadOnlyTensorSpan<float> input = new(x, [2, 3, 4]);
 
-        Functional.LayerNorm(x, 4, default, default, 1e-5, expected, relu: true);
-        Functional.LayerNorm(input, default, default, 1e-5, result, relu: true);
+        Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, expected, relu: true);
+        Functional.LayerNorm(input, Functional.Ones, Functional.Zeros, 1e-5, result, relu: true);
         Assert.Equal(expected, y);
 
-        Functional.BatchNorm(x, (2, 3, 4), mean, variance, default, default, 1e-5, expected);
-        Functional.BatchNorm(input, mean, variance, default, default, 1e-5, result);
+        Functional.BatchNorm(x, (2, 3, 4), mean, variance, Functional.Ones, Functional.Zeros, 1e-5, expected);
+        Functional.BatchNorm(input, mean, variance, Functional.Ones, Functional.Zeros, 1e-5, result);
         Assert.Equal(expected, y);
 
-        Functional.BatchNorm(x, (8, 3), mean, variance, default, default, 1e-5, expected);
-        Functional.BatchNorm(new ReadOnlyTensorSpan<float>(x, [8, 3]), mean, variance, default, default, 1e-5, new TensorSpan<float>(y, [8, 3]));
+        Functional.BatchNorm(x, (8, 3), mean, variance, Functional.Ones, Functional.Zeros, 1e-5, expected);
+        Functional.BatchNorm(new ReadOnlyTensorSpan<float>(x, [8, 3]), mean, variance, Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(y, [8, 3]));
         Assert.Equal(expected, y);
 
-        Functional.AddLayerNorm(x, residual, 4, default, default, 1e-5, expectedSum, expected);
-        Functional.AddLayerNorm(input, new ReadOnlyTensorSpan<float>(residual, [2, 3, 4]), default, default, 1e-5, new TensorSpan<float>(sum, [2, 3, 4]), result);
+        Functional.AddLayerNorm(x, residual, 4, Functional.Ones, Functional.Zeros, 1e-5, expectedSum, expected);
+        Functional.AddLayerNorm(input, new ReadOnlyTensorSpan<float>(residual, [2, 3, 4]), Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(sum, [2, 3, 4]), result);
         Assert.Equal(expected, y);
         Assert.Equal(expectedSum, sum);
     }
@@ -193,11 +194,11 @@ public sealed class FunctionalTests
     {
         float[] x = new float[24];
         Check("Expected x's shape (6, 4), got (4, 6).", () => Functional.AddLayerNorm(
-            new ReadOnlyTensorSpan<float>(x, [6, 4]), new ReadOnlyTensorSpan<float>(x, [4, 6]), default, default, 1e-5, new TensorSpan<float>(x, [6, 4]), new TensorSpan<float>(x, [6, 4])));
+            new ReadOnlyTensorSpan<float>(x, [6, 4]), new ReadOnlyTensorSpan<float>(x, [4, 6]), Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(x, [6, 4]), new TensorSpan<float>(x, [6, 4])));
         Check("Expected a tensor (N, C) or (N, C, L), got (24).", () => Functional.BatchNorm(
-            new ReadOnlyTensorSpan<float>(x, [24]), x, x, default, default, 1e-5, new TensorSpan<float>(x, [24])));
+            new ReadOnlyTensorSpan<float>(x, [24]), x, x, Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(x, [24])));
         Check("Expected x's shape (6, 4), got (4, 6).", () => Functional.BatchNorm(
-            new ReadOnlyTensorSpan<float>(x, [6, 4]), x, x, default, default, 1e-5, new TensorSpan<float>(x, [4, 6])));
+            new ReadOnlyTensorSpan<float>(x, [6, 4]), x, x, Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(x, [4, 6])));
 
         static void Check(string expected, Action call) =>
             Assert.StartsWith(expected, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
@@ -209,8 +210,8 @@ public sealed class FunctionalTests
         float[] untouched = [1, 2, 3, 4];
         ReadOnlyTensorSpan<float> x = new(untouched, [0, 4]);
         TensorSpan<float> y = new(untouched, [0, 4]);
-        Functional.LayerNorm(x, default, default, 1e-5, y);
-        Functional.BatchNorm(x, new float[4], new float[4], default, default, 1e-5, y);
+        Functional.LayerNorm(x, Functional.Ones, Functional.Zeros, 1e-5, y);
+        Functional.BatchNorm(x, new float[4], new float[4], Functional.Ones, Functional.Zeros, 1e-5, y);
         Assert.Equal([1, 2, 3, 4], untouched);
     }
 
@@ -220,19 +221,19 @@ public sealed class FunctionalTests
         float[] x = Samples.Normal(64 * 20, seed: 1);
         float[] y = new float[x.Length];
         float[] mean = new float[20];
-        float[] variance = Samples.Constant(20, 1);
+        (float[] variance, float[] dBeta) = (Samples.Constant(20, 1), new float[20]);
         (double[] wideMean, double[] wideVariance, double[] rstd) = (new double[64], new double[20], new double[64]);
         Run();
         Assert.Equal(0, Allocations.Of(Run));
 
         void Run()
         {
-            Functional.LayerNorm(x, 20, default, default, 1e-5, y);
-            Functional.BatchNorm(x, (64, 20), mean, variance, default, default, 1e-5, y);
-            Functional.LayerNorm(x, 20, default, default, 1e-5, y, mean: wideMean, rstd: rstd);
-            Functional.LayerNormBackward(x, y, 20, default, wideMean, rstd, y, mean, mean);
-            Functional.BatchNormTraining(x, (64, 20), default, default, 1e-5, y, wideMean.AsSpan(0, 20), wideVariance, rstd.AsSpan(0, 20));
-            Functional.BatchNormBackward(x, y, (64, 20), default, wideMean.AsSpan(0, 20), rstd.AsSpan(0, 20), y, mean, mean);
+            Functional.LayerNorm(x, 20, Functional.Ones, Functional.Zeros, 1e-5, y);
+            Functional.BatchNorm(x, (64, 20), mean, variance, Functional.Ones, Functional.Zeros, 1e-5, y);
+            Functional.LayerNorm(x, 20, Functional.Ones, Functional.Zeros, 1e-5, y, mean: wideMean, rstd: rstd);
+            Functional.LayerNormBackward(x, y, 20, Functional.Ones, wideMean, rstd, y, mean, dBeta);
+            Functional.BatchNormTraining(x, (64, 20), Functional.Ones, Functional.Zeros, 1e-5, y, wideMean.AsSpan(0, 20), wideVariance, rstd.AsSpan(0, 20));
+            Functional.BatchNormBackward(x, y, (64, 20), Functional.Ones, wideMean.AsSpan(0, 20), rstd.AsSpan(0, 20), y, mean, dBeta);
         }
     }
 
@@ -240,23 +241,120 @@ public sealed class FunctionalTests
     public void Functions_LengthsThatDoNotFit_NameExpectedAndActual()
     {
         float[] x = new float[12];
-        Check("Expected whole rows of 5 elements, got 12 elements.", () => Functional.LayerNorm(x, 5, default, default, 1e-5, x));
-        Check("Expected 4 elements, got 3.", () => Functional.LayerNorm(x, 4, new float[3], default, 1e-5, x));
-        Check("Expected 12 elements, got 8.", () => Functional.LayerNorm(x, 4, default, default, 1e-5, new float[8]));
-        Check("Expected the input itself or memory apart from it, got memory 4 elements from it.", () => Functional.LayerNorm(x.AsSpan(0, 8), 4, default, default, 1e-5, x.AsSpan(4, 8)));
-        Check("Expected a shape (N, C) or (N, C, L), got (12).", () => Functional.BatchNorm(x, 12, x, x, default, default, 1e-5, x));
-        Check("Expected 3 elements, got 12.", () => Functional.BatchNorm(x, (4, 3), x, x, default, default, 1e-5, x));
+        Check("Expected whole rows of 5 elements, got 12 elements.", () => Functional.LayerNorm(x, 5, Functional.Ones, Functional.Zeros, 1e-5, x));
+        Check("Expected 4 elements, or Functional.Ones for none, got 3.", () => Functional.LayerNorm(x, 4, new float[3], Functional.Zeros, 1e-5, x));
+        Check("Expected 12 elements, got 8.", () => Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, new float[8]));
+        Check("Expected the input itself or memory apart from it, got memory 4 elements from it.", () => Functional.LayerNorm(x.AsSpan(0, 8), 4, Functional.Ones, Functional.Zeros, 1e-5, x.AsSpan(4, 8)));
+        Check("Expected a shape (N, C) or (N, C, L), got (12).", () => Functional.BatchNorm(x, 12, x, x, Functional.Ones, Functional.Zeros, 1e-5, x));
+        Check("Expected 3 elements, got 12.", () => Functional.BatchNorm(x, (4, 3), x, x, Functional.Ones, Functional.Zeros, 1e-5, x));
         double[] three = new double[3];
-        Check("Expected 3 elements, got 1.", () => Functional.LayerNorm(x, 4, default, default, 1e-5, x, mean: new double[1], rstd: three));
-        Check("Expected 3 elements, got 12.", () => Functional.LayerNorm(x, 4, default, default, 1e-5, x, meanRemainder: new double[12]));
-        Check("Expected 3 elements, got 0.", () => Functional.LayerNormBackward(x, x, 4, default, three, default, x, default, default));
-        Check("Expected memory apart from x, got memory that overlaps it.", () => Functional.LayerNormBackward(x, x, 4, default, three, three, x, default, default));
-        Check("Expected 12 elements, got 0.", () => Functional.LayerNormBackward(x, new float[12], 4, default, three, three, default, default, default, relu: true));
-        Check("Expected 4 elements, got 3.", () => Functional.LayerNormBackward(x, new float[12], 4, default, three, three, default, new float[3], default));
-        Check("Expected more than 1 value per channel, got shape (1, 12).", () => Functional.BatchNormTraining(x, (1, 12), default, default, 1e-5, x, new double[12], new double[12], new double[12]));
-        Check("Expected 3 elements, got 12.", () => Functional.BatchNormBackward(x, new float[12], (4, 3), default, new double[12], three, default, default, default));
+        Check("Expected 3 elements, got 1.", () => Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, x, mean: new double[1], rstd: three));
+        Check("Expected 3 elements, got 12.", () => Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, x, meanRemainder: new double[12]));
+        Check("Expected 3 elements, got 0.", () => Functional.LayerNormBackward(x, x, 4, Functional.Ones, three, default, x, default, default));
+        Check("Expected memory apart from x, got memory that overlaps it.", () => Functional.LayerNormBackward(x, x, 4, Functional.Ones, three, three, x, default, default));
+        Check("Expected 12 elements, got 0.", () => Functional.LayerNormBackward(x, new float[12], 4, Functional.Ones, three, three, default, default, default, relu: true, Functional.Zeros));
+        Check("Expected 4 elements, got 3.", () => Functional.LayerNormBackward(x, new float[12], 4, Functional.Ones, three, three, default, new float[3], default));
+        Check("Expected more than 1 value per channel, got shape (1, 12).", () => Functional.BatchNormTraining(x, (1, 12), Functional.Ones, Functional.Zeros, 1e-5, x, new double[12], new double[12], new double[12]));
+        Check("Expected 3 elements, got 12.", () => Functional.BatchNormBackward(x, new float[12], (4, 3), Functional.Ones, new double[12], three, default, default, default));
 
         static void Check(string expected, Action call) =>
             Assert.StartsWith(expected, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Functions_FailedLookUpOfGammaOrBeta_IsRefusedByName()
+    {
+        float[] x = Samples.Normal(12);
+        float[] y = new float[12];
+        float[] four = [1, 2, 3, 4];
+        double[] three = [1, 2, 3];
+        float[]? missing = null;
+        foreach (float[]? gone in (float[]?[])[null, [], Array.Empty<float>(), new float[1], new float[5]])
+        {
+            Refused("gamma", () => Functional.LayerNorm(x, 4, gone, four, 1e-5, y));
+            Refused("beta", () => Functional.LayerNorm(x, 4, four, gone, 1e-5, y));
+            Refused("gamma", () => Functional.LayerNorm(new ReadOnlyTensorSpan<float>(x, [3, 4]), gone, four, 1e-5, new TensorSpan<float>(y, [3, 4])));
+            Refused("gamma", () => Functional.AddLayerNorm(x, x, 4, gone, four, 1e-5, new float[12], y));
+            Refused("beta", () => Functional.AddLayerNorm(x, x, 4, four, gone, 1e-5, new float[12], y));
+            Refused("gamma", () => Functional.LayerNormBackward(x, x, 4, gone, three, three, y, default, default));
+            Refused("beta", () => Functional.LayerNormBackward(x, x, 4, four, three, three, y, default, default, relu: true, gone));
+            Refused("gamma", () => Functional.BatchNorm(x, (3, 4), four, four, gone, four, 1e-5, y));
+            Refused("beta", () => Functional.BatchNorm(x, (3, 4), four, four, four, gone, 1e-5, y));
+            Refused("mean", () => Functional.BatchNorm(x, (3, 4), gone, four, four, four, 1e-5, y));
+            Refused("variance", () => Functional.BatchNorm(x, (3, 4), four, gone, four, four, 1e-5, y));
+            Refused("gamma", () => Functional.BatchNormTraining(x, (3, 4), gone, four, 1e-5, y, new double[4], new double[4], new double[4]));
+            Refused("beta", () => Functional.BatchNormTraining(x, (3, 4), four, gone, 1e-5, y, new double[4], new double[4], new double[4]));
+            Refused("gamma", () => Functional.BatchNormBackward(x, x, (3, 4), gone, new double[4], new double[4], y, default, default));
+            Refused("beta", () => Functional.BatchNormBackward(x, x, (3, 4), four, new double[4], new double[4], y, default, default, relu: true, beta: gone));
+        }
+
+        Refused("gamma", () => Functional.LayerNorm(x, 4, Functional.Zeros, four, 1e-5, y));
+        Refused("beta", () => Functional.LayerNorm(x, 4, four, Functional.Ones, 1e-5, y));
+        Refused("y", () => Functional.LayerNorm(x, 4, four, four, 1e-5, missing));
+        Refused("x", () => Functional.BatchNorm(missing, (3, 4), four, four, four, four, 1e-5, y));
+        Assert.Equal(new float[12], y);
+        Assert.Contains("null becomes one", Assert.Throws<ArgumentException>(() => Functional.LayerNorm(x, 4, missing, four, 1e-5, y)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LayerNorm_OnesAndZerosByName_AreThose()
+    {
+        float[] x = Samples.Normal(12);
+        (float[] named, float[] written) = (new float[12], new float[12]);
+        Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, named);
+        Functional.LayerNorm(x, 4, [1, 1, 1, 1], [0, 0, 0, 0], 1e-5, written);
+        Assert.Equal(written, named);
+    }
+
+    // Everything a function is given lies in one array, the output so that it touches one other argument by one element.
+    [Fact]
+    public void Functions_OutputInAnInputsMemory_IsRefused()
+    {
+        float[] memory = new float[100];
+        float[] x = Samples.Normal(12);
+        float[] z = new float[12];
+        float[] four = [1, 2, 3, 4];
+        (double[] first, double[] second, double[] third) = (new double[4], new double[4], new double[4]);
+        Span<float> At(int start, int length) => memory.AsSpan(start, length);
+        foreach (int other in (int[])[8, 11, 16, 20, 31])
+        {
+            Refused("y", () => Functional.LayerNorm(x, 4, At(other, 4), four, 1e-5, At(other < 20 ? 11 : 20, 12)));
+            Refused("y", () => Functional.LayerNorm(x, 4, four, At(other, 4), 1e-5, At(other < 20 ? 11 : 20, 12)));
+            Refused("y", () => Functional.BatchNorm(x, (3, 4), four, four, four, At(other, 4), 1e-5, At(other < 20 ? 11 : 20, 12)));
+            Refused("y", () => Functional.BatchNorm(x, (3, 4), At(other, 4), four, four, four, 1e-5, At(other < 20 ? 11 : 20, 12)));
+            Refused("dx", () => Functional.LayerNormBackward(x, z, 4, At(other, 4), first.AsSpan(0, 3), second.AsSpan(0, 3), At(other < 20 ? 11 : 20, 12), default, default));
+        }
+
+        Refused("y", () => Functional.BatchNorm(x, (3, 4), four, At(3, 4), four, four, 1e-5, At(0, 12)));
+        Refused("sum", () => Functional.AddLayerNorm(x, z, 4, At(3, 4), four, 1e-5, At(0, 12), At(12, 12)));
+        Refused("y", () => Functional.AddLayerNorm(x, z, 4, four, At(3, 4), 1e-5, At(12, 12), At(0, 12)));
+        Refused("mean", () => Functional.LayerNorm(x, 4, four, four, 1e-5, z, mean: first.AsSpan(0, 3), rstd: first.AsSpan(1, 3)));
+        Refused("rstd", () => Functional.BatchNormTraining(x, (3, 4), four, four, 1e-5, z, first, second, third, meanRemainder: third));
+        Refused("variance", () => Functional.BatchNormTraining(x, (3, 4), four, four, 1e-5, z, first, first, third));
+        Refused("dGamma", () => Functional.LayerNormBackward(x, z, 4, four, first.AsSpan(0, 3), second.AsSpan(0, 3), default, At(0, 4), At(3, 4)));
+        Refused("dGamma", () => Functional.LayerNormBackward(x, z, 4, At(0, 4), first.AsSpan(0, 3), second.AsSpan(0, 3), default, At(0, 4), default));
+        Refused("dBeta", () => Functional.BatchNormBackward(x, z, (3, 4), four, first, second, default, default, z.AsSpan(8, 4)));
+        Refused("dx", () => Functional.BatchNormBackward(x, z, (3, 4), four, first, second, At(0, 12), At(8, 4), default));
+        Assert.Equal(new float[100], memory);
+
+        double[] wide = new double[8];
+        Refused("mean", () => Functional.LayerNorm(x, 4, four, four, 1e-5, MemoryMarshal.Cast<double, float>(wide.AsSpan(0, 6)), mean: wide.AsSpan(5, 3), rstd: first.AsSpan(0, 3)));
+    }
+
+    [Theory]
+    [InlineData(-1f, 3)]
+    [InlineData(-float.Epsilon, 0)]
+    [InlineData(float.NaN, 19)]
+    [InlineData(float.NegativeInfinity, 16)]
+    public void BatchNorm_VarianceThatIsNone_NamesTheChannel(float variance, int channel)
+    {
+        float[] variances = Samples.Constant(20, 1);
+        variances[channel] = variance;
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => Functional.BatchNorm(new float[40], (2, 20), new float[20], variances, Functional.Ones, Functional.Zeros, 1e-5, new float[40]));
+        Assert.Equal("variance", error.ParamName);
+        Assert.Contains($"in channel {channel}", error.Message, StringComparison.Ordinal);
+    }
+
+    private static void Refused(string argument, Action call) => Assert.Equal(argument, Assert.Throws<ArgumentException>(call).ParamName);
 }

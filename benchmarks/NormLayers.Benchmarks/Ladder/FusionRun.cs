@@ -39,7 +39,7 @@ internal static class FusionRun
         }
 
         ways.Add(("residual added, then layer norm", AddAndNormalize));
-        ways.Add(("… fused", () => Functional.AddLayerNorm(x, residual, features, [], [], 1e-5, sum, y)));
+        ways.Add(("… fused", () => Functional.AddLayerNorm(x, residual, features, Functional.Ones, Functional.Zeros, 1e-5, sum, y)));
         return [.. ways];
 
         void Forward(Layer plain, ReLU relu)
@@ -64,7 +64,7 @@ internal static class FusionRun
         void AddAndNormalize()
         {
             TensorPrimitives.Add(x, residual, sum);
-            Functional.LayerNorm(sum, features, [], [], 1e-5, y);
+            Functional.LayerNorm(sum, features, Functional.Ones, Functional.Zeros, 1e-5, y);
         }
     }
 

@@ -95,7 +95,7 @@ public sealed class FusionTests
     {
         float[] x = new float[4];
         float[] sum = new float[4];
-        ArgumentException e = Assert.Throws<ArgumentException>(() => Functional.AddLayerNorm(x, x, 2, [], [], 1e-5, sum, sum));
+        ArgumentException e = Assert.Throws<ArgumentException>(() => Functional.AddLayerNorm(x, x, 2, Functional.Ones, Functional.Zeros, 1e-5, sum, sum));
         Assert.Contains("memory apart from x, residual and sum", e.Message, StringComparison.Ordinal);
     }
 
@@ -105,11 +105,11 @@ public sealed class FusionTests
         float[] x = Samples.Normal(60);
         float[] plain = new float[60];
         float[] fused = new float[60];
-        Functional.LayerNorm(x, 20, [], [], 1e-5, plain);
-        Functional.LayerNorm(x, 20, [], [], 1e-5, fused, relu: true);
+        Functional.LayerNorm(x, 20, Functional.Ones, Functional.Zeros, 1e-5, plain);
+        Functional.LayerNorm(x, 20, Functional.Ones, Functional.Zeros, 1e-5, fused, relu: true);
         Assert.Equal(plain.Select(v => v <= 0 ? 0 : v), fused);
-        Functional.BatchNorm(x, (3, 20), new float[20], Samples.Constant(20, 1), [], [], 1e-5, plain);
-        Functional.BatchNorm(x, (3, 20), new float[20], Samples.Constant(20, 1), [], [], 1e-5, fused, relu: true);
+        Functional.BatchNorm(x, (3, 20), new float[20], Samples.Constant(20, 1), Functional.Ones, Functional.Zeros, 1e-5, plain);
+        Functional.BatchNorm(x, (3, 20), new float[20], Samples.Constant(20, 1), Functional.Ones, Functional.Zeros, 1e-5, fused, relu: true);
         Assert.Equal(plain.Select(v => v <= 0 ? 0 : v), fused);
     }
 

@@ -1,0 +1,195 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace NormLayers;
+
+/// <content>No γ and no β by name, and the checks of arguments.</content>
+public static partial class Functional
+{
+    private static readonly float[] s_marks = new float[2];
+
+    /// <summary>Given as γ: there is none, as if it were 1 everywhere.</summary>
+    /// <remarks>
+    /// An empty span that is known by its address. A null array turns into an empty span without a word, so an empty γ is refused: it may be
+    /// a look-up that failed.
+    /// </remarks>
+    public static ReadOnlySpan<float> Ones => s_marks.AsSpan(0, 0);
+
+    /// <summary>Given as β: there is none, as if it were 0 everywhere. See <see cref="Ones"/>.</summary>
+    public static ReadOnlySpan<float> Zeros => s_marks.AsSpan(1, 0);
+
+    private static void CheckGamma(ReadOnlySpan<float> gamma, int features) => CheckAffine(gamma, features, Ones, "gamma", nameof(Ones));
+
+    private static void CheckBeta(ReadOnlySpan<float> beta, int features) => CheckAffine(beta, features, Zeros, "beta", nameof(Zeros));
+
+    private static void CheckAffine(ReadOnlySpan<float> values, int features, ReadOnlySpan<float> mark, string name, string markName)
+    {
+        if (values.IsEmpty && Unsafe.AreSame(ref MemoryMarshal.GetReference(values), ref MemoryMarshal.GetReference(mark)))
+        {
+            return;
+        }
+
+        if (values.Length != features)
+        {
+            Throw.Argument(name, $"{features} elements, or Functional.{markName} for none", values.IsEmpty ? "an empty span (null becomes one, too)" : $"{values.Length}");
+        }
+    }
+
+    private static void CheckChannels(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> gamma, double epsilon)
+    {
+        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        if (shape.Rank is not (2 or 3))
+        {
+            Throw.Argument(nameof(shape), "a shape (N, C) or (N, C, L)", $"{shape}");
+        }
+
+        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
+        CheckGamma(gamma, shape[1]);
+    }
+
+    private static void CheckRows(
+        ReadOnlySpan<float> x,
+        int features,
+        ReadOnlySpan<float> gamma,
+        double epsilon,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<double> meanRemainder)
+    {
+        Throw.IfNotPositive(features, nameof(features));
+        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        if (x.Length % features != 0)
+        {
+            Throw.Argument(nameof(x), $"whole rows of {features} elements", $"{x.Length} elements");
+        }
+
+        CheckGamma(gamma, features);
+        if (!mean.IsEmpty || !rstd.IsEmpty)
+        {
+            Throw.IfLengthDiffers(mean.Length, x.Length / features, nameof(mean));
+            Throw.IfLengthDiffers(rstd.Length, x.Length / features, nameof(rstd));
+        }
+
+        CheckRemainder(meanRemainder, x.Length / features);
+    }
+
+    private static void CheckRemainder(ReadOnlySpan<double> meanRemainder, int count)
+    {
+        if (!meanRemainder.IsEmpty)
+        {
+            Throw.IfLengthDiffers(meanRemainder.Length, count, nameof(meanRemainder));
+        }
+    }
+
+    private static void CheckGradients(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        ReadOnlySpan<double> mean,
+        ReadOnlySpan<double> rstd,
+        ReadOnlySpan<double> meanRemainder,
+        Span<float> dx,
+        Span<float> dGamma,
+        Span<float> dBeta,
+        int parameters,
+        bool relu)
+    {
+        Throw.IfLengthDiffers(dy.Length, x.Length, nameof(dy));
+        if (!dx.IsEmpty || relu)
+        {
+            CheckOutput(dy, dx, nameof(dx));
+        }
+
+        CheckGradient(dGamma, parameters, nameof(dGamma));
+        CheckGradient(dBeta, parameters, nameof(dBeta));
+        new Output<float>(dGamma, nameof(dGamma)).IsApartFrom(dy, nameof(dy)).IsApartFrom<float>(dBeta, nameof(dBeta));
+        new Output<float>(dBeta, nameof(dBeta)).IsApartFrom(dy, nameof(dy));
+        CheckApart(dx, nameof(dx), x, gamma, beta, mean, rstd, meanRemainder);
+        CheckApart(dGamma, nameof(dGamma), x, gamma, beta, mean, rstd, meanRemainder);
+        CheckApart(dBeta, nameof(dBeta), x, gamma, beta, mean, rstd, meanRemainder);
+        new Output<float>(dx, nameof(dx)).IsApartFrom<float>(dGamma, nameof(dGamma)).IsApartFrom<float>(dBeta, nameof(dBeta));
+
+        static void CheckApart(
+            Span<float> written, string name, ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta,
+            ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd, ReadOnlySpan<double> meanRemainder) =>
+            new Output<float>(written, name).IsApartFrom(x, nameof(x)).IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta))
+                .IsApartFrom(mean, nameof(mean)).IsApartFrom(rstd, nameof(rstd)).IsApartFrom(meanRemainder, nameof(meanRemainder));
+    }
+
+    private static void CheckGradient(Span<float> gradient, int parameters, string name)
+    {
+        if (!gradient.IsEmpty)
+        {
+            Throw.IfLengthDiffers(gradient.Length, parameters, name);
+        }
+    }
+
+    private static void CheckApart(Span<float> written, string name, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta) =>
+        new Output<float>(written, name).IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta));
+
+    private static void CheckApart(
+        Span<double> mean,
+        Span<double> rstd,
+        Span<double> meanRemainder,
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> y,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta)
+    {
+        CheckApart(mean, nameof(mean), x, y, gamma, beta);
+        CheckApart(rstd, nameof(rstd), x, y, gamma, beta);
+        CheckApart(meanRemainder, nameof(meanRemainder), x, y, gamma, beta);
+        new Output<double>(mean, nameof(mean)).IsApartFrom<double>(rstd, nameof(rstd)).IsApartFrom<double>(meanRemainder, nameof(meanRemainder));
+        new Output<double>(rstd, nameof(rstd)).IsApartFrom<double>(meanRemainder, nameof(meanRemainder));
+
+        static void CheckApart(
+            Span<double> written, string name, ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta) =>
+            new Output<double>(written, name).IsApartFrom(x, "what is normalized").IsApartFrom(y, "the output").IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta));
+    }
+
+    private static void CheckOutput(ReadOnlySpan<float> x, Span<float> y, string name = "y")
+    {
+        Throw.IfLengthDiffers(y.Length, x.Length, name);
+        if (x.Overlaps(y, out int offset) && offset != 0)
+        {
+            Throw.Argument(name, "the input itself or memory apart from it", $"memory {offset} elements from it");
+        }
+    }
+
+    // A NaN fails the first comparison: the minimum of numbers with NaN is NaN.
+    private static void CheckVariance(ReadOnlySpan<float> variance)
+    {
+        if (variance.IsEmpty || TensorPrimitives.Min(variance) >= 0)
+        {
+            return;
+        }
+
+        for (int c = 0; c < variance.Length; c++)
+        {
+            if (!(variance[c] >= 0))
+            {
+                Throw.Argument(nameof(variance), "variances ≥ 0", System.FormattableString.Invariant($"{variance[c]} in channel {c}"));
+            }
+        }
+    }
+
+    /// <summary>What a function writes, tested against everything else that it reads or writes.</summary>
+    private readonly ref struct Output<T>(ReadOnlySpan<T> written, string name)
+        where T : unmanaged
+    {
+        private readonly ReadOnlySpan<T> _written = written;
+
+        public Output<T> IsApartFrom<U>(ReadOnlySpan<U> other, string otherName)
+            where U : unmanaged
+        {
+            if (Numerics.MemoryOverlap.Exists(_written, other))
+            {
+                Throw.Argument(name, $"memory apart from {otherName}", "memory that overlaps it");
+            }
+
+            return this;
+        }
+    }
+}
