@@ -10,12 +10,17 @@ namespace NormLayers.Verification;
 /// </remarks>
 public static class AccuracyCheck
 {
-    // Index sets: so many rows of a layer normalization, or channels of a batch normalization.
     private const int FewSets = 3;
     private const int ManyRows = 1_000_000;
 
     // Those that divide a size are also tried as the L of (N, C, L), whose elements a channel's set is then made of.
     private static readonly int[] _lengths = [7, 20, 130];
+
+    private static readonly Subject[] _subjects =
+    [
+        new("LayerNorm1D", IndexSets.Rows(), IndexSets.Columns(), size => [(FewSets, size)], (shape, epsilon) => new LayerNorm1D(shape.Last, epsilon)),
+        new("BatchNorm1D", IndexSets.Channels, IndexSets.Channels, ChannelShapes, (shape, epsilon) => new BatchNorm1D(shape[1], epsilon, Momentum.NewWeight(1))),
+    ];
 
     /// <summary>The largest error allowed of y and dx, in u.</summary>
     public const double ElementBound = 4;
@@ -31,63 +36,55 @@ public static class AccuracyCheck
     public static IReadOnlyList<AccuracyRow> Run(ulong seed = 1, CancellationToken cancellationToken = default)
     {
         List<AccuracyRow> rows = [];
-        foreach (bool batch in (bool[])[false, true])
+        foreach (Subject subject in _subjects)
         {
             foreach (HostileData data in HostileData.All)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 RandomSource random = new(seed);
                 Dictionary<string, double> worst = [];
-                foreach (int size in data.Sizes)
+                foreach (Shape shape in data.Sizes.SelectMany(subject.Shapes))
                 {
-                    Measure<ExactNumber>(batch, data, FewSets, size, 1, random, worst);
-                    foreach (int length in _lengths.Where(l => batch && size % l == 0))
-                    {
-                        Measure<ExactNumber>(batch, data, FewSets, size, length, random, worst);
-                    }
+                    Measure<ExactNumber>(subject, data, shape, random, worst);
                 }
 
                 if (data.ManyRows)
                 {
-                    Measure<DoubleDouble>(batch, data, batch ? FewSets : ManyRows, batch ? ManyRows : FewSets, 1, random, worst);
+                    Measure<DoubleDouble>(subject, data, (ManyRows, FewSets), random, worst);
                 }
 
                 rows.AddRange(worst.Select(w => new AccuracyRow(
-                    batch ? "BatchNorm1D" : "LayerNorm1D", data.Name, w.Key, w.Value, w.Key is "y" or "dx" ? ElementBound : SumBound)));
+                    subject.Name, data.Name, w.Key, w.Value, w.Key is "y" or "dx" ? ElementBound : SumBound)));
             }
         }
 
         return rows;
     }
 
-    // Index sets of one size: rows of a layer normalization, channels of a batch normalization.
-    private static void Measure<T>(bool batch, HostileData data, int count, int size, int length, RandomSource random, Dictionary<string, double> worst)
+    // Channels of that many elements; one alone has no variance.
+    private static IEnumerable<Shape> ChannelShapes(int size) =>
+        size == 1 ? [] : [(size, FewSets), .. _lengths.Where(l => size % l == 0).Select(l => (Shape)(size / l, FewSets, l))];
+
+    private static void Measure<T>(Subject subject, HostileData data, Shape shape, RandomSource random, Dictionary<string, double> worst)
         where T : struct, IOracleNumber<T>
     {
-        if (batch && size == 1)
-        {
-            return;
-        }
-
-        int parameters = batch ? count : size;
-        float[] gamma = Draw(parameters, () => (float)(data.GammaScale * (0.5 + random.NextDouble()) * (random.NextInt(2) * 2 - 1)));
-        float[] beta = Draw(parameters, () => (float)(data.WithBeta ? random.NextNormal() : 0));
-        float[][] sets = [.. Enumerable.Range(0, count).Select(_ => data.Draw(size, random))];
-        float[][] upstreams = [.. Enumerable.Range(0, count).Select(_ => Draw(size, () => (float)(0.4 + random.NextNormal())))];
-        Func<int, int, int> position = batch ? (s, i) => (i / length * count + s) * length + i % length : (s, i) => s * size + i;
-        Shape shape = !batch ? (count, size) : length == 1 ? (size, count) : (size / length, count, length);
-        Layer layer = batch ? new BatchNorm1D(count, data.Epsilon, Momentum.NewWeight(1)) : new LayerNorm1D(size, data.Epsilon);
-        gamma.CopyTo(layer.Parameters[0].Value, 0);
-        beta.CopyTo(layer.Parameters[1].Value, 0);
+        int[][] sets = subject.Sets.Of(shape);
+        int[] parameterOf = subject.Parameters.NumberOf(shape);
+        Layer layer = subject.Create(shape, data.Epsilon);
+        float[] gamma = layer.Parameters[0].Value;
+        float[] beta = layer.Parameters[1].Value;
+        Draw(gamma, () => (float)(data.GammaScale * (0.5 + random.NextDouble()) * (random.NextInt(2) * 2 - 1)));
+        Draw(beta, () => (float)(data.WithBeta ? random.NextNormal() : 0));
         float[] x = new float[shape.Length];
         float[] dy = new float[x.Length];
-        for (int s = 0; s < count; s++)
+        foreach (int[] S in sets)
         {
-            for (int i = 0; i < size; i++)
-            {
-                x[position(s, i)] = sets[s][i];
-                dy[position(s, i)] = upstreams[s][i];
-            }
+            Scatter(data.Draw(S.Length, random), S, x);
+        }
+
+        foreach (int[] S in sets)
+        {
+            Scatter(Draw(new float[S.Length], () => (float)(0.4 + random.NextNormal())), S, dy);
         }
 
         float[] y = new float[x.Length];
@@ -95,31 +92,36 @@ public static class AccuracyCheck
         layer.Forward(x, shape, y);
         layer.Backward(x, dy, dx);
 
-        ExactSum<T>[] dGamma = [.. Enumerable.Range(0, parameters).Select(_ => new ExactSum<T>())];
-        ExactSum<T>[] dBeta = [.. Enumerable.Range(0, parameters).Select(_ => new ExactSum<T>())];
-        for (int s = 0; s < count; s++)
+        ExactSum<T>[] dGamma = Array.ConvertAll(gamma, _ => new ExactSum<T>());
+        ExactSum<T>[] dBeta = Array.ConvertAll(beta, _ => new ExactSum<T>());
+        for (int s = 0; s < sets.Length; s++)
         {
-            Func<int, int> parameterOf = batch ? _ => s : i => i;
-            float[] ownGamma = [.. Enumerable.Range(0, size).Select(i => gamma[parameterOf(i)])];
-            float[] ownBeta = [.. Enumerable.Range(0, size).Select(i => beta[parameterOf(i)])];
-            ExactNormalization<T> exact = new(sets[s], upstreams[s], ownGamma, ownBeta, data.Epsilon);
-            for (int i = 0; i < size; i++)
+            int[] S = sets[s];
+            ExactNormalization<T> exact = new(
+                Array.ConvertAll(S, i => x[i]),
+                Array.ConvertAll(S, i => dy[i]),
+                Array.ConvertAll(S, i => gamma[parameterOf[i]]),
+                Array.ConvertAll(S, i => beta[parameterOf[i]]),
+                subject.Statistic,
+                data.Epsilon);
+            for (int k = 0; k < S.Length; k++)
             {
-                Note(worst, "y", exact.Y[i].ErrorOf(y[position(s, i)]));
-                Note(worst, "dx", exact.Dx[i].ErrorOf(dx[position(s, i)]));
-                dGamma[parameterOf(i)].Add(T.From(upstreams[s][i]) * exact.XHat[i]);
-                dBeta[parameterOf(i)].Add(T.From(upstreams[s][i]));
+                int i = S[k];
+                Note(worst, "y", exact.Y[k].ErrorOf(y[i]));
+                Note(worst, "dx", exact.Dx[k].ErrorOf(dx[i]));
+                dGamma[parameterOf[i]].Add(T.From(dy[i]) * exact.XHat[k]);
+                dBeta[parameterOf[i]].Add(T.From(dy[i]));
             }
 
             if (layer is BatchNorm1D { Running: { } running } && running.SkippedUpdates == 0)
             {
-                T unbiased = exact.Variance * (T.From(size) / (size - 1));
+                T unbiased = exact.Variance * (T.From(S.Length) / (S.Length - 1));
                 Note(worst, "running mean", new ExactNormalization<T>.Bounded(exact.Mean).ErrorOf(running.Mean[s]));
                 Note(worst, "running variance", new ExactNormalization<T>.Bounded(unbiased).ErrorOf(running.Variance[s]));
             }
         }
 
-        for (int p = 0; p < parameters; p++)
+        for (int p = 0; p < gamma.Length; p++)
         {
             Note(worst, "dGamma", dGamma[p].ErrorOf(layer.Parameters[0].Gradient[p]));
             Note(worst, "dBeta", dBeta[p].ErrorOf(layer.Parameters[1].Gradient[p]));
@@ -132,15 +134,34 @@ public static class AccuracyCheck
         worst[output] = double.IsNaN(error) || double.IsNaN(before) ? double.NaN : Math.Max(before, error);
     }
 
-    private static float[] Draw(int count, Func<float> draw)
+    private static float[] Draw(float[] values, Func<float> draw)
     {
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < values.Length; i++)
         {
             values[i] = draw();
         }
 
         return values;
+    }
+
+    private static void Scatter(float[] values, int[] to, float[] tensor)
+    {
+        for (int k = 0; k < to.Length; k++)
+        {
+            tensor[to[k]] = values[k];
+        }
+    }
+
+    /// <summary>A layer and what it is.</summary>
+    /// <param name="Name">The layer.</param>
+    /// <param name="Sets">The elements that it normalizes together.</param>
+    /// <param name="Parameters">The elements that share γ and β.</param>
+    /// <param name="Shapes">Shapes whose sets have a given size.</param>
+    /// <param name="Create">The layer for a shape and an ε; its first parameter is γ, its second β.</param>
+    private sealed record Subject(
+        string Name, IndexSets Sets, IndexSets Parameters, Func<int, IEnumerable<Shape>> Shapes, Func<Shape, double, Layer> Create)
+    {
+        public Statistic Statistic { get; init; }
     }
 
     /// <summary>A sum over the elements, with its largest term.</summary>

@@ -1,7 +1,7 @@
 namespace NormLayers.Verification;
 
 /// <summary>One index set, normalized forward and backward in arithmetic of many bits: what a layer's floats are measured against.</summary>
-/// <remarks>The formulas are those of the layers' pages: [F1] … [F5] and [B3] … [B5], with S the whole of x.</remarks>
+/// <remarks>The formulas are those of <see cref="NormReference"/>, with S the whole of x: [F1] … [F5] and [B3] … [B5].</remarks>
 /// <typeparam name="T">The arithmetic.</typeparam>
 internal sealed class ExactNormalization<T>
     where T : struct, IOracleNumber<T>
@@ -11,17 +11,20 @@ internal sealed class ExactNormalization<T>
     /// <param name="dy">The gradient with respect to y, m elements.</param>
     /// <param name="gamma">The scale of each element.</param>
     /// <param name="beta">The shift of each element.</param>
-    /// <param name="epsilon">ε.</param>
-    public ExactNormalization(float[] x, float[] dy, float[] gamma, float[] beta, double epsilon)
+    /// <param name="statistic">What is subtracted and what is divided by.</param>
+    /// <param name="epsilon">ε, under the root.</param>
+    public ExactNormalization(float[] x, float[] dy, float[] gamma, float[] beta, Statistic statistic, double epsilon)
     {
         int m = x.Length;
+        bool centres = statistic == Statistic.MeanAndVariance;
+        int divisor = statistic == Statistic.L2 ? 1 : m;
         T sum = T.From(0);
         foreach (float value in x)
         {
             sum += T.From(value);
         }
 
-        Mean = sum / m;
+        Mean = centres ? sum / m : T.From(0); // [F1]
         T squares = T.From(0);
         foreach (float value in x)
         {
@@ -29,9 +32,9 @@ internal sealed class ExactNormalization<T>
             squares += centred * centred;
         }
 
-        Variance = squares / m;
-        T rstd = (Variance + T.From(epsilon)).ReciprocalRoot();
-        XHat = Array.ConvertAll(x, v => (T.From(v) - Mean) * rstd);
+        Variance = squares / divisor; // [F2]
+        T rstd = (Variance + T.From(epsilon)).ReciprocalRoot(); // [F3]
+        XHat = Array.ConvertAll(x, v => (T.From(v) - Mean) * rstd); // [F4]
         Y = new Bounded[m];
         Dx = new Bounded[m];
         T sumG = T.From(0);
@@ -39,19 +42,19 @@ internal sealed class ExactNormalization<T>
         for (int i = 0; i < m; i++)
         {
             T scaled = T.From(gamma[i]) * XHat[i];
-            Y[i] = new Bounded(scaled + T.From(beta[i]), scaled, T.From(beta[i]));
+            Y[i] = new Bounded(scaled + T.From(beta[i]), scaled, T.From(beta[i])); // [F5]
             T g = T.From(gamma[i]) * T.From(dy[i]);
-            sumG += g;
-            sumGXHat += g * XHat[i];
+            sumG += centres ? g : T.From(0); // [B3]
+            sumGXHat += g * XHat[i]; // [B4]
         }
 
         T meanG = sumG / m;
-        T meanGXHat = sumGXHat / m;
+        T meanGXHat = sumGXHat / divisor;
         for (int i = 0; i < m; i++)
         {
             T g = T.From(gamma[i]) * T.From(dy[i]);
             T along = XHat[i] * meanGXHat;
-            Dx[i] = new Bounded(rstd * (g - meanG - along), rstd * g, rstd * meanG, rstd * along);
+            Dx[i] = new Bounded(rstd * (g - meanG - along), rstd * g, rstd * meanG, rstd * along); // [B5]
         }
     }
 
@@ -68,12 +71,11 @@ internal sealed class ExactNormalization<T>
     /// <summary>An exact result and its unit u: one float ulp at the larger of the result and the largest term of its last sum.</summary>
     public readonly struct Bounded
     {
-        private readonly T _exact;
         private readonly double _unit;
 
         public Bounded(T exact, params ReadOnlySpan<T> terms)
         {
-            _exact = exact;
+            Exact = exact;
             double largest = Math.Abs(exact.ToDouble());
             foreach (T term in terms)
             {
@@ -84,8 +86,10 @@ internal sealed class ExactNormalization<T>
             _unit = Math.Max(float.Epsilon, Math.ScaleB(1, (largest == 0 ? -149 : Math.ILogB(largest)) - 23));
         }
 
+        public T Exact { get; }
+
         /// <summary>How many u a float is off.</summary>
         public double ErrorOf(float actual) =>
-            float.IsFinite(actual) ? (T.From(actual) - _exact).Absolute().ToDouble() / _unit : double.NaN;
+            float.IsFinite(actual) ? (T.From(actual) - Exact).Absolute().ToDouble() / _unit : double.NaN;
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NormLayers.Numerics;
+using NormLayers.Tests.Support;
 using NormLayers.Verification;
 
 namespace NormLayers.Tests.Verification;
@@ -88,5 +89,26 @@ public sealed class AccuracyCheckTests
         Assert.Equal(1, bounded.ErrorOf(MathF.BitIncrement(1.5f)));
         Assert.Equal(0.25, new ExactNormalization<ExactNumber>.Bounded(ExactNumber.From(1.5), ExactNumber.From(-4)).ErrorOf(MathF.BitIncrement(1.5f)));
         Assert.True(double.IsNaN(bounded.ErrorOf(float.PositiveInfinity)));
+    }
+
+    [Theory]
+    [InlineData(Statistic.MeanAndVariance)]
+    [InlineData(Statistic.RootMeanSquare)]
+    [InlineData(Statistic.L2)]
+    public void ExactNormalization_OfFloats_IsTheReferenceInDouble(Statistic statistic)
+    {
+        float[] x = Samples.Normal(33);
+        float[] dy = Samples.Upstream(33);
+        float[] gamma = Samples.Normal(33, mean: 1.2, seed: 3);
+        float[] beta = Samples.Normal(33, seed: 4);
+        NormReference norm = new(IndexSets.All, IndexSets.Columns()) { Statistic = statistic, Epsilon = 0.01, Gamma = Compare.Widen(gamma), Beta = Compare.Widen(beta) };
+        double[] y = norm.Forward(Compare.Widen(x), (1, 33));
+        double[] dx = norm.Backward(Compare.Widen(dy));
+
+        ExactNormalization<ExactNumber> exact = new(x, dy, gamma, beta, statistic, 0.01);
+        Compare.Within(y, Array.ConvertAll(exact.Y, v => v.Exact.ToDouble()), 1e-14, "y");
+        Compare.Within(dx, Array.ConvertAll(exact.Dx, v => v.Exact.ToDouble()), 1e-14, "dx");
+        Assert.Equal(norm.Mean[0], exact.Mean.ToDouble(), 1e-15);
+        Assert.Equal(norm.Variance[0], exact.Variance.ToDouble(), 1e-13);
     }
 }
