@@ -10,7 +10,7 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
 
     public static Family BatchNorm { get; } = new(nameof(BatchNorm), IndexSets.Channels, IndexSets.Channels);
 
-    public static Family InstanceNorm { get; } = new(nameof(InstanceNorm), IndexSets.Instances, IndexSets.Channels);
+    public static Family InstanceNorm { get; } = new(nameof(InstanceNorm), IndexSets.Instances, IndexSets.Channels) { Spatial = true };
 
     public static Family RmsNorm { get; } = LayerNorm with { Name = nameof(RmsNorm), Statistic = Statistic.RootMeanSquare };
 
@@ -26,13 +26,19 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
     /// <summary>Whether it follows its statistics and uses them in evaluation.</summary>
     public bool HasRunningStatistics => ReferenceEquals(Sets, IndexSets.Channels);
 
+    /// <summary>Whether a set runs over the dimensions behind the channels, so that a test needs some.</summary>
+    public bool Spatial { get; init; }
+
+    /// <summary>The normalization that computes the same on the transposed (N, C); null where there is none.</summary>
+    public Family? Transposed => Name == nameof(LayerNorm) ? BatchNorm : Name == nameof(BatchNorm) ? LayerNorm : null;
+
     /// <summary>The γ that leaves x̂ as it is.</summary>
     public double NeutralGamma => OnePlusGamma ? 0 : 1;
 
     /// <summary>Layer normalization over several trailing dimensions.</summary>
     public static Family OverRows(int dimensions) => new("LayerNorm", IndexSets.Rows(dimensions), IndexSets.Columns(dimensions));
 
-    public static Family GroupNorm(int groups) => new(nameof(GroupNorm), IndexSets.Groups(groups), IndexSets.Channels);
+    public static Family GroupNorm(int groups) => new(nameof(GroupNorm), IndexSets.Groups(groups), IndexSets.Channels) { Spatial = true };
 
     /// <summary>The reference with these values; null means none.</summary>
     public NormReference Reference(

@@ -96,9 +96,9 @@ internal sealed record Oracle
         double weight = p.Training ? p.Momentum.WeightOfBatch(p.Batch) : 0;
         for (int c = 0; c < p.Channels && p.Training; c++)
         {
-            // The default policy: a channel whose batch statistics do not fit a float leaves the running ones as they were.
+            // The default policy: a channel with fewer than two elements, or whose batch statistics do not fit a float, leaves the running ones as they were.
             double m = sets[c].Length;
-            if (float.IsFinite((float)mean[c]) && float.IsFinite((float)(variance[c] * m / (m - 1))))
+            if (m > 1 && float.IsFinite((float)mean[c]) && float.IsFinite((float)(variance[c] * m / (m - 1))))
             {
                 (double[] ofMean, double[] ofVariance) = ([runningMean[c]], [runningVariance[c]]);
                 BatchNormReference.UpdateRunning([mean[c]], [variance[c]], m, weight, ofMean, ofVariance);

@@ -13,8 +13,8 @@ internal static class Problems
 
     public static Gen<Problem> Of(Family family, double epsilon, bool training = true) =>
         from n in Gen.Int[2, 7]
-        from c in Gen.Int[2, 9]
-        from l in Gen.Int[1, family == Family.BatchNorm ? 3 : 1]
+        from c in family.Spatial ? Gen.Int[1, 3].Select(half => 2 * half) : Gen.Int[2, 9]
+        from l in family.Spatial ? Gen.Int[2, 6] : Gen.Int[1, family.HasRunningStatistics ? 3 : 1]
         from x in Sixteenths(n * c * l, 256)
         from dy in Sixteenths(n * c * l, 64)
         from gamma in Sixteenths(c, 32)

@@ -35,6 +35,11 @@ internal sealed record Solution
         double[] scale = Array.ConvertAll(parameterOf, p => (norm.Gamma is null ? family.OnePlusGamma ? 0 : 1 : norm.Gamma[p]) + (family.OnePlusGamma ? 1 : 0));
         for (int i = 0; i < x.Length; i++)
         {
+            if (norm.Mask?[i] == false)
+            {
+                continue;
+            }
+
             (int s, int p, double xHat) = (setOf[i], parameterOf[i], norm.XHat[i]);
             y.Note(i, scale[i] * xHat);
             y.Note(i, norm.Beta is null ? 0 : norm.Beta[p]);
