@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using NormLayers.Cli.Commands;
+using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli;
 
@@ -8,23 +9,29 @@ internal static class Program
     [SuppressMessage("Design", "CA1031", Justification = "The last resort: whatever was not foreseen becomes one line, not a trace.")]
     private static int Main(string[] args)
     {
+        StandardStreams.Guard();
         try
         {
             return CommandLine.Run(args);
         }
         catch (IOException e)
         {
-            // Standard output is closed or full: nobody is left to read a longer story.
-            Console.Error.WriteLine("error: " + e.Message);
-            return ExitCode.Failed;
+            StandardStreams.WriteError("error: " + e.Message);
+        }
+        catch (OutOfMemoryException)
+        {
+            StandardStreams.WriteError("error: there is not enough memory for that; fewer samples or features, a narrower network or a smaller mini-batch need less");
         }
         catch (Exception e)
         {
             bool verbose = args.Contains("--verbose") || args.Contains("-v");
-            Console.Error.WriteLine(verbose
-                ? $"unexpected error: {e}"
-                : $"unexpected error: {e.Message} ({e.GetType().Name}; --verbose shows where)");
-            return ExitCode.Failed;
+            StandardStreams.WriteError($"unexpected error: {e.Message} ({e.GetType().Name}{(verbose ? ")" : "; --verbose shows where)")}");
+            if (verbose)
+            {
+                Console.Error.WriteLine(Printable.Lines(e.ToString()));
+            }
         }
+
+        return ExitCode.Failed;
     }
 }

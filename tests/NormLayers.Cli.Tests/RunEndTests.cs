@@ -33,6 +33,7 @@ public sealed class RunEndTests : IDisposable
     [Theory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
     public void Train_Interrupted_SavesWhatWasDone(string signal, int exitCode)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "no kill command");

@@ -70,39 +70,18 @@ internal sealed class BenchCommand
         {
             if (!quiet)
             {
-                Console.Error.WriteLine(name);
+                StandardStreams.WriteError(name);
             }
         });
-        return Publish(parsed, BenchDocument.From(run, completed)) ? completed ? ExitCode.Success : interruption.ExitCode : ExitCode.Failed;
+        bool published = Publish(parsed, BenchDocument.From(run, completed));
+        return !completed ? interruption.ExitCode : published ? ExitCode.Success : ExitCode.Failed;
     }
 
     private bool Publish(ParseResult parsed, BenchDocument document)
     {
         byte[] json = document.ToUtf8();
-        if (parsed.GetValue(_json))
-        {
-            using Stream stdout = Console.OpenStandardOutput();
-            stdout.Write(json);
-        }
-        else
-        {
-            Console.Out.WriteLine(BenchTable.Format(document));
-        }
-
-        try
-        {
-            if (parsed.GetValue(_output) is { } path)
-            {
-                AtomicFile.Write(path, json);
-            }
-
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Console.Error.WriteLine("error: could not write the results: " + e.Message);
-            return false;
-        }
+        bool saved = ResultFile.TryWrite(parsed.GetValue(_output), "results", () => json, quiet: true, ResultFile.ReportFailure);
+        return StandardStreams.TryShow(parsed.GetValue(_json), json, BenchTable.Format(document), ResultFile.ReportFailure) && saved;
     }
 
     private static IEnumerable<NormalizationKind> Layers(string? only) =>

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
-using System.CommandLine.Parsing;
 using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Commands;
 
@@ -11,17 +11,20 @@ internal static class CommandLine
 {
     private const string ToolName = "normlayers";
     private const int HelpWidth = 100;
+    private const int MostErrors = 20;
 
     public static int Run(string[] args)
     {
         if (SpeedVariables.FindProblem() is { } problem)
         {
-            Console.Error.WriteLine($"error: {problem}");
+            StandardStreams.WriteError($"error: {problem}");
             return ExitCode.Usage;
         }
 
         RootCommand root = Create();
-        ParseResult parsed = root.Parse(args);
+
+        // An argument that begins with @ is an argument, and no file with more of them.
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
         {
             return ReportUsage(parsed);
@@ -75,6 +78,7 @@ internal static class CommandLine
         Command command = parsed.CommandResult.Command;
         string name = command is RootCommand ? ToolName : $"{ToolName} {command.Name}";
         string[] known = [.. command.Options.Select(o => o.Name), .. command.Subcommands.Select(c => c.Name)];
+        List<string> errors = [];
         bool afterOption = false;
         foreach (string token in parsed.UnmatchedTokens)
         {
@@ -82,18 +86,20 @@ internal static class CommandLine
             if (token.StartsWith('-') || !afterOption)
             {
                 string kind = token.StartsWith('-') ? "option" : "verb or argument";
-                Console.Error.WriteLine($"error: '{token}' is no {kind} of '{name}'{NearestName.Hint(token, known)}");
+                errors.Add($"'{token}' is no {kind} of '{name}'{NearestName.Hint(token, known)}");
             }
 
             afterOption = token.StartsWith('-');
         }
 
-        foreach (ParseError error in parsed.Errors.Where(e => !parsed.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
+        errors.AddRange(parsed.Errors.Select(e => e.Message).Where(m => !parsed.UnmatchedTokens.Any(t => m.Contains($"'{t}'", StringComparison.Ordinal))));
+        errors.Take(MostErrors).ToList().ForEach(e => StandardStreams.WriteError("error: " + e));
+        if (errors.Count > MostErrors)
         {
-            Console.Error.WriteLine("error: " + error.Message);
+            StandardStreams.WriteError($"{errors.Count - MostErrors} more errors are not shown.");
         }
 
-        Console.Error.WriteLine($"See '{name} --help'.");
+        StandardStreams.WriteError($"See '{name} --help'.");
         return ExitCode.Usage;
     }
 

@@ -68,33 +68,46 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         }
 
         using Interruption interruption = new();
-        bool quiet = parsed.GetValue(_quiet);
+        ExperimentContext context = new((ulong)parsed.GetValue(_seed), parsed.GetValue(_full), interruption.Token)
+        {
+            Quiet = parsed.GetValue(_quiet),
+            Color = GlobalOptions.UsesColor(parsed),
+        };
         try
         {
-            ExperimentContext context = new((ulong)parsed.GetValue(_seed), parsed.GetValue(_full), interruption.Token)
-            {
-                Quiet = quiet,
-                Color = GlobalOptions.UsesColor(parsed),
-            };
             if (experiment.UsesImages)
             {
-                context = context with { Images = ImageData.Load(parsed.GetValue(_data), context.Seed) };
-                if (context.Images.Shipped && parsed.GetValue(_data) is null && !quiet)
-                {
-                    Console.Error.WriteLine($"note: no MNIST was given or found, so it runs on {context.Images.Source}");
-                }
+                context = context with { Images = LoadImages(parsed, experiment, context) };
             }
 
-            return Publish(parsed, experiment.Run(context), quiet);
+            return Publish(parsed, experiment.Run(context));
         }
         catch (DataFormatException e)
         {
             return Refuse(e.Message);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
+            Publish(parsed, ExperimentResult.Stopped(experiment, context, e));
             return interruption.ExitCode;
         }
+    }
+
+    private ImageData LoadImages(ParseResult parsed, IExperiment experiment, ExperimentContext context)
+    {
+        ImageData images = ImageData.Load(parsed.GetValue(_data), context.Seed);
+        if (images.Split.Train.Count < experiment.FewestImages)
+        {
+            throw new DataFormatException(images.Source, FormattableString.Invariant(
+                $"has {images.Split.Train.Count} images to train on, and '{experiment.Name}' needs {experiment.FewestImages} or more"));
+        }
+
+        if (images.Shipped && parsed.GetValue(_data) is null && !context.Quiet)
+        {
+            StandardStreams.WriteError($"note: no MNIST was given or found, so it runs on {images.Source}");
+        }
+
+        return images;
     }
 
     private IEnumerable<string> FindProblems(ParseResult parsed, string name, IExperiment? experiment)
@@ -132,24 +145,32 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         }
     }
 
-    private int Publish(ParseResult parsed, ExperimentResult result, bool quiet)
+    private int Publish(ParseResult parsed, ExperimentResult result)
     {
         byte[] document = ExperimentDocument.From(result).ToUtf8();
         bool saved = Save(_output, "result", () => document);
         saved &= Save(_report, "report", () => HtmlReport.ToUtf8(ExperimentReport.From(result)));
-        saved &= Save(_svg, "picture", () => SvgPicture.ToUtf8(result.Charts[0]));
-        Console.Out.WriteLine(parsed.GetValue(_json) ? Encoding.UTF8.GetString(document).TrimEnd() : ExperimentText.Format(result));
+        if (result.Charts.Count > 0)
+        {
+            saved &= Save(_svg, "picture", () => SvgPicture.ToUtf8(result.Charts[0]));
+        }
+        else if (parsed.GetValue(_svg) is { } path)
+        {
+            StandardStreams.WriteError($"note: no picture was written to {path}, as there is no chart");
+        }
+
+        saved &= StandardStreams.TryShow(parsed.GetValue(_json), document, ExperimentText.Format(result), ResultFile.ReportFailure);
         return !saved ? ExitCode.Failed : result.Passed ? ExitCode.Success : ExitCode.Mismatch;
 
         bool Save(Option<string> flag, string what, Func<byte[]> content) =>
-            ResultFile.TryWrite(parsed.GetValue(flag), what, content, quiet, message => Console.Error.WriteLine("error: " + message));
+            ResultFile.TryWrite(parsed.GetValue(flag), what, content, parsed.GetValue(_quiet), ResultFile.ReportFailure);
     }
 
     private static int Refuse(params string[] problems)
     {
         foreach (string problem in problems)
         {
-            Console.Error.WriteLine("error: " + problem);
+            ResultFile.ReportFailure(problem);
         }
 
         return ExitCode.Usage;

@@ -2,17 +2,22 @@ using System.Runtime.InteropServices;
 
 namespace NormLayers.Cli.Commands;
 
-/// <summary>Turns the first Ctrl+C or SIGTERM into a request to stop; a second one ends the process at once.</summary>
+/// <summary>
+/// Turns the first Ctrl+C, SIGTERM or SIGHUP into a request to stop; a second Ctrl+C or SIGTERM ends the process at once. A second SIGHUP
+/// does not, as shell and kernel may both send one when a terminal is closed. Under nohup, SIGHUP stays without effect.
+/// </summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
+    private readonly PosixSignalRegistration _hangUp;
 
     public Interruption()
     {
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle);
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle);
+        _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Handle);
     }
 
     public CancellationToken Token => _source.Token;
@@ -24,15 +29,22 @@ internal sealed class Interruption : IDisposable
     {
         _interrupt.Dispose();
         _terminate.Dispose();
+        _hangUp.Dispose();
         _source.Dispose();
     }
 
     private void Handle(PosixSignalContext context)
     {
-        if (!_source.IsCancellationRequested)
+        bool first = !_source.IsCancellationRequested;
+        context.Cancel = first || context.Signal == PosixSignal.SIGHUP;
+        if (first)
         {
-            context.Cancel = true;
-            ExitCode = context.Signal == PosixSignal.SIGTERM ? Commands.ExitCode.Terminated : Commands.ExitCode.Interrupted;
+            ExitCode = context.Signal switch
+            {
+                PosixSignal.SIGTERM => Commands.ExitCode.Terminated,
+                PosixSignal.SIGHUP => Commands.ExitCode.HungUp,
+                _ => Commands.ExitCode.Interrupted,
+            };
             _source.Cancel();
         }
     }

@@ -5,6 +5,9 @@ namespace NormLayers.Cli.Commands;
 /// <summary>Writes the files that a user asked for.</summary>
 internal static class ResultFile
 {
+    /// <summary>Tells the user what failed.</summary>
+    public static void ReportFailure(string message) => StandardStreams.WriteError("error: " + message);
+
     /// <summary>Writes one file and says so on standard error.</summary>
     /// <param name="path">The file; null if none was asked for.</param>
     /// <param name="what">What it holds, in words.</param>
@@ -31,7 +34,7 @@ internal static class ResultFile
 
         if (!quiet)
         {
-            Console.Error.WriteLine($"{what} written to {path}");
+            StandardStreams.WriteError($"{what} written to {path}");
         }
 
         return true;

@@ -70,7 +70,7 @@ internal sealed class RunSession : IDisposable
 
         if (parsed.GetValue(GlobalOptions.Verbose))
         {
-            Console.Error.WriteLine(settings.Describe());
+            Console.Error.WriteLine(Printable.Lines(settings.Describe()));
         }
 
         RunSession session = new(parsed, options, settings, data);
@@ -83,7 +83,7 @@ internal sealed class RunSession : IDisposable
     /// <param name="document">The results as JSON.</param>
     /// <param name="table">The results for people.</param>
     /// <param name="report">Makes the report; null for verbs that have none.</param>
-    /// <returns>Whether each file that was asked for was written.</returns>
+    /// <returns>Whether each file that was asked for was written, and the result shown.</returns>
     public bool Publish(byte[] document, string table, Func<LabReport>? report = null)
     {
         bool saved = TrySave(_options.Output, "results", () => document);
@@ -93,17 +93,7 @@ internal sealed class RunSession : IDisposable
             saved &= TrySave(_options.Svg, "picture", () => SvgPicture.ToUtf8(report().Charts[0]));
         }
 
-        if (_parsed.GetValue(_options.Json))
-        {
-            using Stream stdout = Console.OpenStandardOutput();
-            stdout.Write(document);
-        }
-        else
-        {
-            Console.Out.WriteLine(table);
-        }
-
-        return saved;
+        return StandardStreams.TryShow(_parsed.GetValue(_options.Json), document, table, ReportFailure) && saved;
     }
 
     /// <summary>Tells the user what is worth knowing, unless it is to be quiet.</summary>
@@ -111,7 +101,7 @@ internal sealed class RunSession : IDisposable
     {
         if (!Quiet)
         {
-            Console.Error.WriteLine("note: " + text);
+            StandardStreams.WriteError("note: " + text);
         }
     }
 
@@ -119,7 +109,7 @@ internal sealed class RunSession : IDisposable
     public void ReportFailure(string message)
     {
         Log.Error(message);
-        Console.Error.WriteLine("error: " + message);
+        StandardStreams.WriteError("error: " + message);
     }
 
     public void Dispose()
@@ -141,6 +131,6 @@ internal sealed class RunSession : IDisposable
         }
 
         text.Append(CultureInfo.InvariantCulture, $"{errors.Count} error{(errors.Count == 1 ? string.Empty : "s")}; nothing was run.");
-        Console.Error.WriteLine(text);
+        Console.Error.WriteLine(Printable.Lines(text.ToString()));
     }
 }

@@ -63,7 +63,7 @@ internal static class TrainCommand
         bool saved = session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(document));
         if (run.Result.Divergence is { } divergence)
         {
-            Console.Error.WriteLine("diverged: " + divergence.Message);
+            StandardStreams.WriteError("diverged: " + divergence.Message);
         }
 
         return run.Result.Status switch

@@ -29,7 +29,7 @@ internal sealed class BatchSize : IExperiment
 
     public bool Exact => false;
 
-    public bool UsesImages => true;
+    public int FewestImages => _batches.Max();
 
     public ExperimentResult Run(ExperimentContext context)
     {
@@ -42,7 +42,10 @@ internal sealed class BatchSize : IExperiment
                select new Trial(mode, batch, context.Seed + (ulong)seed, samples / batch),
         ];
         ILookup<(NormalizationKind, int), Outcome> outcomes = context
-            .RunAll(trials, t => t.Steps, (t, progress) => Train(t, context, progress))
+            .RunAll(
+                trials, t => t.Steps, (t, progress) => Train(t, context, progress),
+                ["test accuracy", "recalibrated", "training loss"],
+                (t, o) => new ExperimentRow($"{NameOf(t.Mode)}, batch {Text(t.Batch)}, seed {t.Seed}", [o.Test.Accuracy, o.Recalibrated.Accuracy, o.Train.Loss]))
             .ToLookup(o => (o.Trial.Mode, o.Trial.Batch));
         return ExperimentResult.From(
             this,

@@ -16,6 +16,8 @@ internal sealed class Equilibrium : IExperiment
     private const double PathRate = 0.1;
     private const double PathDecay = 1e-2;
 
+    private static readonly string[] _columns = ["eta", "lambda", "expected angle", "mean angle", "root mean square", "final length", "effective rate"];
+
     public string Name => "equilibrium";
 
     public string Paper => "van Laarhoven 2017, arXiv 1706.05350; Arora, Li & Lyu 2018, arXiv 1812.03981; Li, Lyu & Arora 2020, arXiv 2010.02916";
@@ -29,7 +31,7 @@ internal sealed class Equilibrium : IExperiment
     public ExperimentResult Run(ExperimentContext context)
     {
         (double Rate, double Decay)[] settings = [(0.1, 1e-2), (0.1, 1e-3), (0.01, 1e-2), (0.01, 1e-3)];
-        IReadOnlyList<Course> courses = context.RunAll(settings, s => Steps(s.Rate, s.Decay), (s, _) => Follow(s.Rate, s.Decay, context));
+        IReadOnlyList<Course> courses = context.RunAll(settings, s => Steps(s.Rate, s.Decay), (s, _) => Follow(s.Rate, s.Decay, context), _columns, (_, c) => Row(c));
         (double cosine, double scaling, double growth) = Algebra(context.Seed);
         return ExperimentResult.From(
             this,
@@ -39,7 +41,7 @@ internal sealed class Equilibrium : IExperiment
                 "The angle is the mean over units and steps in the last half of a run; that it is within 10 % of sqrt(2·eta·lambda) was set before the first run. The balance is one of squares, and the root of the mean square, seen afterwards and not judged, stands beside it: steps differ in size, so the mean is the smaller one.",
                 "The angle follows from eta·lambda alone: weight decay does not hold these weights small for the sake of the function, which does not see their length; it sets how fast they turn. Without it they grow, and turn ever more slowly.",
             ],
-            new(["eta", "lambda", "expected angle", "mean angle", "root mean square", "final length", "effective rate"], [.. courses.Select(c => new ExperimentRow(c.Name, [c.Rate, c.Decay, c.Expected, c.Mean, c.RootMeanSquare, Math.Sqrt(c.Squares[^1]), c.Rate / c.Squares[^1]]))]),
+            new(_columns, [.. courses.Select(Row)]),
             [
                 new("largest |cosine| of weights and gradient", cosine, 0, Rounding),
                 new("gradient of 3w, times 3, against that of w", scaling, 0, Rounding),
@@ -53,6 +55,8 @@ internal sealed class Equilibrium : IExperiment
                 Chart("Angle per step (root mean square), over sqrt(2·eta·lambda)", "All runs end near 1: the angle is set by eta·lambda alone.", "angle over expected angle", courses, c => c.Angles.Select(a => a / c.Expected)),
             ]);
     }
+
+    private static ExperimentRow Row(Course c) => new(c.Name, [c.Rate, c.Decay, c.Expected, c.Mean, c.RootMeanSquare, Math.Sqrt(c.Squares[^1]), c.Rate / c.Squares[^1]]);
 
     private static int Steps(double rate, double decay) => (int)Math.Ceiling(Relaxations / (4 * rate * decay));
 

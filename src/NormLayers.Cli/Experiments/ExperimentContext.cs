@@ -27,14 +27,38 @@ internal sealed record ExperimentContext(ulong Seed, bool Full, CancellationToke
     /// <param name="trials">What to run.</param>
     /// <param name="steps">How many steps a trial takes, or how much work it is in any other unit.</param>
     /// <param name="run">Runs one trial, on one thread; may tell the observer of its epochs.</param>
+    /// <param name="columns">What a trial measures, as far as a few numbers tell it.</param>
+    /// <param name="row">These numbers; shown where the experiment is stopped before it can be judged.</param>
     /// <returns>The results in the order of the trials.</returns>
-    /// <exception cref="OperationCanceledException">It was asked to stop.</exception>
+    /// <exception cref="ExperimentStoppedException">It was asked to stop; has the trials that were done.</exception>
     public IReadOnlyList<TResult> RunAll<TTrial, TResult>(
-        IReadOnlyList<TTrial> trials, Func<TTrial, long> steps, Func<TTrial, ITrainingObserver, TResult> run)
+        IReadOnlyList<TTrial> trials,
+        Func<TTrial, long> steps,
+        Func<TTrial, ITrainingObserver, TResult> run,
+        IReadOnlyList<string> columns,
+        Func<TTrial, TResult, ExperimentRow> row)
+        where TResult : class
     {
         TrialsProgress progress = new(Quiet, Color, trials.Count, trials.Sum(steps));
-        TResult?[] results = progress.Run(() => ParallelTrials.Run(trials, t => progress.Track(steps(t), o => run(t, o)), CancellationToken));
-        CancellationToken.ThrowIfCancellationRequested();
-        return results!;
+        TResult?[] results = progress.Run(() => ParallelTrials.Run(trials, RunOne, CancellationToken));
+        if (!CancellationToken.IsCancellationRequested)
+        {
+            return results!;
+        }
+
+        ExperimentRow[] done = [.. trials.Zip(results).Where(p => p.Second is not null).Select(p => row(p.First, p.Second!))];
+        throw new ExperimentStoppedException(new ExperimentTable(columns, done), trials.Count);
+
+        TResult? RunOne(TTrial trial)
+        {
+            try
+            {
+                return progress.Track(steps(trial), observer => run(trial, observer));
+            }
+            catch (OperationCanceledException) when (CancellationToken.IsCancellationRequested)
+            {
+                return null;
+            }
+        }
     }
 }

@@ -31,6 +31,17 @@ internal sealed record ExperimentResult
 
     public bool Passed => Assertions.All(a => a.Passed);
 
+    /// <summary>What an experiment that was asked to stop had done: numbers without a verdict.</summary>
+    public static ExperimentResult Stopped(IExperiment experiment, ExperimentContext context, OperationCanceledException stop)
+    {
+        ExperimentStoppedException? stopped = stop as ExperimentStoppedException;
+        return From(
+            experiment, context, [stopped?.Message ?? "Stopped before a trial was done: nothing was judged."], stopped?.Done ?? new([], []), [], []) with
+        {
+            Verdict = "interrupted",
+        };
+    }
+
     /// <summary>Judges what was measured: on the shipped digits, even the paper's own setting is an analogue.</summary>
     public static ExperimentResult From(
         IExperiment experiment,

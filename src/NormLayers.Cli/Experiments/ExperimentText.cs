@@ -17,8 +17,7 @@ internal static class ExperimentText
             "",
             Format(Numbers(result.Table)),
             "",
-            Format(Assertions(result)),
-            "",
+            .. result.Assertions.Count > 0 ? (string[])[Format(Assertions(result)), ""] : [],
             .. result.Words,
             .. result.DescribeData() is { } data ? (string[])[data] : [],
             $"Verdict: {result.Verdict}."]);

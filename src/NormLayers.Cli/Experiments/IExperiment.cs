@@ -16,7 +16,10 @@ internal interface IExperiment
     bool Exact { get; }
 
     /// <summary>Whether it trains on images; <see cref="ExperimentContext.Images"/> has them then.</summary>
-    bool UsesImages => false;
+    bool UsesImages => FewestImages > 0;
+
+    /// <summary>The fewest images to train on that fill what it takes at once; 0 if it uses none.</summary>
+    int FewestImages => 0;
 
     ExperimentResult Run(ExperimentContext context);
 }

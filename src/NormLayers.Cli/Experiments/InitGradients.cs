@@ -13,6 +13,8 @@ internal sealed class InitGradients : IExperiment
     private const int Top = 20;
     private const double Tolerance = 0.02;
 
+    private static readonly string[] _columns = ["expected", "measured"];
+
     public string Name => "init-gradients";
 
     public string Paper => "Yang et al. 2019, arXiv 1902.08129, Theorem 8";
@@ -43,7 +45,7 @@ internal sealed class InitGradients : IExperiment
             (NormalizationKind.None, 32), (NormalizationKind.LayerNorm, 32),
         ];
         int networks = context.Full ? 32 : 8;
-        IReadOnlyList<Growth> growths = context.RunAll(settings, _ => networks, (s, _) => Measure(s.Mode, s.Batch, networks, context));
+        IReadOnlyList<Growth> growths = context.RunAll(settings, _ => networks, (s, _) => Measure(s.Mode, s.Batch, networks, context), _columns, (_, g) => Row(g));
         double[] blocks = [.. Enumerable.Range(1, Blocks).Select(i => (double)i)];
         Growth[] batchNorm = [.. growths.Where(g => g.Mode == NormalizationKind.BatchNorm)];
         return ExperimentResult.From(
@@ -54,7 +56,7 @@ internal sealed class InitGradients : IExperiment
                 "The often quoted 1.21 is the root of pi/(pi-1) = 1.467, the factor of the norm, and holds for large batches only.",
                 "Layer normalization is flat like no normalization at all: what it does to the samples instead is shown by init-rank.",
             ],
-            new(["expected", "measured"], [.. growths.Select(g => new ExperimentRow(g.Name, [g.Theory, g.Measured]))]),
+            new(_columns, [.. growths.Select(Row)]),
             [.. growths.Select(g => new Assertion($"{g.Name}: measured over expected factor", g.Measured / g.Theory, 1 - Tolerance, 1 + Tolerance))],
             [
                 new LineChart
@@ -99,6 +101,8 @@ internal sealed class InitGradients : IExperiment
 
         return new(mode, batch, means, Math.Pow(product, 1.0 / networks));
     }
+
+    private static ExperimentRow Row(Growth growth) => new(growth.Name, [growth.Theory, growth.Measured]);
 
     private sealed record Growth(NormalizationKind Mode, int Batch, double[] Squares, double Measured)
     {

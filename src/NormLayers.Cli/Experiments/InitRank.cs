@@ -9,6 +9,8 @@ internal sealed class InitRank : IExperiment
 {
     private const int Batch = 64;
 
+    private static readonly string[] _columns = ["cosine", "rank"];
+
     public string Name => "init-rank";
 
     public string Paper => "Daneshmand et al. 2020, arXiv 2003.01652";
@@ -25,7 +27,7 @@ internal sealed class InitRank : IExperiment
         double theory = InitGradients.Kernel(-1.0 / (Batch - 1));
         double[] layers = [.. Enumerable.Range(1, DeepNetwork.Depth).Select(i => (double)i)];
         IReadOnlyList<Likeness> likenesses = context.RunAll(
-            [NormalizationKind.None, NormalizationKind.BatchNorm, NormalizationKind.LayerNorm], _ => networks, (mode, _) => Measure(mode, networks, context));
+            [NormalizationKind.None, NormalizationKind.BatchNorm, NormalizationKind.LayerNorm], _ => networks, (mode, _) => Measure(mode, networks, context), _columns, (_, l) => Row(l));
         return ExperimentResult.From(
             this,
             context,
@@ -33,7 +35,7 @@ internal sealed class InitRank : IExperiment
                 $"Mean cosine of two of {Batch} samples, and their participation rank, after {DeepNetwork.Depth} layers.",
                 "Layer normalization keeps gradients flat (init-gradients) and lets the samples collapse as no normalization does; batch normalization does the reverse.",
             ],
-            new(["cosine", "rank"], [.. likenesses.Select(l => new ExperimentRow(l.Name, [l.Cosines[^1], l.Ranks[^1]]))]),
+            new(_columns, [.. likenesses.Select(Row)]),
             [.. likenesses.SelectMany(l => Judge(l, theory))],
             [
                 new LineChart
@@ -78,6 +80,8 @@ internal sealed class InitRank : IExperiment
     private static Assertion[] Judge(Likeness likeness, double theory) => likeness.Mode == NormalizationKind.BatchNorm
         ? [new("batchnorm: measured over expected cosine", likeness.Cosines[^1] / theory, 0.95, 1.05), new("batchnorm: rank", likeness.Ranks[^1], 5, Batch)]
         : [new($"{likeness.Name}: cosine", likeness.Cosines[^1], 0.9, 1), new($"{likeness.Name}: rank", likeness.Ranks[^1], 1, 1.5)];
+
+    private static ExperimentRow Row(Likeness likeness) => new(likeness.Name, [likeness.Cosines[^1], likeness.Ranks[^1]]);
 
     private sealed record Likeness(NormalizationKind Mode, double[] Cosines, double[] Ranks)
     {

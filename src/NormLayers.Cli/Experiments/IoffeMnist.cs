@@ -28,7 +28,7 @@ internal sealed class IoffeMnist : IExperiment
 
     public bool Exact => true;
 
-    public bool UsesImages => true;
+    public int FewestImages => SigmoidRun.Batch;
 
     public ExperimentResult Run(ExperimentContext context)
     {
@@ -36,7 +36,8 @@ internal sealed class IoffeMnist : IExperiment
         DataSplit data = context.Images.Binarize();
         Cell[] cells = [.. from deviation in _deviations from rate in _rates from mode in _modes select new Cell(mode, rate, deviation)];
         IReadOnlyList<SigmoidRun> results = context.RunAll(
-            cells, _ => steps, (c, progress) => SigmoidRun.Train(c.Mode == NormalizationKind.BatchNorm, c.Rate, c.Deviation, steps, data, context, progress));
+            cells, _ => steps, (c, progress) => SigmoidRun.Train(c.Mode == NormalizationKind.BatchNorm, c.Rate, c.Deviation, steps, data, context, progress),
+            ["test accuracy", "spread"], (c, r) => new ExperimentRow(c.Describe(), [r.Accuracies[^1], r.Spread]));
         Dictionary<Cell, SigmoidRun> runs = cells.Zip(results).ToDictionary(p => p.First, p => p.Second);
         return ExperimentResult.From(
             this,

@@ -25,6 +25,8 @@ internal sealed class Landscape : IExperiment
     private static readonly double[] _classifierLengths = [0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4];
     private static readonly NormalizationKind[] _modes = [NormalizationKind.None, NormalizationKind.BatchNorm];
 
+    private static readonly string[] _columns = ["first loss", "last loss", "loss range", "gradient change", "effective beta", "shift cosine", "shift distance"];
+
     public string Name => "landscape";
 
     public string Paper => "Santurkar et al. 2018, arXiv 1805.11604, §3, Fig. 4";
@@ -35,7 +37,8 @@ internal sealed class Landscape : IExperiment
 
     public bool Exact => false;
 
-    public bool UsesImages => true;
+    // A batch is read from somewhere before the last one.
+    public int FewestImages => Batch + 1;
 
     public ExperimentResult Run(ExperimentContext context)
     {
@@ -51,7 +54,8 @@ internal sealed class Landscape : IExperiment
                     _ => 1,
                     (t, _) => t.Linear
                         ? DeepLinearRun.Train(t.Mode == NormalizationKind.BatchNorm, Points, LinearRate, linearSteps, Every, _linearLengths, context)
-                        : TrainClassifier(t.Mode, classifierSteps, context)),
+                        : TrainClassifier(t.Mode, classifierSteps, context),
+                    _columns, (t, r) => Row(new Outcome(t, r))),
                 (t, r) => new Outcome(t, r)),
         ];
         return ExperimentResult.From(
@@ -67,10 +71,8 @@ internal sealed class Landscape : IExperiment
                 .. DescribeShift("deep linear network", outcomes[0], outcomes[1]),
             ],
             new(
-                ["first loss", "last loss", "loss range", "gradient change", "effective beta", "shift cosine", "shift distance"],
-                [.. outcomes.Select(o => new ExperimentRow(
-                    o.Trial.Name,
-                    [o.Readings[0].Loss, o.Readings[^1].Loss, o.Median(r => r.LossRange), o.Median(r => r.GreatestChange), o.Median(r => r.Smoothness), o.Median(r => r.ShiftCosine), o.Median(r => r.ShiftDistance)]))]),
+                _columns,
+                [.. outcomes.Select(Row)]),
             [
                 new("worst relative difference from the closed form of the gradient (epsilon 0)", theorem, 0, 1e-5),
                 .. Judge("classifier", outcomes[2], outcomes[3]),
@@ -80,6 +82,10 @@ internal sealed class Landscape : IExperiment
                 .. ((bool[])[false, true]).SelectMany(linear => Draw(linear, [.. outcomes.Where(o => o.Trial.Linear == linear)])),
             ]);
     }
+
+    private static ExperimentRow Row(Outcome o) => new(
+        o.Trial.Name,
+        [o.Readings[0].Loss, o.Readings[^1].Loss, o.Median(r => r.LossRange), o.Median(r => r.GreatestChange), o.Median(r => r.Smoothness), o.Median(r => r.ShiftCosine), o.Median(r => r.ShiftDistance)]);
 
     private static SurfaceReading[] TrainClassifier(NormalizationKind mode, int steps, ExperimentContext context)
     {

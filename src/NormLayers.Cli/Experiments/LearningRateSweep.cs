@@ -38,7 +38,7 @@ internal sealed class LearningRateSweep : IExperiment
 
     public bool Exact => false;
 
-    public bool UsesImages => true;
+    public int FewestImages => Batch;
 
     public ExperimentResult Run(ExperimentContext context)
     {
@@ -50,7 +50,9 @@ internal sealed class LearningRateSweep : IExperiment
             .. from seed in seeds from depth in _depths from mode in _modes select new Trial(mode, DepthRate, depth, seed, steps),
         ];
         ILookup<(NormalizationKind, double, int), Outcome> outcomes = context
-            .RunAll(trials, t => t.Steps * t.Depth, (t, progress) => Train(t, context, progress))
+            .RunAll(
+                trials, t => t.Steps * t.Depth, (t, progress) => Train(t, context, progress),
+                ["test accuracy"], (t, o) => new ExperimentRow($"{NameOf(t.Mode)}, rate {Text(t.Rate)}, {t.Depth} layers, seed {t.Seed}", [o.Accuracy]))
             .ToLookup(o => (o.Trial.Mode, o.Trial.Rate, o.Trial.Depth));
         return ExperimentResult.From(this, context, [.. Describe(outcomes, steps)], Tabulate(outcomes), Judge(outcomes), [ByRate(outcomes, steps), Map(outcomes), ByDepth(outcomes)]);
     }

@@ -31,7 +31,7 @@ internal sealed class NoisyBatchNorm : IExperiment
 
     public bool Exact => false;
 
-    public bool UsesImages => true;
+    public int FewestImages => SigmoidRun.Batch;
 
     public ExperimentResult Run(ExperimentContext context)
     {
@@ -42,7 +42,9 @@ internal sealed class NoisyBatchNorm : IExperiment
             trials,
             _ => steps,
             (t, progress) => SigmoidRun.Train(
-                t.Variant.Normalized, Rate, Deviation, steps, data, context with { Seed = context.Seed + (ulong)t.Seed }, progress, t.Variant.Noisy));
+                t.Variant.Normalized, Rate, Deviation, steps, data, context with { Seed = context.Seed + (ulong)t.Seed }, progress, t.Variant.Noisy),
+            ["test accuracy", "spread"],
+            (t, r) => new ExperimentRow($"{t.Variant.Name}, seed {context.Seed + (ulong)t.Seed}", [r.Accuracies[^1], r.Spread]));
         Outcome[] outcomes =
         [
             .. trials.Zip(results).GroupBy(p => p.First.Variant, p => p.Second).Select(g => new Outcome(

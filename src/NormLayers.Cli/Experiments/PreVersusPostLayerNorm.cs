@@ -31,7 +31,9 @@ internal sealed class PreVersusPostLayerNorm : IExperiment
     {
         int seeds = context.Full ? 25 : 5;
         (bool First, int Depth)[] settings = [(false, Shallow), (false, Deep), (true, Shallow), (true, Deep)];
-        IReadOnlyList<Stack> stacks = context.RunAll(settings, s => seeds * s.Depth, (s, _) => Measure(s.First, s.Depth, seeds, context));
+        IReadOnlyList<Stack> stacks = context.RunAll(
+            settings, s => seeds * s.Depth, (s, _) => Measure(s.First, s.Depth, seeds, context),
+            ["last ‖x‖²/width", "last gradient"], (s, r) => new ExperimentRow($"{(s.First ? "before" : "after")}, {s.Depth} blocks", [r.Squares[^1], r.Gradients[^1]]));
         Stack post = stacks[1];
         Stack pre = stacks[3];
         double postRatio = stacks[0].Gradients[^1] / post.Gradients[^1];

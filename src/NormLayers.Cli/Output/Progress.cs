@@ -48,7 +48,7 @@ internal sealed class LineProgress(int epochs) : Progress
 
     public override void OnEpoch(EpochMetrics metrics)
     {
-        Console.Error.WriteLine($"{Describe(metrics, epochs)}  {DescribeRate(_samples, metrics.Seconds)}");
+        StandardStreams.WriteError($"{Describe(metrics, epochs)}  {DescribeRate(_samples, metrics.Seconds)}");
         _samples = 0;
     }
 }

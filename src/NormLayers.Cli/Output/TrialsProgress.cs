@@ -71,7 +71,7 @@ internal sealed class TrialsProgress(bool silent, bool color, int trials, long s
         }
         else
         {
-            Console.Error.WriteLine($"{count}  {rest}");
+            StandardStreams.WriteError($"{count}  {rest}");
         }
     }
 

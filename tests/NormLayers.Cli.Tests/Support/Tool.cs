@@ -8,6 +8,9 @@ internal sealed class Tool : IDisposable
 {
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(120);
 
+    /// <summary>The tool as a shell calls it.</summary>
+    public static string ShellName { get; } = $"dotnet '{Path.Combine(AppContext.BaseDirectory, "NormLayers.Cli.dll")}'";
+
     public string Folder { get; } = Directory.CreateTempSubdirectory("normlayers-tests-").FullName;
 
     public Dictionary<string, string> Environment { get; } = [];
@@ -20,6 +23,24 @@ internal sealed class Tool : IDisposable
 
     public ToolResult RunSmall(params string[] arguments) =>
         Run(["--epochs", "2", "--set", "data.n_train=200", "--set", "data.n_test=60", .. arguments]);
+
+    /// <summary>Runs a script of bash in the tool's folder, where <c>nl</c> is the tool: for redirections, pipes and what else a shell does.</summary>
+    public ToolResult RunScript(string script)
+    {
+        using Process process = StartScript(script);
+        return Finish(process);
+    }
+
+    /// <summary>Skips a test on a system without one of these commands.</summary>
+    public static void SkipWithout(params string[] commands)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "a shell's script for Linux");
+        string[] folders = System.Environment.GetEnvironmentVariable("PATH")!.Split(':');
+        foreach (string command in (string[])["bash", .. commands])
+        {
+            Assert.SkipUnless(folders.Any(f => File.Exists(Path.Combine(f, command))), $"no command '{command}' here");
+        }
+    }
 
     /// <summary>Runs until <paramref name="condition"/> holds, then sends a signal.</summary>
     public ToolResult RunAndSignal(string signal, Func<bool> condition, params string[] arguments)
@@ -67,9 +88,17 @@ internal sealed class Tool : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
+    private Process StartScript(string script)
+    {
+        ProcessStartInfo start = Prepare("bash");
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add($"nl() {{ {ShellName} \"$@\"; }}\n{script}");
+        return Process.Start(start)!;
+    }
+
     private Process Start(string[] arguments)
     {
-        ProcessStartInfo start = new("dotnet") { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = Prepare("dotnet");
         string[] command = [Path.Combine(AppContext.BaseDirectory, "NormLayers.Cli.dll"), .. arguments];
         if (OperatingSystem.IsLinux())
         {
@@ -83,6 +112,12 @@ internal sealed class Tool : IDisposable
             start.ArgumentList.Add(argument);
         }
 
+        return Process.Start(start)!;
+    }
+
+    private ProcessStartInfo Prepare(string command)
+    {
+        ProcessStartInfo start = new(command) { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string inherited in (string[])["RANDOM_SEED", "NO_COLOR"])
         {
             start.Environment.Remove(inherited);
@@ -93,7 +128,7 @@ internal sealed class Tool : IDisposable
             start.Environment[name] = value;
         }
 
-        return Process.Start(start)!;
+        return start;
     }
 
     private static ToolResult Signal(Process process, string signal)

@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text;
+
+namespace NormLayers.Cli.Output;
+
+/// <summary>Makes text of users' paths and values safe to show: a terminal obeys control characters, and a reader can be misled by others.</summary>
+internal static class Printable
+{
+    private const int LongestLine = 2000;
+
+    /// <summary>One line: control characters, line breaks too, as <c>\u001B</c>; what is longer than a page is cut, and how much is said.</summary>
+    public static string Line(string text)
+    {
+        if (text.Length > LongestLine)
+        {
+            int kept = char.IsHighSurrogate(text[LongestLine - 1]) ? LongestLine - 1 : LongestLine;
+            text = string.Create(CultureInfo.InvariantCulture, $"{text[..kept]}… ({text.Length - kept} more characters)");
+        }
+
+        return Escape(text, keep: "\t");
+    }
+
+    /// <summary>Any number of lines: as <see cref="Line"/>, but line breaks stay, and nothing is cut.</summary>
+    public static string Lines(string text) => Escape(text, keep: "\t\r\n");
+
+    private static string Escape(string text, string keep)
+    {
+        if (!text.Any(c => IsHarmful(c) && !keep.Contains(c, StringComparison.Ordinal)))
+        {
+            return text;
+        }
+
+        StringBuilder escaped = new();
+        foreach (char c in text)
+        {
+            if (c == '\n' && !keep.Contains(c, StringComparison.Ordinal))
+            {
+                escaped.Append("\\n");
+            }
+            else if (IsHarmful(c) && !keep.Contains(c, StringComparison.Ordinal))
+            {
+                escaped.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}");
+            }
+            else
+            {
+                escaped.Append(c);
+            }
+        }
+
+        return escaped.ToString();
+    }
+
+    // Control characters, and what breaks lines or turns the direction of writing without being seen.
+    private static bool IsHarmful(char c) =>
+        char.IsControl(c) || c is '\u061C' or '\u200E' or '\u200F' or (>= '\u2028' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
+}
