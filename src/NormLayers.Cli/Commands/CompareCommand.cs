@@ -79,7 +79,7 @@ internal sealed class CompareCommand
         TrialsProgress progress = new(session.ShowsNoProgress, session.Color, trials.Count, trials.Sum(TrialRunner.CountSteps));
         long started = Stopwatch.GetTimestamp();
         TrialResult?[] results = session.Data.RunAll(trials, progress, session.Log.Trial, session.Cancellation);
-        return CompareResult.From(session.Settings, modes, seeds, results, targetLoss, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        return CompareResult.From(session.Settings, modes, seeds, session.Data.Summary, results, targetLoss, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
     private static Settings With(Settings settings, NormalizationKind mode, long seed)

@@ -102,6 +102,12 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
                 $"has {images.Split.Train.Count} images to train on, and '{experiment.Name}' needs {experiment.FewestImages} or more"));
         }
 
+        images.RequireLearnable();
+        foreach (string note in context.Quiet ? [] : images.Notes)
+        {
+            StandardStreams.WriteError("note: " + note);
+        }
+
         if (images.Shipped && parsed.GetValue(_data) is null && !context.Quiet)
         {
             StandardStreams.WriteError($"note: no MNIST was given or found, so it runs on {images.Source}");

@@ -62,7 +62,7 @@ internal sealed class RunSession : IDisposable
             settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg]).Select(o => (o.Name, parsed.GetValue(o))), errors);
         List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
         check(settings, errors);
-        if (errors.Count > 0 || SeedData.Load(settings, notes, errors) is not { } data)
+        if (errors.Count > 0 || new TrainingData(settings, notes, errors).Load() is not { } data)
         {
             Report(errors);
             return null;

@@ -65,7 +65,7 @@ internal sealed class SweepCommand
 
         try
         {
-            Sweep sweep = new(session.Settings, grid, seeds, folder);
+            Sweep sweep = new(session.Settings, grid, seeds, session.Data.Summary, folder);
             int present = sweep.LoadSaved();
             if (present > 0)
             {

@@ -59,7 +59,7 @@ internal static class TrainCommand
         Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), TrialRunner.CountSteps(settings));
         TrainingRun run = TrainingRun.Execute(settings, RunSeeds.From(seed), session.Data.Get(seed), progress, session.Log, session.Cancellation);
         session.Log.End(run.Result);
-        ResultDocument document = run.ToDocument();
+        ResultDocument document = run.ToDocument(session.Data.Summary);
         bool saved = session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(document));
         if (run.Result.Divergence is { } divergence)
         {

@@ -1,4 +1,5 @@
 using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Lab;
 using NormLayers.Data;
 using NormLayers.Numerics;
 
@@ -14,27 +15,29 @@ internal sealed record RunSeeds(ulong Data, ulong Weights, ulong Order)
     }
 }
 
-/// <summary>Brings the samples that the settings ask for.</summary>
-internal static class TrainingData
+/// <summary>Brings the samples that the settings ask for: read or drawn once, and shared by all seeds.</summary>
+/// <param name="settings">What to read; n_train, n_test, n_features, n_classes and standardize are resolved.</param>
+/// <param name="notes">Receives what a user should know.</param>
+/// <param name="errors">Receives what is wrong with the data.</param>
+internal sealed class TrainingData(Settings settings, List<string> notes, List<Diagnostic> errors)
 {
-    /// <summary>Reads or draws the data, and sets the sizes in the settings to what it turned out to be.</summary>
-    /// <param name="settings">What to read; n_train, n_test, n_features, n_classes and standardize are resolved.</param>
-    /// <param name="seed">The seed of what is drawn and of which samples are held out.</param>
-    /// <param name="notes">Receives what a user should know.</param>
-    /// <param name="errors">Receives what is wrong with the data.</param>
-    /// <returns>The data; null if there are errors.</returns>
-    public static DataSplit? Load(Settings settings, ulong seed, List<string> notes, List<Diagnostic> errors)
+    private readonly DataSource _source = settings.Get(Keys.Source);
+    private readonly bool _standardize = settings.Get(Keys.Standardize) ?? settings.Get(Keys.Source) == DataSource.Csv;
+    private readonly int _trainCount = settings.GetInt(Keys.TrainCount);
+    private readonly int _testCount = settings.GetInt(Keys.TestCount);
+
+    /// <summary>Reads the data, and sets the sizes in the settings to what it turned out to be.</summary>
+    /// <returns>The data of every seed; null if there are errors.</returns>
+    public SeedData? Load()
     {
-        DataSource source = settings.Get(Keys.Source);
-        DataSplit? split;
         try
         {
-            split = source switch
+            return _source switch
             {
-                DataSource.Synthetic => SyntheticClassification.Generate(ToOptions(settings, seed)),
-                DataSource.Digits => HoldOut(Digits.Load(), settings, seed, notes, errors),
-                DataSource.Csv => HoldOut(CsvData.Read(settings.Get(Keys.DataPath)!, ToCsvOptions(settings)), settings, seed, notes, errors),
-                _ => Limit(IdxData.ReadFolder(settings.Get(Keys.DataPath)!), settings, seed, notes),
+                DataSource.Synthetic => Share(Generate, hash: null, new DataOrigin()),
+                DataSource.Digits => ShareParts(Digits.Load()),
+                DataSource.Csv => ShareParts(CsvData.Read(settings.Get(Keys.DataPath)!, ToCsvOptions(settings))),
+                _ => ShareSplit(IdxData.ReadFolder(settings.Get(Keys.DataPath)!)),
             };
         }
         catch (DataFormatException e)
@@ -42,57 +45,97 @@ internal static class TrainingData
             errors.Add(new Diagnostic(settings.PlaceOf(Keys.DataPath), e.Message));
             return null;
         }
+    }
 
-        if (split is null)
+    private DataSplit Generate(ulong seed) => SyntheticClassification.Generate(ToOptions(settings, seed));
+
+    // Training and test set are parts of one set.
+    private SeedData? ShareParts(Dataset all)
+    {
+        int most = all.Count - all.ClassCount;
+        if (_testCount > most)
         {
+            errors.Add(new Diagnostic(settings.PlaceOf(Keys.TestCount), FormattableString.Invariant(
+                $"cannot hold out {_testCount} of the {all.Count} samples of {all.Name} for the test, which has {all.ClassCount} classes; ")
+                + (most < 1 ? "a sample of each must be left to train on" : FormattableString.Invariant($"set n_test to {Math.Max(1, Math.Min(all.Count / 5, most))}, say"))));
             return null;
         }
 
-        bool standardize = settings.Get(Keys.Standardize) ?? source == DataSource.Csv;
-        settings.Resolve<bool?>(Keys.Standardize, standardize);
-        settings.Resolve(Keys.TrainCount, split.Train.Count);
-        settings.Resolve(Keys.TestCount, split.Test.Count);
-        settings.Resolve(Keys.Features, split.Train.FeatureCount);
-        settings.Resolve(Keys.Classes, split.Train.ClassCount);
-        if (source != DataSource.Synthetic)
+        if (!_standardize)
         {
-            new SettingRules(settings, errors).CheckBatches(split.Train.Count);
+            // What no float can hold is an error here, and not of a later seed.
+            _ = all.Features;
         }
 
-        return errors.Count > 0 ? null : standardize ? split.Standardize() : split;
+        NoteSubset(all.Name, all.Count - _testCount, Keys.TrainCount);
+        return Share(Split, all.ComputeHash(), all.Origin);
+
+        DataSplit Split(ulong seed)
+        {
+            DataSplit split = all.Split(_testCount, seed);
+            return split with { Train = split.Train.Take(_trainCount, seed) };
+        }
     }
 
-    private static DataSplit? HoldOut(Dataset all, Settings settings, ulong seed, List<string> notes, List<Diagnostic> errors)
+    // Training and test set come apart.
+    private SeedData? ShareSplit(DataSplit all)
     {
-        int test = settings.GetInt(Keys.TestCount);
-        if (test > all.Count - all.ClassCount)
-        {
-            errors.Add(new Diagnostic(
-                settings.PlaceOf(Keys.TestCount),
-                FormattableString.Invariant($"cannot hold out {test} of the {all.Count} samples of {all.Name} for the test; set n_test to {all.Count / 5}, say")));
-            return null;
-        }
-
-        DataSplit split = all.Split(test, seed);
-        return split with { Train = TakeAtMost(split.Train, settings, Keys.TrainCount, seed, notes) };
+        NoteSubset(all.Train.Name, all.Train.Count, Keys.TrainCount);
+        NoteSubset(all.Test.Name, all.Test.Count, Keys.TestCount);
+        return Share(
+            seed => new DataSplit(all.Train.Take(_trainCount, seed), all.Test.Take(_testCount, seed)),
+            $"{all.Train.ComputeHash()}+{all.Test.ComputeHash()}",
+            all.Train.Origin);
     }
 
-    private static DataSplit Limit(DataSplit split, Settings settings, ulong seed, List<string> notes) => new(
-        TakeAtMost(split.Train, settings, Keys.TrainCount, seed, notes),
-        TakeAtMost(split.Test, settings, Keys.TestCount, seed, notes));
-
-    private static Dataset TakeAtMost(Dataset set, Settings settings, Key<long> key, ulong seed, List<string> notes)
+    // How many samples each class has in both sets does not depend on the seed, so that the first seed speaks for all.
+    private SeedData? Share(Func<ulong, DataSplit> split, string? hash, DataOrigin origin)
     {
-        int wanted = settings.GetInt(key);
-        if (wanted == set.Count)
+        long seed = settings.Get(Keys.Seed);
+        DataSplit first = Make(seed);
+        settings.Resolve<bool?>(Keys.Standardize, _standardize);
+        settings.Resolve(Keys.TrainCount, first.Train.Count);
+        settings.Resolve(Keys.TestCount, first.Test.Count);
+        settings.Resolve(Keys.Features, first.Train.FeatureCount);
+        settings.Resolve(Keys.Classes, first.Train.ClassCount);
+        notes.AddRange(origin.Remarks);
+        if (_source != DataSource.Synthetic)
         {
-            return set;
+            new SettingRules(settings, errors).CheckBatches(first.Train.Count);
         }
 
-        notes.Add(FormattableString.Invariant(wanted > set.Count
-            ? (FormattableString)$"data.{key.Name} is {wanted}, but {set.Name} has {set.Count} samples for it: all {set.Count} are used"
-            : $"data.{key.Name} is {wanted}: a random subset of the {set.Count} samples of {set.Name} is used"));
-        return wanted > set.Count ? set : set.Take(wanted, seed);
+        CheckClasses(first);
+        return errors.Count > 0 ? null : new SeedData(Make, DataSummary.Of(Keys.DataSources.NameOf(_source), first, hash, origin), seed, first);
+
+        DataSplit Make(long seed)
+        {
+            DataSplit drawn = split(RunSeeds.From(seed).Data);
+            return _standardize ? drawn.Standardize() : drawn;
+        }
+    }
+
+    private void CheckClasses(DataSplit split)
+    {
+        if (split.Train.Count < split.Train.ClassCount)
+        {
+            errors.Add(new Diagnostic(settings.PlaceOf(Keys.TrainCount), FormattableString.Invariant(
+                $"{split.Train.Count} training samples cannot hold the {split.Train.ClassCount} classes of {split.Train.Name}; raise n_train")));
+        }
+        else
+        {
+            notes.AddRange(split.DescribeAbsentClasses());
+        }
+    }
+
+    private void NoteSubset(string name, int available, Key<long> key)
+    {
+        long wanted = settings.Get(key);
+        if (wanted != available)
+        {
+            notes.Add(FormattableString.Invariant(wanted > available
+                ? (FormattableString)$"data.{key.Name} is {wanted}, but {name} has {available} samples for it: all {available} are used"
+                : $"data.{key.Name} is {wanted}: a random subset of the {available} samples of {name} is used"));
+        }
     }
 
     private static SyntheticOptions ToOptions(Settings settings, ulong seed) => new()
@@ -112,6 +155,7 @@ internal static class TrainingData
         LabelColumn = settings.Get(Keys.LabelColumn),
         Header = settings.Get(Keys.Header),
         Delimiter = settings.Get(Keys.Delimiter),
+        DecimalMark = settings.Get(Keys.DecimalMark),
         SkipLines = settings.GetInt(Keys.SkipLines),
     };
 }

@@ -23,7 +23,7 @@ internal sealed record TrainingRun(Settings Settings, TrainingResult Result, IRe
 
     public string ToTable() => ResultTable.Format(Result, Mode, Settings.GetInt(Keys.Epochs), Seconds);
 
-    public ResultDocument ToDocument() => new()
+    public ResultDocument ToDocument(DataSummary data) => new()
     {
         Status = Result.Status.ToString().ToLowerInvariant(),
         Mode = Mode,
@@ -36,6 +36,7 @@ internal sealed record TrainingRun(Settings Settings, TrainingResult Result, IRe
         DurationSeconds = Seconds,
         DivergedAtStep = Result.Divergence?.Step,
         Divergence = DivergenceDocument.From(Result.Divergence),
+        Data = data,
         Config = Settings.ToJson(),
         History = HistoryDocument.From(Result.History),
         Probes = ProbesDocument.From(Probes),

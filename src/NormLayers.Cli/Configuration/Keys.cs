@@ -81,6 +81,8 @@ internal static class Keys
 
     public static Key<char> Delimiter { get; } = new("data.delimiter", ',', new CharacterType("one character, no quote or line break", "\"\r\n\0"));
 
+    public static Key<char> DecimalMark { get; } = new("data.decimal_mark", '.', new ChoiceType<char>(("point", '.'), ("comma", ',')));
+
     public static Key<long> SkipLines { get; } = new("data.skip_lines", 0, new IntegerType(0, int.MaxValue));
 
     public static Key<NormalizationKind> Mode { get; } = new("model.normalization", NormalizationKind.BatchNorm, Modes);
@@ -125,7 +127,7 @@ internal static class Keys
     [
         LogLevel, LogFile,
         Source, DataPath, TrainCount, TestCount, Features, Classes, Seed, Standardize,
-        Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, SkipLines,
+        Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, DecimalMark, SkipLines,
         Mode, HiddenWidth, HiddenWidths, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
         Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast, ProbeInterval,
         .. SweepKeys.All,

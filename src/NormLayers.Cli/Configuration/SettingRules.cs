@@ -11,6 +11,7 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         (Keys.LabelColumn, [DataSource.Csv]),
         (Keys.Header, [DataSource.Csv]),
         (Keys.Delimiter, [DataSource.Csv]),
+        (Keys.DecimalMark, [DataSource.Csv]),
         (Keys.SkipLines, [DataSource.Csv]),
         (Keys.Separation, [DataSource.Synthetic]),
         (Keys.ScaleSpread, [DataSource.Synthetic]),

@@ -73,7 +73,7 @@ internal sealed record ExperimentResult
     /// <summary>What it was run on, and what to do for the paper's data; null if it uses no images.</summary>
     public string? DescribeData() => Images is null ? null
         : Images.Shipped ? $"Run on {Images.Source}, not on the paper's data. {ImageData.Advice}"
-        : $"Run on the images in {Images.Source}.";
+        : $"Run on the images in {Images.Source}. {string.Join(". ", Images.Notes)}.";
 }
 
 /// <summary>Numbers with names for their columns and rows.</summary>

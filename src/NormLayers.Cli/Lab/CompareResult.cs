@@ -7,6 +7,7 @@ namespace NormLayers.Cli.Lab;
 /// <summary>Several normalizations on one configuration, with the same seeds.</summary>
 /// <param name="Settings">The settings that all trials share; mode and seed are exchanged.</param>
 /// <param name="Seeds">The seeds.</param>
+/// <param name="Data">What the trials were run on.</param>
 /// <param name="TargetLoss">The training loss whose steps are counted; NaN if no trial has finished an epoch.</param>
 /// <param name="Modes">What each mode came to.</param>
 /// <param name="Pairs">Each mode against each later one.</param>
@@ -14,6 +15,7 @@ namespace NormLayers.Cli.Lab;
 internal sealed record CompareResult(
     Settings Settings,
     IReadOnlyList<long> Seeds,
+    DataSummary Data,
     double TargetLoss,
     IReadOnlyList<ModeResult> Modes,
     IReadOnlyList<PairResult> Pairs,
@@ -28,11 +30,12 @@ internal sealed record CompareResult(
     /// <param name="settings">The settings that they share.</param>
     /// <param name="modes">The modes, in the order of the result.</param>
     /// <param name="seeds">The seeds.</param>
+    /// <param name="data">What they were run on.</param>
     /// <param name="trials">What was run, in any order; null where a trial was not started.</param>
     /// <param name="targetLoss">The loss to count the steps to; null takes the lowest that every completed trial reached.</param>
     /// <param name="seconds">The time of all together.</param>
     public static CompareResult From(
-        Settings settings, IReadOnlyList<NormalizationKind> modes, IReadOnlyList<long> seeds, IEnumerable<TrialResult?> trials, double? targetLoss, double seconds)
+        Settings settings, IReadOnlyList<NormalizationKind> modes, IReadOnlyList<long> seeds, DataSummary data, IEnumerable<TrialResult?> trials, double? targetLoss, double seconds)
     {
         TrialResult[] run = [.. trials.OfType<TrialResult>()];
         double target = targetLoss ?? run
@@ -45,7 +48,7 @@ internal sealed record CompareResult(
         List<PairResult> pairs = [.. from i in Enumerable.Range(0, results.Count)
                                      from second in results.Skip(i + 1)
                                      select PairResult.From(results[i], second)];
-        return new CompareResult(settings, seeds, target, results, pairs, seconds);
+        return new CompareResult(settings, seeds, data, target, results, pairs, seconds);
     }
 }
 

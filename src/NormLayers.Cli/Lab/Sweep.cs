@@ -11,6 +11,7 @@ internal sealed class Sweep
     private readonly Settings _settings;
     private readonly SweepGrid _grid;
     private readonly IReadOnlyList<long> _seeds;
+    private readonly DataSummary _data;
     private readonly string? _folder;
     private readonly List<IReadOnlyList<string>> _cells;
     private readonly List<Settings> _trials = [];
@@ -20,10 +21,11 @@ internal sealed class Sweep
     /// <param name="settings">What the trials share.</param>
     /// <param name="grid">What differs, checked.</param>
     /// <param name="seeds">The seeds of each cell.</param>
+    /// <param name="data">What the trials are run on.</param>
     /// <param name="folder">Where each trial's file is kept; null keeps none.</param>
-    public Sweep(Settings settings, SweepGrid grid, IReadOnlyList<long> seeds, string? folder)
+    public Sweep(Settings settings, SweepGrid grid, IReadOnlyList<long> seeds, DataSummary data, string? folder)
     {
-        (_settings, _grid, _seeds, _folder) = (settings, grid, seeds, folder);
+        (_settings, _grid, _seeds, _data, _folder) = (settings, grid, seeds, data, folder);
         _cells = [.. grid.Cells()];
         foreach (long seed in seeds)
         {
@@ -43,11 +45,11 @@ internal sealed class Sweep
     {
         foreach (Settings trial in _folder is null ? [] : _trials)
         {
-            string name = TrialFile.NameOf(trial);
+            string name = NameOf(trial);
             string path = Path.Combine(_folder!, name);
             if (File.Exists(path))
             {
-                _done[name] = TrialFile.Read(path, trial);
+                _done[name] = TrialFile.Read(path, trial, _data.Hash);
             }
         }
 
@@ -62,10 +64,10 @@ internal sealed class Sweep
     /// <exception cref="IOException">A trial could not be saved; the others are.</exception>
     public bool Run(RunSession session, int part, int parts)
     {
-        List<Settings> missing = [.. _trials.Where((t, i) => i % parts == part - 1 && !_done.ContainsKey(TrialFile.NameOf(t)))];
+        List<Settings> missing = [.. _trials.Where((t, i) => i % parts == part - 1 && !_done.ContainsKey(NameOf(t)))];
         TrialsProgress progress = new(session.ShowsNoProgress, session.Color, missing.Count, missing.Sum(TrialRunner.CountSteps));
         session.Data.RunAll(missing, progress, Keep, session.Cancellation, everyEpoch: false);
-        return missing.TrueForAll(t => _done.ContainsKey(TrialFile.NameOf(t)));
+        return missing.TrueForAll(t => _done.ContainsKey(NameOf(t)));
 
         void Keep(TrialResult trial)
         {
@@ -75,8 +77,8 @@ internal sealed class Sweep
                 return;
             }
 
-            string name = TrialFile.NameOf(trial.Settings);
-            TrialFile file = TrialFile.From(trial);
+            string name = NameOf(trial.Settings);
+            TrialFile file = TrialFile.From(trial, _data.Hash);
             if (_folder is not null)
             {
                 AtomicFile.Write(Path.Combine(_folder, name), file.ToUtf8());
@@ -89,6 +91,8 @@ internal sealed class Sweep
         }
     }
 
-    public SweepResult ToResult() => new(_settings, _grid, _seeds, [.. _cells.Select((values, c) => new SweepCell(
-        values, [.. Enumerable.Range(0, _seeds.Count).Select(s => _done.GetValueOrDefault(TrialFile.NameOf(_trials[s * _cells.Count + c])))]))]);
+    public SweepResult ToResult() => new(_settings, _grid, _seeds, _data, [.. _cells.Select((values, c) => new SweepCell(
+        values, [.. Enumerable.Range(0, _seeds.Count).Select(s => _done.GetValueOrDefault(NameOf(_trials[s * _cells.Count + c])))]))]);
+
+    private string NameOf(Settings trial) => TrialFile.NameOf(trial, _data.Hash);
 }

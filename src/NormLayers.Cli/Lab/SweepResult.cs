@@ -6,8 +6,9 @@ namespace NormLayers.Cli.Lab;
 /// <param name="Settings">The settings that all trials share; those of the axes and the seed are exchanged.</param>
 /// <param name="Grid">The axes.</param>
 /// <param name="Seeds">The seeds of each cell.</param>
+/// <param name="Data">What the trials are run on.</param>
 /// <param name="Cells">The cells, the last axis varying fastest.</param>
-internal sealed record SweepResult(Settings Settings, SweepGrid Grid, IReadOnlyList<long> Seeds, IReadOnlyList<SweepCell> Cells)
+internal sealed record SweepResult(Settings Settings, SweepGrid Grid, IReadOnlyList<long> Seeds, DataSummary Data, IReadOnlyList<SweepCell> Cells)
 {
     public int Done => Cells.Sum(c => c.Trials.Count(t => t is not null));
 

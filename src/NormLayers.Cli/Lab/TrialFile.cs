@@ -33,6 +33,9 @@ internal sealed record TrialFile
 
     public required JsonObject Config { get; init; }
 
+    /// <summary>The hash of the data that were read; null for drawn data.</summary>
+    public required string? Data { get; init; }
+
     public required string Library { get; init; }
 
     /// <summary>What the trial is in the map.</summary>
@@ -41,7 +44,9 @@ internal sealed record TrialFile
         : TrainLoss <= LearntShare * Math.Log((long)Config["data"]!["n_classes"]!) ? SweepOutcome.Trains
         : SweepOutcome.Stalls;
 
-    public static TrialFile From(TrialResult trial) => new()
+    /// <param name="trial">The trial, run to its end.</param>
+    /// <param name="data">The hash of the data that were read for it; null for drawn data.</param>
+    public static TrialFile From(TrialResult trial, string? data) => new()
     {
         Seed = trial.Settings.Get(Keys.Seed),
         Status = trial.Result.Status.ToString().ToLowerInvariant(),
@@ -53,40 +58,67 @@ internal sealed record TrialFile
         DivergedAtStep = trial.Result.Divergence?.Step,
         Divergence = DivergenceDocument.From(trial.Result.Divergence),
         Config = ConfigOf(trial.Settings),
+        Data = data,
         Library = MachineInfo.NormLayersVersion,
     };
 
-    /// <summary>The file of a trial: a hash of all that its result depends on, the library's version among it.</summary>
-    public static string NameOf(Settings settings)
+    /// <summary>The file of a trial: a hash of all that its result depends on, the data's content and the library's version among it.</summary>
+    /// <param name="settings">The trial's settings.</param>
+    /// <param name="data">The hash of the data that were read for it; null for drawn data.</param>
+    public static string NameOf(Settings settings, string? data)
     {
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(MachineInfo.NormLayersVersion + "\n" + ConfigOf(settings).ToJsonString()));
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{MachineInfo.NormLayersVersion}\n{data}\n{ConfigOf(settings).ToJsonString()}"));
         return Convert.ToHexStringLower(hash.AsSpan(0, 10)) + ".json";
     }
 
-    /// <summary>Reads the file of a trial.</summary>
+    /// <summary>Reads the file of a trial, and checks that it is what its name says.</summary>
     /// <exception cref="InvalidDataException">It is damaged, or another trial's.</exception>
-    public static TrialFile Read(string path, Settings settings)
+    public static TrialFile Read(string path, Settings settings, string? data)
     {
+        TrialFile? file;
         try
         {
-            TrialFile? file = JsonSerializer.Deserialize(File.ReadAllBytes(path), ResultJson.Default.TrialFile);
-            if (file is not null && file.Config.ToJsonString() == ConfigOf(settings).ToJsonString())
-            {
-                return file;
-            }
+            file = JsonSerializer.Deserialize(File.ReadAllBytes(path), ResultJson.Default.TrialFile);
         }
         catch (JsonException e)
         {
             throw new InvalidDataException($"'{path}' is damaged ({e.Message}); delete it to run its trial again", e);
         }
 
-        throw new InvalidDataException($"'{path}' holds another trial than its name says; delete it to run its trial again");
+        return file?.FindProblem(settings, data) is { } problem
+            ? throw new InvalidDataException($"'{path}' {problem}; delete it to run its trial again")
+            : file ?? throw new InvalidDataException($"'{path}' is damaged (it holds null); delete it to run its trial again");
+    }
+
+    // A file from a disk may hold null where the type says that it cannot.
+    private string? FindProblem(Settings settings, string? data)
+    {
+        if (Config is null || Status is null || Library is null)
+        {
+            return "is damaged (a field is null)";
+        }
+
+        if (Seed != settings.Get(Keys.Seed) || Library != MachineInfo.NormLayersVersion || Data != data || !JsonNode.DeepEquals(Config, ConfigOf(settings)))
+        {
+            return "holds another trial than its name says";
+        }
+
+        long steps = TrialRunner.CountSteps(settings);
+        bool completed = Status == "completed" && Steps == steps && DivergedAtStep is null && Divergence is null && double.IsFinite(TrainLoss);
+        bool diverged = Status == "diverged" && DivergedAtStep >= 1 && DivergedAtStep <= steps && Steps == DivergedAtStep - 1
+            && Divergence is { Layer: not null, Kind: not null, Message: not null };
+        bool possible = !(TrainLoss < 0) && !(TestLoss < 0) && IsShare(TrainAccuracy) && IsShare(TestAccuracy);
+        return (completed || diverged) && possible
+            ? null
+            : FormattableString.Invariant($"claims what no such trial comes to (status '{Status}' after {Steps} of {steps} steps)");
+
+        static bool IsShare(double value) => !(value < 0 || value > 1);
     }
 
     public byte[] ToUtf8() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ResultJson.Default.TrialFile), (byte)'\n'];
 
-    // Neither the log nor probes change a result.
-    private static JsonObject ConfigOf(Settings settings) => settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval);
+    // Neither the log nor probes change a result, and of the data it is the content that counts, wherever it was read from.
+    private static JsonObject ConfigOf(Settings settings) => settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval, Keys.DataPath);
 }
 
 /// <summary>What a trial, or most trials of a cell, do; worse ones later.</summary>

@@ -20,6 +20,8 @@ internal sealed record CompareDocument
 
     public required double DurationSeconds { get; init; }
 
+    public required DataSummary Data { get; init; }
+
     public required JsonObject Config { get; init; }
 
     public required VersionsDocument Versions { get; init; }
@@ -32,6 +34,7 @@ internal sealed record CompareDocument
         Modes = [.. result.Modes.Select(ModeDocument.From)],
         Pairs = [.. result.Pairs.Select(PairDocument.From)],
         DurationSeconds = result.Seconds,
+        Data = result.Data,
         Config = result.Settings.ToJson(Keys.Mode, Keys.Seed),
         Versions = VersionsDocument.Current,
     };

@@ -32,6 +32,8 @@ internal sealed record ResultDocument
 
     public required DivergenceDocument? Divergence { get; init; }
 
+    public required DataSummary Data { get; init; }
+
     public required JsonObject Config { get; init; }
 
     public required HistoryDocument History { get; init; }

@@ -16,6 +16,8 @@ internal sealed record SweepDocument
 
     public required IReadOnlyList<CellDocument> Cells { get; init; }
 
+    public required DataSummary Data { get; init; }
+
     public required JsonObject Config { get; init; }
 
     public required VersionsDocument Versions { get; init; }
@@ -34,6 +36,7 @@ internal sealed record SweepDocument
             Axes = axes,
             Seeds = result.Seeds,
             Cells = [.. result.Cells.Select(c => CellDocument.From(c, result.Grid))],
+            Data = result.Data,
             Config = result.Settings.ToJson([Keys.Seed, .. result.Grid.Axes.Select(a => a.Kind.Key).OfType<Key>()]),
             Versions = VersionsDocument.Current,
         };

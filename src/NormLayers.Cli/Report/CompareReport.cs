@@ -16,6 +16,7 @@ internal static class CompareReport
             Title = "Comparison of " + string.Join(", ", result.Modes.Select(m => Phrases.NameOf(m.Name))),
             Words = [.. Describe(result)],
             Summary = new Table(modes[0], modes[1..]),
+            Tables = [DataTable.From(result.Data)],
             Charts =
             [
                 Curves(result, "Test loss", "mean cross-entropy (nats)", e => e.Test.Loss),
@@ -46,6 +47,11 @@ internal static class CompareReport
         if (Thinning.Describe(result.Modes.Max(EpochsOf)) is { } thinned)
         {
             yield return thinned;
+        }
+
+        if (DataTable.Describe(result.Data) is { } data)
+        {
+            yield return data;
         }
     }
 

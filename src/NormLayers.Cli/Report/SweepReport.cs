@@ -12,6 +12,7 @@ internal static class SweepReport
         Title = "Sweep of " + string.Join(", ", result.Grid.Axes.Select(a => NameOf(a))),
         Words = [.. Describe(result)],
         Summary = Summarize(result),
+        Tables = [DataTable.From(result.Data)],
         Charts =
         [
             Map(
@@ -37,6 +38,11 @@ internal static class SweepReport
         if (result.Done < result.Total)
         {
             yield return string.Create(CultureInfo.InvariantCulture, $"The sweep is not finished: {result.Done} of {result.Total} trials are done.");
+        }
+
+        if (DataTable.Describe(result.Data) is { } data)
+        {
+            yield return data;
         }
     }
 

@@ -16,6 +16,7 @@ internal static class TrainReport
                 ["training set", Table.Number(document.TrainLoss), Table.Number(document.TrainAccuracy)],
                 ["test set", Table.Number(document.TestLoss), Table.Number(document.TestAccuracy)],
             ]),
+        Tables = [DataTable.From(document.Data)],
         Charts = [LossChart(document), AccuracyChart(document), .. document.Probes is { } probes ? ProbeCharts.From(probes) : []],
         Configuration = document.Config,
     };
@@ -44,6 +45,11 @@ internal static class TrainReport
         if (document.Probes is { } probes)
         {
             yield return ProbeCharts.Describe(probes);
+        }
+
+        if (DataTable.Describe(document.Data) is { } data)
+        {
+            yield return data;
         }
     }
 

@@ -10,8 +10,9 @@ public sealed record CsvOptions
     public string? LabelColumn { get; init; }
 
     /// <summary>
-    /// Whether the first row names the columns. Null finds out: it does if <see cref="LabelColumn"/> is a name, or if any
-    /// feature in the first row is not a number.
+    /// Whether the first row names the columns. Null finds out: it does if <see cref="LabelColumn"/> is a name, if its features
+    /// are words and no numbers, or if its features count the columns from 0 and its label is a word that no sample has. A row that
+    /// is neither clearly a header nor clearly a sample is an error.
     /// </summary>
     public bool? Header { get; init; }
 
@@ -20,4 +21,7 @@ public sealed record CsvOptions
 
     /// <summary>What separates fields: any character but a quote or a line break.</summary>
     public char Delimiter { get; init; } = ',';
+
+    /// <summary>What separates the fraction of a number: a point or a comma.</summary>
+    public char DecimalMark { get; init; } = '.';
 }

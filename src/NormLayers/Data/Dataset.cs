@@ -13,12 +13,15 @@ public sealed class Dataset
     /// <param name="classCount">The number of classes, ≥ 1.</param>
     /// <exception cref="ArgumentException">The lengths do not fit together, or a label is out of range.</exception>
     public Dataset(string name, float[] features, int[] labels, int featureCount, int classCount)
+        : this(name, labels, featureCount, classCount, features.LongLength) => Features = features;
+
+    private Dataset(string name, int[] labels, int featureCount, int classCount, long length)
     {
         Throw.IfNotPositive(featureCount, nameof(featureCount));
         Throw.IfNotPositive(classCount, nameof(classCount));
-        if (features.LongLength != (long)labels.Length * featureCount)
+        if (length != (long)labels.Length * featureCount)
         {
-            Throw.Argument(nameof(features), $"{labels.Length} x {featureCount} numbers", $"{features.Length}");
+            Throw.Argument("features", $"{labels.Length} x {featureCount} numbers", $"{length}");
         }
 
         for (int i = 0; i < labels.Length; i++)
@@ -30,17 +33,39 @@ public sealed class Dataset
         }
 
         Name = name;
-        Features = features;
         Labels = labels;
         FeatureCount = featureCount;
         ClassCount = classCount;
     }
 
+    /// <summary>Creates a data set of numbers that a float may not hold, such as times in seconds, until it is standardized.</summary>
+    /// <param name="name">What it is called in logs and results.</param>
+    /// <param name="features">The samples, row-major, of shape (N, <paramref name="featureCount"/>), finite; kept.</param>
+    /// <param name="labels">N class indices, each an index of <paramref name="classNames"/>; kept.</param>
+    /// <param name="featureCount">The number of features of a sample, ≥ 1.</param>
+    /// <param name="classNames">The name of each class.</param>
+    /// <param name="origin">What its reader decided; null for nothing.</param>
+    /// <returns>
+    /// The data set. <see cref="DatasetExtensions.Standardize"/> works on the doubles; <see cref="Features"/> has them rounded.
+    /// </returns>
+    /// <exception cref="ArgumentException">The lengths do not fit together, or a label is out of range.</exception>
+    public static Dataset FromDoubles(
+        string name, double[] features, int[] labels, int featureCount, IReadOnlyList<string> classNames, DataOrigin? origin = null) =>
+        new(name, labels, featureCount, classNames.Count, features.LongLength) { Doubles = features, ClassNames = classNames, Origin = origin ?? new DataOrigin() };
+
     /// <summary>What the data set is called in logs and results.</summary>
     public string Name { get; }
 
     /// <summary>The samples, row-major, of shape (<see cref="Count"/>, <see cref="FeatureCount"/>).</summary>
-    public float[] Features { get; }
+    /// <exception cref="DataFormatException">A double is beyond the range of floats; standardize the set first.</exception>
+    public float[] Features
+    {
+        get => field ??= Round(Doubles!);
+        private init;
+    }
+
+    /// <summary>The samples as they were read; null for a set made of floats.</summary>
+    internal double[]? Doubles { get; init; }
 
     /// <summary>The class index of each sample.</summary>
     public int[] Labels { get; }
@@ -64,5 +89,31 @@ public sealed class Dataset
             Throw.IfLengthDiffers(value.Count, ClassCount, nameof(ClassNames));
             field = value;
         }
+    }
+
+    /// <summary>What the reader of the data decided; empty for a set made in memory.</summary>
+    public DataOrigin Origin { get; init; } = new();
+
+    /// <summary>A feature of a sample, as it was read.</summary>
+    internal double Feature(int sample, int feature)
+    {
+        int index = sample * FeatureCount + feature;
+        return Doubles is { } doubles ? doubles[index] : Features[index];
+    }
+
+    private float[] Round(double[] features)
+    {
+        float[] rounded = new float[features.Length];
+        for (int i = 0; i < features.Length; i++)
+        {
+            rounded[i] = (float)features[i];
+            if (!float.IsFinite(rounded[i]))
+            {
+                throw new DataFormatException(Name, FormattableString.Invariant(
+                    $"expected numbers up to {float.MaxValue:g4}, the largest float, got {features[i]} in feature {i % FeatureCount} (counted from 0); standardize the data."));
+            }
+        }
+
+        return rounded;
     }
 }

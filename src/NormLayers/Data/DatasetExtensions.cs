@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using NormLayers.Numerics;
 
 namespace NormLayers.Data;
@@ -40,49 +43,41 @@ public static class DatasetExtensions
     /// (x − μ)/σ with the mean μ and the standard deviation σ (over N, not N − 1) of the feature in the training set; 0
     /// in both sets for a feature that is constant there.
     /// </returns>
+    /// <remarks>All sums are in double, of data made of doubles too: only what is standardized is rounded to float.</remarks>
     public static DataSplit Standardize(this DataSplit split)
     {
         int features = split.Train.FeatureCount;
         Throw.IfLengthDiffers(split.Test.FeatureCount, features, nameof(split));
-        float[] train = (float[])split.Train.Features.Clone();
-        float[] test = (float[])split.Test.Features.Clone();
+        float[] train = new float[split.Train.Count * features];
+        float[] test = new float[split.Test.Count * features];
+        double[] column = new double[split.Train.Count];
         for (int f = 0; f < features; f++)
         {
-            (double mean, double deviation) = Moments(train, f, features);
-            Standardize(train, f, features, mean, deviation);
-            Standardize(test, f, features, mean, deviation);
+            for (int i = 0; i < column.Length; i++)
+            {
+                column[i] = split.Train.Feature(i, f);
+            }
+
+            Standardization standardization = Standardization.Of(column);
+            standardization.Apply(split.Train, f, train);
+            standardization.Apply(split.Test, f, test);
         }
 
         return new DataSplit(With(split.Train, train, split.Train.Labels), With(split.Test, test, split.Test.Labels));
     }
 
-    // Up to 2²⁹ copies of a float add up in double without rounding: a constant feature gets its exact mean and deviation 0.
-    private static (double Mean, double Deviation) Moments(float[] values, int first, int step)
+    /// <summary>The number of samples of each class.</summary>
+    /// <param name="data">The set.</param>
+    /// <returns>One number for each class, 0 where a class has no samples.</returns>
+    public static int[] CountClasses(this Dataset data)
     {
-        double sum = 0;
-        int count = values.Length / step;
-        for (int i = first; i < values.Length; i += step)
+        int[] counts = new int[data.ClassCount];
+        foreach (int label in data.Labels)
         {
-            sum += values[i];
+            counts[label]++;
         }
 
-        double mean = sum / count;
-        double squares = 0;
-        for (int i = first; i < values.Length; i += step)
-        {
-            double centred = values[i] - mean;
-            squares += centred * centred;
-        }
-
-        return (mean, Math.Sqrt(squares / count));
-    }
-
-    private static void Standardize(float[] values, int first, int step, double mean, double deviation)
-    {
-        for (int i = first; i < values.Length; i += step)
-        {
-            values[i] = deviation == 0 ? 0 : (float)((values[i] - mean) / deviation);
-        }
+        return counts;
     }
 
     private static (int[] Chosen, int[] Others) Choose(Dataset data, int count, RandomSource random)
@@ -119,16 +114,127 @@ public static class DatasetExtensions
 
     private static Dataset Select(Dataset data, int[] samples)
     {
-        float[] features = new float[samples.Length * data.FeatureCount];
-        for (int i = 0; i < samples.Length; i++)
-        {
-            data.Features.AsSpan(samples[i] * data.FeatureCount, data.FeatureCount)
-                .CopyTo(features.AsSpan(i * data.FeatureCount));
-        }
+        int[] labels = Array.ConvertAll(samples, s => data.Labels[s]);
+        return data.Doubles is { } doubles
+            ? Dataset.FromDoubles(data.Name, Gather(doubles), labels, data.FeatureCount, data.ClassNames, data.Origin)
+            : With(data, Gather(data.Features), labels);
 
-        return With(data, features, Array.ConvertAll(samples, s => data.Labels[s]));
+        T[] Gather<T>(T[] features)
+        {
+            T[] chosen = new T[samples.Length * data.FeatureCount];
+            for (int i = 0; i < samples.Length; i++)
+            {
+                features.AsSpan(samples[i] * data.FeatureCount, data.FeatureCount).CopyTo(chosen.AsSpan(i * data.FeatureCount));
+            }
+
+            return chosen;
+        }
     }
 
+    /// <summary>Says which classes one of the two sets lacks: such a class is never learnt, or never tested.</summary>
+    /// <param name="split">The training and the test set.</param>
+    /// <returns>A sentence without a full stop for each such class, of many for the first ones; empty if there is none.</returns>
+    public static IReadOnlyList<string> DescribeAbsentClasses(this DataSplit split)
+    {
+        const int MostNamed = 5;
+        return [.. Absent(split.Train, "training", split.Test, "test"), .. Absent(split.Test, "test", split.Train, "training")];
+
+        static IEnumerable<string> Absent(Dataset data, string set, Dataset other, string otherSet)
+        {
+            int[] counts = data.CountClasses();
+            int[] others = other.CountClasses();
+            int[] absent = [.. Enumerable.Range(0, data.ClassCount).Where(c => counts[c] == 0)];
+            foreach (int c in absent.Take(MostNamed))
+            {
+                yield return FormattableString.Invariant(
+                    $"class {DataText.Quote(data.ClassNames[c])} has no {set} samples; the {otherSet} set has {others[c]} of it");
+            }
+
+            if (absent.Length > MostNamed)
+            {
+                yield return FormattableString.Invariant($"{absent.Length - MostNamed} more classes have no {set} samples");
+            }
+        }
+    }
+
+    /// <summary>Names what a set holds: its features, labels and classes, wherever they were read from.</summary>
+    /// <param name="data">The set.</param>
+    /// <returns>A SHA-256 hash in hexadecimal digits, the same for the same content only.</returns>
+    public static string ComputeHash(this Dataset data)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(FormattableString.Invariant(
+            $"{(data.Doubles is null ? "float" : "double")} {data.Count} {data.FeatureCount} {string.Join(' ', data.ClassNames.Select(n => $"{n.Length}:{n}"))}\n")));
+        Append(data.Labels);
+        if (data.Doubles is { } doubles)
+        {
+            Append(doubles);
+        }
+        else
+        {
+            Append(data.Features);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        // In parts, as the bytes of a large array are more than a span holds.
+        void Append<T>(T[] values)
+            where T : struct
+        {
+            const int Part = 1 << 20;
+            for (int i = 0; i < values.Length; i += Part)
+            {
+                hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan(i, Math.Min(Part, values.Length - i))));
+            }
+        }
+    }
+
+    /// <summary>The same samples with another origin.</summary>
+    internal static Dataset With(this Dataset data, DataOrigin origin) =>
+        new(data.Name, data.Features, data.Labels, data.FeatureCount, data.ClassCount) { ClassNames = data.ClassNames, Origin = origin };
+
     private static Dataset With(Dataset data, float[] features, int[] labels) =>
-        new(data.Name, features, labels, data.FeatureCount, data.ClassCount) { ClassNames = data.ClassNames };
+        new(data.Name, features, labels, data.FeatureCount, data.ClassCount) { ClassNames = data.ClassNames, Origin = data.Origin };
+
+    /// <summary>z = (s·x − s·x₀ − mean)/deviation: x₀ is the first value, so that no digits are lost where the spread is far below the values.</summary>
+    /// <param name="Scale">s, a power of 2 that brings the largest value to about 1, so that no square leaves the range of doubles.</param>
+    /// <param name="Shift">s·x₀.</param>
+    /// <param name="Mean">Of s·x − s·x₀ over the training set.</param>
+    /// <param name="Deviation">Its standard deviation; exactly 0 for a constant feature.</param>
+    private readonly record struct Standardization(double Scale, double Shift, double Mean, double Deviation)
+    {
+        private const int LargestExponent = 1023;
+
+        public static Standardization Of(double[] values)
+        {
+            double largest = values.Max(Math.Abs);
+            int exponent = largest == 0 ? 0 : Math.Clamp(-Math.ILogB(largest), -LargestExponent, LargestExponent);
+            double scale = Math.ScaleB(1, exponent);
+            double shift = scale * values[0];
+            double sum = 0;
+            foreach (double value in values)
+            {
+                sum += scale * value - shift;
+            }
+
+            double mean = sum / values.Length;
+            double squares = 0;
+            foreach (double value in values)
+            {
+                double centred = scale * value - shift - mean;
+                squares += centred * centred;
+            }
+
+            return new Standardization(scale, shift, mean, Math.Sqrt(squares / values.Length));
+        }
+
+        public void Apply(Dataset data, int feature, float[] result)
+        {
+            for (int i = 0; i < data.Count; i++)
+            {
+                result[i * data.FeatureCount + feature] =
+                    Deviation == 0 ? 0 : (float)((Scale * data.Feature(i, feature) - Shift - Mean) / Deviation);
+            }
+        }
+    }
 }

@@ -60,15 +60,15 @@ public sealed partial class ExperimentCommandTests : IDisposable
     {
         foreach ((string part, int count) in ((string, int)[])[("train", 3), ("t10k", 2)])
         {
-            File.WriteAllBytes(Path.Combine(_tool.Folder, part + "-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, (byte)count, 0, 0, 0, 1, 0, 0, 0, 2, .. Enumerable.Repeat((byte)128, count), .. new byte[count]]);
-            File.WriteAllBytes(Path.Combine(_tool.Folder, part + "-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, (byte)count, .. new byte[count]]);
+            File.WriteAllBytes(Path.Combine(_tool.Folder, part + "-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, (byte)count, 0, 0, 0, 1, 0, 0, 0, 2, .. Enumerable.Range(0, 2 * count).Select(i => (byte)(i % 4 < 2 ? 128 : 0))]);
+            File.WriteAllBytes(Path.Combine(_tool.Folder, part + "-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, (byte)count, .. Enumerable.Range(0, count).Select(i => (byte)(i % 2))]);
         }
 
         ImageData images = ImageData.Load(_tool.Folder, 1);
 
         Assert.False(images.Shipped);
         Assert.Equal((3, 2, 2), (images.Split.Train.Count, images.Split.Test.Count, images.Split.Train.FeatureCount));
-        Assert.Equal([1, 1, 1, 0, 0, 0], images.Binarize().Train.Features);
+        Assert.Equal([1, 1, 0, 0, 1, 1], images.Binarize().Train.Features);
         Assert.True(ImageData.Load(ImageData.ShippedName, 1).Shipped);
     }
 

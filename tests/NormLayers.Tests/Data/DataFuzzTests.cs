@@ -11,6 +11,7 @@ public class DataFuzzTests
 
     private static readonly byte[] Csv = Encoding.UTF8.GetBytes("a,\"b\"\"\",kind\r\n1.5,-2e3,dog\n3,4,\"c\nat\"\n\n5,6,dog\n");
     private static readonly byte[] Images = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 51, 255, 1, 2, 3];
+    private static readonly byte[] AllLabels = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
     private static readonly byte[] Labels = [0, 0, 8, 1, 0, 0, 0, 2, 9, 0];
 
     [Fact]
@@ -27,14 +28,21 @@ public class DataFuzzTests
 
     [Fact]
     public void ReadIdx_MutatedLabels_ReadsOrRefuses() => Fuzz(5, Labels, "labels", (stream, path) =>
-        IdxData.ToDataset("fuzz", new IdxFile("images", 2, new byte[6], 16), IdxFile.Read(stream, path, rank: 1)));
+        IdxData.ToDataset("fuzz", new IdxFile("images", 2, new byte[6], 16), IdxFile.Read(stream, path, rank: 1), AllLabels));
+
+    [Fact]
+    public void ReadCsv_MutatedFirstRow_ReadsOrRefuses() => Fuzz(6, Encoding.UTF8.GetBytes("0,1,target\n1.5,2,a\n3,4,b\n5,6,a\n7,?,b\n"), "data.csv", ReadCsv);
+
+    [Fact]
+    public void ReadCsv_MutatedGzipOfTwoMembers_ReadsOrRefuses() =>
+        Fuzz(7, [.. TemporaryFolder.Gzip(Csv), .. TemporaryFolder.Gzip(Encoding.UTF8.GetBytes("7,8,dog\n"))], "data.csv.gz", ReadCsv);
 
     private static Dataset ReadCsv(Stream stream, string path) => CsvData.Read(stream, path, new CsvOptions());
 
     private static Dataset ReadImages(Stream stream, string path)
     {
         IdxFile images = IdxFile.Read(stream, path, rank: 3);
-        return IdxData.ToDataset("fuzz", images, new IdxFile("labels", images.Count, new byte[images.Count], 8));
+        return IdxData.ToDataset("fuzz", images, new IdxFile("labels", images.Count, new byte[images.Count], 8), [0]);
     }
 
     private static void Fuzz(ulong seed, byte[] valid, string path, Func<Stream, string, Dataset> parse)

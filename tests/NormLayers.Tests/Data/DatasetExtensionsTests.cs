@@ -181,6 +181,89 @@ public class DatasetExtensionsTests
         Assert.Throws<ArgumentException>(() => split.Standardize());
     }
 
+    // A column and another that is the same but for scale and shift; standardized, they are the same.
+    [Theory]
+    [InlineData(1, 1.7e9)]
+    [InlineData(1, 1.7e12)]
+    [InlineData(0.01, 1e8)]
+    [InlineData(1, 4e15)]
+    [InlineData(1e-46, 0)]
+    [InlineData(1e-300, 0)]
+    [InlineData(1e-310, 0)]
+    [InlineData(1e306, 0)]
+    [InlineData(1e250, -1e251)]
+    public void Standardize_DoublesOfAnyScaleAndShift_GiveWhatTheBareColumnGives(double scale, double shift)
+    {
+        double[] bare = [.. Enumerable.Range(0, 60).Select(i => (double)(i * 37 % 100))];
+        int[] labels = [.. Enumerable.Range(0, 60).Select(i => i % 2)];
+        float[] expected = Standardized(bare);
+
+        float[] actual = Standardized(Array.ConvertAll(bare, v => v * scale + shift));
+
+        Assert.All(expected.Zip(actual), p => Assert.Equal(p.First, p.Second, 1e-5f));
+        Assert.Equal(1, expected.Average(z => z * z), 1e-6f);
+
+        float[] Standardized(double[] values)
+        {
+            Dataset data = Dataset.FromDoubles("d", values, labels, 1, ["a", "b"]);
+            return new DataSplit(data, data).Standardize().Train.Features;
+        }
+    }
+
+    [Theory]
+    [InlineData(0.1)]
+    [InlineData(1e300)]
+    [InlineData(-1e-320)]
+    [InlineData(0)]
+    public void Standardize_ConstantDoubles_GiveZero(double value)
+    {
+        Dataset train = Dataset.FromDoubles("d", [.. Enumerable.Repeat(value, 1001)], new int[1001], 1, ["a"]);
+        Dataset test = Dataset.FromDoubles("d", [value, 5], new int[2], 1, ["a"]);
+
+        DataSplit z = new DataSplit(train, test).Standardize();
+
+        Assert.All([.. z.Train.Features, .. z.Test.Features], v => Assert.Equal(0f, v));
+    }
+
+    [Fact]
+    public void Split_Doubles_KeepsThemUntilTheyAreStandardized()
+    {
+        Dataset data = Dataset.FromDoubles("d", [.. Enumerable.Range(0, 40).Select(i => 1.7e9 + i % 2)], [.. Enumerable.Range(0, 40).Select(i => i % 2)], 1, ["a", "b"]);
+
+        DataSplit z = data.Split(10, 1).Standardize();
+
+        Assert.All(z.Train.Features.Zip(z.Train.Labels), p => Assert.Equal(2 * p.Second - 1, p.First));
+        Assert.All(data.Take(20, 1).Features, v => Assert.Equal(1.7e9f, v));
+    }
+
+    [Fact]
+    public void ComputeHash_DiffersWithEveryPartOfTheContentAlone()
+    {
+        string[] hashes =
+        [
+            Of([1, 2], [0, 1], "a", "b"), Of([1, 3], [0, 1], "a", "b"), Of([1, 2], [1, 0], "a", "b"), Of([1, 2], [0, 1], "a", "c"), Of([1, 2], [0, 1], "a", "b", "c"),
+            Of([1, 2 + 1e-12], [0, 1], "a", "b"), Of([1, 2], [0, 1], "ab", ""),
+            Dataset.FromDoubles("d", [1, 2, 3, 4], [0, 1], 2, ["a", "b"]).ComputeHash(),
+            new Dataset("d", [1, 2], [0, 1], 1, 2) { ClassNames = ["a", "b"] }.ComputeHash(),
+        ];
+
+        Assert.Equal(hashes.Length, hashes.Distinct().Count());
+        Assert.Equal(hashes[0], Dataset.FromDoubles("other name", [1, 2], [0, 1], 1, ["a", "b"]).ComputeHash());
+
+        static string Of(double[] features, int[] labels, params string[] names) => Dataset.FromDoubles("d", features, labels, 1, names).ComputeHash();
+    }
+
+    [Fact]
+    public void DescribeAbsentClasses_NamesThemInBothDirections()
+    {
+        Dataset train = new("d", [1, 2], [0, 2], 1, 3) { ClassNames = ["a", "b", "c"] };
+        Dataset test = new("d", [1, 2, 3], [0, 1, 1], 1, 3) { ClassNames = ["a", "b", "c"] };
+
+        Assert.Equal(
+            ["class 'b' has no training samples; the test set has 2 of it", "class 'c' has no test samples; the training set has 1 of it"],
+            new DataSplit(train, test).DescribeAbsentClasses());
+    }
+
     [Fact]
     public void ClassNames_NotGiven_AreTheNumbers() =>
         Assert.Equal(["0", "1", "2"], new Dataset("d", [1], [0], 1, 3).ClassNames);

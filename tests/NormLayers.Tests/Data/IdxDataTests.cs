@@ -23,8 +23,9 @@ public class IdxDataTests
         DataSplit split = IdxData.ReadFolder(folder.Path + Path.DirectorySeparatorChar);
 
         Assert.Equal([0, 51 / 255f, 1, 1 / 255f, 2 / 255f, 3 / 255f], split.Train.Features);
-        Assert.Equal([9, 0], split.Train.Labels);
-        Assert.Equal((2, 3, 10), (split.Test.Count, split.Test.FeatureCount, split.Test.ClassCount));
+        Assert.Equal([1, 0], split.Train.Labels);
+        Assert.Equal(["0", "9"], split.Test.ClassNames);
+        Assert.Equal((2, 3, 2), (split.Test.Count, split.Test.FeatureCount, split.Test.ClassCount));
         Assert.Equal(Path.GetFileName(folder.Path), split.Train.Name);
     }
 
@@ -71,8 +72,6 @@ public class IdxDataTests
         { TrainImages, [.. Labels, .. Labels], 0, "expected the magic number 0x00000803 (IDX, unsigned bytes, 3 dimensions), got 0x00000801" },
         { TestLabels, Images, 0, "expected the magic number 0x00000801" },
         { TestLabels, Labels[..9], 9, "expected 10 bytes, got the end" },
-        { TestLabels, [.. Labels[..8], 10, 0], 8, "expected a label from 0 to 9 for sample 0, got 10" },
-        { TestLabels, [.. Labels[..9], 255], 9, "for sample 1, got 255" },
         { TestLabels, [0, 0, 8, 1, 0, 0, 0, 1, 9], null, "expected 2 labels for the images in" },
         { TestLabels, [0, 0, 8, 1, 0, 0, 0, 0], 4, "expected a dimension from 1 to 2147483591, got 0" },
         { TrainImages, [0, 0, 8, 3, 0x7F, 0xFF, 0xFF, 0xC7, 0, 0, 0, 1, 0, 0, 0, 1, 5], 17, "expected 2147483607 bytes, got the end" },
@@ -121,6 +120,70 @@ public class IdxDataTests
         Assert.Throws<DataFormatException>(() => IdxFile.Read(stream, "images", rank: 3));
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [Theory]
+    [InlineData("train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte")]
+    [InlineData("train-images.idx3-ubyte.gz", "train-labels-idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels-idx1-ubyte.gz")]
+    [InlineData("emnist-letters-train-images-idx3-ubyte", "emnist-letters-train-labels-idx1-ubyte", "emnist-letters-test-images-idx3-ubyte", "emnist-letters-test-labels-idx1-ubyte")]
+    [InlineData("emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-train-labels-idx1-ubyte.gz", "emnist-letters-test-images-idx3-ubyte.gz", "emnist-letters-test-labels-idx1-ubyte.gz")]
+    [InlineData("test-images-idx3-ubyte", "test-labels.idx1-ubyte", "train-images-idx3-ubyte", "train-labels-idx1-ubyte")]
+    [InlineData("Train-Images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "T10K-labels-idx1-ubyte")]
+    public void ReadFolder_NamesOfTheField_AreKnown(params string[] names)
+    {
+        using TemporaryFolder folder = new();
+        foreach (string name in names)
+        {
+            byte[] content = name.Contains("idx3", StringComparison.Ordinal) ? Images : Labels;
+            folder.Write(name, name.EndsWith(".gz", StringComparison.Ordinal) ? TemporaryFolder.Gzip(content) : content);
+        }
+
+        Assert.Equal([1, 0], IdxData.ReadFolder(folder.Path).Test.Labels);
+    }
+
+    [Fact]
+    public void ReadFolder_TwoSetsInOneFolder_AreNotGuessedAbout()
+    {
+        using TemporaryFolder folder = new();
+        folder.Write("emnist-letters-train-images-idx3-ubyte", Images);
+        folder.Write("emnist-digits-train-images-idx3-ubyte", Images);
+
+        DataFormatException e = Assert.Throws<DataFormatException>(() => IdxData.ReadFolder(folder.Path));
+
+        Assert.Contains("got those of 'emnist-digits-', 'emnist-letters-'", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ReadFolder_LabelsFrom1To26_AreTwentySixClasses()
+    {
+        using TemporaryFolder folder = new();
+        byte[] letters = [.. Enumerable.Range(0, 52).Select(i => (byte)(i % 26 + 1))];
+        foreach (string set in (string[])["train", "test"])
+        {
+            folder.Write($"emnist-letters-{set}-images-idx3-ubyte", [0, 0, 8, 3, 0, 0, 0, 52, 0, 0, 0, 1, 0, 0, 0, 1, .. letters]);
+            folder.Write($"emnist-letters-{set}-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 52, .. letters]);
+        }
+
+        Dataset train = IdxData.ReadFolder(folder.Path).Train;
+
+        Assert.Equal((26, "1", "26"), (train.ClassCount, train.ClassNames[0], train.ClassNames[25]));
+        Assert.Equal([.. letters.Select(l => l - 1)], train.Labels);
+        Assert.Contains("52 training and 52 test images of 1 pixels; 26 classes in both together: '1' (4)", train.Origin.Remarks[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ReadFolder_OneClassOrOneASample_IsRefused()
+    {
+        using TemporaryFolder folder = new();
+        WriteAll(folder, packed: false);
+        folder.Write(TrainLabels, [.. Labels[..8], 4, 4]);
+        folder.Write(TestLabels, [.. Labels[..8], 4, 4]);
+        Assert.Contains("expected two classes or more, got only 4", Assert.Throws<DataFormatException>(() => IdxData.ReadFolder(folder.Path)).Message, StringComparison.Ordinal);
+
+        byte[] each = [.. Enumerable.Range(0, 10).Select(i => (byte)i)];
+        folder.Write(TrainImages, [0, 0, 8, 3, 0, 0, 0, 10, 0, 0, 0, 1, 0, 0, 0, 3, .. new byte[30]]);
+        folder.Write(TrainLabels, [0, 0, 8, 1, 0, 0, 0, 10, .. each]);
+        Assert.Contains("10 classes in 12 samples: it looks like no label column", Assert.Throws<DataFormatException>(() => IdxData.ReadFolder(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     private static void WriteAll(TemporaryFolder folder, bool packed)
