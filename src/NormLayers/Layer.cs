@@ -12,7 +12,11 @@ public abstract class Layer
 
     /// <summary>Creates a layer.</summary>
     /// <param name="name">Its name in reports and in parameter names, unique within a network: <c>norm1</c>.</param>
-    protected Layer(string name) => Name = name;
+    protected Layer(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        Name = name;
+    }
 
     /// <summary>The layer's name in reports and in parameter names.</summary>
     public string Name { get; }
@@ -22,6 +26,12 @@ public abstract class Layer
 
     /// <summary>The learnable parameters; empty for a layer without any.</summary>
     public virtual IReadOnlyList<Parameter> Parameters => [];
+
+    /// <summary>
+    /// All that evaluation and further training depend on, by name: the parameters and, where a layer has them, running statistics and counters.
+    /// A layer of your own that keeps more than parameters from one batch to the next overrides it.
+    /// </summary>
+    public virtual IReadOnlyList<NamedState> NamedState => [.. Parameters.Select(NormLayers.NamedState.From)];
 
     /// <summary>The shape of the output for an input shape.</summary>
     /// <param name="input">The input's shape.</param>
@@ -51,7 +61,7 @@ public abstract class Layer
     /// <param name="x">The input of the last forward pass, unchanged.</param>
     /// <param name="dy">The gradient of the loss with respect to the output, of the output's shape.</param>
     /// <param name="dx">
-    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place; empty if it is not wanted.
+    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but not x; empty if it is not wanted.
     /// </param>
     /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass.</exception>
@@ -69,6 +79,10 @@ public abstract class Layer
         {
             Throw.IfLengthDiffers(dx.Length, shape, nameof(dx));
             CheckOverlap(dy, dx, nameof(dx));
+            if (dx.Overlaps(x))
+            {
+                Throw.Argument(nameof(dx), "memory apart from x", "memory that overlaps it");
+            }
         }
 
         BackwardCore(x, dy, shape, dx);

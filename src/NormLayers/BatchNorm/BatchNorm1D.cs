@@ -134,6 +134,9 @@ public sealed class BatchNorm1D : Layer, INormalization
     public override IReadOnlyList<Parameter> Parameters => _parameters;
 
     /// <inheritdoc/>
+    public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
+
+    /// <inheritdoc/>
     public bool IgnoresInputScale => !FreezeStatistics;
 
     private bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);

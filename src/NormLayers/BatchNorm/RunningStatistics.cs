@@ -20,6 +20,10 @@ public enum NonFiniteStatistics
 /// <remarks>The arrays belong to the object for good; a caller may read them, save them and write them in place.</remarks>
 public sealed class RunningStatistics
 {
+    // Arrays, so that NamedState can hand them out.
+    private readonly long[] _batchesSeen = new long[1];
+    private readonly long[] _skippedUpdates = new long[1];
+
     /// <summary>Creates statistics with mean 0, variance 1 and no batch seen.</summary>
     /// <param name="features">The number of channels C, ≥ 1.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> is below 1.</exception>
@@ -41,10 +45,18 @@ public sealed class RunningStatistics
     /// The batches seen in training since the last reset, those that were skipped in a channel included; with
     /// <see cref="Momentum.Cumulative"/>, which leaves such a batch out of every channel, not included.
     /// </summary>
-    public long BatchesSeen { get; set; }
+    public long BatchesSeen
+    {
+        get => _batchesSeen[0];
+        set => _batchesSeen[0] = value;
+    }
 
     /// <summary>The batches since the last reset of which at least one channel was skipped because it was not finite.</summary>
-    public long SkippedUpdates { get; set; }
+    public long SkippedUpdates
+    {
+        get => _skippedUpdates[0];
+        set => _skippedUpdates[0] = value;
+    }
 
     /// <summary>Sets the mean to 0, the variance to 1 and both counters to 0.</summary>
     public void Reset()
@@ -54,4 +66,13 @@ public sealed class RunningStatistics
         BatchesSeen = 0;
         SkippedUpdates = 0;
     }
+
+    /// <summary>Mean, variance and both counters.</summary>
+    internal NamedState[] NamedState() =>
+    [
+        new("running_mean", Mean.Length, Mean),
+        new("running_var", Variance.Length, Variance),
+        new("num_batches_tracked", _batchesSeen),
+        new("num_batches_skipped", _skippedUpdates),
+    ];
 }

@@ -52,7 +52,11 @@ public sealed class Sequential : Layer
     public override IReadOnlyList<Parameter> Parameters => _parameters;
 
     /// <summary>The parameters with their full names, as in <c>linear1.weight</c>, in the order of <see cref="Parameters"/>.</summary>
+    /// <remarks>These alone lose the running statistics of batch normalization: to save or copy a network take <see cref="NamedState"/>.</remarks>
     public IReadOnlyList<NamedParameter> NamedParameters => _named;
+
+    /// <summary>All that evaluation and further training depend on, by name: parameters, running statistics and counters.</summary>
+    public override IReadOnlyList<NamedState> NamedState => [.. _layers.SelectMany(l => l.NamedState.Select(s => s.Within(l.Name)))];
 
     /// <inheritdoc/>
     public override bool Training

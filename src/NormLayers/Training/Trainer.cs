@@ -20,12 +20,16 @@ public sealed class Trainer
 
     /// <summary>Creates a trainer.</summary>
     /// <param name="network">The network; its output are logits, one for each class.</param>
-    /// <param name="optimizer">The optimizer of the network's parameters.</param>
+    /// <param name="optimizer">The optimizer of the network's parameters, or of some of them.</param>
     /// <param name="options">Epochs, batch size, order of samples.</param>
     /// <param name="observer">Who is told of each step and epoch; may be null.</param>
+    /// <exception cref="ArgumentException">The optimizer changes no parameter, or one that is not the network's.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option out of range.</exception>
     public Trainer(Sequential network, Optimizer optimizer, TrainingOptions options, ITrainingObserver? observer = null)
     {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        ArgumentNullException.ThrowIfNull(options);
         Throw.IfNotPositive(options.Epochs, nameof(options.Epochs));
         Throw.IfNotPositive(options.BatchSize, nameof(options.BatchSize));
         Throw.IfNotPositive(options.EvaluationInterval, nameof(options.EvaluationInterval));
@@ -34,6 +38,7 @@ public sealed class Trainer
             Throw.OutOfRange(nameof(options.ProbeInterval), "a number ≥ 0", options.ProbeInterval);
         }
 
+        CheckOptimizer(network, optimizer);
         _network = network;
         _optimizer = optimizer;
         _options = options;
@@ -147,6 +152,19 @@ public sealed class Trainer
             evaluated ? history[^1].Test : Evaluate(_network, data.Test),
             history,
             divergence);
+    }
+
+    private static void CheckOptimizer(Sequential network, Optimizer optimizer)
+    {
+        HashSet<Parameter> own = [.. network.Parameters];
+        int foreign = optimizer.Parameters.Count(p => !own.Contains(p));
+        if (foreign > 0 || (optimizer.Parameters.Count == 0 && own.Count > 0))
+        {
+            Throw.Argument(
+                nameof(optimizer),
+                "an optimizer of the network's own parameters (new SgdOptimizer(network.Parameters, ...))",
+                foreign > 0 ? $"{foreign} of {optimizer.Parameters.Count} parameters that are not the network's" : "an optimizer without parameters");
+        }
     }
 
     private bool IsProbed(long stepsDone) => _observer is not null && _options.ProbeInterval > 0 && stepsDone % _options.ProbeInterval == 0;

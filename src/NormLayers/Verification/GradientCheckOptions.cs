@@ -10,9 +10,8 @@ public sealed record GradientCheckOptions
     public IReadOnlyList<double>? Input { get; init; }
 
     /// <summary>
-    /// The largest error allowed, relative to the largest gradient of the tensor, or to a tenth of the largest gradient of all
-    /// tensors where that is more (some gradients are exactly 0, as that of a bias before batch normalization). Null takes 1e-6
-    /// for a layer in double, 1e-5 for a float layer with a double twin and 1e-3 for one without.
+    /// The share of an element's gradient that its error may have, beside what rounding and the quotient's own uncertainty explain. Null takes 1e-6
+    /// for a layer in double, 1e-5 for a float layer with a reference and 1e-3 for one without.
     /// </summary>
     public double? Tolerance { get; init; }
 }

@@ -145,7 +145,7 @@ public sealed class GradientCheckTests
             Assert.True(row.Elements > 0);
             if (hasNoGradient(row.Tensor))
             {
-                Assert.True(row.LargestGradient <= row.Tolerance, $"{row.Tensor} should have no gradient: {report}");
+                Assert.True(row.Vacuous, $"{row.Tensor} should have no gradient: {report}");
             }
             else
             {

@@ -1,0 +1,70 @@
+namespace NormLayers;
+
+/// <summary>A part of what a layer or network knows, with its name: a parameter, a running statistic, or a counter.</summary>
+/// <remarks>
+/// All parts of <see cref="Layer.NamedState"/> together are what evaluation and further training depend on, so saving and loading them loses
+/// nothing. The names are those of PyTorch's state dict: γ is <c>weight</c>, β is <c>bias</c>.
+/// </remarks>
+public sealed class NamedState
+{
+    /// <summary>Creates a part of floats: a parameter or a running statistic.</summary>
+    /// <param name="name">Its name within the layer: <c>running_mean</c>.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="floats">Its values, row-major; not copied, so that writing here changes the layer.</param>
+    /// <exception cref="ArgumentException">As many values as the shape has are expected.</exception>
+    public NamedState(string name, Shape shape, float[] floats)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(floats);
+        Throw.IfLengthDiffers(floats.Length, shape, nameof(floats));
+        (Name, Shape, Floats) = (name, shape, floats);
+    }
+
+    /// <summary>Creates a part of counters.</summary>
+    /// <param name="name">Its name within the layer: <c>num_batches_tracked</c>.</param>
+    /// <param name="counters">The numbers; not copied, so that writing here changes the layer.</param>
+    public NamedState(string name, long[] counters)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(counters);
+        (Name, Shape, Counters) = (name, counters.Length, counters);
+    }
+
+    private NamedState(string name, NamedState part) => (Name, Shape, Floats, Counters) = (name, part.Shape, part.Floats, part.Counters);
+
+    /// <summary>The name; in a network with the layer's before it, as in <c>norm1.running_mean</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The shape of the values.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>The layer's own values, row-major; null for counters.</summary>
+    public float[]? Floats { get; }
+
+    /// <summary>The layer's own counters; null for floats.</summary>
+    public long[]? Counters { get; }
+
+    /// <summary><b>Overwrites</b> the values with those of a part of the same name, shape and type.</summary>
+    /// <param name="source">Where the values come from.</param>
+    /// <exception cref="ArgumentException">Another name, shape or type.</exception>
+    public void CopyFrom(NamedState source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (source.Name != Name || source.Shape != Shape || (source.Floats is null) != (Floats is null))
+        {
+            Throw.Argument(nameof(source), Describe(this), Describe(source));
+        }
+
+        source.Floats?.CopyTo(Floats!, 0);
+        source.Counters?.CopyTo(Counters!, 0);
+
+        static string Describe(NamedState part) => $"{(part.Floats is null ? "counters" : "floats")} '{part.Name}' of shape {part.Shape}";
+    }
+
+    /// <summary>The same values under the name that they have in a network.</summary>
+    internal NamedState Within(string layer) => new($"{layer}.{Name}", this);
+
+    /// <summary>What a layer without further state knows: its parameters.</summary>
+    internal static NamedState From(Parameter parameter) =>
+        new(parameter.Name switch { "gamma" => "weight", "beta" => "bias", _ => parameter.Name }, parameter.Shape, parameter.Value);
+}

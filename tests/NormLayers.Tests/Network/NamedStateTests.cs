@@ -1,0 +1,81 @@
+using NormLayers.Network;
+using NormLayers.Tests.Support;
+using NormLayers.Training;
+
+namespace NormLayers.Tests.Network;
+
+public sealed class NamedStateTests
+{
+    [Fact]
+    public void NamedState_NetworkWithBatchNorm_HasPyTorchsNames() => Assert.Equal(
+        [
+            "linear1.weight (5, 4)", "linear1.bias (5)", "norm1.weight (5)", "norm1.bias (5)", "norm1.running_mean (5)", "norm1.running_var (5)",
+            "norm1.num_batches_tracked (1)", "norm1.num_batches_skipped (1)", "linear2.weight (3, 5)", "linear2.bias (3)",
+        ],
+        Create("batchnorm", 1).NamedState.Select(s => $"{s.Name} {s.Shape}"));
+
+    [Theory]
+    [InlineData("batchnorm")]
+    [InlineData("layernorm")]
+    [InlineData("none")]
+    public void NamedState_CopiedToAFreshNetwork_GivesTheSameBits(string mode)
+    {
+        Sequential trained = Create(mode, 1);
+        SgdOptimizer optimizer = new(trained.Parameters, 0.05);
+        for (int step = 0; step < 20; step++)
+        {
+            float[] x = Samples.Normal(32, 3, 2, seed: (ulong)step);
+            Samples.Forward(trained, x, (8, 4));
+            trained.ZeroGradients();
+            trained.Backward(x, Samples.Upstream(24), []);
+            optimizer.Step();
+        }
+
+        Sequential copy = Create(mode, 2);
+        foreach ((NamedState from, NamedState to) in trained.NamedState.Zip(copy.NamedState))
+        {
+            to.CopyFrom(from);
+        }
+
+        float[] next = Samples.Normal(32, 3, 2, seed: 99);
+        foreach (bool training in (bool[])[false, true, false])
+        {
+            (trained.Training, copy.Training) = (training, training);
+            Compare.SameBits(Samples.Forward(trained, next, (8, 4)), Samples.Forward(copy, next, (8, 4)), "output");
+        }
+
+        Assert.Equal(mode == "batchnorm" ? 21 : 0, copy.Layers.OfType<BatchNorm1D>().Sum(n => n.Running!.BatchesSeen));
+    }
+
+    [Fact]
+    public void NamedState_NestedNetwork_NamesThePath()
+    {
+        Sequential inner = new(new BatchNorm1D(3, name: "norm"));
+        Assert.Contains("network.norm.running_var", new Sequential(inner).NamedState.Select(s => s.Name));
+    }
+
+    [Fact]
+    public void CopyFrom_AnotherPart_IsRefused()
+    {
+        NamedState[] state = [.. new BatchNorm1D(3).NamedState];
+        Assert.Equal("source", Assert.Throws<ArgumentException>(() => state[0].CopyFrom(state[1])).ParamName);
+        Assert.Throws<ArgumentException>(() => state[0].CopyFrom(new BatchNorm1D(4).NamedState[0]));
+        Assert.Throws<ArgumentException>(() => new NamedState("a", 1, [1f]).CopyFrom(new NamedState("a", [1L])));
+        Assert.Throws<ArgumentException>(() => new NamedState("a", (2, 2), [1f]));
+    }
+
+    [Fact]
+    public void Trainer_OptimizerOfAnotherNetwork_IsRefused()
+    {
+        (Sequential one, Sequential another) = (Create("none", 1), Create("none", 1));
+        TrainingOptions options = new();
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new Trainer(one, new SgdOptimizer(another.Parameters, 0.1), options));
+        Assert.Contains("4 of 4 parameters that are not the network's", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new Trainer(one, new AdamOptimizer([.. one.Parameters, another.Parameters[0]]), options));
+        Assert.Throws<ArgumentException>(() => new Trainer(one, new SgdOptimizer([], 0.1), options));
+        _ = new Trainer(one, new SgdOptimizer([one.Parameters[^1]], 0.1), options);
+    }
+
+    private static Sequential Create(string mode, ulong seed) => Mlp.Create(
+        new MlpOptions { InputFeatures = 4, Classes = 3, HiddenFeatures = [5], Normalization = NormalizationKind.Find(mode)!, Seed = seed });
+}
