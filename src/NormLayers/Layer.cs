@@ -4,11 +4,14 @@ namespace NormLayers;
 /// <remarks>
 /// The caller owns all tensors. A forward pass reads x and overwrites y; a backward pass is given the same x again,
 /// <b>overwrites</b> dx and <b>adds to</b> the parameters' gradients. A layer keeps only what is small (per row or per
-/// channel) and belongs to its last forward pass, and is therefore not for use by two threads at once.
+/// channel) and belongs to its last forward pass, and is therefore not for use by two threads at once, in evaluation neither: while one thread is in
+/// a pass, another gets an <see cref="InvalidOperationException"/>. For inference on several threads give each a network of its own
+/// and copy <see cref="NamedState"/>, or call <see cref="Functional"/>, which keeps no state.
 /// </remarks>
 public abstract class Layer
 {
     private Shape? _lastShape;
+    private int _inUse;
 
     /// <summary>Creates a layer.</summary>
     /// <param name="name">Its name in reports and in parameter names, unique within a network: <c>norm1</c>.</param>
@@ -43,15 +46,24 @@ public abstract class Layer
     /// <param name="shape">The input's shape.</param>
     /// <param name="y">Overwritten with the output, of shape <see cref="OutputShape"/>. See each layer for whether it may be x.</param>
     /// <exception cref="ArgumentException">A shape the layer does not take, or a buffer of another length.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is in a pass of this layer.</exception>
     public void Forward(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         Shape output = OutputShape(shape);
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
         Throw.IfLengthDiffers(y.Length, output, nameof(y));
         CheckOverlap(x, y, nameof(y));
-        _lastShape = null;
-        ForwardCore(x, shape, y);
-        _lastShape = shape;
+        Enter();
+        try
+        {
+            _lastShape = null;
+            ForwardCore(x, shape, y);
+            _lastShape = shape;
+        }
+        finally
+        {
+            Volatile.Write(ref _inUse, 0);
+        }
     }
 
     /// <summary>
@@ -63,7 +75,7 @@ public abstract class Layer
     /// <param name="dx">
     /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but not x; empty if it is not wanted.
     /// </param>
-    /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
+    /// <exception cref="InvalidOperationException">No forward pass came before, or another thread is in a pass of this layer.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx)
     {
@@ -85,7 +97,15 @@ public abstract class Layer
             }
         }
 
-        BackwardCore(x, dy, shape, dx);
+        Enter();
+        try
+        {
+            BackwardCore(x, dy, shape, dx);
+        }
+        finally
+        {
+            Volatile.Write(ref _inUse, 0);
+        }
     }
 
     /// <summary>
@@ -114,6 +134,15 @@ public abstract class Layer
 
     /// <summary>The backward pass proper; lengths have been checked against the last forward pass.</summary>
     protected abstract void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx);
+
+    private void Enter()
+    {
+        if (Interlocked.CompareExchange(ref _inUse, 1, 0) != 0)
+        {
+            Throw.Operation(
+                $"{Name}: another thread is in a forward or backward pass of this layer. It keeps the buffers of one pass, also in evaluation: give each thread a network of its own, with a copy of NamedState.");
+        }
+    }
 
     private void CheckOverlap(ReadOnlySpan<float> input, Span<float> output, string name)
     {

@@ -12,6 +12,7 @@ public sealed class Parameter
     /// <param name="fill">The initial value of every element.</param>
     public Parameter(string name, Shape shape, float fill = 0)
     {
+        ArgumentNullException.ThrowIfNull(name);
         Name = name;
         Shape = shape;
         Value = new float[shape.Length];

@@ -33,6 +33,8 @@ public static class CsvData
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public static Dataset Read(TextReader reader, string path, CsvOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(reader);
+        ArgumentNullException.ThrowIfNull(path);
         options ??= new CsvOptions();
         Check(options);
         CsvRecords records = new(reader, path, options.Delimiter);

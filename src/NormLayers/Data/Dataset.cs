@@ -17,6 +17,9 @@ public sealed class Dataset
 
     private Dataset(string name, int[] labels, int featureCount, int classCount, long length)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(features);
+        ArgumentNullException.ThrowIfNull(labels);
         Throw.IfNotPositive(featureCount, nameof(featureCount));
         Throw.IfNotPositive(classCount, nameof(classCount));
         if (length != (long)labels.Length * featureCount)

@@ -16,6 +16,7 @@ public static class DatasetExtensions
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="testCount"/> leaves one part empty.</exception>
     public static DataSplit Split(this Dataset data, int testCount, ulong seed)
     {
+        ArgumentNullException.ThrowIfNull(data);
         if (testCount < 1 || testCount >= data.Count)
         {
             Throw.OutOfRange(nameof(testCount), $"a number from 1 to {data.Count - 1}, one less than there are samples", testCount);
@@ -33,6 +34,7 @@ public static class DatasetExtensions
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
     public static Dataset Take(this Dataset data, int count, ulong seed)
     {
+        ArgumentNullException.ThrowIfNull(data);
         Throw.IfNotPositive(count, nameof(count));
         return count >= data.Count ? data : Select(data, Choose(data, count, new RandomSource(seed)).Chosen);
     }
@@ -46,6 +48,7 @@ public static class DatasetExtensions
     /// <remarks>All sums are in double, of data made of doubles too: only what is standardized is rounded to float.</remarks>
     public static DataSplit Standardize(this DataSplit split)
     {
+        ArgumentNullException.ThrowIfNull(split);
         int features = split.Train.FeatureCount;
         Throw.IfLengthDiffers(split.Test.FeatureCount, features, nameof(split));
         float[] train = new float[split.Train.Count * features];

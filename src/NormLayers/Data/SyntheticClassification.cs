@@ -21,6 +21,7 @@ public static class SyntheticClassification
     /// <exception cref="ArgumentException">An option is out of its range, or a set has more than 2³¹−1 numbers.</exception>
     public static DataSplit Generate(SyntheticOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
         Check(options);
         RandomSource seeds = new(options.Seed);
         Problem problem = new(options, new RandomSource(seeds.NextBits()));

@@ -30,6 +30,7 @@ public sealed class Linear : Layer
         string name = "linear")
         : base(name)
     {
+        ArgumentNullException.ThrowIfNull(random);
         Throw.IfNotPositive(inputs, nameof(inputs));
         Throw.IfNotPositive(outputs, nameof(outputs));
         Throw.IfUndefined(initialization, nameof(initialization));

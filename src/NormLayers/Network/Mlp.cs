@@ -13,6 +13,7 @@ public static class Mlp
     /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such initialization, or an initialization scale that is not above 0.</exception>
     public static Sequential Create(MlpOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
         Throw.IfNotPositive(options.InputFeatures, nameof(options.InputFeatures));
         ArgumentNullException.ThrowIfNull(options.Normalization);
         if (options.Classes < 2)

@@ -66,7 +66,11 @@ public sealed class NormalizationKind
     /// <summary>Finds a kind of <see cref="All"/>.</summary>
     /// <param name="name">Its name, in any case.</param>
     /// <returns>The kind, or null if there is none of this name.</returns>
-    public static NormalizationKind? Find(string name) => All.FirstOrDefault(k => k.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    public static NormalizationKind? Find(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return All.FirstOrDefault(k => k.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    }
 
     /// <summary>Creates the layer.</summary>
     /// <param name="settings">Width, ε, momentum and name.</param>

@@ -10,8 +10,14 @@ public abstract class Optimizer
     /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
     protected Optimizer(IReadOnlyList<Parameter> parameters, double learningRate, double weightDecay)
     {
+        ArgumentNullException.ThrowIfNull(parameters);
         Throw.IfNotPositiveOrNotFinite(learningRate, nameof(learningRate));
         Throw.IfNegativeOrNotFinite(weightDecay, nameof(weightDecay));
+        if (parameters.Contains(null!))
+        {
+            Throw.Argument(nameof(parameters), "parameters", "null among them");
+        }
+
         Parameters = parameters;
         LearningRate = learningRate;
         WeightDecay = weightDecay;

@@ -3,7 +3,7 @@ namespace NormLayers.Network;
 /// <summary>Layers one after the other, as one layer.</summary>
 /// <remarks>
 /// It owns the buffers between its layers and makes them grow as needed: after the first pass at the largest batch, a thread allocates nothing
-/// any more. Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
+/// any more. One thread at a time may use it, in evaluation too (see <see cref="Layer"/>). Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
 /// </remarks>
 public sealed class Sequential : Layer
 {
@@ -21,10 +21,16 @@ public sealed class Sequential : Layer
     public Sequential(params IEnumerable<Layer> layers)
         : base("network")
     {
+        ArgumentNullException.ThrowIfNull(layers);
         _layers = [.. layers];
         if (_layers.Length == 0)
         {
             Throw.Argument(nameof(layers), "at least one layer", "none");
+        }
+
+        if (Array.IndexOf(_layers, null) is var missing and >= 0)
+        {
+            Throw.Argument(nameof(layers), "layers", $"null at position {missing}");
         }
 
         HashSet<string> names = [];

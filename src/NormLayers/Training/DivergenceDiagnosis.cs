@@ -3,20 +3,23 @@ using NormLayers.Network;
 
 namespace NormLayers.Training;
 
-/// <summary>Finds out, after a loss that is not finite, which layer broke first.</summary>
+/// <summary>Finds out, after a loss that is not finite or beyond return, which layer broke first.</summary>
 internal static class DivergenceDiagnosis
 {
     /// <summary>Looks at the network as the failed forward pass left it; the gradients are still those of the step before.</summary>
-    public static Divergence Find(Sequential network, ReadOnlySpan<float> features, double learningRate, long step, int epoch)
+    public static Divergence Find(Sequential network, ReadOnlySpan<float> features, double loss, double learningRate, long step, int epoch)
     {
-        (string layer, DivergenceKind kind, string what) = FindCause(network, features);
+        (string layer, DivergenceKind kind, string what) = double.IsFinite(loss)
+            ? (network.Layers[^1].Name, DivergenceKind.Activations, "no step leads back from there")
+            : FindCause(network, features);
         string advice = kind == DivergenceKind.Input
             ? "Remove or replace these values in the data."
             : string.Create(
                 CultureInfo.InvariantCulture,
                 $"Try a smaller learning rate (it is {learningRate}), normalization if there is none, or standardized features.");
+        string size = double.IsFinite(loss) ? loss.ToString("g3", CultureInfo.InvariantCulture) : "not finite";
         string message = string.Create(
-            CultureInfo.InvariantCulture, $"The loss is not finite at step {step} (epoch {epoch}): {what}. {advice}");
+            CultureInfo.InvariantCulture, $"The loss is {size} at step {step} (epoch {epoch}): {what}. {advice}");
         return new Divergence(step, epoch, layer, kind, message);
     }
 

@@ -7,11 +7,14 @@ namespace NormLayers.Training;
 /// <summary>Trains a classifier by mini-batches: shuffle, forward, loss, backward, optimizer step.</summary>
 /// <remarks>
 /// The same network, data and options give the same bits on every run, with and without probes. Nothing is allocated in a
-/// step after the first one that is not probed. It writes no console and no file; what happens is told to the observer.
+/// step after the first one that is not probed. A run stops as diverged at the first loss that is not finite or at least 1e31, from where no step leads back. It writes no console and no file; what happens is told to the observer.
 /// </remarks>
 public sealed class Trainer
 {
     private const int EvaluationRows = 256;
+
+    // From here no step leads back: an update is less than half an ulp of the weights that such logits come from. And normalization goes over to double.
+    private const double HopelessLoss = 1e31;
 
     private readonly Sequential _network;
     private readonly Optimizer _optimizer;
@@ -51,6 +54,8 @@ public sealed class Trainer
     /// <returns>Mean cross-entropy in nats and share of correct samples; they do not depend on how the samples are batched.</returns>
     public static Evaluation Evaluate(Sequential network, Dataset data)
     {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(data);
         using EvaluationMode evaluation = new(network);
         int D = data.FeatureCount;
         float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
@@ -76,6 +81,7 @@ public sealed class Trainer
     /// <exception cref="ArgumentException">The data does not fit the network, or is smaller than one mini-batch that would be left out.</exception>
     public TrainingResult Fit(DataSplit data, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(data);
         Check(data);
         MiniBatches batches = new(data.Train, _options);
         float[] logits = new float[batches.Size * data.Train.ClassCount];
@@ -97,9 +103,9 @@ public sealed class Trainer
                 StepProbe? probe = IsProbed(step) ? new StepProbe(_network, batch, output) : null;
                 _network.Forward(batch.Features, batch.Shape, output);
                 (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(output, batch.Labels, gradient);
-                if (!double.IsFinite(loss))
+                if (!(loss < HopelessLoss))
                 {
-                    divergence = DivergenceDiagnosis.Find(_network, batch.Features, _optimizer.LearningRate, step + 1, epoch);
+                    divergence = DivergenceDiagnosis.Find(_network, batch.Features, loss, _optimizer.LearningRate, step + 1, epoch);
                     break;
                 }
 
@@ -136,9 +142,9 @@ public sealed class Trainer
         }
 
         // The last update is followed by no step whose loss would show that it was one too many: the evaluation does.
-        if (divergence is null && epochsDone == _options.Epochs && !double.IsFinite(history[^1].Train.Loss))
+        if (divergence is null && epochsDone == _options.Epochs && !(history[^1].Train.Loss < HopelessLoss))
         {
-            divergence = DivergenceDiagnosis.Find(_network, data.Train.Features, _optimizer.LearningRate, step + 1, _options.Epochs);
+            divergence = DivergenceDiagnosis.Find(_network, data.Train.Features, history[^1].Train.Loss, _optimizer.LearningRate, step + 1, _options.Epochs);
         }
 
         TrainingStatus status = divergence is not null ? TrainingStatus.Diverged

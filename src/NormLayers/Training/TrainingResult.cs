@@ -6,7 +6,7 @@ public enum TrainingStatus
     /// <summary>All epochs were done.</summary>
     Completed,
 
-    /// <summary>The loss was no longer finite.</summary>
+    /// <summary>The loss was no longer finite, or 1e31 and more: no step leads back from there.</summary>
     Diverged,
 
     /// <summary>It was cancelled; the step at hand was finished.</summary>
@@ -16,7 +16,7 @@ public enum TrainingStatus
 /// <summary>Where a diverged run broke.</summary>
 public enum DivergenceKind
 {
-    /// <summary>The layer's output overflowed although its parameters and its input were finite.</summary>
+    /// <summary>The layer's output overflowed, or left the range from which there is a way back, although its parameters and its input were finite.</summary>
     Activations,
 
     /// <summary>The layer's parameters were no longer finite: the gradient of an earlier step overflowed, or its update did.</summary>
@@ -27,7 +27,7 @@ public enum DivergenceKind
 }
 
 /// <summary>Why and where a run diverged.</summary>
-/// <param name="Step">The step, counted from 1, whose loss was not finite.</param>
+/// <param name="Step">The step, counted from 1, whose loss was not finite or too large.</param>
 /// <param name="Epoch">The epoch of that step, counted from 1.</param>
 /// <param name="Layer">The name of the layer that broke first.</param>
 /// <param name="Kind">What broke in it.</param>

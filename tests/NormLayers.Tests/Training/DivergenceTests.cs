@@ -44,6 +44,21 @@ public sealed class DivergenceTests
         Assert.Contains("Try a smaller learning rate (it is 1E+25)", result.Divergence.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1e17)]
+    [InlineData(3e17)]
+    public void Fit_FiniteLossBeyondReturn_StopsAtItsStep(double learningRate)
+    {
+        RecordingObserver observer = new();
+        TrainingResult result = Problems.Fit(
+            Problems.Network(NormalizationKind.None), Problems.ThreeClouds(), s_inOrder with { Epochs = 50 }, observer, learningRate: learningRate);
+        Assert.Equal(TrainingStatus.Diverged, result.Status);
+        Assert.Equal(1, result.Steps);
+        Assert.StartsWith("The loss is ", result.Divergence!.Message, StringComparison.Ordinal);
+        Assert.Contains("no step leads back from there", result.Divergence.Message, StringComparison.Ordinal);
+        Assert.True(double.IsFinite(observer.Steps[0].Loss));
+    }
+
     [Fact]
     public void Fit_LastUpdateOverflows_IsNoCompletedRun()
     {

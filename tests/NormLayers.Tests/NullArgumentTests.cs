@@ -1,0 +1,77 @@
+using System.Reflection;
+using NormLayers.Data;
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Training;
+
+namespace NormLayers.Tests;
+
+/// <summary>Every public constructor and method refuses null where its signature does, and names the argument.</summary>
+public sealed class NullArgumentTests
+{
+    private static readonly NullabilityInfoContext s_nullability = new();
+
+    private static readonly Dictionary<Type, object> s_values = new()
+    {
+        [typeof(int)] = 3,
+        [typeof(ulong)] = 3UL,
+        [typeof(double)] = 0.5,
+        [typeof(string)] = "a",
+        [typeof(Shape)] = new Shape(2, 3),
+        [typeof(RandomSource)] = new RandomSource(1),
+        [typeof(NormalizationKind)] = NormalizationKind.None,
+        [typeof(TextReader)] = TextReader.Null,
+        [typeof(Sequential)] = new Sequential(new ReLU()),
+        [typeof(Dataset)] = new Dataset("a", [1, 2], [0, 1], 1, 2),
+    };
+
+    public static TheoryData<string> Calls => [.. All().Select(c => c.Name).Distinct()];
+
+    [Theory]
+    [MemberData(nameof(Calls))]
+    public void PublicMember_NullArgument_IsNamed(string name)
+    {
+        foreach ((_, MethodBase member, ParameterInfo parameter) in All().Where(c => c.Name == name))
+        {
+            object?[] arguments = [.. member.GetParameters().Select(p => p.Position == parameter.Position ? null : Value(p.ParameterType))];
+            object? instance = member.IsStatic || member is ConstructorInfo ? null : Instance(member.DeclaringType!);
+            Exception? error = Record.Exception(() => member is ConstructorInfo constructor ? constructor.Invoke(arguments) : member.Invoke(instance, arguments));
+            ArgumentNullException inner = Assert.IsType<ArgumentNullException>((error as TargetInvocationException)?.InnerException ?? error);
+            Assert.Equal(parameter.Name, inner.ParamName);
+        }
+    }
+
+    [Fact]
+    public void Calls_Library_AreMany() => Assert.InRange(Calls.Count, 30, 1000);
+
+    private static IEnumerable<(string Name, MethodBase Member, ParameterInfo Parameter)> All() =>
+        from type in typeof(Layer).Assembly.GetExportedTypes()
+        where !type.IsAbstract || type.IsSealed
+        where !type.Name.EndsWith("NormReference", StringComparison.Ordinal) // The page's lines as code, without checks.
+        where !typeof(Delegate).IsAssignableFrom(type) && type.GetMethod("<Clone>$") is null && !typeof(Exception).IsAssignableFrom(type)
+        from member in type.GetConstructors().Cast<MethodBase>().Concat(type.GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly))
+        where !member.ContainsGenericParameters && (!member.IsSpecialName || member is ConstructorInfo) && member.Name != "Equals"
+        let parameters = member.GetParameters()
+        where !parameters.Any(p => p.ParameterType.IsByRefLike || p.ParameterType.IsByRef)
+        from parameter in parameters
+        where !parameter.ParameterType.IsValueType && s_nullability.Create(parameter).WriteState == NullabilityState.NotNull
+        select ($"{type.Name}.{(member is ConstructorInfo ? "new" : member.Name)}({parameter.Name})", member, parameter);
+
+    private static object? Instance(Type type) =>
+        s_values.TryGetValue(type, out object? known) ? known
+        : type.GetConstructors().OrderBy(c => c.GetParameters().Length).First() is var constructor
+            ? constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue && p.DefaultValue is not null ? p.DefaultValue : Value(p.ParameterType))])
+            : null;
+
+    private static object? Value(Type type) =>
+        s_values.TryGetValue(type, out object? value) ? value
+        : type == typeof(Optimizer) ? new SgdOptimizer(((Sequential)s_values[typeof(Sequential)]).Parameters, 0.1)
+        : type == typeof(IReadOnlyList<Parameter>) ? (Parameter[])[new Parameter("a", 1)]
+        : type == typeof(TrainingOptions) ? new TrainingOptions()
+        : type.IsValueType ? Activator.CreateInstance(type)
+        : type == typeof(Layer) ? new ReLU()
+        : type.IsArray ? Array.CreateInstance(type.GetElementType()!, 0)
+        : type == typeof(Stream) ? Stream.Null
+        : type == typeof(Parameter) ? new Parameter("a", 1)
+        : null;
+}
