@@ -13,12 +13,11 @@ public sealed class Dataset
     /// <param name="classCount">The number of classes, ≥ 1.</param>
     /// <exception cref="ArgumentException">The lengths do not fit together, or a label is out of range.</exception>
     public Dataset(string name, float[] features, int[] labels, int featureCount, int classCount)
-        : this(name, labels, featureCount, classCount, features.LongLength) => Features = features;
+        : this(name, labels, featureCount, classCount, LengthOf(features)) => Features = features;
 
     private Dataset(string name, int[] labels, int featureCount, int classCount, long length)
     {
         ArgumentNullException.ThrowIfNull(name);
-        ArgumentNullException.ThrowIfNull(features);
         ArgumentNullException.ThrowIfNull(labels);
         Throw.IfNotPositive(featureCount, nameof(featureCount));
         Throw.IfNotPositive(classCount, nameof(classCount));
@@ -53,8 +52,14 @@ public sealed class Dataset
     /// </returns>
     /// <exception cref="ArgumentException">The lengths do not fit together, or a label is out of range.</exception>
     public static Dataset FromDoubles(
-        string name, double[] features, int[] labels, int featureCount, IReadOnlyList<string> classNames, DataOrigin? origin = null) =>
-        new(name, labels, featureCount, classNames.Count, features.LongLength) { Doubles = features, ClassNames = classNames, Origin = origin ?? new DataOrigin() };
+        string name, double[] features, int[] labels, int featureCount, IReadOnlyList<string> classNames, DataOrigin? origin = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(features);
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(classNames);
+        return new(name, labels, featureCount, classNames.Count, features.LongLength) { Doubles = features, ClassNames = classNames, Origin = origin ?? new DataOrigin() };
+    }
 
     /// <summary>What the data set is called in logs and results.</summary>
     public string Name { get; }
@@ -118,5 +123,11 @@ public sealed class Dataset
         }
 
         return rounded;
+    }
+
+    private static long LengthOf(Array features)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        return features.LongLength;
     }
 }

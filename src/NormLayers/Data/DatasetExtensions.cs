@@ -74,6 +74,7 @@ public static class DatasetExtensions
     /// <returns>One number for each class, 0 where a class has no samples.</returns>
     public static int[] CountClasses(this Dataset data)
     {
+        ArgumentNullException.ThrowIfNull(data);
         int[] counts = new int[data.ClassCount];
         foreach (int label in data.Labels)
         {
@@ -139,6 +140,7 @@ public static class DatasetExtensions
     /// <returns>A sentence without a full stop for each such class, of many for the first ones; empty if there is none.</returns>
     public static IReadOnlyList<string> DescribeAbsentClasses(this DataSplit split)
     {
+        ArgumentNullException.ThrowIfNull(split);
         const int MostNamed = 5;
         return [.. Absent(split.Train, "training", split.Test, "test"), .. Absent(split.Test, "test", split.Train, "training")];
 
@@ -165,6 +167,7 @@ public static class DatasetExtensions
     /// <returns>A SHA-256 hash in hexadecimal digits, the same for the same content only.</returns>
     public static string ComputeHash(this Dataset data)
     {
+        ArgumentNullException.ThrowIfNull(data);
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(FormattableString.Invariant(
             $"{(data.Doubles is null ? "float" : "double")} {data.Count} {data.FeatureCount} {string.Join(' ', data.ClassNames.Select(n => $"{n.Length}:{n}"))}\n")));

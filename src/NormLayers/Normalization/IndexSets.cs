@@ -56,11 +56,19 @@ public sealed class IndexSets
 
     /// <summary>A set for each position of the other dimensions, over these: what other libraries call axes.</summary>
     /// <param name="axes">The dimensions that a set runs over; −1 is the last one.</param>
-    public static IndexSets Over(params IReadOnlyList<int> axes) => Keep((axis, rank) => !axes.Contains(axis) && !axes.Contains(axis - rank));
+    public static IndexSets Over(params IReadOnlyList<int> axes)
+    {
+        ArgumentNullException.ThrowIfNull(axes);
+        return Keep((axis, rank) => !axes.Contains(axis) && !axes.Contains(axis - rank));
+    }
 
     /// <summary>Any partition.</summary>
     /// <param name="setOf">The number of the set, ≥ 0, that an element of a tensor belongs to, from the tensor's shape and the element's row-major position.</param>
-    public static IndexSets By(Func<Shape, int, int> setOf) => new(setOf);
+    public static IndexSets By(Func<Shape, int, int> setOf)
+    {
+        ArgumentNullException.ThrowIfNull(setOf);
+        return new IndexSets(setOf);
+    }
 
     /// <summary>The number of the set of each element.</summary>
     /// <param name="shape">The tensor's shape.</param>
