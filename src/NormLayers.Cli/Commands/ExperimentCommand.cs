@@ -132,22 +132,17 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
             yield return FormattableString.Invariant($"'{_seed.Name}' must be an integer from 0 to {Keys.LargestSeed}, got {seed}");
         }
 
-        Dictionary<string, string> files = [];
-        foreach (Option<string> flag in (Option<string>[])[_output, _report, _svg])
+        List<Diagnostic> errors = [];
+        OutputRules rules = new(errors);
+        if (experiment?.UsesImages == true)
         {
-            if (parsed.GetValue(flag) is not { } path)
-            {
-                continue;
-            }
+            rules.ProtectImages(ImageData.FindFolder(parsed.GetValue(_data)));
+        }
 
-            if (WritablePath.FindProblem(path) is { } problem)
-            {
-                yield return $"{flag.Name}: {problem}";
-            }
-            else if (!files.TryAdd(WritablePath.Resolve(path), flag.Name))
-            {
-                yield return $"{flag.Name}: '{path}' is the file of {files[WritablePath.Resolve(path)]}; write to another file";
-            }
+        rules.Check(((Option<string>[])[_output, _report, _svg]).Select(o => (o.Name, parsed.GetValue(o))));
+        foreach (Diagnostic error in errors)
+        {
+            yield return $"{error.Origin.Place}: {error.Message}";
         }
     }
 

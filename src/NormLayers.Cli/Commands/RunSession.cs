@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
@@ -12,6 +10,8 @@ namespace NormLayers.Cli.Commands;
 /// <summary>What every training verb does before and after it trains: settings, data and log; results and errors.</summary>
 internal sealed class RunSession : IDisposable
 {
+    private const int MostErrors = 25;
+
     private readonly ParseResult _parsed;
     private readonly TrainOptions _options;
     private readonly ILoggerFactory _logs;
@@ -47,20 +47,27 @@ internal sealed class RunSession : IDisposable
     /// <param name="further">Flags of the verb's own that stand for a key, with their text.</param>
     /// <param name="check">Adds what the verb finds wrong with the settings.</param>
     /// <param name="late">What the verb makes of the settings; null for nothing.</param>
+    /// <param name="folder">The flag and the folder of the trials' files; null for verbs that keep none.</param>
     /// <returns>The session; null after errors.</returns>
     public static RunSession? Open(
         ParseResult parsed,
         TrainOptions options,
         IEnumerable<(string Flag, Key Key, string Text)> further,
         Action<Settings, List<Diagnostic>> check,
-        Func<Settings, IEnumerable<Assignment>>? late = null)
+        Func<Settings, IEnumerable<Assignment>>? late = null,
+        (string Flag, string? Path)? folder = null)
     {
         List<Diagnostic> errors = [];
         string? configPath = parsed.GetValue(options.Config);
         Settings settings = SettingsReader.Read(configPath, [.. options.Given(parsed), .. further], parsed.GetValue(options.Set) ?? [], errors, late);
         OutputRules.Check(
-            settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg]).Select(o => (o.Name, parsed.GetValue(o))), errors);
+            settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg]).Select(o => (o.Name, parsed.GetValue(o))), folder, errors);
         List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
+        if (Directory.Exists(EnvironmentSettings.FileName))
+        {
+            notes.Add($"'{EnvironmentSettings.FileName}' is a folder and is passed over");
+        }
+
         check(settings, errors);
         if (errors.Count > 0 || new TrainingData(settings, notes, errors).Load() is not { } data)
         {
@@ -70,7 +77,10 @@ internal sealed class RunSession : IDisposable
 
         if (parsed.GetValue(GlobalOptions.Verbose))
         {
-            Console.Error.WriteLine(Printable.Lines(settings.Describe()));
+            foreach (string setting in settings.Describe())
+            {
+                StandardStreams.WriteError(setting);
+            }
         }
 
         RunSession session = new(parsed, options, settings, data);
@@ -124,13 +134,13 @@ internal sealed class RunSession : IDisposable
     /// <summary>Tells the user all that is wrong, and that nothing was run.</summary>
     public static void Report(List<Diagnostic> errors)
     {
-        StringBuilder text = new();
-        foreach (Diagnostic error in errors.OrderBy(e => e.Origin.Source).ThenBy(e => e.Origin.Excerpt?.Line).ThenBy(e => e.Origin.Excerpt?.Column))
+        Diagnostic[] sorted = [.. errors.OrderBy(e => e.Origin.Source).ThenBy(e => e.Origin.Excerpt?.Line).ThenBy(e => e.Origin.Excerpt?.Column)];
+        foreach (Diagnostic error in sorted.Take(MostErrors))
         {
-            text.AppendLine(error.ToString());
+            Console.Error.WriteLine(error);
         }
 
-        text.Append(CultureInfo.InvariantCulture, $"{errors.Count} error{(errors.Count == 1 ? string.Empty : "s")}; nothing was run.");
-        Console.Error.WriteLine(Printable.Lines(text.ToString()));
+        string rest = sorted.Length > MostErrors ? FormattableString.Invariant($"{sorted.Length - MostErrors} more are not shown. ") : string.Empty;
+        StandardStreams.WriteError(FormattableString.Invariant($"{rest}{errors.Count} error{(errors.Count == 1 ? string.Empty : "s")}; nothing was run."));
     }
 }

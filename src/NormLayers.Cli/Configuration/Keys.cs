@@ -51,7 +51,8 @@ internal static class Keys
     public static Key<LoggingLevel> LogLevel { get; } = new("logging.level", LoggingLevel.Info, new ChoiceType<LoggingLevel>(
         ("DEBUG", LoggingLevel.Debug), ("INFO", LoggingLevel.Info), ("WARNING", LoggingLevel.Warning), ("ERROR", LoggingLevel.Error)));
 
-    public static Key<string?> LogFile { get; } = new("logging.file", "logs/app.log", Optional("the path of a file"));
+    public static Key<string?> LogFile { get; } = new(
+        "logging.file", "logs/app.log", new OptionalType<string>(new OutputPathType("the path of a file")));
 
     public static Key<DataSource> Source { get; } = new("data.source", DataSource.Synthetic, DataSources);
 

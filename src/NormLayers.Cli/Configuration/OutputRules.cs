@@ -2,60 +2,75 @@ using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Configuration;
 
-/// <summary>What must hold for the files that a run writes, before it starts.</summary>
-internal static class OutputRules
+/// <summary>What must hold for the files that a run writes, before it starts: each can be written, and none is another or what the run reads.</summary>
+/// <param name="errors">Receives what is wrong.</param>
+internal sealed class OutputRules(List<Diagnostic> errors)
 {
+    private readonly List<(FileIdentity File, string What, bool IsWrittenFile)> _taken = [];
+    private FileIdentity? _imageFolder;
+
+    /// <summary>Checks the files of a training verb.</summary>
     /// <param name="settings">Names the data and the log.</param>
     /// <param name="configPath">The configuration's file; null is the usual one.</param>
     /// <param name="files">Each flag that names a file to write, and the file; null where the flag is not given.</param>
+    /// <param name="folder">The flag and the folder of the trials' files; null for verbs that keep none.</param>
     /// <param name="errors">Receives what is wrong.</param>
-    public static void Check(Settings settings, string? configPath, IEnumerable<(string Flag, string? Path)> files, List<Diagnostic> errors)
+    public static void Check(
+        Settings settings, string? configPath, IEnumerable<(string Flag, string? Path)> files, (string Flag, string? Path)? folder, List<Diagnostic> errors)
     {
-        List<(string? Path, string What)> taken =
-        [
-            (configPath ?? SettingsReader.DefaultFile, "the configuration"), (EnvironmentSettings.FileName, "the environment's file"), (settings.Get(Keys.DataPath), "the data"),
-        ];
+        OutputRules rules = new(errors);
+        rules.Protect(configPath ?? SettingsReader.DefaultFile, "the configuration");
+        rules.Protect(EnvironmentSettings.FileName, "the environment's file");
+        rules.Protect(settings.Get(Keys.DataPath), "the data");
+        if (settings.Get(Keys.Source) == DataSource.Idx)
+        {
+            rules.ProtectImages(settings.Get(Keys.DataPath));
+        }
+
+        rules.CheckFolder(folder?.Flag, folder?.Path);
         if (settings.Get(Keys.LogFile) is { } log)
         {
-            Origin place = settings.PlaceOf(Keys.LogFile);
-            Check(log, place, errors);
-            foreach ((_, string what) in taken.Where(t => IsSame(t.Path, log)))
-            {
-                errors.Add(new Diagnostic(place, $"'{log}' is {what}; write the log to another file"));
-            }
-
-            taken.Add((log, "the log"));
+            rules.Check(log, settings.PlaceOf(Keys.LogFile), "log", "the log");
         }
 
+        rules.Check(files);
+    }
+
+    /// <summary>Checks the files that flags name.</summary>
+    public void Check(IEnumerable<(string Flag, string? Path)> files)
+    {
         foreach ((string flag, string? path) in files)
         {
-            if (path is null)
+            if (path is not null)
             {
-                continue;
+                Check(path, Origin.Flag(flag), ContentOf(flag), $"the file of {flag}");
             }
-
-            Check(path, Origin.Flag(flag), errors);
-            foreach ((_, string what) in taken.Where(t => IsSame(t.Path, path)))
-            {
-                errors.Add(new Diagnostic(Origin.Flag(flag), $"'{path}' is {what}; write the {ContentOf(flag)} to another file"));
-            }
-
-            taken.Add((path, $"the file of {flag}"));
         }
     }
 
-    // Whether both names end at one file, links followed; what cannot be followed is reported by FindProblem.
-    private static bool IsSame(string? taken, string path)
+    /// <summary>Keeps the files of a folder of images from being written to.</summary>
+    public void ProtectImages(string? folder)
     {
+        if (folder is null || !Directory.Exists(folder))
+        {
+            return;
+        }
+
+        _imageFolder = FileIdentity.Find(folder);
         try
         {
-            return taken is not null && WritablePath.Resolve(taken) == WritablePath.Resolve(path);
+            foreach (string file in Directory.EnumerateFiles(folder).Where(IsNameOfImages))
+            {
+                Protect(file, "the data");
+            }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return false;
+            // That the folder cannot be listed is told where it is read.
         }
     }
+
+    private static bool IsNameOfImages(string path) => Path.GetFileName(path).Contains("ubyte", StringComparison.OrdinalIgnoreCase);
 
     private static string ContentOf(string flag) => flag switch
     {
@@ -64,11 +79,64 @@ internal static class OutputRules
         _ => "results",
     };
 
-    private static void Check(string path, Origin origin, List<Diagnostic> errors)
+    private void Protect(string? path, string what)
+    {
+        if (path is not null && FileIdentity.Find(path) is { } file)
+        {
+            _taken.Add((file, what, false));
+        }
+    }
+
+    private void CheckFolder(string? flag, string? folder)
+    {
+        if (flag is null || folder is null)
+        {
+            return;
+        }
+
+        // A trial's file has a name as long.
+        if (WritablePath.FindProblem(Path.Combine(folder, "0123456789abcdef0123.json")) is { } problem)
+        {
+            errors.Add(new Diagnostic(Origin.Flag(flag), problem));
+        }
+
+        Protect(folder, $"the folder of {flag}");
+    }
+
+    private void Check(string path, Origin origin, string content, string what)
     {
         if (WritablePath.FindProblem(path) is { } problem)
         {
             errors.Add(new Diagnostic(origin, problem));
+        }
+
+        else if (FileIdentity.Find(path) is { } file)
+        {
+            CheckAgainstTaken(path, file, origin, content);
+            _taken.Add((file, what, true));
+        }
+    }
+
+    private void CheckAgainstTaken(string path, FileIdentity file, Origin origin, string content)
+    {
+        foreach (string taken in _taken.Where(t => t.File.IsSameAs(file)).Select(t => t.What).Distinct())
+        {
+            errors.Add(new Diagnostic(origin, $"'{path}' is {taken}; write the {content} to another file"));
+        }
+
+        foreach ((_, string other, _) in _taken.Where(t => t.IsWrittenFile && file.IsInside(t.File)))
+        {
+            errors.Add(new Diagnostic(origin, $"'{path}' lies in {other}, which is no folder; write the {content} elsewhere"));
+        }
+
+        foreach ((_, string other, _) in _taken.Where(t => t.File.IsInside(file)))
+        {
+            errors.Add(new Diagnostic(origin, $"'{path}' is a folder of {other}; write the {content} to another file"));
+        }
+
+        if (_imageFolder is not null && file.IsDirectlyIn(_imageFolder) && IsNameOfImages(path) && !_taken.Any(t => t.File.IsSameAs(file)))
+        {
+            errors.Add(new Diagnostic(origin, $"'{path}' has a name of the data, beside it; write the {content} to another file"));
         }
     }
 }

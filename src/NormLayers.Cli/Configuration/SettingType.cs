@@ -95,6 +95,26 @@ internal sealed class TextType(string expected) : SettingType<string>
     public override JsonNode ToJson(string value) => JsonValue.Create(value);
 }
 
+/// <summary>The path of a file to write. Words that say "nothing" in other places are errors, and no names: <c>None</c>, <c>off</c>.</summary>
+internal sealed class OutputPathType(string expected) : SettingType<string>
+{
+    private static readonly string[] _words = ["none", "nil", "undefined", "nothing", "off", "no", "n", "false", "on", "yes", "y", "true"];
+
+    private readonly TextType _type = new(expected);
+
+    public override string Expected => expected;
+
+    public override bool TryRead(ConfigNode node, [MaybeNullWhen(false)] out string value) => _type.TryRead(node, out value) && !IsWord(node);
+
+    public override JsonNode? ToJson(string value) => _type.ToJson(value);
+
+    public override string Hint(ConfigNode node) =>
+        IsWord(node) ? $"; write null for none, or './{((ScalarNode)node).Text}' for a file of that name" : string.Empty;
+
+    private static bool IsWord(ConfigNode node) =>
+        node is ScalarNode { IsPlain: true } scalar && _words.Contains(scalar.Text, StringComparer.OrdinalIgnoreCase);
+}
+
 internal sealed class CharacterType(string expected, string forbidden) : SettingType<char>
 {
     public override string Expected => expected;

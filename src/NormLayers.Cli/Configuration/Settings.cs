@@ -48,9 +48,8 @@ internal sealed class Settings
     public IReadOnlyList<int> HiddenWidths => [.. (Get(Keys.HiddenWidths) ?? [Get(Keys.HiddenWidth)]).Select(w => checked((int)w))];
 
     /// <summary>One line a key: its value and where it came from.</summary>
-    public string Describe() => string.Join(
-        Environment.NewLine,
-        Keys.All.Select(k => $"{k.Path}: {k.ToJson(_values[k].Value)?.ToJsonString() ?? "null"}  ({_values[k].Origin.Place})"));
+    public IEnumerable<string> Describe() =>
+        Keys.All.Select(k => $"{k.Path}: {k.ToJson(_values[k].Value)?.ToJsonString() ?? "null"}  ({_values[k].Origin.Place})");
 
     /// <summary>
     /// All values as the sections of <c>config.yaml</c>, without what only says which trainings to run (<c>sweep</c>); of hidden_dim and

@@ -19,7 +19,7 @@ internal static class SettingsReader
         Func<Settings, IEnumerable<Assignment>>? late = null)
     {
         List<Assignment> assignments = [];
-        if (configPath is not null || File.Exists(DefaultFile))
+        if (configPath is not null || TextFile.IsThere(DefaultFile))
         {
             assignments.AddRange(ConfigurationFile.Read(configPath ?? DefaultFile, Origin.Flag("--config"), errors));
         }

@@ -9,6 +9,9 @@ internal static class TextFile
 
     private static readonly UTF8Encoding _strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <summary>Whether anything has the name: a folder or a link that leads nowhere is not passed over as if there were nothing.</summary>
+    public static bool IsThere(string path) => Path.Exists(path) || new FileInfo(path).LinkTarget is not null;
+
     /// <summary>The text of a file; null, with an error added, if it cannot be read, is too large or is not UTF-8.</summary>
     public static string? Read(string path, Origin origin, List<Diagnostic> errors)
     {

@@ -32,11 +32,15 @@ internal sealed record ImageData(DataSplit Split, string Source, bool Shipped)
     /// <exception cref="DataFormatException">The folder has no such files, or damaged ones.</exception>
     public static ImageData Load(string? name, ulong seed)
     {
-        string? folder = name == ShippedName ? null : name ?? _systemFolders.FirstOrDefault(Directory.Exists);
+        string? folder = FindFolder(name);
         return folder is null
             ? new ImageData(Digits.Load().Split(ShippedTestCount, seed), "the shipped digits of 8x8 pixels (1400 to train on, 397 to test on)", true)
             : new ImageData(IdxData.ReadFolder(folder), folder, false);
     }
+
+    /// <summary>The folder that is read; null for the shipped digits.</summary>
+    /// <param name="name">As <see cref="Load"/> takes it.</param>
+    public static string? FindFolder(string? name) => name == ShippedName ? null : name ?? _systemFolders.FirstOrDefault(Directory.Exists);
 
     /// <summary>Checks that the images tell their classes. Where nothing can be learnt, every network guesses, and claims that compare networks would hold for nothing.</summary>
     /// <exception cref="DataFormatException">They do not.</exception>

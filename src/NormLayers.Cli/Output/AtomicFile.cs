@@ -3,8 +3,11 @@ namespace NormLayers.Cli.Output;
 /// <summary>Writes files that are there whole or not at all.</summary>
 internal static class AtomicFile
 {
-    /// <summary>Writes beside the file, flushes to the disk, and renames over what was there; folders are made.</summary>
-    /// <exception cref="IOException">The file cannot be written; what was there still is.</exception>
+    /// <summary>
+    /// Writes beside the file, flushes to the disk, and renames over what was there; folders are made, and owner and permissions kept. Where a
+    /// file can be written but not replaced (a mount point, another user's file in a shared folder), it is written in place.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be written; what was there still is, unless the disk filled up while it was written in place.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         // Hours may have passed since the path was checked.
@@ -16,21 +19,98 @@ internal static class AtomicFile
         string full = WritablePath.Resolve(path);
         string folder = Path.GetDirectoryName(full)!;
         Directory.CreateDirectory(folder);
-        string beside = Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}");
+        TemporaryFile.Clean(folder);
+        bool exists = File.Exists(full);
+        if (!TryReplace(full, folder, exists, content))
+        {
+            WriteInPlace(full, content);
+        }
+    }
+
+    private static bool TryReplace(string full, string folder, bool exists, ReadOnlySpan<byte> content)
+    {
+        using FileStream? stream = TryCreate(folder, exists);
+        if (stream is null || (exists && !TryKeepOwnerAndMode(full, stream)))
+        {
+            Remove(stream);
+            return false;
+        }
+
+        bool replaced = false;
         try
         {
-            using (FileStream stream = new(beside, FileMode.CreateNew, FileAccess.Write))
-            {
-                stream.Write(content);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(beside, full, overwrite: true);
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+            replaced = TryMove(stream.Name, full, exists);
         }
-        catch
+        finally
         {
-            File.Delete(beside);
-            throw;
+            if (!replaced)
+            {
+                Remove(stream);
+            }
         }
+
+        LinuxFile.FlushFolder(folder);
+        return replaced;
+    }
+
+    private static FileStream? TryCreate(string folder, bool exists)
+    {
+        try
+        {
+            return TemporaryFile.Create(folder, secret: exists);
+        }
+        catch (UnauthorizedAccessException) when (exists)
+        {
+            return null;
+        }
+    }
+
+    private static void Remove(FileStream? stream)
+    {
+        if (stream is not null)
+        {
+            File.Delete(stream.Name);
+        }
+    }
+
+    private static bool TryMove(string from, string to, bool exists)
+    {
+        try
+        {
+            File.Move(from, to, overwrite: true);
+            return true;
+        }
+        catch (Exception e) when (exists && e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static bool TryKeepOwnerAndMode(string full, FileStream stream)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return true;
+        }
+
+        // The owner first: changing it takes special permissions away.
+        if (LinuxFile.Find(full) is { } old && LinuxFile.Find(stream.Name) is { } fresh && (old.User, old.Group) != (fresh.User, fresh.Group)
+            && !LinuxFile.TryChangeOwner(stream.SafeFileHandle, old.User, old.Group))
+        {
+            return false;
+        }
+
+        File.SetUnixFileMode(stream.SafeFileHandle, File.GetUnixFileMode(full));
+        return true;
+    }
+
+    private static void WriteInPlace(string full, ReadOnlySpan<byte> content)
+    {
+        using FileStream stream = new(full, FileMode.Open, FileAccess.Write, FileShare.Read);
+        stream.Write(content);
+        stream.SetLength(content.Length);
+        stream.Flush(flushToDisk: true);
     }
 }

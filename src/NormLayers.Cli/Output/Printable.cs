@@ -17,8 +17,11 @@ internal static class Printable
             text = string.Create(CultureInfo.InvariantCulture, $"{text[..kept]}… ({text.Length - kept} more characters)");
         }
 
-        return Escape(text, keep: "\t");
+        return Escape(text);
     }
+
+    /// <summary>One line: as <see cref="Line"/>, but nothing is cut.</summary>
+    public static string Escape(string text) => Escape(text, keep: "\t");
 
     /// <summary>Any number of lines: as <see cref="Line"/>, but line breaks stay, and nothing is cut.</summary>
     public static string Lines(string text) => Escape(text, keep: "\t\r\n");

@@ -15,7 +15,11 @@ internal sealed class RunLogger(ILogger log) : ITrainingObserver
             "normlayers {Tool}, library {Library}, {Runtime}, seed {Seed}",
             MachineInfo.ToolVersion, MachineInfo.NormLayersVersion, RuntimeInformation.FrameworkDescription, settings.Get(Keys.Seed));
         log.LogInformation("configuration {Configuration}", settings.ToJson().ToJsonString());
-        log.LogDebug("origins\n{Origins}", settings.Describe());
+        foreach (string setting in settings.Describe())
+        {
+            log.LogDebug("{Setting}", setting);
+        }
+
         foreach (string note in notes)
         {
             log.LogWarning("{Note}", note);

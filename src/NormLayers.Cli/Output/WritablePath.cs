@@ -3,18 +3,20 @@ namespace NormLayers.Cli.Output;
 /// <summary>Finds out whether a file can be written, without leaving a trace.</summary>
 internal static class WritablePath
 {
+    private const int MostLinks = 40;
+
     // What lies here is no file but a device or a window into the kernel: renaming a file over it would destroy it.
     private static readonly string[] _specialFolders = OperatingSystem.IsWindows() ? [@"\\.\", @"\\?\"] : ["/dev/", "/proc/", "/sys/"];
     private const string SharedMemory = "/dev/shm/";
 
-    /// <summary>The file that is meant, links followed, so that a link goes on pointing where its owner put it.</summary>
-    public static string Resolve(string path)
-    {
-        FileInfo file = new(Path.GetFullPath(path));
-        return file.LinkTarget is null ? file.FullName : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
-    }
+    /// <summary>The file that is meant, links followed in its folders too, so that a link goes on pointing where its owner put it.</summary>
+    /// <exception cref="IOException">Links lead in a circle.</exception>
+    public static string Resolve(string path) => Follow(Path.GetFullPath(path), 0);
 
-    /// <summary>Why a file cannot be written, or null if it can; missing folders count as writable where they can be made.</summary>
+    /// <summary>
+    /// Why a file cannot be written, or null if it can; missing folders count as writable where they can be made. It is looked up by the very
+    /// names that <see cref="AtomicFile"/> writes.
+    /// </summary>
     public static string? FindProblem(string path)
     {
         try
@@ -30,16 +32,20 @@ internal static class WritablePath
                 return $"'{path}' is a folder, not a file";
             }
 
-            if (File.Exists(full) && File.GetAttributes(full).HasFlag(FileAttributes.ReadOnly))
+            if (LinuxFile.Find(full)?.SpecialKind is { } kind)
             {
-                return $"cannot write '{path}': the file is read-only";
+                return $"'{path}' is a {kind}, not a file";
             }
 
-            return ProbeFolder(path, Path.GetDirectoryName(full)!);
+            return Exists(full) ? ProbeFile(path, full) : ProbeFolder(path, Path.GetDirectoryName(full)!);
         }
         catch (UnauthorizedAccessException)
         {
             return $"cannot write '{path}': permission denied";
+        }
+        catch (PathTooLongException)
+        {
+            return $"cannot write '{path}': the name is too long";
         }
         catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
         {
@@ -47,11 +53,25 @@ internal static class WritablePath
         }
     }
 
+    // A file that is there is replaced where that is possible, and else written in place: what matters is that it may be written.
+    private static string? ProbeFile(string path, string full)
+    {
+        if (File.GetAttributes(full).HasFlag(FileAttributes.ReadOnly))
+        {
+            return $"cannot write '{path}': the file is read-only";
+        }
+
+        using FileStream probe = new(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        return null;
+    }
+
     private static string? ProbeFolder(string path, string folder)
     {
+        // A name that is too long shows here, in folders that are still to be made too.
+        _ = Exists(TemporaryFile.NameIn(folder));
         while (!Directory.Exists(folder))
         {
-            if (File.Exists(folder))
+            if (Exists(folder))
             {
                 return $"cannot write '{path}': '{folder}' is a file, not a folder";
             }
@@ -59,9 +79,47 @@ internal static class WritablePath
             folder = Path.GetDirectoryName(folder)!;
         }
 
-        using FileStream probe = new(
-            Path.Combine(folder, $".normlayers-{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        string probe;
+        using (FileStream stream = TemporaryFile.Create(folder, secret: false))
+        {
+            probe = stream.Name;
+        }
+
+        File.Delete(probe);
         return null;
+    }
+
+    private static bool Exists(string full)
+    {
+        try
+        {
+            _ = File.GetAttributes(full);
+            return true;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    private static string Follow(string full, int links)
+    {
+        if (links > MostLinks)
+        {
+            throw new IOException("its links lead in a circle");
+        }
+
+        string current = Path.GetPathRoot(full)!;
+        foreach (string name in full[current.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
+        {
+            current = Path.Combine(current, name);
+            if (new FileInfo(current).LinkTarget is { } target)
+            {
+                current = Follow(Path.GetFullPath(target, Path.GetDirectoryName(current)!), links + 1);
+            }
+        }
+
+        return current;
     }
 
     private static bool IsSpecial(string full) =>

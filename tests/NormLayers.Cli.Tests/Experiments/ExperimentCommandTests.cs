@@ -47,7 +47,7 @@ public sealed partial class ExperimentCommandTests : IDisposable
 
     [Fact]
     public void Experiment_TwoResultsInOneFile_IsRefused() => Assert.Contains(
-        "error: --svg: 'one' is the file of --report; write to another file",
+        "error: --svg: 'one' is the file of --report; write the picture to another file",
         _tool.Run("experiment", "invariances", "--report", "one", "--svg", "one").Expect(2).Error,
         StringComparison.Ordinal);
 

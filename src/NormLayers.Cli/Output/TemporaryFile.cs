@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+
+namespace NormLayers.Cli.Output;
+
+/// <summary>Files that are written beside the ones they will replace. Their names tell them apart, so that those of killed runs can be removed.</summary>
+internal static class TemporaryFile
+{
+    private const string Prefix = ".normlayers-";
+    private const string Suffix = ".tmp";
+    private const int Attempts = 5;
+
+    private static readonly ConcurrentDictionary<string, bool> _cleaned = [];
+
+    /// <summary>A name in a folder that no other file has.</summary>
+    public static string NameIn(string folder) => Path.Combine(folder, $"{Prefix}{Guid.NewGuid().ToString("N")[..16]}{Suffix}");
+
+    /// <summary>Creates one, and holds it so that nobody takes it for a killed run's.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="secret">Whether only its owner may read it.</param>
+    public static FileStream Create(string folder, bool secret)
+    {
+        FileStreamOptions options = new()
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+
+            // Elsewhere than on Windows this is a lock that others see, and no file is kept from being renamed.
+            Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None,
+        };
+        if (secret && !OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        for (int attempt = 1; ; attempt++)
+        {
+            string path = NameIn(folder);
+            try
+            {
+                return new FileStream(path, options);
+            }
+            catch (IOException) when (attempt < Attempts && File.Exists(path))
+            {
+                // Between its creation and its lock another run may have taken it for one that was left behind.
+                File.Delete(path);
+            }
+        }
+    }
+
+    /// <summary>Removes what killed runs have left in a folder; once in a process for each folder.</summary>
+    public static void Clean(string folder)
+    {
+        if (!_cleaned.TryAdd(folder, true))
+        {
+            return;
+        }
+
+        foreach (string path in Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}"))
+        {
+            try
+            {
+                // Whoever writes to it holds its lock, and this fails.
+                using FileStream held = new(path, FileMode.Open, FileAccess.Write, FileShare.None | FileShare.Delete);
+                File.Delete(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It is in use, or another user's.
+            }
+        }
+    }
+}
