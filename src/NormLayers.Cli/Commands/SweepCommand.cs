@@ -45,16 +45,18 @@ internal sealed class SweepCommand
     private int Run(ParseResult parsed)
     {
         List<Diagnostic> gridErrors = [];
+        List<string> gridNotes = [];
         SweepGrid grid = new([]);
         (int part, int parts) = ReadShard(parsed, gridErrors);
         string? folder = parsed.GetValue(_folder);
         IReadOnlyList<long> seeds = [];
-        using RunSession? session = RunSession.Open(parsed, _options, [], Check, FirstCell);
+        using RunSession? session = RunSession.Open(parsed, _options, [], Check, FirstCell, (_folder.Name, folder));
         if (session is null)
         {
             return ExitCode.Usage;
         }
 
+        gridNotes.ForEach(session.Note);
         List<Diagnostic> batchErrors = [];
         CheckCells(grid, session.Settings, seeds.Count, batchErrors, session.Settings.Get(Keys.TrainCount));
         if (batchErrors.Count > 0)
@@ -86,7 +88,7 @@ internal sealed class SweepCommand
         // What the cells share is checked with the values of the first cell: the configuration's own are not trained with.
         IEnumerable<Assignment> FirstCell(Settings settings)
         {
-            grid = ReadGrid(parsed, settings, gridErrors);
+            grid = ReadGrid(parsed, settings, gridNotes, gridErrors);
             return gridErrors.Count > 0 ? [] : grid.Axes.Where(a => a.Kind.Key is not null)
                 .Select(a => new Assignment(a.Kind.Key!, new ScalarNode(a.Origin, a.Values[0], IsPlain: true), a.Origin));
         }
@@ -96,15 +98,11 @@ internal sealed class SweepCommand
             errors.AddRange(gridErrors);
             seeds = _seeds.Read(parsed, settings, errors, settings.Get(SweepKeys.Seeds));
             CheckCells(grid, settings, seeds.Count, errors);
-            if (folder is not null && WritablePath.FindProblem(Path.Combine(folder, "trial.json")) is { } problem)
-            {
-                errors.Add(new Diagnostic(Origin.Flag(_folder.Name), problem));
-            }
         }
     }
 
     // An axis is given by its flag, or else by the configuration; without any there is the classic picture.
-    private SweepGrid ReadGrid(ParseResult parsed, Settings settings, List<Diagnostic> errors)
+    private SweepGrid ReadGrid(ParseResult parsed, Settings settings, List<string> notes, List<Diagnostic> errors)
     {
         List<SweepAxis> axes = [];
         bool bare = SweepAxisKind.All.All(a => a.Key == Keys.Mode || (parsed.GetValue(_axes[a.Name]) is null && settings.Get(a.Grid) is null));
@@ -113,7 +111,7 @@ internal sealed class SweepCommand
             string? text = parsed.GetValue(_axes[kind.Name]);
             if (text is null && settings.Get(kind.Grid) is { } configured)
             {
-                axes.Add(new SweepAxis(kind, configured, settings.OriginOf(kind.Grid)));
+                Add(kind, configured, settings.OriginOf(kind.Grid));
                 continue;
             }
 
@@ -130,11 +128,21 @@ internal sealed class SweepCommand
             }
             else
             {
-                axes.Add(new SweepAxis(kind, values, origin));
+                Add(kind, values, origin);
             }
         }
 
         return new SweepGrid(axes);
+
+        void Add(SweepAxisKind kind, IReadOnlyList<string> values, Origin origin)
+        {
+            SweepAxis axis = SweepAxis.Create(kind, values, origin);
+            axes.Add(axis);
+            if (axis.Values.Count < values.Count)
+            {
+                notes.Add(FormattableString.Invariant($"{kind.Name}: {values.Count} values are {axis.Values.Count}, as equal ones count once"));
+            }
+        }
     }
 
     private (int Part, int Parts) ReadShard(ParseResult parsed, List<Diagnostic> errors)

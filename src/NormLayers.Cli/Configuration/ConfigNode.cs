@@ -17,12 +17,16 @@ internal sealed record ScalarNode(Origin Origin, string Text, bool IsPlain) : Co
 
     public ScalarKind Kind => IsPlain ? CoreSchema.KindOf(Text) : ScalarKind.Text;
 
-    public override string Describe() => Kind switch
+    public override string Describe()
     {
-        ScalarKind.Null => "nothing",
-        ScalarKind.Text => Text.Length <= LongestQuote ? $"'{Text}'" : $"'{Text[..LongestQuote]}…'",
-        _ => Text,
-    };
+        string text = Text.Length <= LongestQuote ? Text : Text[..LongestQuote] + "…";
+        return Kind switch
+        {
+            ScalarKind.Null => "nothing",
+            ScalarKind.Text => $"'{text}'",
+            _ => text,
+        };
+    }
 }
 
 /// <summary>A list.</summary>

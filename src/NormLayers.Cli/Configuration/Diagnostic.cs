@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Configuration;
 
@@ -11,7 +12,7 @@ internal sealed record Diagnostic(Origin Origin, string Message)
     /// <summary>One line as compilers write it, then the source line with carets below what is meant.</summary>
     public override string ToString()
     {
-        string headline = $"{Origin.Place}: error: {Message}";
+        string headline = Printable.Line($"{Origin.Place}: error: {Message}");
         return Origin.Excerpt is { Text.Length: > 0 and <= WidestExcerpt } excerpt ? headline + Environment.NewLine + Quote(excerpt) : headline;
     }
 
@@ -30,9 +31,9 @@ internal sealed record Diagnostic(Origin Origin, string Message)
         carets.Append('^', length);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{excerpt.Line,6} | {Printable(excerpt.Text)}{Environment.NewLine}{string.Empty,6} | {carets}");
+            $"{excerpt.Line,6} | {WithoutControls(excerpt.Text)}{Environment.NewLine}{string.Empty,6} | {carets}");
     }
 
-    private static string Printable(string text) =>
+    private static string WithoutControls(string text) =>
         string.Concat(text.Select(c => char.IsControl(c) && c != '\t' ? '\uFFFD' : c));
 }

@@ -3,6 +3,9 @@ namespace NormLayers.Cli.Configuration;
 /// <summary>Finds what the user probably meant.</summary>
 internal static class NearestName
 {
+    // No name is half as long, and the search takes time in proportion.
+    private const int LongestName = 100;
+
     /// <summary>The hint to add to an error about an unknown name; empty if nothing is near.</summary>
     public static string Hint(string name, IEnumerable<string> known) =>
         Find(name, [.. known]) is { } near ? $"; did you mean '{near}'?" : string.Empty;
@@ -13,6 +16,11 @@ internal static class NearestName
     /// </summary>
     public static string? Find(string name, IReadOnlyCollection<string> known)
     {
+        if (name.Length > LongestName)
+        {
+            return null;
+        }
+
         string? best = null;
         int bestDistance = int.MaxValue;
         foreach (string candidate in known)

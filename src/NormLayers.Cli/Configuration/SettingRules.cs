@@ -30,14 +30,14 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
                 AddError($"{samples} training samples cannot hold {settings.Get(Keys.Classes)} classes; raise n_train", Keys.TrainCount, Keys.Classes);
             }
 
-            CheckMemory();
             CheckBatches(samples);
         }
     }
 
-    /// <summary>Checks the mini-batches against the number of training samples.</summary>
+    /// <summary>Checks the mini-batches against the number of training samples, and what they and the network take against what there is.</summary>
     public void CheckBatches(long samples)
     {
+        CheckMemory();
         if (settings.IsUnreadable(Keys.Mode) || settings.IsUnreadable(Keys.DropLast))
         {
             return;
@@ -106,6 +106,7 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
 
     private void CheckMemory()
     {
+        int before = errors.Count;
         long features = settings.Get(Keys.Features);
         foreach (Key<long> count in (Key<long>[])[Keys.TrainCount, Keys.TestCount])
         {
@@ -134,6 +135,32 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
                     $"a layer of {widths[i - 1]} x {widths[i]} weights does not fit one array of {Array.MaxLength} numbers",
                     Keys.HiddenWidths, Keys.HiddenWidth, Keys.Features);
             }
+        }
+
+        if (errors.Count == before)
+        {
+            CheckTotal(widths, rows);
+        }
+    }
+
+    // The least that it takes: data, weights with their gradients and the optimizer's numbers, and each layer's output with its gradient.
+    private void CheckTotal(long[] widths, long rows)
+    {
+        double copies = settings.Get(Keys.Optimizer) == OptimizerKind.Adam ? 4 : settings.Get(Keys.Momentum) > 0 ? 3 : 2;
+        double numbers = ((double)settings.Get(Keys.TrainCount) + settings.Get(Keys.TestCount)) * widths[0];
+        for (int i = 1; i < widths.Length; i++)
+        {
+            numbers += copies * widths[i - 1] * widths[i] + 2.0 * rows * widths[i];
+        }
+
+        const double Gigabyte = 1 << 30;
+        double needed = numbers * sizeof(float) / Gigabyte;
+        double available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Gigabyte;
+        if (needed > available)
+        {
+            AddError(
+                $"data and network take {needed:0.0} GiB of memory or more, and there are {available:0.0} GiB; lower n_train, n_features, the hidden widths or batch_size",
+                Keys.TrainCount, Keys.TestCount, Keys.Features, Keys.HiddenWidths, Keys.HiddenWidth, Keys.BatchSize);
         }
     }
 

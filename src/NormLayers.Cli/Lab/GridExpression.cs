@@ -29,11 +29,6 @@ internal static class GridExpression
             return $"a value is missing in '{text}'";
         }
 
-        if (items.CountBy(i => i, StringComparer.OrdinalIgnoreCase).FirstOrDefault(i => i.Value > 1).Key is { } twice)
-        {
-            return $"'{twice}' is given twice";
-        }
-
         values = items;
         return null;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
 using NormLayers.Network;
@@ -7,11 +8,15 @@ namespace NormLayers.Cli.Lab;
 
 /// <summary>What a sweep varies: a setting and the values it takes.</summary>
 /// <param name="Kind">The setting.</param>
-/// <param name="Values">Its values as they were given.</param>
+/// <param name="Values">Its values.</param>
 /// <param name="Origin">Where they were given.</param>
 internal sealed record SweepAxis(SweepAxisKind Kind, IReadOnlyList<string> Values, Origin Origin)
 {
     public string Name => Kind.Name;
+
+    /// <summary>An axis with its values as documents have them; those that are equal, however they are written, count once.</summary>
+    public static SweepAxis Create(SweepAxisKind kind, IEnumerable<string> values, Origin origin) =>
+        new(kind, [.. values.Select(kind.Canonicalize).Distinct()], origin);
 }
 
 /// <summary>A setting that a sweep can vary.</summary>
@@ -77,7 +82,25 @@ internal sealed record SweepAxisKind(string Name, string Flag, string Descriptio
 
     /// <summary>A value as a number, or as text where it is none.</summary>
     public static JsonNode ToJson(string text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? JsonValue.Create(number) : JsonValue.Create(text);
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
+            ? JsonValue.Create(number)
+            : JsonValue.Create(text);
+
+    /// <summary>A value as documents have it; the text itself where the setting does not take it, which <see cref="Apply"/> reports.</summary>
+    public string Canonicalize(string text)
+    {
+        ScalarNode node = new(Origin.Flag(Flag), text, IsPlain: true);
+        if (Key is not null)
+        {
+            return Key.Read(node, out object? value) is not null ? text
+                : Key.ToJson(value) is { } json && json.GetValueKind() == JsonValueKind.String ? json.GetValue<string>()
+                : Key.ToJson(value)!.ToJsonString();
+        }
+
+        return Name == "depth"
+            ? _depth.TryRead(node, out long depth) ? depth.ToString(CultureInfo.InvariantCulture) : text
+            : _newWeight.TryRead(node, out double weight) ? weight.ToString(CultureInfo.InvariantCulture) : text;
+    }
 
     private static string? ApplyDepth(Settings settings, ScalarNode node, string given)
     {

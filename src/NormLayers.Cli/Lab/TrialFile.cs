@@ -75,19 +75,17 @@ internal sealed record TrialFile
     /// <exception cref="InvalidDataException">It is damaged, or another trial's.</exception>
     public static TrialFile Read(string path, Settings settings, string? data)
     {
-        TrialFile? file;
         try
         {
-            file = JsonSerializer.Deserialize(File.ReadAllBytes(path), ResultJson.Default.TrialFile);
+            TrialFile? file = JsonSerializer.Deserialize(File.ReadAllBytes(path), ResultJson.Default.TrialFile);
+            return (file is null ? "is damaged (it holds null)" : file.FindProblem(settings, data)) is { } problem
+                ? throw new InvalidDataException($"'{path}' {problem}; delete it to run its trial again")
+                : file!;
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException or NotSupportedException or FormatException)
         {
             throw new InvalidDataException($"'{path}' is damaged ({e.Message}); delete it to run its trial again", e);
         }
-
-        return file?.FindProblem(settings, data) is { } problem
-            ? throw new InvalidDataException($"'{path}' {problem}; delete it to run its trial again")
-            : file ?? throw new InvalidDataException($"'{path}' is damaged (it holds null); delete it to run its trial again");
     }
 
     // A file from a disk may hold null where the type says that it cannot.

@@ -38,9 +38,8 @@ public static class CsvData
         options ??= new CsvOptions();
         Check(options);
         CsvRecords records = new(reader, path, options.Delimiter);
-        for (int i = 0; i < options.SkipLines; i++)
+        for (int i = 0; i < options.SkipLines && records.SkipLine(); i++)
         {
-            records.SkipLine();
         }
 
         if (!records.Read())

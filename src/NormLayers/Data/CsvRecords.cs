@@ -49,7 +49,8 @@ internal sealed class CsvRecords
     }
 
     /// <summary>Passes over a line, whatever is in it.</summary>
-    public void SkipLine()
+    /// <returns>False at the end of the text.</returns>
+    public bool SkipLine()
     {
         int c;
         do
@@ -57,6 +58,7 @@ internal sealed class CsvRecords
             c = Next();
         }
         while (c is not ('\n' or End));
+        return c != End;
     }
 
     /// <summary>Reads the next record that is not a blank line.</summary>
