@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Tests.Support;
 
@@ -65,6 +66,8 @@ public sealed class HelpTests : IDisposable
         string table = _tool.Run("info").Expect(0).Output;
         Assert.Contains((string)info["processor"]!, table, StringComparison.Ordinal);
         Assert.Contains((string)info["runtime"]!, table, StringComparison.Ordinal);
+        string? set = (int)info["processor_vector_bits"]! switch { 512 => "x86-64-v4", 256 => "x86-64-v3", _ => null };
+        Assert.True(set is null || RuntimeInformation.ProcessArchitecture != Architecture.X64 || table.Contains($"IlcInstructionSet={set}", StringComparison.Ordinal), table);
     }
 
     [Fact]

@@ -48,7 +48,16 @@ internal sealed record MachineInfo(
         processor           {Processor}
         vector width        {Vectors()}
         logical processors  {LogicalProcessors}
+        native AOT          {InstructionSet()}
         """);
+
+    // For the widest vectors here; other architectures need none to be named.
+    private string InstructionSet() => (RuntimeInformation.ProcessArchitecture, ProcessorVectorBits) switch
+    {
+        (Architecture.X64, 512) => "IlcInstructionSet=x86-64-v4",
+        (Architecture.X64, 256) => "IlcInstructionSet=x86-64-v3",
+        _ => "no IlcInstructionSet needed",
+    };
 
     private static string Width(int bits) => bits == 0 ? "none" : string.Create(CultureInfo.InvariantCulture, $"{bits} bits");
 
