@@ -22,6 +22,12 @@ internal sealed class BitHash : IDisposable
 
     public void Add(IEnumerable<float> values) => Add(values.Select(value => (double)value).ToArray());
 
+    public void AddRaw(ReadOnlySpan<float> values)
+    {
+        Assert.False(System.Numerics.Tensors.TensorPrimitives.IsNaNAny(values));
+        _hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values));
+    }
+
     public void Add(double[] values)
     {
         Assert.DoesNotContain(double.NaN, values);
