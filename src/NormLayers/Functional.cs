@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using NormLayers.Normalization;
 using NormLayers.Numerics;
 
 namespace NormLayers;
@@ -23,9 +24,7 @@ public static partial class Functional
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <param name="mean">Overwritten with each row's mean, (N), for <see cref="LayerNormBackward"/>; empty if not wanted.</param>
-    /// <param name="rstd">Overwritten with each row's 1/√(variance + ε), (N); empty if not wanted.</param>
-    /// <param name="meanRemainder">Overwritten with what each mean lost when it was rounded to double, (N); empty if not wanted.</param>
+    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void LayerNorm(
@@ -36,16 +35,14 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         bool relu = false,
-        Span<double> mean = default,
-        Span<double> rstd = default,
-        Span<double> meanRemainder = default)
+        NormStatistics? statistics = null)
     {
-        CheckRows(x, features, gamma, epsilon, mean, rstd, meanRemainder);
+        CheckRows(x, features, gamma, epsilon);
         CheckBeta(beta, features);
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
-        CheckApart(mean, rstd, meanRemainder, x, y, gamma, beta);
-        LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, meanRemainder, rstd, relu);
+        RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta, ReLU = relu };
+        RowNorm.Forward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, x.Length / features));
     }
 
     /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
@@ -57,9 +54,7 @@ public static partial class Functional
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="sum">Overwritten with x + residual, as long as x; may be x or residual, but must not overlap them otherwise.</param>
     /// <param name="y">Overwritten, as long as x; must not overlap the others.</param>
-    /// <param name="mean">Overwritten with each row's mean, (N), for <see cref="LayerNormBackward"/>; empty if not wanted.</param>
-    /// <param name="rstd">Overwritten with each row's 1/√(variance + ε), (N); empty if not wanted.</param>
-    /// <param name="meanRemainder">Overwritten with what each mean lost when it was rounded to double, (N); empty if not wanted.</param>
+    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void AddLayerNorm(
@@ -71,11 +66,9 @@ public static partial class Functional
         double epsilon,
         Span<float> sum,
         Span<float> y,
-        Span<double> mean = default,
-        Span<double> rstd = default,
-        Span<double> meanRemainder = default)
+        NormStatistics? statistics = null)
     {
-        CheckRows(x, features, gamma, epsilon, mean, rstd, meanRemainder);
+        CheckRows(x, features, gamma, epsilon);
         CheckBeta(beta, features);
         Throw.IfLengthDiffers(residual.Length, x.Length, nameof(residual));
         CheckOutput(x, sum, nameof(sum));
@@ -88,16 +81,15 @@ public static partial class Functional
 
         CheckApart(y, nameof(y), gamma, beta);
         CheckApart(sum, nameof(sum), gamma, beta);
-        CheckApart(mean, rstd, meanRemainder, x, y, gamma, beta);
-        CheckApart(mean, rstd, meanRemainder, residual, sum, gamma, beta);
         if (!x.IsEmpty)
         {
-            LayerNormKernel.Forward(x, gamma, beta, epsilon, features, y, mean, meanRemainder, rstd, relu: false, residual, sum);
+            RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta };
+            RowNorm.AddForward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, x.Length / features), residual, sum);
         }
     }
 
     /// <summary>
-    /// The backward pass of <see cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, Span{double}, Span{double}, Span{double})"/>:
+    /// The backward pass of <see cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, NormStatistics?)"/>:
     /// <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>. After a residual addition
     /// x is the sum, and dx the gradient with respect to each of its two terms.
     /// </summary>
@@ -105,17 +97,11 @@ public static partial class Functional
     /// <param name="dy">The gradient with respect to y, (N, C).</param>
     /// <param name="features">C, ≥ 1.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="mean">Each row's mean, (N), from the forward pass.</param>
-    /// <param name="rstd">Each row's 1/√(variance + ε), (N), from the forward pass.</param>
+    /// <param name="statistics">Those of the rows, from the forward pass.</param>
     /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
-    /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
-    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; <see cref="Zeros"/> for none. Not read without a ReLU.</param>
-    /// <param name="meanRemainder">
-    /// From the forward pass, (N); empty means zeros. It counts where means are 1000 spreads and more: without it dγ
-    /// loses digits there, and a ReLU may be taken for closed where the forward pass had it open next to 0.
-    /// </param>
+    /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
     public static void LayerNormBackward(
@@ -123,24 +109,20 @@ public static partial class Functional
         ReadOnlySpan<float> dy,
         int features,
         ReadOnlySpan<float> gamma,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        NormStatistics statistics,
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        bool relu = false,
-        ReadOnlySpan<float> beta = default,
-        ReadOnlySpan<double> meanRemainder = default)
+        ReadOnlySpan<float> y = default)
     {
-        CheckRows(x, features, gamma, epsilon: 0, mean, rstd, meanRemainder);
-        CheckBeta(relu || !beta.IsEmpty ? beta : Zeros, features);
+        CheckRows(x, features, gamma, epsilon: 0);
         int N = x.Length / features;
-        Throw.IfLengthDiffers(mean.Length, N, nameof(mean));
-        Throw.IfLengthDiffers(rstd.Length, N, nameof(rstd));
-        CheckGradients(x, dy, gamma, beta, mean, rstd, meanRemainder, dx, dGamma, dBeta, features, relu);
-        Span<double> workspace = _workspace.AtLeast(LayerNormKernel.WorkspaceLength(N, features));
-        SetStatistics statistics = new(mean, meanRemainder, rstd);
-        LayerNormKernel.Backward(x, dy, gamma, statistics, features, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
+        CheckStatistics(statistics, N);
+        CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, features);
+        RowTensors tensors = new() { X = x, Features = features, Gamma = gamma };
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
+        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features));
+        RowNorm.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, workspace);
     }
 
     /// <summary>Batch normalization with given statistics, as in evaluation: y = γ·(x − mean)/√(variance + ε) + β, channel by channel.</summary>
@@ -180,14 +162,14 @@ public static partial class Functional
             return;
         }
 
-        int length = LengthOf(shape);
-        Span<double> workspace = _workspace.AtLeast(3 * C + BatchNormKernel.NormalizeWorkspaceLength(C, length));
-        Span<double> wideMean = workspace[..C];
-        Span<double> wideVariance = workspace.Slice(C, C);
-        Span<double> rstd = workspace.Slice(2 * C, C);
-        TensorPrimitives.ConvertChecked(mean, wideMean);
+        Planes planes = PlanesOf(shape);
+        Span<double> workspace = _workspace.AtLeast(3 * C + ChannelNorm.NormalizeWorkspaceLength(planes));
+        SetStatistics statistics = new(workspace[..C], default, workspace.Slice(C, C));
+        Span<double> wideVariance = workspace.Slice(2 * C, C);
+        TensorPrimitives.ConvertChecked(mean, statistics.Mean);
         TensorPrimitives.ConvertChecked(variance, wideVariance);
-        BatchNormKernel.Normalize(x, length, wideMean, default, wideVariance, gamma, beta, epsilon, rstd, y, workspace[(3 * C)..], relu);
+        ChannelOutput output = new() { Sets = new() { Statistics = statistics, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu };
+        ChannelNorm.Normalize(x, planes, wideVariance, new Epsilon(epsilon), output, workspace[(3 * C)..]);
     }
 
     /// <summary>Batch normalization with the statistics of the batch, as in training; running statistics are the caller's.</summary>
@@ -197,11 +179,8 @@ public static partial class Functional
     /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="mean">Overwritten with each channel's mean, (C).</param>
-    /// <param name="variance">Overwritten with each channel's biased variance, (C).</param>
-    /// <param name="rstd">Overwritten with each channel's 1/√(variance + ε), (C).</param>
+    /// <param name="statistics">Overwritten with those of the channels.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <param name="meanRemainder">Overwritten with what each mean lost when it was rounded to double, (C); empty if not wanted.</param>
     /// <exception cref="ArgumentException">A shape of another rank or with one value per channel, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void BatchNormTraining(
@@ -211,24 +190,15 @@ public static partial class Functional
         ReadOnlySpan<float> beta,
         double epsilon,
         Span<float> y,
-        Span<double> mean,
-        Span<double> variance,
-        Span<double> rstd,
-        bool relu = false,
-        Span<double> meanRemainder = default)
+        NormStatistics statistics,
+        bool relu = false)
     {
         CheckChannels(x, shape, gamma, epsilon);
         int C = shape[1];
         CheckBeta(beta, C);
-        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
-        Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
-        Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
-        CheckRemainder(meanRemainder, C);
+        ArgumentNullException.ThrowIfNull(statistics);
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
-        CheckApart(mean, rstd, meanRemainder, x, y, gamma, beta);
-        new Output<double>(variance, nameof(variance)).IsApartFrom(mean, nameof(mean)).IsApartFrom(rstd, nameof(rstd)).IsApartFrom(meanRemainder, nameof(meanRemainder))
-            .IsApartFrom(x, nameof(x)).IsApartFrom<float>(y, nameof(y)).IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta));
         if (x.Length == C)
         {
             Throw.Argument(nameof(x), "more than 1 value per channel", $"shape {shape}");
@@ -239,11 +209,12 @@ public static partial class Functional
             return;
         }
 
-        int length = LengthOf(shape);
-        Span<double> workspace = _workspace.AtLeast(C + BatchNormKernel.WorkspaceLength(x.Length, C, length));
-        Span<double> remainder = meanRemainder.IsEmpty ? workspace[^C..] : meanRemainder; // y needs it.
-        BatchNormKernel.Statistics(x, length, mean, remainder, variance, workspace);
-        BatchNormKernel.Normalize(x, length, mean, remainder, variance, gamma, beta, epsilon, rstd, y, workspace, relu);
+        Planes planes = PlanesOf(shape);
+        Span<double> workspace = _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes));
+        SetStatistics sets = statistics.Resize(C).Sets;
+        ChannelNorm.Statistics(x, planes, sets, statistics.Variances, workspace);
+        ChannelOutput output = new() { Sets = new() { Statistics = sets, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu };
+        ChannelNorm.Normalize(x, planes, statistics.Variances, new Epsilon(epsilon), output, workspace);
     }
 
     /// <summary>
@@ -254,51 +225,41 @@ public static partial class Functional
     /// <param name="dy">The gradient with respect to y, as long as x.</param>
     /// <param name="shape">(N, C) or (N, C, L).</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="mean">Each channel's mean, (C), that the forward pass used.</param>
-    /// <param name="rstd">Each channel's 1/√(variance + ε), (C), that the forward pass used.</param>
+    /// <param name="statistics">Those of the channels, from the forward pass.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="batchStatistics">Whether mean and variance were those of x, and so carry gradient themselves; if not, they were constants.</param>
-    /// <param name="relu">Whether the forward pass ended with max(·, 0); dx must be wanted then.</param>
-    /// <param name="beta">The shift β, (C), which tells where a ReLU was open; <see cref="Zeros"/> for none. Not read without a ReLU.</param>
-    /// <param name="meanRemainder">
-    /// From the forward pass, (C); empty means zeros. It counts where means are 1000 spreads and more: without it dγ
-    /// loses digits there, and a ReLU may be taken for closed where the forward pass had it open next to 0.
-    /// </param>
+    /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
     /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
     public static void BatchNormBackward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
         Shape shape,
         ReadOnlySpan<float> gamma,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
+        NormStatistics statistics,
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
         bool batchStatistics = true,
-        bool relu = false,
-        ReadOnlySpan<float> beta = default,
-        ReadOnlySpan<double> meanRemainder = default)
+        ReadOnlySpan<float> y = default)
     {
         CheckChannels(x, shape, gamma, epsilon: 0);
         int C = shape[1];
-        CheckBeta(relu || !beta.IsEmpty ? beta : Zeros, C);
-        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
-        Throw.IfLengthDiffers(rstd.Length, C, nameof(rstd));
-        CheckRemainder(meanRemainder, C);
-        CheckGradients(x, dy, gamma, beta, mean, rstd, meanRemainder, dx, dGamma, dBeta, C, relu);
+        CheckStatistics(statistics, C);
+        CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, C);
         if (x.IsEmpty)
         {
             return;
         }
 
-        int length = LengthOf(shape);
-        Span<double> workspace = _workspace.AtLeast(BatchNormKernel.WorkspaceLength(x.Length, C, length));
-        SetStatistics statistics = new(mean, meanRemainder, rstd);
-        BatchNormKernel.Backward(x, dy, length, statistics, gamma, batchStatistics, dx, dGamma, dBeta, workspace, relu, beta, gated: dx);
+        Planes planes = PlanesOf(shape);
+        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma };
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
+        ChannelNorm.Backward(x, planes, sets, batchStatistics, gradients, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
     }
 
-    private static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
+    private static SetStatistics RowsOf(NormStatistics? statistics, int rows) => statistics is null ? default : statistics.Resize(rows).Sets;
+
+    private static Planes PlanesOf(Shape shape) => new(shape[0], shape[1], shape.Rank == 3 ? shape[2] : 1);
 }

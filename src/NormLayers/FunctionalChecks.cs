@@ -48,14 +48,7 @@ public static partial class Functional
         CheckGamma(gamma, shape[1]);
     }
 
-    private static void CheckRows(
-        ReadOnlySpan<float> x,
-        int features,
-        ReadOnlySpan<float> gamma,
-        double epsilon,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
-        ReadOnlySpan<double> meanRemainder)
+    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon)
     {
         Throw.IfNotPositive(features, nameof(features));
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
@@ -65,39 +58,34 @@ public static partial class Functional
         }
 
         CheckGamma(gamma, features);
-        if (!mean.IsEmpty || !rstd.IsEmpty)
-        {
-            Throw.IfLengthDiffers(mean.Length, x.Length / features, nameof(mean));
-            Throw.IfLengthDiffers(rstd.Length, x.Length / features, nameof(rstd));
-        }
-
-        CheckRemainder(meanRemainder, x.Length / features);
     }
 
-    private static void CheckRemainder(ReadOnlySpan<double> meanRemainder, int count)
+    private static void CheckStatistics(NormStatistics statistics, int count)
     {
-        if (!meanRemainder.IsEmpty)
+        ArgumentNullException.ThrowIfNull(statistics);
+        if (statistics.Count != count)
         {
-            Throw.IfLengthDiffers(meanRemainder.Length, count, nameof(meanRemainder));
+            Throw.Argument(nameof(statistics), $"statistics of {count} rows or channels", $"those of {statistics.Count}");
         }
     }
 
     private static void CheckGradients(
         ReadOnlySpan<float> x,
+        ReadOnlySpan<float> y,
         ReadOnlySpan<float> dy,
         ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta,
-        ReadOnlySpan<double> mean,
-        ReadOnlySpan<double> rstd,
-        ReadOnlySpan<double> meanRemainder,
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        int parameters,
-        bool relu)
+        int parameters)
     {
         Throw.IfLengthDiffers(dy.Length, x.Length, nameof(dy));
-        if (!dx.IsEmpty || relu)
+        if (!y.IsEmpty)
+        {
+            Throw.IfLengthDiffers(y.Length, x.Length, nameof(y));
+        }
+
+        if (!dx.IsEmpty || !y.IsEmpty)
         {
             CheckOutput(dy, dx, nameof(dx));
         }
@@ -106,16 +94,14 @@ public static partial class Functional
         CheckGradient(dBeta, parameters, nameof(dBeta));
         new Output<float>(dGamma, nameof(dGamma)).IsApartFrom(dy, nameof(dy)).IsApartFrom<float>(dBeta, nameof(dBeta));
         new Output<float>(dBeta, nameof(dBeta)).IsApartFrom(dy, nameof(dy));
-        CheckApart(dx, nameof(dx), x, gamma, beta, mean, rstd, meanRemainder);
-        CheckApart(dGamma, nameof(dGamma), x, gamma, beta, mean, rstd, meanRemainder);
-        CheckApart(dBeta, nameof(dBeta), x, gamma, beta, mean, rstd, meanRemainder);
+        CheckApart(dx, nameof(dx), x, y, gamma);
+        CheckApart(dGamma, nameof(dGamma), x, y, gamma);
+        CheckApart(dBeta, nameof(dBeta), x, y, gamma);
         new Output<float>(dx, nameof(dx)).IsApartFrom<float>(dGamma, nameof(dGamma)).IsApartFrom<float>(dBeta, nameof(dBeta));
 
         static void CheckApart(
-            Span<float> written, string name, ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta,
-            ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd, ReadOnlySpan<double> meanRemainder) =>
-            new Output<float>(written, name).IsApartFrom(x, nameof(x)).IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta))
-                .IsApartFrom(mean, nameof(mean)).IsApartFrom(rstd, nameof(rstd)).IsApartFrom(meanRemainder, nameof(meanRemainder));
+            Span<float> written, string name, ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> gamma) =>
+            new Output<float>(written, name).IsApartFrom(x, nameof(x)).IsApartFrom(y, nameof(y)).IsApartFrom(gamma, nameof(gamma));
     }
 
     private static void CheckGradient(Span<float> gradient, int parameters, string name)
@@ -128,26 +114,6 @@ public static partial class Functional
 
     private static void CheckApart(Span<float> written, string name, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta) =>
         new Output<float>(written, name).IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta));
-
-    private static void CheckApart(
-        Span<double> mean,
-        Span<double> rstd,
-        Span<double> meanRemainder,
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> y,
-        ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta)
-    {
-        CheckApart(mean, nameof(mean), x, y, gamma, beta);
-        CheckApart(rstd, nameof(rstd), x, y, gamma, beta);
-        CheckApart(meanRemainder, nameof(meanRemainder), x, y, gamma, beta);
-        new Output<double>(mean, nameof(mean)).IsApartFrom<double>(rstd, nameof(rstd)).IsApartFrom<double>(meanRemainder, nameof(meanRemainder));
-        new Output<double>(rstd, nameof(rstd)).IsApartFrom<double>(meanRemainder, nameof(meanRemainder));
-
-        static void CheckApart(
-            Span<double> written, string name, ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta) =>
-            new Output<double>(written, name).IsApartFrom(x, "what is normalized").IsApartFrom(y, "the output").IsApartFrom(gamma, nameof(gamma)).IsApartFrom(beta, nameof(beta));
-    }
 
     private static void CheckOutput(ReadOnlySpan<float> x, Span<float> y, string name = "y")
     {

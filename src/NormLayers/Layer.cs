@@ -12,6 +12,7 @@ public abstract class Layer
 {
     private Shape? _lastShape;
     private int _inUse;
+    private Shape _lastOutput;
 
     /// <summary>Creates a layer.</summary>
     /// <param name="name">Its name in reports and in parameter names, unique within a network: <c>norm1</c>.</param>
@@ -58,7 +59,7 @@ public abstract class Layer
         {
             _lastShape = null;
             ForwardCore(x, shape, y);
-            _lastShape = shape;
+            (_lastShape, _lastOutput) = (shape, output);
         }
         finally
         {
@@ -77,7 +78,20 @@ public abstract class Layer
     /// </param>
     /// <exception cref="InvalidOperationException">No forward pass came before, or another thread is in a pass of this layer.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass.</exception>
-    public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx)
+    public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx) => Backward(x, default, dy, dx);
+
+    /// <summary>
+    /// The same for a caller that has kept the output: a normalization with a ReLU reads there where it was open, and need not compute it again.
+    /// </summary>
+    /// <param name="x">The input of the last forward pass, unchanged.</param>
+    /// <param name="y">The output of the last forward pass, unchanged; empty if it was not kept.</param>
+    /// <param name="dy">The gradient of the loss with respect to the output, of the output's shape.</param>
+    /// <param name="dx">
+    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place; empty if it is not wanted.
+    /// </param>
+    /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
+    /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in y's memory.</exception>
+    public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
     {
         if (_lastShape is not { } shape)
         {
@@ -86,7 +100,12 @@ public abstract class Layer
         }
 
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        Throw.IfLengthDiffers(dy.Length, OutputShape(shape), nameof(dy));
+        Throw.IfLengthDiffers(dy.Length, _lastOutput, nameof(dy));
+        if (!y.IsEmpty)
+        {
+            Throw.IfLengthDiffers(y.Length, _lastOutput, nameof(y));
+        }
+
         if (!dx.IsEmpty)
         {
             Throw.IfLengthDiffers(dx.Length, shape, nameof(dx));
@@ -95,12 +114,17 @@ public abstract class Layer
             {
                 Throw.Argument(nameof(dx), "memory apart from x", "memory that overlaps it");
             }
+
+            if (dx.Overlaps(y))
+            {
+                Throw.Argument(nameof(dx), "memory apart from the output's", "memory that overlaps it");
+            }
         }
 
         Enter();
         try
         {
-            BackwardCore(x, dy, shape, dx);
+            BackwardCore(x, y, dy, shape, dx);
         }
         finally
         {
@@ -134,6 +158,10 @@ public abstract class Layer
 
     /// <summary>The backward pass proper; lengths have been checked against the last forward pass.</summary>
     protected abstract void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx);
+
+    /// <summary>The same for a layer that has a use for its output; y is empty if the caller has not kept it.</summary>
+    protected virtual void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>
+        BackwardCore(x, dy, shape, dx);
 
     private void Enter()
     {

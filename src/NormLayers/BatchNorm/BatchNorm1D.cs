@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
+using NormLayers.Normalization;
 using NormLayers.Numerics;
 
 namespace NormLayers;
@@ -18,11 +19,12 @@ public sealed class BatchNorm1D : Layer, INormalization
     private readonly List<Parameter> _parameters = [];
     private readonly NonFiniteStatistics _nonFinite;
     private readonly double[] _mean;
-    private readonly double[] _remainder;
+    private readonly double[] _low;
     private readonly double[] _variance;
     private readonly double[] _rstd;
     private AlignedBuffer _workspace;
-    private AlignedBuffer _gated;
+    private AlignedBuffer _output;
+    private AlignedBuffer _masked;
     private bool _usedBatchStatistics;
 
     /// <summary>Creates a layer with γ = 1, β = 0, running mean 0 and running variance 1.</summary>
@@ -57,7 +59,7 @@ public sealed class BatchNorm1D : Layer, INormalization
         Momentum = momentum ?? Momentum.Default;
         _nonFinite = nonFinite;
         _mean = new double[features];
-        _remainder = new double[features];
+        _low = new double[features];
         _variance = new double[features];
         _rstd = new double[features];
         if (withGamma)
@@ -141,8 +143,8 @@ public sealed class BatchNorm1D : Layer, INormalization
 
     private bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);
 
-    // What the means of the last pass lost when they were rounded to double: running means are floats, and lost nothing.
-    private ReadOnlySpan<double> Remainder => _usedBatchStatistics ? _remainder : default;
+    // Running means are floats: they have no low part.
+    private SetStatistics Statistics => new(_mean, _usedBatchStatistics ? _low : default, _rstd);
 
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
@@ -167,8 +169,8 @@ public sealed class BatchNorm1D : Layer, INormalization
             return;
         }
 
-        int length = LengthOf(shape);
-        Span<double> workspace = _workspace.AtLeast(BatchNormKernel.WorkspaceLength(shape.Length, Features, length));
+        Planes planes = PlanesOf(shape);
+        Span<double> workspace = _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes));
         if (_usedBatchStatistics)
         {
             int m = shape.Length / Features;
@@ -177,7 +179,7 @@ public sealed class BatchNorm1D : Layer, INormalization
                 Throw.Argument(nameof(x), $"more than 1 value per channel for {Name}, because {WhyBatchStatistics()}", $"shape {shape}");
             }
 
-            BatchNormKernel.Statistics(x, length, _mean, _remainder, _variance, workspace);
+            ChannelNorm.Statistics(x, planes, Statistics, _variance, workspace);
             if (Training && Running is not null)
             {
                 UpdateRunning(Running, m);
@@ -189,34 +191,45 @@ public sealed class BatchNorm1D : Layer, INormalization
             TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _variance);
         }
 
-        BatchNormKernel.Normalize(x, length, _mean, Remainder, _variance, Gamma?.Value, Beta?.Value, Epsilon, _rstd, y, workspace, HasReLU);
+        ChannelNorm.Normalize(x, planes, _variance, new Epsilon(Epsilon), OutputTo(y), workspace);
     }
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => BackwardCore(x, default, dy, shape, dx);
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
     {
         if (shape.Length == 0)
         {
             return;
         }
 
-        BatchNormKernel.Backward(
-            x,
-            dy,
-            LengthOf(shape),
-            new SetStatistics(_mean, Remainder, _rstd),
-            Gamma?.Value,
-            _usedBatchStatistics,
-            dx,
-            Parameter.GradientOf(Gamma),
-            Parameter.GradientOf(Beta),
-            _workspace.AtLeast(BatchNormKernel.WorkspaceLength(shape.Length, Features, LengthOf(shape))),
-            HasReLU,
-            Beta?.Value,
-            HasReLU && dx.IsEmpty ? _gated.FloatsAtLeast(dy.Length) : dx);
+        Planes planes = PlanesOf(shape);
+        Span<double> workspace = _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes));
+        if (HasReLU && y.IsEmpty)
+        {
+            Span<float> output = _output.FloatsAtLeast(x.Length);
+            ChannelNorm.Normalize(x, planes, _variance, new Epsilon(Epsilon), OutputTo(output), workspace);
+            y = output;
+        }
+
+        Gradients gradients = new()
+        {
+            Dy = dy,
+            Dx = dx,
+            DGamma = Parameter.GradientOf(Gamma),
+            DBeta = Parameter.GradientOf(Beta),
+            Output = HasReLU ? y : default,
+            Masked = HasReLU && dx.IsEmpty ? _masked.FloatsAtLeast(dy.Length) : dx,
+        };
+        ChannelNorm.Backward(x, planes, OutputTo(default).Sets, _usedBatchStatistics, gradients, workspace);
     }
 
-    private static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
+    private Planes PlanesOf(Shape shape) => new(shape[0], Features, shape.Rank == 3 ? shape[2] : 1);
+
+    private ChannelOutput OutputTo(Span<float> y) =>
+        new() { Sets = new ChannelSets { Statistics = Statistics, Gamma = Gamma?.Value, Beta = Beta?.Value }, Y = y, ReLU = HasReLU };
 
     private string WhyBatchStatistics() => Training
         ? "training normalizes with the statistics of the batch"
@@ -240,8 +253,7 @@ public sealed class BatchNorm1D : Layer, INormalization
         }
 
         double newWeight = Momentum.WeightOfBatch(++running.BatchesSeen);
-        int skipped = BatchNormKernel.UpdateRunning(
-            _mean, _variance, m, newWeight, _nonFinite == NonFiniteStatistics.Accept, running.Mean, running.Variance);
+        int skipped = ChannelNorm.UpdateRunning(_mean, _variance, (newWeight, m), _nonFinite == NonFiniteStatistics.Accept, running);
         if (skipped > 0)
         {
             running.SkippedUpdates++;
@@ -258,7 +270,7 @@ public sealed class BatchNorm1D : Layer, INormalization
 
         for (int c = 0; c < Features; c++)
         {
-            if (!BatchNormKernel.FitFloat(_mean[c], _variance[c] * m / (m - 1)))
+            if (!ChannelNorm.FitFloat(_mean[c], _variance[c] * m / (m - 1)))
             {
                 return c;
             }
@@ -298,7 +310,7 @@ public sealed class BatchNorm1D : Layer, INormalization
         public override double[] Forward(double[] x, Shape shape)
         {
             _x = x;
-            _length = LengthOf(shape);
+            _length = shape.Rank == 3 ? shape[2] : 1;
             (_mean, double[] variance) = _running ?? BatchNormReference.Statistics(x, _gamma.Value.Length, _length);
             (_y, _rstd) = BatchNormReference.Normalize(x, _length, _mean, variance, _gamma.Value, _beta.Value, _epsilon);
             return _relu ? Array.ConvertAll(_y, v => v <= 0 ? 0 : v) : _y;

@@ -1,6 +1,6 @@
 namespace NormLayers;
 
-/// <summary>Batch normalization as its page derives it: plain loops in double, the oracle of <see cref="BatchNormKernel"/>.</summary>
+/// <summary>Batch normalization as its page derives it: plain loops in double, the reference of <see cref="BatchNorm1D"/>.</summary>
 /// <remarks>
 /// Source: Ioffe, Szegedy, "Batch Normalization", 2015, arXiv:1502.03167, Algorithm 1 and §3. Tensors are row-major
 /// (N, C, L), with L = 1 for (N, C); the index set S of channel c is its m = N·L elements. Tags: see README.md in this folder.

@@ -1,3 +1,4 @@
+using NormLayers.Normalization;
 using NormLayers.Numerics;
 
 namespace NormLayers;
@@ -13,9 +14,10 @@ public sealed class LayerNorm1D : Layer, INormalization
 {
     private readonly List<Parameter> _parameters = [];
     private AlignedBuffer _workspace;
-    private AlignedBuffer _gated;
+    private AlignedBuffer _output;
+    private AlignedBuffer _masked;
     private double[] _mean = [];
-    private double[] _remainder = [];
+    private double[] _low = [];
     private double[] _rstd = [];
     private int _rows;
 
@@ -90,40 +92,43 @@ public sealed class LayerNorm1D : Layer, INormalization
         if (_mean.Length < _rows)
         {
             _mean = new double[_rows];
-            _remainder = new double[_rows];
+            _low = new double[_rows];
             _rstd = new double[_rows];
         }
 
-        LayerNormKernel.Forward(
-            x,
-            Gamma?.Value,
-            Beta?.Value,
-            Epsilon,
-            Features,
-            y,
-            _mean.AsSpan(0, _rows),
-            _remainder.AsSpan(0, _rows),
-            _rstd.AsSpan(0, _rows),
-            HasReLU);
+        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), Statistics);
     }
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => BackwardCore(x, default, dy, shape, dx);
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
     {
-        LayerNormKernel.Backward(
-            x,
-            dy,
-            Gamma?.Value,
-            new SetStatistics(_mean.AsSpan(0, _rows), _remainder.AsSpan(0, _rows), _rstd.AsSpan(0, _rows)),
-            Features,
-            dx,
-            Parameter.GradientOf(Gamma),
-            Parameter.GradientOf(Beta),
-            _workspace.AtLeast(LayerNormKernel.WorkspaceLength(_rows, Features)),
-            HasReLU,
-            Beta?.Value,
-            HasReLU && dx.IsEmpty ? _gated.FloatsAtLeast(dy.Length) : dx);
+        if (HasReLU && y.IsEmpty)
+        {
+            Span<float> output = _output.FloatsAtLeast(x.Length);
+            RowNorm.Forward<MeanAndVariance>(Tensors(x, output), new Epsilon(Epsilon), default);
+            y = output;
+        }
+
+        Gradients gradients = new()
+        {
+            Dy = dy,
+            Dx = dx,
+            DGamma = Parameter.GradientOf(Gamma),
+            DBeta = Parameter.GradientOf(Beta),
+            Output = HasReLU ? y : default,
+            Masked = HasReLU && dx.IsEmpty ? _masked.FloatsAtLeast(dy.Length) : dx,
+        };
+        RowNorm.Backward<MeanAndVariance>(
+            Tensors(x, default), new Epsilon(Epsilon), Statistics, gradients, _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features)));
     }
+
+    private SetStatistics Statistics => new(_mean.AsSpan(0, _rows), _low.AsSpan(0, _rows), _rstd.AsSpan(0, _rows));
+
+    private RowTensors Tensors(ReadOnlySpan<float> x, Span<float> y) =>
+        new() { X = x, Y = y, Features = Features, Gamma = Gamma?.Value, Beta = Beta?.Value, ReLU = HasReLU };
 
     private sealed class Reference : ReferenceLayer
     {

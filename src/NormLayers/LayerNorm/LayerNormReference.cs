@@ -1,6 +1,6 @@
 namespace NormLayers;
 
-/// <summary>Layer normalization as its page derives it: plain loops in double, the oracle of <see cref="LayerNormKernel"/>.</summary>
+/// <summary>Layer normalization as its page derives it: plain loops in double, the reference of <see cref="LayerNorm1D"/>.</summary>
 /// <remarks>
 /// Source: Ba, Kiros, Hinton, "Layer Normalization", 2016, arXiv:1607.06450, §3. Tensors are row-major (N, C); the index
 /// set S of row n is its C elements. Tags: see README.md in this folder.

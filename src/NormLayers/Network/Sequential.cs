@@ -129,11 +129,11 @@ public sealed class Sequential : Layer
         for (int i = _layers.Length - 1; i > 0; i--)
         {
             Span<float> downstream = Buffer(_gradients, i - 1, _shapes[i].Length);
-            _layers[i].Backward(Activations(i - 1), upstream, downstream);
+            _layers[i].Backward(Activations(i - 1), Activations(i), upstream, downstream);
             upstream = downstream;
         }
 
-        _layers[0].Backward(x, upstream, dx);
+        _layers[0].Backward(x, Activations(0), upstream, dx);
     }
 
     private static Span<float> Buffer(float[][] buffers, int index, int length)

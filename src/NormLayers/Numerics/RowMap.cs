@@ -31,7 +31,7 @@ internal static unsafe class RowMap
     // From here on, stores that do not straddle two lines are worth a look at the address.
     private const int AlignedLength = 256;
 
-    private const int MostInPhase = 4096;
+    private const int LongestAlignedCopy = 4096;
 
     private const int Unrolled = 4 * 16;
 
@@ -233,11 +233,11 @@ internal static unsafe class RowMap
         }
     }
 
-    /// <summary>How many floats <see cref="InPhase"/> needs as room; 0 where a copy would not pay.</summary>
+    /// <summary>How many floats <see cref="AlignedCopy"/> needs as room; 0 where a copy would not pay.</summary>
     /// <param name="rows">How many rows read the factors.</param>
     /// <param name="length">The length of a row.</param>
-    public static int RoomInPhase(int rows, int length) =>
-        rows >= 16 && length is >= AlignedLength and <= MostInPhase && length % Line == 0 ? length + Line : 0;
+    public static int AlignedCopyLength(int rows, int length) =>
+        rows >= 16 && length is >= AlignedLength and <= LongestAlignedCopy && length % Line == 0 ? length + Line : 0;
 
     /// <summary>
     /// A copy of factors that every row reads, each as far from the beginning of its cache line as its element of the result: reading
@@ -245,10 +245,10 @@ internal static unsafe class RowMap
     /// </summary>
     /// <param name="factors">One for each element of a row; may be empty.</param>
     /// <param name="result">The first element of a row of the result.</param>
-    /// <param name="room">Overwritten, <see cref="RoomInPhase"/>; on the stack, so that it stays where it is.</param>
-    public static ReadOnlySpan<float> InPhase(ReadOnlySpan<float> factors, ref readonly float result, Span<float> room)
+    /// <param name="buffer">Overwritten, <see cref="AlignedCopyLength"/>; on the stack, so that it stays where it is.</param>
+    public static ReadOnlySpan<float> AlignedCopy(ReadOnlySpan<float> factors, ref readonly float result, Span<float> buffer)
     {
-        if (factors.IsEmpty || room.IsEmpty)
+        if (factors.IsEmpty || buffer.IsEmpty)
         {
             return factors;
         }
@@ -258,8 +258,8 @@ internal static unsafe class RowMap
             return factors;
         }
 
-        nint first = BeforeLine(in room[0]) - BeforeLine(in result) & (Line - 1);
-        Span<float> copy = room.Slice((int)first, factors.Length);
+        nint first = BeforeLine(in buffer[0]) - BeforeLine(in result) & (Line - 1);
+        Span<float> copy = buffer.Slice((int)first, factors.Length);
         factors.CopyTo(copy);
         return copy;
     }

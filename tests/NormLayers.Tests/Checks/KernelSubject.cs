@@ -1,4 +1,4 @@
-using NormLayers.Numerics;
+using NormLayers.Normalization;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Checks;
@@ -14,19 +14,16 @@ internal sealed class KernelSubject(Family family) : ISubject
     {
         (float[] y, float[] dx, float[] dGamma, float[] dBeta) = Buffers(p);
         double[] mean = DirtyDoubles(p.Rows);
-        double[] remainder = DirtyDoubles(p.Rows);
         double[] rstd = DirtyDoubles(p.Rows);
-        LayerNormKernel.Forward(p.InPlace ? y : p.X, p.Gamma, p.Beta, p.Epsilon, p.Channels, y, mean, remainder, rstd);
-        LayerNormKernel.Backward(
-            p.X,
-            p.InPlace ? dx : p.Dy,
-            p.Gamma,
-            new SetStatistics(mean, remainder, rstd),
-            p.Channels,
-            p.WantsDx ? dx : [],
-            dGamma,
-            dBeta,
-            DirtyDoubles(LayerNormKernel.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
+        SetStatistics statistics = new(mean, DirtyDoubles(p.Rows), rstd);
+        RowTensors tensors = new() { X = p.InPlace ? y : p.X, Y = y, Features = p.Channels, Gamma = p.Gamma, Beta = p.Beta };
+        RowNorm.Forward<MeanAndVariance>(tensors, new Epsilon(p.Epsilon), statistics);
+        RowNorm.Backward<MeanAndVariance>(
+            new() { X = p.X, Features = p.Channels, Gamma = p.Gamma },
+            new Epsilon(p.Epsilon),
+            statistics,
+            new() { Dy = p.InPlace ? dx : p.Dy, Dx = p.WantsDx ? dx : [], DGamma = dGamma, DBeta = dBeta },
+            DirtyDoubles(RowNorm.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
         return Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
     }
 
@@ -36,30 +33,26 @@ internal sealed class KernelSubject(Family family) : ISubject
         float[] runningMean = [.. p.RunningMean];
         float[] runningVariance = [.. p.RunningVariance];
         double[] mean = Compare.Widen(runningMean);
-        double[] remainder = p.Training ? DirtyDoubles(p.Channels) : [];
         double[] variance = Compare.Widen(runningVariance);
         double[] rstd = DirtyDoubles(p.Channels);
-        double[] workspace = DirtyDoubles(BatchNormKernel.WorkspaceLength(p.X.Length, p.Channels, p.Length));
+        SetStatistics statistics = new(mean, p.Training ? DirtyDoubles(p.Channels) : [], rstd);
+        Planes planes = new(p.X.Length / (p.Channels * p.Length), p.Channels, p.Length);
+        double[] workspace = DirtyDoubles(ChannelNorm.WorkspaceLength(planes));
         ReadOnlySpan<float> x = p.InPlace ? y : p.X;
         if (p.Training)
         {
-            BatchNormKernel.Statistics(x, p.Length, mean, remainder, variance, workspace);
-            BatchNormKernel.UpdateRunning(
-                mean, variance, p.SetSize(Family.BatchNorm), p.Momentum.WeightOfBatch(p.Batch), acceptNonFinite: false, runningMean, runningVariance);
+            RunningStatistics running = new(p.Channels);
+            runningMean.CopyTo(running.Mean, 0);
+            runningVariance.CopyTo(running.Variance, 0);
+            ChannelNorm.Statistics(x, planes, statistics, variance, workspace);
+            ChannelNorm.UpdateRunning(mean, variance, (p.Momentum.WeightOfBatch(p.Batch), p.SetSize(Family.BatchNorm)), acceptNonFinite: false, running);
+            (runningMean, runningVariance) = (running.Mean, running.Variance);
         }
 
-        BatchNormKernel.Normalize(x, p.Length, mean, remainder, variance, p.Gamma, p.Beta, p.Epsilon, rstd, y, workspace);
-        BatchNormKernel.Backward(
-            p.X,
-            p.InPlace ? dx : p.Dy,
-            p.Length,
-            new SetStatistics(mean, remainder, rstd),
-            p.Gamma,
-            p.Training,
-            p.WantsDx ? dx : [],
-            dGamma,
-            dBeta,
-            workspace);
+        ChannelSets sets = new() { Statistics = statistics, Gamma = p.Gamma, Beta = p.Beta };
+        ChannelNorm.Normalize(x, planes, variance, new Epsilon(p.Epsilon), new() { Sets = sets, Y = y }, workspace);
+        Gradients gradients = new() { Dy = p.InPlace ? dx : p.Dy, Dx = p.WantsDx ? dx : [], DGamma = dGamma, DBeta = dBeta };
+        ChannelNorm.Backward(p.X, planes, sets, p.Training, gradients, workspace);
         return Outcome(p, y, dx, dGamma, dBeta) with
         {
             Mean = mean,

@@ -2,15 +2,14 @@ using System.Text.RegularExpressions;
 
 namespace NormLayers.Tests.Docs;
 
-/// <summary>The tags of a room, <c>[LN-F1]</c> to <c>[LN-B5]</c>: the page derives them, the reference and the kernel carry them.</summary>
+/// <summary>The tags of a layer, <c>[LN-F1]</c> to <c>[LN-B5]</c>: the page derives them, the reference carries them. The engines carry the family's, <c>[F1]</c> to <c>[B6]</c>.</summary>
 internal static class Tags
 {
     /// <summary>What is wrong with a room's tags; empty if nothing is.</summary>
     /// <param name="prefix">The room's prefix: <c>LN</c>.</param>
     /// <param name="page">The text of its page.</param>
     /// <param name="reference">The text of the double reference: each tag of the page, first seen in the page's order.</param>
-    /// <param name="kernel">The text of the float kernel: each tag of the page, be it only in its header, which says what was fused.</param>
-    public static IReadOnlyList<string> Complaints(string prefix, string page, string reference, string kernel)
+    public static IReadOnlyList<string> Complaints(string prefix, string page, string reference)
     {
         string[] derived = [.. Of(page).Where(t => t.StartsWith($"[{prefix}-", StringComparison.Ordinal))];
         List<string> complaints = [];
@@ -27,12 +26,9 @@ internal static class Tags
             complaints.AddRange(ofPass.SequenceEqual(expected) ? [] : [$"The page has {string.Concat(ofPass)} where {string.Concat(expected)} was expected."]);
         }
 
-        foreach ((string file, string text) in (ReadOnlySpan<(string, string)>)[("reference", reference), ("kernel", kernel)])
-        {
-            string[] carried = Of(text);
-            complaints.AddRange(derived.Except(carried).Select(t => $"{t} is not in the {file}."));
-            complaints.AddRange(carried.Except(derived).Select(t => $"{t} of the {file} is not on the page."));
-        }
+        string[] carried = Of(reference);
+        complaints.AddRange(derived.Except(carried).Select(t => $"{t} is not in the reference."));
+        complaints.AddRange(carried.Except(derived).Select(t => $"{t} of the reference is not on the page."));
 
         string[] order = [.. Of(reference).Intersect(derived)];
         if (!order.SequenceEqual(derived.Intersect(order)))
@@ -42,6 +38,9 @@ internal static class Tags
 
         return complaints;
     }
+
+    /// <summary>The family's tags in a text, each once.</summary>
+    public static string[] OfFamily(string text) => [.. Regex.Matches(text, @"\[[FB][0-9]\]").Select(m => m.Value).Distinct().Order(StringComparer.Ordinal)];
 
     // Each tag once, in the order of its first occurrence.
     private static string[] Of(string text) => [.. Regex.Matches(text, @"\[[A-Z]+-[FB][0-9]+\]").Select(m => m.Value).Distinct()];

@@ -1,3 +1,4 @@
+using NormLayers.Normalization;
 using NormLayers.Tests.Checks;
 
 namespace NormLayers.Tests.Kernels;
@@ -169,9 +170,12 @@ public sealed class BatchNormKernelTests
     [InlineData(true, float.NaN, 0)]
     public void UpdateRunning_NonFiniteBatch_FollowsThePolicy(bool accept, float expected, int skipped)
     {
-        float[] runningMean = [0.25f, 1];
-        float[] runningVariance = [2, 1];
-        int channels = BatchNormKernel.UpdateRunning([double.NaN, 3], [1, 2], m: 2, newWeight: 0.5, accept, runningMean, runningVariance);
+        RunningStatistics running = new(2);
+        (float[] runningMean, float[] runningVariance) = (running.Mean, running.Variance);
+        runningMean[0] = 0.25f;
+        runningMean[1] = 1;
+        runningVariance[0] = 2;
+        int channels = ChannelNorm.UpdateRunning([double.NaN, 3], [1, 2], (NewWeight: 0.5, Elements: 2), accept, running);
         Assert.Equal(skipped, channels);
         Assert.Equal(expected, runningMean[0]);
         Assert.Equal(2, runningMean[1]);

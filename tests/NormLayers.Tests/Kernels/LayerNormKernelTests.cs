@@ -1,3 +1,4 @@
+using NormLayers.Normalization;
 using NormLayers.Tests.Checks;
 
 namespace NormLayers.Tests.Kernels;
@@ -159,8 +160,9 @@ public sealed class LayerNormKernelTests
     {
         float[] dGamma = [1, 2, 3];
         float[] dBeta = [4, 5, 6];
-        LayerNormKernel.Forward([], [1, 1, 1], [0, 0, 0], 1e-5, 3, [], [], [], []);
-        LayerNormKernel.Backward([], [], [1, 1, 1], default, 3, [], dGamma, dBeta, new double[6]);
+        RowTensors tensors = new() { X = [], Y = [], Features = 3, Gamma = [1, 1, 1], Beta = [0, 0, 0] };
+        RowNorm.Forward<MeanAndVariance>(tensors, new Epsilon(1e-5), default);
+        RowNorm.Backward<MeanAndVariance>(tensors, default, default, new() { Dy = [], Dx = [], DGamma = dGamma, DBeta = dBeta }, new double[6]);
         Assert.Equal([1, 2, 3], dGamma);
         Assert.Equal([4, 5, 6], dBeta);
     }

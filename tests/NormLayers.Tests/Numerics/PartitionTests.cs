@@ -1,3 +1,4 @@
+using NormLayers.Normalization;
 using NormLayers.Numerics;
 
 namespace NormLayers.Tests.Numerics;

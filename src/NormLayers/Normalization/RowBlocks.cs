@@ -1,4 +1,4 @@
-namespace NormLayers.Numerics;
+namespace NormLayers.Normalization;
 
 /// <summary>The blocks of rows whose column sums are taken apart from each other and then added in order.</summary>
 /// <remarks>They follow from the shape alone: neither the vector width nor the number of threads changes a block, and so no bit of a sum.</remarks>

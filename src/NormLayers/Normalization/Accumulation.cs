@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using NormLayers.Numerics;
 
-namespace NormLayers.Numerics;
+namespace NormLayers.Normalization;
 
 /// <summary>Adds sums in double to gradients in float: gradient = gradient + sum, rounded once. Units are elements.</summary>
 internal readonly ref struct Accumulation : IKernel

@@ -2,44 +2,44 @@ using System.Runtime.CompilerServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>A formula for a segment of an array, of which each has one of its own.</summary>
+/// <summary>A formula for a plane of an array, of which each has one of its own.</summary>
 /// <typeparam name="M">The formula.</typeparam>
 /// <typeparam name="K">What it is made from.</typeparam>
-internal interface ISegmentMap<M, K> : IRowMap
-    where M : struct, ISegmentMap<M, K>, allows ref struct
+internal interface IPlaneMap<M, K> : IRowMap
+    where M : struct, IPlaneMap<M, K>, allows ref struct
     where K : struct, allows ref struct
 {
-    /// <summary>A segment's formula; it counts elements from the segment's first, and is also asked for up to fifteen before it and after its last.</summary>
+    /// <summary>A plane's formula; it counts elements from the plane's first, and is also asked for up to fifteen before it and after its last.</summary>
     /// <param name="kernel">What it is made from.</param>
-    /// <param name="segment">The segment.</param>
+    /// <param name="plane">The plane.</param>
     /// <param name="channel">Its channel.</param>
-    static abstract M Of(scoped ref readonly K kernel, int segment, int channel);
+    static abstract M Of(scoped ref readonly K kernel, int plane, int channel);
 }
 
-/// <summary>Applies formulas to segments that lie one after the other.</summary>
+/// <summary>Applies formulas to planes that lie one after the other.</summary>
 /// <remarks>
-/// They are stored as one run of sixteens, in a long run from cache line to cache line, however short a segment is. Sixteen that belong to
-/// two segments are computed by the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that
-/// the result may be an array that the formulas read. (Segments of 49 elements, each stored by itself, took half as long again:
+/// They are stored as one run of sixteens, in a long run from cache line to cache line, however short a plane is. Sixteen that belong to
+/// two planes are computed by the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that
+/// the result may be an array that the formulas read. (Planes of 49 elements, each stored by itself, took half as long again:
 /// docs/performance.md, what else was tried.)
 /// </remarks>
-internal static unsafe class SegmentMap
+internal static unsafe class PlaneMap
 {
     // In a shorter run, the single elements before the first whole line take longer than stores that straddle two (docs/performance.md).
     private const int AlignedLength = 1024;
 
-    /// <summary>Overwrites segments with their formulas' results.</summary>
+    /// <summary>Overwrites planes with their formulas' results.</summary>
     /// <param name="kernel">What the formulas are made from.</param>
-    /// <param name="first">The first segment.</param>
+    /// <param name="first">The first plane.</param>
     /// <param name="count">How many.</param>
-    /// <param name="channels">The number of channels, which segments belong to by turns.</param>
-    /// <param name="length">The elements of a segment, at least sixteen.</param>
-    /// <param name="result">All segments.</param>
-    /// <param name="streamed">Whether past the caches, see <see cref="RowMap.IsStreamed"/>.</param>
+    /// <param name="channels">The number of channels, which planes belong to by turns.</param>
+    /// <param name="length">The elements of a plane, at least sixteen.</param>
+    /// <param name="result">All planes.</param>
+    /// <param name="streamed">Whether by non-temporal stores, see <see cref="RowMap.IsStreamed"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply<L, M, K>(scoped ref readonly K kernel, int first, int count, int channels, int length, Span<float> result, bool streamed)
         where L : struct, ILanes<L>
-        where M : struct, ISegmentMap<M, K>, allows ref struct
+        where M : struct, IPlaneMap<M, K>, allows ref struct
         where K : struct, allows ref struct
     {
         if (count == 0)
@@ -61,48 +61,48 @@ internal static unsafe class SegmentMap
     [MethodImpl(Kernels.Loops)]
     private static void Apply<L, M, K, TStreamed>(scoped ref readonly K kernel, int first, int count, int channels, int length, Span<float> result)
         where L : struct, ILanes<L>
-        where M : struct, ISegmentMap<M, K>, allows ref struct
+        where M : struct, IPlaneMap<M, K>, allows ref struct
         where K : struct, allows ref struct
         where TStreamed : struct, IFlag
     {
         fixed (float* start = result)
         {
-            float* segment = start + (nint)first * length;
+            float* plane = start + (nint)first * length;
             int channel = first % channels;
             M map = M.Of(in kernel, first, channel);
-            nint i = TStreamed.Holds || (long)count * length >= AlignedLength ? RowMap.BeforeLine(in *segment) : 0;
+            nint i = TStreamed.Holds || (long)count * length >= AlignedLength ? RowMap.BeforeLine(in *plane) : 0;
             for (nint k = 0; k < i; k++)
             {
-                SingleLane.Store(map.At<SingleLane>(k), ref *segment, k);
+                SingleLane.Store(map.At<SingleLane>(k), ref *plane, k);
             }
 
             for (int next = first + 1; next < first + count; next++)
             {
-                i = Inside<L, M, TStreamed>(map, segment, i, length);
+                i = Inside<L, M, TStreamed>(map, plane, i, length);
                 channel = channel + 1 == channels ? 0 : channel + 1;
                 M nextMap = M.Of(in kernel, next, channel);
                 if (i < length)
                 {
-                    Store<L, TStreamed>(L.Join((int)(length - i), map.At<L>(i), nextMap.At<L>(i - length)), segment + i);
+                    Store<L, TStreamed>(L.Join((int)(length - i), map.At<L>(i), nextMap.At<L>(i - length)), plane + i);
                     i += 16;
                 }
 
                 i -= length;
-                segment += length;
+                plane += length;
                 map = nextMap;
             }
 
-            for (i = Inside<L, M, TStreamed>(map, segment, i, length); i < length; i++)
+            for (i = Inside<L, M, TStreamed>(map, plane, i, length); i < length; i++)
             {
-                SingleLane.Store(map.At<SingleLane>(i), ref *segment, i);
+                SingleLane.Store(map.At<SingleLane>(i), ref *plane, i);
             }
         }
     }
 
-    // The sixteens from element i on that belong to one segment; returns the first element after them. Four are read before they are
+    // The sixteens from element i on that belong to one plane; returns the first element after them. Four are read before they are
     // written, see RowMap.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint Inside<L, M, TStreamed>(M map, float* segment, nint i, int length)
+    private static nint Inside<L, M, TStreamed>(M map, float* plane, nint i, int length)
         where L : struct, ILanes<L>
         where M : struct, IRowMap, allows ref struct
         where TStreamed : struct, IFlag
@@ -113,15 +113,15 @@ internal static unsafe class SegmentMap
             L b = map.At<L>(i + 16);
             L c = map.At<L>(i + 32);
             L d = map.At<L>(i + 48);
-            Store<L, TStreamed>(a, segment + i);
-            Store<L, TStreamed>(b, segment + i + 16);
-            Store<L, TStreamed>(c, segment + i + 32);
-            Store<L, TStreamed>(d, segment + i + 48);
+            Store<L, TStreamed>(a, plane + i);
+            Store<L, TStreamed>(b, plane + i + 16);
+            Store<L, TStreamed>(c, plane + i + 32);
+            Store<L, TStreamed>(d, plane + i + 48);
         }
 
         for (; i <= length - 16; i += 16)
         {
-            Store<L, TStreamed>(map.At<L>(i), segment + i);
+            Store<L, TStreamed>(map.At<L>(i), plane + i);
         }
 
         return i;

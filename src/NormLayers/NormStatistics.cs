@@ -1,0 +1,61 @@
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <summary>The statistics of a forward pass, one for each row or channel, kept for the backward pass.</summary>
+/// <remarks>A forward pass overwrites them. It allocates only where it has more rows or channels than any before. Not for use by two threads at once.</remarks>
+public sealed class NormStatistics
+{
+    private double[] _mean = [];
+    private double[] _low = [];
+    private double[] _variance = [];
+    private double[] _rstd = [];
+
+    /// <summary>How many rows or channels the last forward pass had.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The mean of each, (N) or (C); zeros for a statistic without a mean.</summary>
+    /// <remarks>Rounded to double; what that leaves of a mean of many standard deviations is kept too, and used by the backward pass.</remarks>
+    public ReadOnlySpan<double> Mean => _mean.AsSpan(0, Count);
+
+    /// <summary>The biased variance of each channel, (C); zeros where rows were normalized.</summary>
+    public ReadOnlySpan<double> Variance => _variance.AsSpan(0, Count);
+
+    /// <summary>1/√(variance + ε) of each, (N) or (C).</summary>
+    public ReadOnlySpan<double> Rstd => _rstd.AsSpan(0, Count);
+
+    /// <summary>All that the backward pass needs.</summary>
+    internal SetStatistics Sets => new(_mean.AsSpan(0, Count), _low.AsSpan(0, Count), _rstd.AsSpan(0, Count));
+
+    /// <summary>The same, with means that are floats and so have no low part.</summary>
+    internal SetStatistics SetsOfFloats => new(_mean.AsSpan(0, Count), default, _rstd.AsSpan(0, Count));
+
+    /// <summary>To be overwritten with the variances.</summary>
+    internal Span<double> Variances => _variance.AsSpan(0, Count);
+
+    /// <summary>Statistics that another forward pass has computed.</summary>
+    /// <param name="mean">The mean of each row or channel.</param>
+    /// <param name="rstd">1/√(variance + ε) of each, as many.</param>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static NormStatistics From(ReadOnlySpan<double> mean, ReadOnlySpan<double> rstd)
+    {
+        Throw.IfLengthDiffers(rstd.Length, mean.Length, nameof(rstd));
+        NormStatistics statistics = new();
+        statistics.Resize(mean.Length);
+        mean.CopyTo(statistics._mean);
+        rstd.CopyTo(statistics._rstd);
+        return statistics;
+    }
+
+    /// <summary>Makes room for so many rows or channels; their values are old ones or zeros.</summary>
+    internal NormStatistics Resize(int count)
+    {
+        if (_rstd.Length < count)
+        {
+            (_mean, _low, _variance, _rstd) = (new double[count], new double[count], new double[count], new double[count]);
+        }
+
+        Count = count;
+        return this;
+    }
+}

@@ -1,0 +1,280 @@
+using System.Diagnostics;
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>Normalization of the channels of (N, C, L): batch normalization and its relatives. Stateless, no checks beyond debug assertions.</summary>
+/// <remarks>
+/// Forward: reads x twice, in memory order; writes y once; y may be x. Backward: reads x and dy twice; writes dx once; dx may be dy. γ is
+/// one number in a channel, so mean(g) and mean(g·x̂) are γ·Σdy/m and γ·Σdy·x̂/m and need no sums of their own. Behind a ReLU, y is read too,
+/// and the gradient before the ReLU is written just before it is summed. All sums are in double, and so are their terms.
+/// </remarks>
+internal static class ChannelNorm
+{
+    /// <summary>Overwrites the mean, its low part and the biased variance of each channel. [F1] [F2]</summary>
+    /// <param name="x">The input, (N, C, L), not empty.</param>
+    /// <param name="planes">N, C and L.</param>
+    /// <param name="moments">Overwritten, but for rstd.</param>
+    /// <param name="variance">Overwritten, (C).</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    public static void Statistics(ReadOnlySpan<float> x, Planes planes, SetStatistics moments, Span<double> variance, Span<double> workspace)
+    {
+        int C = planes.Channels;
+        Debug.Assert(x.Length == planes.Elements && x.Length > 0 && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
+        Workspace rest = new(workspace);
+        Span<double> shift = rest.Doubles(C);
+        if (planes.Length == 1)
+        {
+            TensorPrimitives.ConvertChecked<float, double>(x[..C], shift);
+        }
+        else
+        {
+            for (int c = 0; c < C; c++)
+            {
+                shift[c] = x[c * planes.Length];
+            }
+        }
+
+        // A channel whose shift was too far off has a better one now. The others get what they had.
+        for (int attempt = 0; attempt < 2; attempt++)
+        {
+            Span<double> sums = Sums(new MomentTerm(x), planes, shift, default, rest);
+            if (ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, moments, variance), C) == 0)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Overwrites y and rstd. [F3] [F4] [F5]</summary>
+    /// <param name="x">The input, (N, C, L).</param>
+    /// <param name="planes">N, C and L.</param>
+    /// <param name="variance">Each channel's variance, (C).</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="output">Statistics, of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
+    /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
+    public static void Normalize(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, ChannelOutput output, Span<double> workspace)
+    {
+        Debug.Assert(x.Length == planes.Elements && output.Y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
+        _ = ChannelFactors.Run(new ChannelFactors.Rstd(variance, epsilon, output.Sets.Statistics.Rstd), planes.Channels); // [F3]
+        Apply(x, planes, output, new Workspace(workspace));
+    }
+
+    /// <summary>
+    /// One step of the running statistics, a channel at a time; a channel whose batch statistics do not fit a finite float is
+    /// left as it was unless <paramref name="acceptNonFinite"/>. [F6] [F7]
+    /// </summary>
+    /// <param name="mean">The batch's mean, (C).</param>
+    /// <param name="variance">The batch's biased variance, (C).</param>
+    /// <param name="step">The weight of the batch, 0 to 1, and the elements of a channel, ≥ 2.</param>
+    /// <param name="acceptNonFinite">Whether NaN and infinity may be written.</param>
+    /// <param name="running">Overwritten.</param>
+    /// <returns>The number of channels left as they were.</returns>
+    public static int UpdateRunning(
+        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Elements) step, bool acceptNonFinite, RunningStatistics running) =>
+        ChannelFactors.Run(
+            new ChannelFactors.Running(mean, variance, (step.NewWeight, step.Elements / (step.Elements - 1)), acceptNonFinite, running), mean.Length);
+
+    /// <summary>Whether a channel's mean and its unbiased variance, which is the one that is tracked, are finite floats.</summary>
+    /// <param name="mean">The batch's mean.</param>
+    /// <param name="unbiasedVariance">The batch's variance times m/(m − 1).</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool FitFloat(double mean, double unbiasedVariance) =>
+        float.IsFinite((float)mean) & float.IsFinite((float)unbiasedVariance);
+
+    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
+    /// <param name="x">The input of the forward pass, (N, C, L).</param>
+    /// <param name="planes">N, C and L.</param>
+    /// <param name="sets">Statistics of the forward pass, and γ.</param>
+    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
+    /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    public static void Backward(
+        ReadOnlySpan<float> x, Planes planes, ChannelSets sets, bool batchStatistics, Gradients gradients, Span<double> workspace)
+    {
+        int C = planes.Channels;
+        ReadOnlySpan<float> dy = gradients.BeforeReLU;
+        Debug.Assert(x.Length == planes.Elements && dy.Length == x.Length && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
+        Workspace rest = new(workspace);
+        Span<double> sums = rest.Doubles(2 * C);
+        Sums(new GradientTerm(x, dy), planes, sets.Statistics.Mean, gradients.Mask, rest).CopyTo(sums); // [B1] [B2]
+        _ = ChannelFactors.Run(new ChannelFactors.Normalize(sets.Statistics, sums), C);
+        if (!gradients.Dx.IsEmpty && batchStatistics)
+        {
+            Span<float> factors = rest.Floats(4 * C);
+            int special = ChannelFactors.Run(
+                new ChannelFactors.Backward(sets.Statistics, sets.Gamma, sums, planes.ChannelElements, new LineFactors(factors, C)), C);
+            ChannelPass<Yes> pass = new()
+            {
+                X = x,
+                Dy = dy,
+                Planes = planes,
+                Special = FindSpecial(factors[(3 * C)..], special, planes, ref rest),
+                Factors = Broadcast(factors, planes, ref rest),
+                Sets = new ChannelSets { Statistics = sets.Statistics, Gamma = sets.Gamma, Sums = sums, ChannelElements = planes.ChannelElements },
+                Result = gradients.Dx,
+            };
+            Kernels.Run(ref pass, Units(planes), x.Length); // [B5]
+        }
+        else if (!gradients.Dx.IsEmpty)
+        {
+            // dx = dy * gamma * rstd: y of dy with a mean of 0. [B6]
+            ChannelSets constants = new() { Statistics = new SetStatistics(default, default, sets.Statistics.Rstd), Gamma = sets.Gamma };
+            Apply(dy, planes, new ChannelOutput { Sets = constants, Y = gradients.Dx }, rest);
+        }
+
+        Accumulation.Add(sums[C..], gradients.DGamma);
+        Accumulation.Add(sums[..C], gradients.DBeta);
+    }
+
+    /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
+    /// <param name="planes">N, C and L.</param>
+    public static int NormalizeWorkspaceLength(Planes planes) => FactorsLength(planes, 3);
+
+    /// <summary>How many doubles are enough for each method as workspace.</summary>
+    /// <param name="planes">N, C and L.</param>
+    public static int WorkspaceLength(Planes planes)
+    {
+        int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count + 2 * planes.Channels : PlaneSums<MomentTerm>.SumsLength(planes);
+        return 2 * planes.Channels + Math.Max(planes.Channels + sums, FactorsLength(planes, 4));
+    }
+
+    // Floats for the factors of channels and of columns, and a place for each special one.
+    private static int FactorsLength(Planes planes, int kinds) =>
+        (kinds * planes.Channels + 1) / 2 + (planes.AreColumns ? (kinds + 1) * planes.Columns / 2 + 1 : planes.Channels / 2 + 1) + 2;
+
+    private static int Units(Planes planes) => planes.AreColumns ? planes.Samples : planes.Samples * planes.Channels;
+
+    // y from the statistics. [F4] [F5]
+    private static void Apply(ReadOnlySpan<float> x, Planes planes, ChannelOutput output, Workspace rest)
+    {
+        int C = planes.Channels;
+        Span<float> factors = rest.Floats(3 * C);
+        int special = ChannelFactors.Run(
+            new ChannelFactors.Forward(output.Sets.Statistics, output.Sets.Gamma, output.Sets.Beta, new LineFactors(factors, C)), C);
+        ChannelPass<No> pass = new()
+        {
+            X = x,
+            Planes = planes,
+            Special = FindSpecial(factors.Slice(C, C), special, planes, ref rest),
+            Factors = Broadcast(factors, planes, ref rest),
+            Sets = output.Sets,
+            Result = output.Y,
+            ReLU = output.ReLU,
+        };
+        Kernels.Run(ref pass, Units(planes), x.Length);
+    }
+
+    // Both sums of each channel, (2, C): in the workspace, or in front of it.
+    private static Span<double> Sums<T>(T term, Planes planes, ReadOnlySpan<double> centre, ReLUMask mask, Workspace rest)
+        where T : struct, ITerm, allows ref struct
+    {
+        int C = planes.Channels;
+        if (!planes.AreColumns)
+        {
+            Span<double> sums = rest.Doubles(PlaneSums<T>.SumsLength(planes));
+            PlaneSums<T>.Run(term, centre, planes, mask, sums);
+            return sums[..(2 * C)];
+        }
+
+        int W = planes.Columns;
+        RowBlocks blocks = planes.Blocks;
+        ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : Broadcast(centre, planes.Length, rest.Doubles(W));
+        Span<double> blockSums = rest.Doubles(2 * W * blocks.Count);
+        ColumnSums<T> kernel = new(term, columnCentre, blocks, mask, blockSums);
+        Kernels.Run(ref kernel, blocks.Count, planes.Elements);
+        return Reduce(blocks.Total(blockSums, 2 * W), planes.Length, rest);
+    }
+
+    // The sums of channels from those of their columns, in order.
+    private static Span<double> Reduce(Span<double> columns, int length, Workspace rest)
+    {
+        if (length == 1)
+        {
+            return columns;
+        }
+
+        Span<double> channels = rest.Doubles(columns.Length / length);
+        for (int c = 0; c < channels.Length; c++)
+        {
+            double sum = 0;
+            foreach (double column in columns.Slice(c * length, length))
+            {
+                sum += column;
+            }
+
+            channels[c] = sum;
+        }
+
+        return channels;
+    }
+
+    // Where columns are lanes, each has the factors of its channel.
+    private static ColumnFactors Broadcast(Span<float> factors, Planes planes, ref Workspace rest) => planes.AreColumns && planes.Length > 1
+        ? ColumnFactors.Of(Broadcast<float>(factors, planes.Length, rest.Floats(factors.Length * planes.Length)), planes.Columns)
+        : ColumnFactors.Of(factors, planes.Channels);
+
+    private static ReadOnlySpan<T> Broadcast<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
+    {
+        for (int c = 0; c < channels.Length; c++)
+        {
+            columns.Slice(c * length, length).Fill(channels[c]);
+        }
+
+        return columns;
+    }
+
+    // The columns, or channels, that are marked by NaN.
+    private static ReadOnlySpan<int> FindSpecial(ReadOnlySpan<float> marks, int count, Planes planes, scoped ref Workspace rest)
+    {
+        if (count == 0)
+        {
+            return [];
+        }
+
+        int each = planes.AreColumns ? planes.Length : 1;
+        Span<int> places = rest.Integers(count * each);
+        for (int c = 0, next = 0; c < marks.Length; c++)
+        {
+            for (int i = 0; i < each && float.IsNaN(marks[c]); i++)
+            {
+                places[next++] = c * each + i;
+            }
+        }
+
+        return places;
+    }
+
+    /// <summary>Hands out pieces of the workspace; a copy hands out the same ones again.</summary>
+    private ref struct Workspace(Span<double> rest)
+    {
+        private Span<double> _rest = rest;
+
+        public Span<double> Doubles(int count)
+        {
+            Span<double> piece = _rest[..count];
+            _rest = _rest[count..];
+            return piece;
+        }
+
+        public Span<float> Floats(int count) => MemoryMarshal.Cast<double, float>(Doubles((count + 1) / 2))[..count];
+
+        public Span<int> Integers(int count) => MemoryMarshal.Cast<double, int>(Doubles((count + 1) / 2))[..count];
+    }
+}
+
+/// <summary>What channels are normalized with, and where to.</summary>
+internal readonly ref struct ChannelOutput
+{
+    /// <summary>Statistics, γ and β.</summary>
+    public required ChannelSets Sets { get; init; }
+
+    /// <summary>(N, C, L).</summary>
+    public required Span<float> Y { get; init; }
+
+    /// <summary>Whether y = max(·, 0).</summary>
+    public bool ReLU { get; init; }
+}

@@ -1,0 +1,104 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>Two sums down each column of a matrix: lanes are columns, rows are read in memory order, eight at a time. Units are blocks of rows.</summary>
+/// <remarks>
+/// The last columns, fewer than sixteen, go one at a time, by the same operations in the same order. Beyond the cache the next rows are prefetched
+/// in address order, because the hardware prefetcher does not follow interleaved rows.
+/// </remarks>
+/// <typeparam name="T">What an element adds.</typeparam>
+/// <param name="term">What an element adds.</param>
+/// <param name="centre">What is subtracted from x in each column.</param>
+/// <param name="blocks">The blocks of rows.</param>
+/// <param name="mask">The ReLU's, or empty.</param>
+/// <param name="sums">Overwritten: each block's sums, (2, W).</param>
+internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, RowBlocks blocks, ReLUMask mask, Span<double> sums) : IKernel
+    where T : struct, ITerm, allows ref struct
+{
+    // How many rows share a load and a store of the columns' sums.
+    private const int RowsAtATime = 8;
+
+    private readonly T _term = term;
+    private readonly ReadOnlySpan<double> _centre = centre;
+    private readonly RowBlocks _blocks = blocks;
+    private readonly Span<double> _sums = sums;
+    private readonly ReLUMask _mask = mask;
+
+    private int Columns => _centre.Length;
+
+    [MethodImpl(Kernels.Loops)]
+    public void Run<L, D>(int first, int count)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D>
+    {
+        for (int block = first; block < first + count; block++)
+        {
+            _sums.Slice(2 * Columns * block, 2 * Columns).Clear();
+            for (int n = _blocks.Start(block); n < _blocks.Start(block + 1); n += RowsAtATime)
+            {
+                int rows = Math.Min(RowsAtATime, _blocks.Start(block + 1) - n);
+                if (!_mask.IsEmpty)
+                {
+                    _mask.Apply<L>(n * Columns, rows * Columns);
+                }
+
+                AddRows<D>(block, n, rows);
+            }
+        }
+    }
+
+    [MethodImpl(Kernels.Loops)]
+    private void AddRows<D>(int block, int n, int rows)
+        where D : struct, IDoubleLanes<D>
+    {
+        int W = Columns;
+        nint whole = W & ~15;
+        nint start = (nint)n * W;
+        bool fromMemory = Cache.IsExceeded(_blocks.Rows * W);
+        ref readonly double centre = ref MemoryMarshal.GetReference(_centre);
+        ref double sums = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), (nint)block * 2 * W);
+        ref double products = ref Unsafe.Add(ref sums, W);
+        for (nint c = 0; c < whole; c += 16)
+        {
+            D centreLow = D.Load(in centre, c);
+            D centreHigh = D.Load(in centre, c + 8);
+            D sumLow = D.Load(in sums, c);
+            D sumHigh = D.Load(in sums, c + 8);
+            D productLow = D.Load(in products, c);
+            D productHigh = D.Load(in products, c + 8);
+            nint ahead = start + RowsAtATime * (W + c);
+            for (nint k = 0, i = start + c; k < rows; k++, i += W)
+            {
+                if (fromMemory)
+                {
+                    _term.Prefetch(ahead + 16 * k);
+                }
+
+                // sums[c] += ...; products[c] += ... [F1] [F2], or [B1] [B2]
+                _term.Add(i, centreLow, ref sumLow, ref productLow);
+                _term.Add(i + 8, centreHigh, ref sumHigh, ref productHigh);
+            }
+
+            D.Store(sumLow, ref sums, c);
+            D.Store(sumHigh, ref sums, c + 8);
+            D.Store(productLow, ref products, c);
+            D.Store(productHigh, ref products, c + 8);
+        }
+
+        for (nint c = whole; c < W; c++)
+        {
+            SingleDouble sum = SingleDouble.Load(in sums, c);
+            SingleDouble product = SingleDouble.Load(in products, c);
+            for (nint k = 0, i = start + c; k < rows; k++, i += W)
+            {
+                _term.Add(i, SingleDouble.Load(in centre, c), ref sum, ref product);
+            }
+
+            SingleDouble.Store(sum, ref sums, c);
+            SingleDouble.Store(product, ref products, c);
+        }
+    }
+}

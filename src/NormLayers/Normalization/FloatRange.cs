@@ -1,0 +1,23 @@
+using System.Runtime.CompilerServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>Tests whether a double converts to float without overflow or underflow, there and in what it is computed with.</summary>
+internal static class FloatRange
+{
+    /// <summary>Whether each fits as a factor: 0, or between 10⁻³⁶ and 10³⁰ in magnitude; none of them NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool FitAsFactors<D>(D factors)
+        where D : struct, IDoubleLanes<D>
+        => D.AllWithin(factors, 1e-36, 1e30);
+
+    /// <summary>
+    /// Whether each fits as an addend: below 10³¹ in magnitude, half an ulp of the largest float, so that what it is added to
+    /// stays finite; none of them NaN.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool FitAsAddends<D>(D addends)
+        where D : struct, IDoubleLanes<D>
+        => D.AllBelow(addends, 1e31);
+}

@@ -1,0 +1,29 @@
+namespace NormLayers.Normalization;
+
+/// <summary>What a backward pass is given and what it writes.</summary>
+internal readonly ref struct Gradients
+{
+    /// <summary>The gradient with respect to y.</summary>
+    public required ReadOnlySpan<float> Dy { get; init; }
+
+    /// <summary>Overwritten with the gradient with respect to x; may be dy; empty if not wanted.</summary>
+    public required Span<float> Dx { get; init; }
+
+    /// <summary>Added to; empty if not wanted.</summary>
+    public Span<float> DGamma { get; init; }
+
+    /// <summary>Added to; empty if not wanted.</summary>
+    public Span<float> DBeta { get; init; }
+
+    /// <summary>Where a ReLU is part of the layer, y; else empty.</summary>
+    public ReadOnlySpan<float> Output { get; init; }
+
+    /// <summary>With a ReLU: overwritten with the gradient before it; may be dy or dx.</summary>
+    public Span<float> Masked { get; init; }
+
+    /// <summary>The gradient with respect to γ·x̂ + β: dy, or with a ReLU what <see cref="Mask"/> writes.</summary>
+    public ReadOnlySpan<float> BeforeReLU => Output.IsEmpty ? Dy : Masked;
+
+    /// <summary>The ReLU's; empty without one.</summary>
+    public ReLUMask Mask => Output.IsEmpty ? default : new ReLUMask(Output, Dy, Masked);
+}

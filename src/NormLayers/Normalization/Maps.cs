@@ -1,0 +1,153 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+// The formulas of y and dx, for one element or sixteen: the only place where factors are applied. Each is a line in x,
+// (x - pivot) * slope + shift: x̂ with the factors of a row, y with those of a channel, and in dx what comes back through the statistics.
+// Written out in each map, since a call more exhausts what the compiler inlines into the loops (docs/performance.md).
+
+/// <summary>y = γ·x̂ + β over a row, with γ and β of each element. [F4] [F5]</summary>
+/// <typeparam name="S">The statistic.</typeparam>
+/// <typeparam name="TAffine">Whether γ, and with a mean β, are known to be given.</typeparam>
+/// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
+internal readonly ref struct RowMapForward<S, TAffine, TReLU>(ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, scoped in LineFactors line, int k) : IRowMap
+    where S : struct, IStatistic
+    where TAffine : struct, IFlag
+    where TReLU : struct, IFlag
+{
+    private readonly ref readonly float _x = ref x;
+    private readonly ref readonly float _gamma = ref MemoryMarshal.GetReference(gamma);
+    private readonly ref readonly float _beta = ref MemoryMarshal.GetReference(beta);
+    private readonly bool _scaled = !gamma.IsEmpty;
+    private readonly bool _shifted = !beta.IsEmpty;
+    private readonly float _pivot = Unsafe.Add(ref line.Pivot, k);
+    private readonly float _slope = Unsafe.Add(ref line.Slope, k);
+    private readonly float _shift = Unsafe.Add(ref line.Shift, k);
+
+    // xHat = (x[i] - pivot) * slope + shift; y[i] = gamma[i] * xHat + beta[i]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L At<L>(nint i)
+        where L : struct, ILanes<L>
+    {
+        L xHat = S.HasMean ? L.MultiplyAdd(L.Load(in _x, i) - L.Create(_pivot), L.Create(_slope), L.Create(_shift)) : L.Load(in _x, i) * L.Create(_slope);
+        L gamma = TAffine.Holds || _scaled ? L.Load(in _gamma, i) : L.Create(1);
+        L y = TAffine.Holds && !S.HasMean
+            ? xHat * gamma
+            : L.MultiplyAdd(xHat, gamma, (TAffine.Holds && S.HasMean) || _shifted ? L.Load(in _beta, i) : L.Zero);
+        return TReLU.Holds ? L.WherePositive(y, y) : y;
+    }
+}
+
+/// <summary>dx = g·scale + line = r·(g − mean(g) − x̂·mean(g·x̂)) over a row, with g = γ·dy and γ of each element. [B5]</summary>
+internal readonly ref struct RowMapBackward<S, TScaled>(ref readonly float x, ref readonly float dy, ReadOnlySpan<float> gamma, scoped in LineFactors line, int k) : IRowMap
+    where S : struct, IStatistic
+    where TScaled : struct, IFlag
+{
+    private readonly ref readonly float _x = ref x;
+    private readonly ref readonly float _dy = ref dy;
+    private readonly ref readonly float _gamma = ref MemoryMarshal.GetReference(gamma);
+    private readonly float _pivot = Unsafe.Add(ref line.Pivot, k);
+    private readonly float _slope = Unsafe.Add(ref line.Slope, k);
+    private readonly float _shift = Unsafe.Add(ref line.Shift, k);
+    private readonly float _scale = Unsafe.Add(ref line.Scale, k);
+
+    // dx[i] = dy[i] * gamma[i] * scale + (x[i] - pivot) * slope + shift
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L At<L>(nint i)
+        where L : struct, ILanes<L>
+    {
+        L g = TScaled.Holds ? L.Load(in _dy, i) * L.Load(in _gamma, i) : L.Load(in _dy, i);
+        L line = S.HasMean ? L.MultiplyAdd(L.Load(in _x, i) - L.Create(_pivot), L.Create(_slope), L.Create(_shift)) : L.Load(in _x, i) * L.Create(_slope);
+        return L.MultiplyAdd(g, L.Create(_scale), line);
+    }
+}
+
+/// <summary>y = line, or dx = dy·scale + line, over a row with the factors of each column. [F4] [F5] [B5]</summary>
+/// <typeparam name="TGradient">Whether dx is computed, and not y.</typeparam>
+/// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
+internal readonly ref struct ColumnMap<TGradient, TReLU>(ref readonly float x, ref readonly float dy, scoped in ColumnFactors factors, int first) : IRowMap
+    where TGradient : struct, IFlag
+    where TReLU : struct, IFlag
+{
+    private readonly ref readonly float _x = ref x;
+    private readonly ref readonly float _dy = ref dy;
+    private readonly ref readonly float _pivot = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Pivot), first);
+    private readonly ref readonly float _slope = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Slope), first);
+    private readonly ref readonly float _shift = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Shift), first);
+    private readonly ref readonly float _scale = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Scale), first);
+
+    // y[i] = (x[i] - pivot[i]) * slope[i] + shift[i]; dx[i] = dy[i] * scale[i] + (x[i] - pivot[i]) * slope[i] + shift[i]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L At<L>(nint i)
+        where L : struct, ILanes<L>
+    {
+        L line = L.MultiplyAdd(L.Load(in _x, i) - L.Load(in _pivot, i), L.Load(in _slope, i), L.Load(in _shift, i));
+        return TGradient.Holds ? L.MultiplyAdd(L.Load(in _dy, i), L.Load(in _scale, i), line)
+            : TReLU.Holds ? L.WherePositive(line, line)
+            : line;
+    }
+}
+
+/// <summary>y = line, or dx = dy·scale + line, over a plane with the factors of its channel. [F4] [F5] [B5]</summary>
+/// <typeparam name="TGradient">Whether dx is computed, and not y.</typeparam>
+/// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
+internal readonly ref struct ChannelMap<TGradient, TReLU>(ref readonly float x, ref readonly float dy, float pivot, float slope, float shift, float scale)
+    : IPlaneMap<ChannelMap<TGradient, TReLU>, ChannelPass<TGradient>>
+    where TGradient : struct, IFlag
+    where TReLU : struct, IFlag
+{
+    private readonly ref readonly float _x = ref x;
+    private readonly ref readonly float _dy = ref dy;
+    private readonly float _pivot = pivot;
+    private readonly float _slope = slope;
+    private readonly float _shift = shift;
+    private readonly float _scale = scale;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ChannelMap<TGradient, TReLU> Of(scoped ref readonly ChannelPass<TGradient> pass, int plane, int channel) => new(
+        in Unsafe.Add(ref MemoryMarshal.GetReference(pass.X), (nint)plane * pass.PlaneLength),
+        in Unsafe.Add(ref MemoryMarshal.GetReference(pass.Dy), (nint)plane * pass.PlaneLength),
+        pass.Pivot[channel],
+        pass.Slope[channel],
+        pass.Shift[channel],
+        TGradient.Holds ? pass.Scale[channel] : 0);
+
+    // y[i] = (x[i] - pivot) * slope + shift; dx[i] = dy[i] * scale + (x[i] - pivot) * slope + shift
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L At<L>(nint i)
+        where L : struct, ILanes<L>
+    {
+        L line = L.MultiplyAdd(L.Load(in _x, i) - L.Create(_pivot), L.Create(_slope), L.Create(_shift));
+        return TGradient.Holds ? L.MultiplyAdd(L.Load(in _dy, i), L.Create(_scale), line)
+            : TReLU.Holds ? L.WherePositive(line, line)
+            : line;
+    }
+}
+
+/// <summary>The gradient before a ReLU: dy where y is above 0.</summary>
+internal readonly ref struct ReLUGradientMap(ref readonly float y, ref readonly float dy) : IRowMap
+{
+    private readonly ref readonly float _y = ref y;
+    private readonly ref readonly float _dy = ref dy;
+
+    // g[i] = y[i] <= 0 ? 0 : dy[i]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L At<L>(nint i)
+        where L : struct, ILanes<L>
+        => L.WherePositive(L.Load(in _y, i), L.Load(in _dy, i));
+}
+
+/// <summary>x + residual.</summary>
+internal readonly ref struct SumMap(ref readonly float x, ref readonly float residual) : IRowMap
+{
+    private readonly ref readonly float _x = ref x;
+    private readonly ref readonly float _residual = ref residual;
+
+    // sum[i] = x[i] + residual[i]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L At<L>(nint i)
+        where L : struct, ILanes<L>
+        => L.Load(in _x, i) + L.Load(in _residual, i);
+}

@@ -1,0 +1,89 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>Up to eight rows while they are in the cache: two sums over each, their statistics, and the factors that follow.</summary>
+/// <param name="doubles">Overwritten, <see cref="Doubles"/>.</param>
+/// <param name="floats">Overwritten, <see cref="Floats"/>.</param>
+internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
+{
+    /// <summary>As many as the lanes of <see cref="IDoubleLanes{TDouble}"/>.</summary>
+    public const int Rows = 8;
+
+    /// <summary>How many doubles a block needs.</summary>
+    public const int Doubles = 5 * Rows + Rows * RowLanes;
+
+    /// <summary>How many floats a block needs.</summary>
+    public const int Floats = 5 * Rows;
+
+    private const int RowLanes = 2 * LaneTree.Folded;
+
+    private readonly ref double _doubles = ref MemoryMarshal.GetReference(doubles);
+    private readonly ref float _shift = ref MemoryMarshal.GetReference(floats);
+
+    /// <summary>The factors of the lines, at each row's place.</summary>
+    public LineFactors Line { get; } = new(floats[Rows..], Rows);
+
+    /// <summary>What is subtracted before the sums of the forward pass are taken.</summary>
+    public ref float Shift(int k) => ref Unsafe.Add(ref _shift, k);
+
+    public ref double Mean(int k) => ref Unsafe.Add(ref _doubles, k);
+
+    /// <summary>The mean's low part; in the backward pass minus that, in standard deviations, and 0 below 10⁻¹³, which is nothing beside a sum of a million rows.</summary>
+    public ref double Low(int k) => ref Unsafe.Add(ref _doubles, Rows + k);
+
+    public ref double Rstd(int k) => ref Unsafe.Add(ref _doubles, 2 * Rows + k);
+
+    /// <summary>Σ(x − p), or Σg.</summary>
+    public ref double Sum(int k) => ref Unsafe.Add(ref _doubles, 3 * Rows + k);
+
+    /// <summary>Σ(x − p)², or Σg·x̂.</summary>
+    public ref double Product(int k) => ref Unsafe.Add(ref _doubles, 4 * Rows + k);
+
+    /// <summary>The statistics of row <paramref name="k"/> and, unless the lanes are single, the seven after it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public SetOf<D> Of<D>(int k)
+        where D : struct, IDoubleLanes<D>
+        => new(D.Load(in Mean(k), 0), D.Load(in Low(k), 0), D.Load(in Rstd(k), 0));
+
+    /// <summary>Keeps the lanes of a row's two sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreLanes<D>(int k, D sum, D product)
+        where D : struct, IDoubleLanes<D>
+    {
+        D.Store(sum, ref Lanes(k), 0);
+        D.Store(product, ref Lanes(k), LaneTree.Folded);
+    }
+
+    /// <summary>Adds up the lanes of a row's two sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddLanes(int k)
+    {
+        Sum(k) = LaneTree.Sum(ref Lanes(k));
+        Product(k) = LaneTree.Sum(ref Unsafe.Add(ref Lanes(k), LaneTree.Folded));
+    }
+
+    /// <summary>Overwrites the statistics of rows from <paramref name="first"/> on, where they are kept.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void CopyStatistics(int first, int rows, SetStatistics to)
+    {
+        for (int k = 0; k < rows && !to.Rstd.IsEmpty; k++)
+        {
+            to.Rstd[first + k] = Rstd(k);
+        }
+
+        for (int k = 0; k < rows && !to.Mean.IsEmpty; k++)
+        {
+            to.Mean[first + k] = Mean(k);
+        }
+
+        for (int k = 0; k < rows && !to.Low.IsEmpty; k++)
+        {
+            to.Low[first + k] = Low(k);
+        }
+    }
+
+    private ref double Lanes(int k) => ref Unsafe.Add(ref _doubles, 5 * Rows + k * RowLanes);
+}

@@ -1,0 +1,265 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>The forward pass over contiguous sets: lanes run along a row. Units are rows.</summary>
+/// <remarks>
+/// <para>A block of rows stays in the first-level cache: its sums, then the factors, then y, so that the roots and divisions of short rows overlap. The next
+/// block is prefetched while this one is summed. Beyond the cache blocks are smaller, and y's lines are prefetched too: an
+/// ordinary store first reads its line, a non-temporal store does not. γ and β are read for every row, so they are copied once to a
+/// buffer with y's cache-line alignment (docs/performance.md, lines).</para>
+/// <para>Order of summation: element i goes to lane i mod 16, lanes are added by <see cref="LaneTree"/>, and the elements of the tail follow one
+/// by one. Squares are added with one rounding.</para>
+/// </remarks>
+/// <typeparam name="S">The statistic.</typeparam>
+internal readonly ref struct RowForward<S> : IKernel
+    where S : struct, IStatistic
+{
+    private const int BlockElements = 4096;
+    private const int MemoryBlockElements = 2048;
+
+    public required RowTensors Tensors { get; init; }
+
+    public required Epsilon Epsilon { get; init; }
+
+    /// <summary>Overwritten with each row's, (N), where not empty.</summary>
+    public required SetStatistics Statistics { get; init; }
+
+    /// <summary>Added to x first; empty if nothing is. The sum goes to <see cref="Sum"/>, and takes x's place.</summary>
+    public ReadOnlySpan<float> Residual { get; init; }
+
+    public Span<float> Sum { get; init; }
+
+    private ReadOnlySpan<float> X => Residual.IsEmpty ? Tensors.X : Sum;
+
+    private int Features => Tensors.Features;
+
+    [MethodImpl(Kernels.Loops)]
+    [SkipLocalsInit]
+    public void Run<L, D>(int first, int count)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D>
+    {
+        int C = Features;
+        int bufferLength = RowMap.AlignedCopyLength(count, C);
+        Span<float> buffers = bufferLength == 0 ? default : stackalloc float[2 * bufferLength];
+        ref readonly float y = ref MemoryMarshal.GetReference(Tensors.Y);
+        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in y, buffers[..bufferLength]);
+        ReadOnlySpan<float> beta = RowMap.AlignedCopy(Tensors.Beta, in y, buffers[bufferLength..]);
+        Span<double> doubles = stackalloc double[RowBlock.Doubles];
+        Span<float> floats = stackalloc float[RowBlock.Floats];
+        doubles.Clear();
+        floats.Clear();
+        RowBlock block = new(doubles, floats);
+        bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
+        bool fetchY = !streamed && Cache.IsExceeded(Tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
+        int blockRows = Math.Clamp((Cache.IsExceeded(Tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
+        for (int start = first; start < first + count; start += blockRows)
+        {
+            int rows = Math.Min(blockRows, first + count - start);
+            if (!Residual.IsEmpty)
+            {
+                AddResidual<L>(start * C, rows * C);
+            }
+
+            SumRows<D>(block, start, rows, blockRows * C, fetchY);
+            if (!TryFinish<D>(block))
+            {
+                for (int k = 0; k < rows; k++)
+                {
+                    FinishRow<D>(block, start, k);
+                }
+            }
+
+            block.CopyStatistics(start, rows, Statistics);
+            Normalize<L, D>(block, start, rows, gamma, beta);
+        }
+
+        RowMap.Fence(streamed);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * Features);
+
+    [MethodImpl(Kernels.Loops)]
+    private void AddResidual<L>(int start, int length)
+        where L : struct, ILanes<L>
+        => RowMap.Apply<L, SumMap>(new SumMap(in Tensors.X[start], in Residual[start]), ref Sum[start], length);
+
+    // The sums over the rows of a block, with the first element as shift where a mean is subtracted.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void SumRows<D>(RowBlock block, int start, int rows, int ahead, bool fetchY)
+        where D : struct, IDoubleLanes<D>
+    {
+        for (int k = 0; k < rows; k++)
+        {
+            ref readonly float row = ref RowAt(start + k);
+            ref readonly float y = ref fetchY ? ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features) : ref Unsafe.NullRef<float>();
+            block.Shift(k) = S.HasMean ? row : 0;
+            SumLanes<D>(in row, block, k, ahead, in y);
+        }
+
+        for (int k = 0; k < rows; k++)
+        {
+            ref readonly float row = ref RowAt(start + k);
+            block.AddLanes(k);
+            AddTail(in row, block, k);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void SumLanes<D>(ref readonly float row, RowBlock block, int k, int ahead, ref readonly float y)
+        where D : struct, IDoubleLanes<D>
+    {
+        D p = D.Create(block.Shift(k));
+        D sumsLow = D.Create(0);
+        D sumsHigh = D.Create(0);
+        D squaresLow = D.Create(0);
+        D squaresHigh = D.Create(0);
+        bool fetchY = !Unsafe.IsNullRef(in y);
+        nint whole = Features & ~15;
+        for (nint i = 0; i < whole; i += 16)
+        {
+            if (ahead > 0)
+            {
+                Cache.Prefetch(in row, i + ahead);
+            }
+
+            if (fetchY)
+            {
+                Cache.Prefetch(in y, i);
+            }
+
+            // sum += x[i] - p [F1]; squares += (x[i] - p) * (x[i] - p) [F2]
+            Moments<S>.Add(D.Widen(in row, i), p, ref sumsLow, ref squaresLow);
+            Moments<S>.Add(D.Widen(in row, i + 8), p, ref sumsHigh, ref squaresHigh);
+        }
+
+        block.StoreLanes(k, sumsLow + sumsHigh, squaresLow + squaresHigh);
+    }
+
+    // The elements after the last whole sixteen, one by one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AddTail(ref readonly float row, RowBlock block, int k)
+    {
+        SingleDouble shift = new(block.Shift(k));
+        SingleDouble sum = new(block.Sum(k));
+        SingleDouble squares = new(block.Product(k));
+        for (int i = Features & ~15; i < Features; i++)
+        {
+            Moments<S>.Add(SingleDouble.Widen(in row, i), shift, ref sum, ref squares);
+        }
+
+        block.Sum(k) = sum.Value;
+        block.Product(k) = squares.Value;
+    }
+
+    // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryFinish<D>(RowBlock block)
+        where D : struct, IDoubleLanes<D>
+    {
+        D share = D.Create(S.Share(Features));
+        if (!S.HasMean)
+        {
+            bool finite = SetFactors.TryRstd(D.Load(in block.Product(0), 0) * share, Epsilon, out D reciprocal);
+            D.Store(reciprocal, ref block.Rstd(0), 0);
+            return finite;
+        }
+
+        bool near = SetFactors.Moments(D.Widen(in block.Shift(0), 0), D.Load(in block.Sum(0), 0), D.Load(in block.Product(0), 0), share, out D mean, out D low, out D variance);
+        bool ordinary = SetFactors.TryRstd(variance, Epsilon, out D rstd);
+        D.Store(mean, ref block.Mean(0), 0);
+        D.Store(low, ref block.Low(0), 0);
+        D.Store(rstd, ref block.Rstd(0), 0);
+        return near && ordinary;
+    }
+
+    [MethodImpl(Kernels.Loops)]
+    private void FinishRow<D>(RowBlock block, int start, int k)
+        where D : struct, IDoubleLanes<D>
+    {
+        SingleDouble share = new(S.Share(Features));
+        SingleDouble variance = new(block.Product(k) * share.Value);
+        if (S.HasMean)
+        {
+            if (!SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out SingleDouble mean, out SingleDouble low, out variance))
+            {
+                // Once more, with the mean as shift.
+                ref readonly float row = ref RowAt(start + k);
+                block.Shift(k) = (float)mean.Value;
+                SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
+                block.AddLanes(k);
+                AddTail(in row, block, k);
+                _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out mean, out low, out variance);
+            }
+
+            block.Mean(k) = mean.Value;
+            block.Low(k) = low.Value;
+        }
+
+        block.Rstd(k) = SetFactors.Rstd(variance.Value, Epsilon);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Normalize<L, D>(RowBlock block, int start, int rows, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+        where L : struct, ILanes<L>
+        where D : struct, IDoubleLanes<D>
+    {
+        bool ordinary = SetFactors.Forward(block.Of<D>(0), D.Create(1), D.Create(0), block.Line, 0);
+        bool affine = !gamma.IsEmpty && beta.IsEmpty != S.HasMean;
+        if (Tensors.ReLU)
+        {
+            if (affine)
+            {
+                Normalize<L, Yes, Yes>(block, start, rows, ordinary, gamma, beta);
+            }
+            else
+            {
+                Normalize<L, No, Yes>(block, start, rows, ordinary, gamma, beta);
+            }
+        }
+        else if (affine)
+        {
+            Normalize<L, Yes, No>(block, start, rows, ordinary, gamma, beta);
+        }
+        else
+        {
+            Normalize<L, No, No>(block, start, rows, ordinary, gamma, beta);
+        }
+    }
+
+    [MethodImpl(Kernels.Loops)]
+    private void Normalize<L, TAffine, TReLU>(RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+        where L : struct, ILanes<L>
+        where TAffine : struct, IFlag
+        where TReLU : struct, IFlag
+    {
+        bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
+        for (int k = 0; k < rows; k++)
+        {
+            if (!ordinary && !SetFactors.Forward(block.Of<SingleDouble>(k), new(1), new(0), block.Line, k))
+            {
+                NormalizeInDouble(start + k, block.Mean(k), block.Rstd(k));
+                continue;
+            }
+
+            ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features);
+            RowMapForward<S, TAffine, TReLU> map = new(in RowAt(start + k), gamma, beta, block.Line, k);
+            RowMap.Apply<L, RowMapForward<S, TAffine, TReLU>>(map, ref y, Features, streamed);
+        }
+    }
+
+    // The lines of the reference, for a row whose factors no float holds.
+    private void NormalizeInDouble(int n, double mean, double rstd)
+    {
+        for (int c = 0; c < Features; c++)
+        {
+            double xHat = SetFactors.XHat<SingleDouble>(new(X[n * Features + c]), new(mean), new(rstd)).Value;
+            float y = (float)((Tensors.Gamma.IsEmpty ? 1 : Tensors.Gamma[c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[c]));
+            Tensors.Y[n * Features + c] = Tensors.ReLU && y <= 0 ? 0 : y;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>Normalization over contiguous sets, N rows of C elements: layer normalization and its relatives. Stateless, no checks beyond debug assertions.</summary>
+/// <remarks>
+/// Forward: reads x twice, the second time from the first-level cache unless a row is longer than it; writes y once; y may be x.
+/// Backward: reads x and dy twice, the second time from the cache; writes dx once; dx may be dy. Behind a ReLU it also reads y, and
+/// writes the gradient before the ReLU, which is then in the cache. All sums are in double, and so are their terms. A product is
+/// fused with the addition after it where the code says MultiplyAdd, and nowhere else.
+/// </remarks>
+internal static class RowNorm
+{
+    /// <summary>Overwrites y, and the statistics where they are kept.</summary>
+    /// <typeparam name="S">The statistic.</typeparam>
+    /// <param name="tensors">x, y, γ and β.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
+    public static void Forward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics)
+        where S : struct, IStatistic
+    {
+        RowForward<S> pass = new() { Tensors = tensors, Epsilon = epsilon, Statistics = statistics };
+        Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
+    }
+
+    /// <summary>The same for x + residual, which overwrites <paramref name="sum"/>.</summary>
+    /// <typeparam name="S">The statistic.</typeparam>
+    /// <param name="tensors">x, y, γ and β.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
+    /// <param name="residual">Added to x, (N, C).</param>
+    /// <param name="sum">Overwritten, (N, C); may be x or the residual.</param>
+    public static void AddForward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, ReadOnlySpan<float> residual, Span<float> sum)
+        where S : struct, IStatistic
+    {
+        RowForward<S> pass = new() { Tensors = tensors, Epsilon = epsilon, Statistics = statistics, Residual = residual, Sum = sum };
+        Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
+    }
+
+    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
+    /// <typeparam name="S">The statistic.</typeparam>
+    /// <param name="tensors">x and γ.</param>
+    /// <param name="epsilon">ε; only its place matters.</param>
+    /// <param name="statistics">Each row's, from the forward pass.</param>
+    /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    public static void Backward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Gradients gradients, Span<double> workspace)
+        where S : struct, IStatistic
+    {
+        int C = tensors.Features;
+        int N = tensors.Rows;
+        Debug.Assert(gradients.Dy.Length == tensors.X.Length && statistics.Count >= N, "Lengths differ.");
+        if (N == 0)
+        {
+            return;
+        }
+
+        RowBlocks blocks = RowBlocks.Of(N, C);
+        int sumsLength = RowBackward<S>.SumsPerColumn * C;
+        RowBackward<S> pass = new()
+        {
+            Tensors = tensors,
+            Dy = gradients.BeforeReLU,
+            Statistics = statistics,
+            Epsilon = epsilon,
+            Blocks = blocks,
+            Dx = gradients.Dx,
+            Sums = workspace,
+            Mask = gradients.Mask,
+        };
+        Kernels.Run(ref pass, blocks.Count, tensors.X.Length);
+        Span<double> sums = blocks.Total(workspace, sumsLength);
+        if (S.HasMean)
+        {
+            Accumulation.Add(sums[..C], gradients.DBeta); // [B1]
+        }
+
+        Accumulation.Add(sums[(sumsLength - C)..], gradients.DGamma); // [B2]
+    }
+
+    /// <summary>How many doubles <see cref="Backward"/> needs as workspace.</summary>
+    /// <param name="rows">N.</param>
+    /// <param name="features">C.</param>
+    public static int WorkspaceLength(int rows, int features) => 2 * features * RowBlocks.Of(rows, features).Count;
+}

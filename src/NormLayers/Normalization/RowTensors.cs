@@ -1,0 +1,26 @@
+namespace NormLayers.Normalization;
+
+/// <summary>What both passes over rows are given: N rows of C elements, and what the elements of a row are scaled and shifted by.</summary>
+internal readonly ref struct RowTensors
+{
+    /// <summary>The input, (N, C).</summary>
+    public required ReadOnlySpan<float> X { get; init; }
+
+    /// <summary>The output, (N, C): overwritten by the forward pass, not used by the backward pass.</summary>
+    public Span<float> Y { get; init; }
+
+    /// <summary>C.</summary>
+    public required int Features { get; init; }
+
+    /// <summary>The scale, (C); empty means ones.</summary>
+    public ReadOnlySpan<float> Gamma { get; init; }
+
+    /// <summary>The shift, (C); empty means zeros.</summary>
+    public ReadOnlySpan<float> Beta { get; init; }
+
+    /// <summary>Whether y = max(·, 0).</summary>
+    public bool ReLU { get; init; }
+
+    /// <summary>N.</summary>
+    public int Rows => X.Length / Features;
+}

@@ -1,0 +1,149 @@
+using System.Runtime.CompilerServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>From the sums over a set to its statistics, and from these to the factors of y and dx: eight sets at a time, or one.</summary>
+/// <remarks>
+/// <para>With a shift p near the mean: s₁ = Σ(x − p), s₂ = Σ(x − p)², mean = p + s₁/m, variance = s₂/m − (s₁/m)² (Chan, Golub, LeVeque 1983). With the
+/// first element as p, (s₁/m)² is seldom more than a few variances, and as few of the 53 bits of a double are lost. Where twenty are,
+/// because p lies a thousand standard deviations off, the set is read again with its mean as p.</para>
+/// <para>The mean is a double-double: rounded to one double, a mean of 10⁷ standard deviations would be off by 10⁻⁹ of them, which is many
+/// ulp of an element near it. The low part is exact where p is larger than s₁/m; elsewhere the mean is not that large.</para>
+/// <para>The factors are floats. Line: (x − pivot)·slope + shift, with pivot the float nearest to the mean, so that x − pivot is exact for x near it; what pivot leaves of the mean is in the shift.</para>
+/// </remarks>
+internal static class SetFactors
+{
+    /// <summary>Mean and variance from the sums around a shift. [F1] [F2]</summary>
+    /// <param name="shift">p.</param>
+    /// <param name="sum">Σ(x − p).</param>
+    /// <param name="squares">Σ(x − p)².</param>
+    /// <param name="share">1/m: a product takes a third of a division's time, and rounds in the 53rd bit.</param>
+    /// <param name="mean">The mean.</param>
+    /// <param name="low">The mean's low part.</param>
+    /// <param name="variance">The biased variance, ≥ 0 or NaN.</param>
+    /// <returns>Whether the shift was near enough to trust the variance.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Moments<D>(D shift, D sum, D squares, D share, out D mean, out D low, out D variance)
+        where D : struct, IDoubleLanes<D>
+    {
+        D offset = sum * share;
+        D meanSquare = squares * share;
+        mean = shift + offset; // [F1]
+        low = shift - mean + offset;
+        variance = D.Max(meanSquare - offset * offset, D.Create(0)); // [F2]
+        return !D.AnyLess(variance, D.Create(1e-6) * meanSquare);
+    }
+
+    /// <summary>1/√(variance + ε), or 1/(√variance + ε). [F3]</summary>
+    /// <returns>False if one is 1/0 or NaN: <see cref="Rstd(double, in Epsilon)"/> decides then.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryRstd<D>(D variance, in Epsilon epsilon, out D rstd)
+        where D : struct, IDoubleLanes<D>
+    {
+        D root = epsilon.OutsideRoot ? D.Sqrt(variance) + D.Create(epsilon.Value) : D.Sqrt(variance + D.Create(epsilon.Value));
+        rstd = D.Create(1) / root; // [F3]
+        return D.AllBelow(rstd, double.PositiveInfinity);
+    }
+
+    /// <summary>The same for one set; 0 where it would be 1/0.</summary>
+    public static double Rstd(double variance, in Epsilon epsilon) =>
+        TryRstd<SingleDouble>(new(variance), in epsilon, out SingleDouble rstd) || !double.IsPositiveInfinity(rstd.Value) ? rstd.Value : 0;
+
+    /// <summary>The factors of γ·(x − mean)·rstd + β = (x − pivot)·slope + shift.</summary>
+    /// <param name="set">The set's statistics.</param>
+    /// <param name="gamma">γ of the set; 1 where the elements have their own.</param>
+    /// <param name="beta">β of the set; 0 where the elements have their own.</param>
+    /// <param name="line">Overwritten at <paramref name="at"/>.</param>
+    /// <param name="at">The set's place.</param>
+    /// <returns>Whether floats hold all of them.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Forward<D>(in SetOf<D> set, D gamma, D beta, in LineFactors line, int at)
+        where D : struct, IDoubleLanes<D>
+    {
+        D slope = gamma * set.Rstd;
+        D.Narrow(set.Mean, ref line.Pivot, at);
+        D.Narrow(slope, ref line.Slope, at);
+        D.Narrow(beta - (set.Mean - D.Widen(in line.Pivot, at) + set.Low) * slope, ref line.Shift, at);
+        return FloatRange.FitAsAddends(set.Mean) && FloatRange.FitAsFactors(slope);
+    }
+
+    /// <summary>
+    /// The factors of dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) = g·scale + (x − pivot)·slope + shift. Slope and shift are computed for the rounded
+    /// scale, so that all three terms are off by the same factor. [B5]
+    /// </summary>
+    /// <param name="set">The set's statistics.</param>
+    /// <param name="scale">rstd, times γ where g does not contain it; 0 for a set of one element, which has no gradient.</param>
+    /// <param name="meanG">mean(g). [B3]</param>
+    /// <param name="meanGXHat">mean(g·x̂). [B4]</param>
+    /// <param name="line">Overwritten at <paramref name="at"/>; its scale too.</param>
+    /// <param name="at">The set's place.</param>
+    /// <returns>Whether floats hold all of them.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Backward<D>(in SetOf<D> set, D scale, D meanG, D meanGXHat, in LineFactors line, int at)
+        where D : struct, IDoubleLanes<D>
+    {
+        D.Narrow(set.Mean, ref line.Pivot, at);
+        D.Narrow(scale, ref line.Scale, at);
+        D minusScale = D.Create(-1) * D.Widen(in line.Scale, at);
+        D perX = set.Rstd * meanGXHat;
+        D slope = minusScale * perX;
+        D shift = minusScale * (meanG - (set.Mean - D.Widen(in line.Pivot, at)) * perX);
+        D.Narrow(slope, ref line.Slope, at);
+        D.Narrow(shift, ref line.Shift, at);
+        return FloatRange.FitAsAddends(set.Mean) && FloatRange.FitAsFactors(scale) && FloatRange.FitAsFactors(slope) && FloatRange.FitAsAddends(shift);
+    }
+
+    /// <summary>x̂ of one element in double, for sets whose factors no float holds. [F4]</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static D XHat<D>(D x, D mean, D rstd)
+        where D : struct, IDoubleLanes<D>
+        => (x - mean) * rstd;
+
+    /// <summary>dx of one element in double, for sets whose factors no float holds. [B5]</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static D Gradient<D>(D xHat, D g, D rstd, D meanG, D meanGXHat)
+        where D : struct, IDoubleLanes<D>
+        => rstd * (g - meanG - xHat * meanGXHat);
+}
+
+/// <summary>ε and its place.</summary>
+/// <param name="Value">ε, ≥ 0.</param>
+/// <param name="OutsideRoot">Whether it is added to the root, and not under it.</param>
+internal readonly record struct Epsilon(double Value, bool OutsideRoot = false)
+{
+    /// <summary>dr/dv with ε outside the root, over −r³/2: a factor of mean(g·x̂).</summary>
+    /// <param name="rstd">r = 1/(√v + ε).</param>
+    public double GradientFactor(double rstd) => OutsideRoot && 1 - rstd * Value is > 0 and var rootTimesR ? 1 / rootTimesR : 1;
+}
+
+/// <summary>The statistics of eight sets, or of one.</summary>
+internal readonly struct SetOf<D>(D mean, D low, D rstd)
+    where D : struct, IDoubleLanes<D>
+{
+    public D Mean { get; } = mean;
+
+    /// <summary>The low part of the mean as a double-double.</summary>
+    public D Low { get; } = low;
+
+    public D Rstd { get; } = rstd;
+}
+
+/// <summary>The factors of (x − pivot)·slope + shift, and of g·scale beside it, for some sets.</summary>
+internal readonly ref struct LineFactors
+{
+    public readonly ref float Pivot;
+    public readonly ref float Slope;
+    public readonly ref float Shift;
+    public readonly ref float Scale;
+
+    /// <param name="floats">Overwritten: three factors of each set, or four with the scale.</param>
+    /// <param name="count">How many sets.</param>
+    public LineFactors(Span<float> floats, int count)
+    {
+        Pivot = ref floats[0];
+        Slope = ref floats[count];
+        Shift = ref floats[2 * count];
+        Scale = ref floats.Length > 3 * count ? ref floats[3 * count] : ref Unsafe.NullRef<float>();
+    }
+}

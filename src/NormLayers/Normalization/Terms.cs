@@ -1,0 +1,79 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>The two sums that a pass takes over a set: what one more element, or sixteen, add to them.</summary>
+internal interface ITerm
+{
+    /// <summary>Prefetches the element <paramref name="i"/> of all that is read.</summary>
+    void Prefetch(nint i);
+
+    /// <summary>Adds the element <paramref name="i"/> and, unless the lanes are single, the seven after it.</summary>
+    /// <param name="i">The element.</param>
+    /// <param name="centre">What is subtracted from x.</param>
+    /// <param name="sum">The sum without x, or of x − centre alone.</param>
+    /// <param name="product">The sum of products with x − centre.</param>
+    void Add<D>(nint i, D centre, ref D sum, ref D product)
+        where D : struct, IDoubleLanes<D>;
+}
+
+/// <summary>Σ(x − p) and Σ(x − p)². [F1] [F2]</summary>
+internal readonly ref struct MomentTerm(ReadOnlySpan<float> x) : ITerm
+{
+    private readonly ref readonly float _x = ref MemoryMarshal.GetReference(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(nint i) => Cache.Prefetch(in _x, i);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add<D>(nint i, D centre, ref D sum, ref D product)
+        where D : struct, IDoubleLanes<D>
+        => Moments<MeanAndVariance>.Add(D.Widen(in _x, i), centre, ref sum, ref product);
+}
+
+/// <summary>Σdy and Σdy·(x − mean). [B1] [B2], the latter without rstd</summary>
+internal readonly ref struct GradientTerm(ReadOnlySpan<float> x, ReadOnlySpan<float> dy) : ITerm
+{
+    private readonly ref readonly float _x = ref MemoryMarshal.GetReference(x);
+    private readonly ref readonly float _dy = ref MemoryMarshal.GetReference(dy);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(nint i)
+    {
+        Cache.Prefetch(in _x, i);
+        Cache.Prefetch(in _dy, i);
+    }
+
+    // sum += dy[i]; product += dy[i] * (x[i] - mean)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add<D>(nint i, D centre, ref D sum, ref D product)
+        where D : struct, IDoubleLanes<D>
+    {
+        D dy = D.Widen(in _dy, i);
+        sum += dy;
+        D.FusedMultiplyAdd(ref product, dy, D.Widen(in _x, i) - centre);
+    }
+}
+
+/// <summary>The sums of a forward pass.</summary>
+internal static class Moments<S>
+    where S : struct, IStatistic
+{
+    // sum += x - p; squares += (x - p) * (x - p); without a mean, squares += x * x
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add<D>(D x, D p, ref D sum, ref D squares)
+        where D : struct, IDoubleLanes<D>
+    {
+        if (!S.HasMean)
+        {
+            D.FusedMultiplyAdd(ref squares, x, x);
+            return;
+        }
+
+        D centred = x - p;
+        sum += centred;
+        D.FusedMultiplyAdd(ref squares, centred, centred);
+    }
+}
