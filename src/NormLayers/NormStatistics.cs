@@ -18,7 +18,7 @@ public sealed class NormStatistics
     /// <remarks>Rounded to double; what that leaves of a mean of many standard deviations is kept too, and used by the backward pass.</remarks>
     public ReadOnlySpan<double> Mean => _mean.AsSpan(0, Count);
 
-    /// <summary>The biased variance of each channel, (C); zeros where rows were normalized.</summary>
+    /// <summary>The biased variance of each channel, (C), after a pass over channels; a pass over rows does not write it.</summary>
     public ReadOnlySpan<double> Variance => _variance.AsSpan(0, Count);
 
     /// <summary>1/√(variance + ε) of each, (N) or (C).</summary>
@@ -26,9 +26,6 @@ public sealed class NormStatistics
 
     /// <summary>All that the backward pass needs.</summary>
     internal SetStatistics Sets => new(_mean.AsSpan(0, Count), _low.AsSpan(0, Count), _rstd.AsSpan(0, Count));
-
-    /// <summary>The same, with means that are floats and so have no low part.</summary>
-    internal SetStatistics SetsOfFloats => new(_mean.AsSpan(0, Count), default, _rstd.AsSpan(0, Count));
 
     /// <summary>To be overwritten with the variances.</summary>
     internal Span<double> Variances => _variance.AsSpan(0, Count);

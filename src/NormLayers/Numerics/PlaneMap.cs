@@ -9,7 +9,7 @@ internal interface IPlaneMap<M, K> : IRowMap
     where M : struct, IPlaneMap<M, K>, allows ref struct
     where K : struct, allows ref struct
 {
-    /// <summary>A plane's formula; it counts elements from the plane's first, and is also asked for up to fifteen before it and after its last.</summary>
+    /// <summary>A plane's formula; it counts elements from the plane's first, and is also evaluated up to fifteen before it and after its last.</summary>
     /// <param name="kernel">What it is made from.</param>
     /// <param name="plane">The plane.</param>
     /// <param name="channel">Its channel.</param>
@@ -18,8 +18,8 @@ internal interface IPlaneMap<M, K> : IRowMap
 
 /// <summary>Applies formulas to planes that lie one after the other.</summary>
 /// <remarks>
-/// They are stored as one run of sixteens, in a long run from cache line to cache line, however short a plane is. Sixteen that belong to
-/// two planes are computed by the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that
+/// They are stored as one run of vectors of sixteen, in a long run from cache line to cache line, however short a plane is. A vector that belongs to
+/// two planes is computed by the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that
 /// the result may be an array that the formulas read. (Planes of 49 elements, each stored by itself, took half as long again:
 /// docs/performance.md, what else was tried.)
 /// </remarks>
@@ -99,7 +99,7 @@ internal static unsafe class PlaneMap
         }
     }
 
-    // The sixteens from element i on that belong to one plane; returns the first element after them. Four are read before they are
+    // The vectors from element i on that belong to one plane; returns the first element after them. Four are read before they are
     // written, see RowMap.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static nint Inside<L, M, TStreamed>(M map, float* plane, nint i, int length)

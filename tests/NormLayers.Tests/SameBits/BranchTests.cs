@@ -2,7 +2,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Tests.SameBits;
 
-/// <summary>The bits of every branch that a kernel's dispatch can take: planes around sixteen elements, tensors past the caches, special sets, ReLU, parts left out.</summary>
+/// <summary>The bits of every branch that a kernel's dispatch can take: planes around sixteen elements, non-temporal stores, special sets, ReLU, missing parameters.</summary>
 public sealed class BranchTests
 {
     [Theory]
