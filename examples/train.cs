@@ -1,8 +1,8 @@
-#:project ../src/NormLayers/NormLayers.csproj
+#:project ../src/NormLayers.Lab/NormLayers.Lab.csproj
 // A classifier for handwritten digits, trained with and without normalization.
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 using NormLayers.Network;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 DataSplit digits = Digits.Load().Split(testCount: 500, seed: 1);
 foreach (NormalizationKind normalization in NormalizationKind.All)

@@ -1,8 +1,9 @@
 using System.Reflection;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
 using NormLayers.Network;
 using NormLayers.Numerics;
-using NormLayers.Training;
+using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests;
 
@@ -45,7 +46,7 @@ public sealed class NullArgumentTests
     public void Calls_Library_AreMany() => Assert.InRange(Calls.Count, 30, 1000);
 
     private static IEnumerable<(string Name, MethodBase Member, ParameterInfo Parameter)> All() =>
-        from type in typeof(Layer).Assembly.GetExportedTypes()
+        from type in PublicAssemblies.All.SelectMany(a => a.GetExportedTypes())
         where !type.IsAbstract || type.IsSealed
         where !type.Name.EndsWith("NormReference", StringComparison.Ordinal) // The page's lines as code, without checks.
         where !typeof(Delegate).IsAssignableFrom(type) && type.GetMethod("<Clone>$") is null && !typeof(Exception).IsAssignableFrom(type)

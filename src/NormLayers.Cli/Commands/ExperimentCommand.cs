@@ -4,7 +4,7 @@ using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Experiments;
 using NormLayers.Cli.Output;
 using NormLayers.Cli.Report;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Commands;
 

@@ -3,7 +3,7 @@ using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
 using NormLayers.Cli.Report;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Commands;
 

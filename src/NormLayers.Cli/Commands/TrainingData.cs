@@ -1,6 +1,6 @@
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 using NormLayers.Numerics;
 
 namespace NormLayers.Cli.Commands;

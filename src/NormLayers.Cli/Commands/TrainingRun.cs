@@ -2,8 +2,8 @@ using System.Diagnostics;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
-using NormLayers.Data;
-using NormLayers.Training;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Commands;
 

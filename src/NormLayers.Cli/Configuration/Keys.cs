@@ -1,4 +1,4 @@
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Configuration;

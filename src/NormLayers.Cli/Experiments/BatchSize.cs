@@ -1,9 +1,9 @@
 using System.Globalization;
 using NormLayers.Cli.Commands;
 using NormLayers.Cli.Report;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
 using NormLayers.Network;
-using NormLayers.Training;
 
 namespace NormLayers.Cli.Experiments;
 

@@ -1,6 +1,6 @@
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Experiments;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using NormLayers.Cli.Commands;
 using NormLayers.Cli.Report;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 using NormLayers.Network;
 using NormLayers.Numerics;
 

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Experiments;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using NormLayers.Cli.Report;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Experiments;

@@ -1,8 +1,8 @@
 using NormLayers.Cli.Commands;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
 using NormLayers.Network;
 using NormLayers.Numerics;
-using NormLayers.Training;
 
 namespace NormLayers.Cli.Experiments;
 

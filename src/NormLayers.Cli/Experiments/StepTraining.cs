@@ -1,6 +1,6 @@
-using NormLayers.Data;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
 using NormLayers.Network;
-using NormLayers.Training;
 
 namespace NormLayers.Cli.Experiments;
 

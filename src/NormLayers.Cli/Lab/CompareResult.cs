@@ -1,6 +1,6 @@
 using NormLayers.Cli.Configuration;
+using NormLayers.Lab.Training;
 using NormLayers.Network;
-using NormLayers.Training;
 
 namespace NormLayers.Cli.Lab;
 

@@ -1,4 +1,4 @@
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Lab;
 

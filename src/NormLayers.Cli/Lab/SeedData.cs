@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Lab;
 

@@ -1,7 +1,7 @@
 using NormLayers.Cli.Commands;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Lab;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using NormLayers.Cli.Commands;
 using NormLayers.Cli.Configuration;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
 using NormLayers.Network;
-using NormLayers.Training;
 
 namespace NormLayers.Cli.Lab;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 using Spectre.Console;
 
 namespace NormLayers.Cli.Output;

@@ -1,4 +1,4 @@
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Output;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using NormLayers.Cli.Lab;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Output;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Output;
 

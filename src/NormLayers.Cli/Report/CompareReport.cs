@@ -1,7 +1,7 @@
 using System.Globalization;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
-using NormLayers.Training;
+using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Report;
 

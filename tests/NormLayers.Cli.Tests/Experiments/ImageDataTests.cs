@@ -1,6 +1,6 @@
 using NormLayers.Cli.Experiments;
 using NormLayers.Cli.Tests.Support;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Tests.Experiments;
 

@@ -1,6 +1,6 @@
 using NormLayers.Cli.Commands;
 using NormLayers.Cli.Experiments;
-using NormLayers.Data;
+using NormLayers.Lab.Data;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Tests.Experiments;

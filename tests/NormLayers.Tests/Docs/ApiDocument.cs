@@ -6,8 +6,8 @@ using System.Xml.Linq;
 
 namespace NormLayers.Tests.Docs;
 
-/// <summary>Writes docs/API.md from an assembly and its documentation comments: the same input gives the same text.</summary>
-internal sealed class ApiDocument(Assembly assembly, XmlComments comments)
+/// <summary>Writes docs/API.md from assemblies and their documentation comments: the same input gives the same text.</summary>
+internal sealed class ApiDocument(IEnumerable<Assembly> assemblies, XmlComments comments)
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
@@ -16,7 +16,7 @@ internal sealed class ApiDocument(Assembly assembly, XmlComments comments)
     public string Write(string introduction)
     {
         _text.Clear().Append(introduction.TrimEnd()).Append('\n');
-        IGrouping<string, Type>[] rooms = [.. assembly.GetExportedTypes().OrderBy(t => t.Name, StringComparer.Ordinal)
+        IGrouping<string, Type>[] rooms = [.. assemblies.SelectMany(a => a.GetExportedTypes()).OrderBy(t => t.Name, StringComparer.Ordinal)
             .GroupBy(t => t.Namespace!).OrderBy(g => g.Key, StringComparer.Ordinal)];
         foreach (IGrouping<string, Type> room in rooms)
         {

@@ -1,6 +1,8 @@
+using NormLayers.Tests.Support;
+
 namespace NormLayers.Tests.Docs;
 
-/// <summary>docs/API.md says what the library's documentation comments say today.</summary>
+/// <summary>docs/API.md says what the libraries' documentation comments say today.</summary>
 public sealed class ApiDocumentTests
 {
     private const string Name = "docs/API.md";
@@ -9,7 +11,7 @@ public sealed class ApiDocumentTests
         """
         # API
 
-        Every public type of the library, from the documentation comments of the code. Written by a test; do not edit. To write it again:
+        Every public type of the libraries, from the documentation comments of the code. Written by a test; do not edit. To write it again:
         `UPDATE_SNAPSHOTS=1 dotnet test --project tests/NormLayers.Tests -c Release --filter-class NormLayers.Tests.Docs.ApiDocumentTests`
 
         Tensors are row-major spans of `float` with a `Shape`: N is the number of samples, C of channels or features, L of positions, m the size of the index set that is
@@ -54,12 +56,12 @@ public sealed class ApiDocumentTests
     {
         string text = Written();
 
-        Assert.All(typeof(Layer).Assembly.GetExportedTypes(), type => Assert.Matches($@"\n### {type.Name}\n\n`[^`]+`\n\n\S", text));
+        Assert.All(PublicAssemblies.All.SelectMany(a => a.GetExportedTypes()), type => Assert.Matches($@"\n### {type.Name}\n\n`[^`]+`\n\n\S", text));
     }
 
     private static string Written()
     {
-        XmlComments comments = new(Path.Combine(AppContext.BaseDirectory, "NormLayers.xml"));
-        return new ApiDocument(typeof(Layer).Assembly, comments).Write(Introduction);
+        XmlComments comments = new(PublicAssemblies.All.Select(a => Path.ChangeExtension(a.Location, ".xml")));
+        return new ApiDocument(PublicAssemblies.All, comments).Write(Introduction);
     }
 }

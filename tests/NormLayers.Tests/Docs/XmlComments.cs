@@ -5,11 +5,13 @@ using System.Xml.Linq;
 
 namespace NormLayers.Tests.Docs;
 
-/// <summary>The documentation comments of an assembly, as Markdown.</summary>
-internal sealed partial class XmlComments(string path)
+/// <summary>The documentation comments of assemblies, as Markdown.</summary>
+internal sealed partial class XmlComments(params IEnumerable<string> paths)
 {
-    private readonly Dictionary<string, XElement> _members = XDocument.Load(path, LoadOptions.PreserveWhitespace)
-        .Descendants("member").ToDictionary(m => m.Attribute("name")!.Value);
+    private readonly Dictionary<string, XElement> _members = paths
+        .SelectMany(path => XDocument.Load(path, LoadOptions.PreserveWhitespace).Descendants("member"))
+        .DistinctBy(m => m.Attribute("name")!.Value) // The libraries share a source file.
+        .ToDictionary(m => m.Attribute("name")!.Value);
 
     /// <summary>The comment of a type or member; none for what the compiler made.</summary>
     public XElement? Of(MemberInfo member) => _members.GetValueOrDefault(Id(member));

@@ -1,6 +1,5 @@
 using NormLayers.Network;
 using NormLayers.Tests.Support;
-using NormLayers.Training;
 
 namespace NormLayers.Tests.Network;
 
@@ -62,18 +61,6 @@ public sealed class NamedStateTests
         Assert.Throws<ArgumentException>(() => state[0].CopyFrom(new BatchNorm1D(4).NamedState[0]));
         Assert.Throws<ArgumentException>(() => new NamedState("a", 1, [1f]).CopyFrom(new NamedState("a", [1L])));
         Assert.Throws<ArgumentException>(() => new NamedState("a", (2, 2), [1f]));
-    }
-
-    [Fact]
-    public void Trainer_OptimizerOfAnotherNetwork_IsRefused()
-    {
-        (Sequential one, Sequential another) = (Create("none", 1), Create("none", 1));
-        TrainingOptions options = new();
-        ArgumentException error = Assert.Throws<ArgumentException>(() => new Trainer(one, new SgdOptimizer(another.Parameters, 0.1), options));
-        Assert.Contains("4 of 4 parameters that are not the network's", error.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => new Trainer(one, new AdamOptimizer([.. one.Parameters, another.Parameters[0]]), options));
-        Assert.Throws<ArgumentException>(() => new Trainer(one, new SgdOptimizer([], 0.1), options));
-        _ = new Trainer(one, new SgdOptimizer([one.Parameters[^1]], 0.1), options);
     }
 
     private static Sequential Create(string mode, ulong seed) => Mlp.Create(

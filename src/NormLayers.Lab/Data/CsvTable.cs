@@ -1,0 +1,197 @@
+using System.Globalization;
+
+namespace NormLayers.Lab.Data;
+
+/// <summary>The samples of a file of comma-separated values, while they are read.</summary>
+internal sealed class CsvTable
+{
+    private const string Settle = "set the option 'header' to true or false";
+
+    private readonly CsvRecords _records;
+    private readonly string _path;
+    private readonly CsvOptions _options;
+    private readonly CsvNumber _numbers;
+    private readonly long _firstLine;
+    private readonly int _width;
+    private readonly int _labelColumn;
+    private readonly CsvFirstRow _first;
+    private readonly List<double> _features = [];
+    private readonly CsvLabels _labels;
+    private string[]? _header;
+
+    /// <summary>Looks at the first row, which has been read.</summary>
+    public CsvTable(CsvRecords records, string path, CsvOptions options)
+    {
+        (_records, _path, _options) = (records, path, options);
+        _numbers = new CsvNumber(options.DecimalMark);
+        _labels = new CsvLabels(_numbers);
+        _firstLine = records.Line;
+        _width = records.Count;
+        if (_width < 2)
+        {
+            throw Error($"expected a label and at least one feature separated by '{options.Delimiter}', got one field.");
+        }
+
+        string[] fields = [.. Enumerable.Range(0, _width).Select(i => records[i].ToString())];
+        _labelColumn = FindLabelColumn(fields, out bool byName);
+        _first = new CsvFirstRow(fields, _labelColumn, _numbers);
+        if (options.Header ?? (byName || _first.Kind == CsvRowKind.Names))
+        {
+            _header = fields;
+        }
+    }
+
+    public void ReadRows()
+    {
+        if (_header is not null && !_records.Read())
+        {
+            throw Error("expected rows of samples below the header, got none.");
+        }
+
+        do
+        {
+            ReadRow();
+        }
+        while (_records.Read());
+    }
+
+    public Dataset ToDataset()
+    {
+        CsvClasses classes = _labels.ToClasses();
+        if (_header is null && _options.Header is null && _first.IsHeader(classes) is not false)
+        {
+            classes = TakeFirstAsHeader(classes);
+        }
+
+        if (classes.Names.Length < 2)
+        {
+            throw new DataFormatException(_path, $"expected two classes or more in {Column(_labelColumn)}, got only {DataText.Quote(classes.Names[0])}.");
+        }
+
+        LabelColumn labels = new(Column(_labelColumn), classes.Labels.Length, classes.Names.Length, classes.HasFractions);
+        if (labels.IsNone)
+        {
+            throw new DataFormatException(_path, labels.Problem + "; choose another label column.");
+        }
+
+        DataOrigin origin = new()
+        {
+            Header = _header is not null,
+            LabelColumn = _header?[_labelColumn] ?? _labelColumn.ToString(CultureInfo.InvariantCulture),
+            Remarks = [Summarize(classes), .. Doubts(classes, labels)],
+        };
+        return Dataset.FromDoubles(Path.GetFileName(_path), [.. _features], classes.Labels, _width - 1, classes.Names, origin);
+    }
+
+    // The first row has been read as a sample; its label shows that it is a header, or that it may be one.
+    private CsvClasses TakeFirstAsHeader(CsvClasses classes)
+    {
+        if (_first.IsHeader(classes) is null)
+        {
+            throw new DataFormatException(
+                _path,
+                $"expected a header or a sample, got numbers with the label {DataText.Quote(_first.Fields[_labelColumn])}, which no other line has: " + Settle,
+                _firstLine);
+        }
+
+        _header = _first.Fields;
+        _features.RemoveRange(0, _width - 1);
+        _labels.RemoveFirst();
+        return _labels.ToClasses();
+    }
+
+    private void ReadRow()
+    {
+        if (_records.Count != _width)
+        {
+            throw Error(FormattableString.Invariant($"expected {_width} fields as in line {_firstLine}, got {_records.Count}."));
+        }
+
+        for (int i = 0; i < _width; i++)
+        {
+            ReadOnlySpan<char> field = _records[i];
+            if (i != _labelColumn)
+            {
+                if (!_numbers.TryParse(field, out double value))
+                {
+                    throw Error($"expected a finite number in {Column(i)}, got {DataText.Quote(field)}{Hint(field)}.");
+                }
+
+                _features.Add(value);
+            }
+            else if (field.IsEmpty)
+            {
+                throw Error($"expected a class label in {Column(i)}, got nothing.");
+            }
+            else
+            {
+                _labels.Add(field);
+            }
+        }
+    }
+
+    private string Hint(ReadOnlySpan<char> field) =>
+        _records.Line == _firstLine && _options.Header is null ? $"; if this line names the columns: {Settle}"
+        : _numbers.HasOtherMark(field) ? $" (a decimal {(_options.DecimalMark == ',' ? "point" : "comma")}? set the decimal mark)"
+        : "";
+
+    private int FindLabelColumn(string[] first, out bool byName)
+    {
+        string wanted = _options.LabelColumn ?? "-1";
+        byName = !int.TryParse(wanted, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number);
+        if (byName)
+        {
+            int named = _options.Header == false ? -1 : Array.IndexOf(first, wanted);
+            if (named < 0 || Array.IndexOf(first, wanted, named + 1) >= 0)
+            {
+                throw Error($"expected a header with one column named {DataText.Quote(wanted)}, got {DataText.Quote(string.Join(_options.Delimiter, first))}.");
+            }
+
+            return named;
+        }
+
+        if (number < -_width || number >= _width)
+        {
+            throw Error(FormattableString.Invariant(
+                $"expected at least {(number < 0 ? -(long)number : number + 1L)} fields for label column {number}, got {_width}."));
+        }
+
+        return number < 0 ? number + _width : number;
+    }
+
+    private string Summarize(CsvClasses classes) => FormattableString.Invariant(
+        $"{Path.GetFileName(_path)}: line {_firstLine} is {(_header is null ? "a sample, there is no header" : "the header")}; fields separated by {DataText.Quote([_options.Delimiter])}; ")
+        + FormattableString.Invariant($"{classes.Labels.Length} samples of {_width - 1} features; ")
+        + DataText.DescribeClasses(classes.Names, classes.Labels, Column(_labelColumn));
+
+    private IEnumerable<string> Doubts(CsvClasses classes, LabelColumn labels)
+    {
+        if (labels.IsDoubtful)
+        {
+            yield return labels.Problem;
+        }
+
+        if (Array.Find(classes.Texts, t => t.Length > 1) is { } same)
+        {
+            yield return $"in {Column(_labelColumn)} {DataText.Quote(same[0])} and {DataText.Quote(same[1])} are one number, and so one class";
+        }
+
+        if (classes.Words > 0 && classes.Numbers > 0)
+        {
+            yield return FormattableString.Invariant(
+                $"{Column(_labelColumn)} has {classes.Words} words among {classes.Numbers} numbers, so its labels are compared as text");
+        }
+
+        if (Array.Find(classes.Names, _numbers.IsMissing) is { } missing)
+        {
+            yield return $"in {Column(_labelColumn)} {DataText.Quote(missing)} looks like a missing label; it is taken for a class";
+        }
+    }
+
+    private string Column(int index) =>
+        _header is null
+            ? string.Create(CultureInfo.InvariantCulture, $"column {index} (counted from 0)")
+            : $"column {DataText.Quote(_header[index])}";
+
+    private DataFormatException Error(string problem) => new(_path, problem, _records.Line);
+}

@@ -1,0 +1,246 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using NormLayers.Numerics;
+
+namespace NormLayers.Lab.Data;
+
+/// <summary>Splits, reduces and standardizes data sets; each returns new sets and leaves the given ones as they are.</summary>
+public static class DatasetExtensions
+{
+    /// <summary>Splits a set at random into a part to train on and a part to test on, alike in their classes.</summary>
+    /// <param name="data">The set, of N samples.</param>
+    /// <param name="testCount">The samples to test on, 1 to N − 1.</param>
+    /// <param name="seed">The seed: the same one gives the same split.</param>
+    /// <returns>Both parts in random order; each class's share of the test set is its share of the data to within one sample.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="testCount"/> leaves one part empty.</exception>
+    public static DataSplit Split(this Dataset data, int testCount, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        if (testCount < 1 || testCount >= data.Count)
+        {
+            Throw.OutOfRange(nameof(testCount), $"a number from 1 to {data.Count - 1}, one less than there are samples", testCount);
+        }
+
+        (int[] test, int[] train) = Choose(data, testCount, new RandomSource(seed));
+        return new DataSplit(Select(data, train), Select(data, test));
+    }
+
+    /// <summary>Takes a random part of a set, alike in its classes.</summary>
+    /// <param name="data">The set.</param>
+    /// <param name="count">The most samples to take, ≥ 1.</param>
+    /// <param name="seed">The seed: the same one takes the same samples.</param>
+    /// <returns>The part in random order, as the test part of <see cref="Split"/>; the set itself if it has no more samples.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
+    public static Dataset Take(this Dataset data, int count, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        Throw.IfNotPositive(count, nameof(count));
+        return count >= data.Count ? data : Select(data, Choose(data, count, new RandomSource(seed)).Chosen);
+    }
+
+    /// <summary>Brings each feature to mean 0 and variance 1, by what the training set says of them.</summary>
+    /// <param name="split">The training and the test set.</param>
+    /// <returns>
+    /// (x − μ)/σ with the mean μ and the standard deviation σ (over N, not N − 1) of the feature in the training set; 0
+    /// in both sets for a feature that is constant there.
+    /// </returns>
+    /// <remarks>All sums are in double, of data made of doubles too: only what is standardized is rounded to float.</remarks>
+    public static DataSplit Standardize(this DataSplit split)
+    {
+        ArgumentNullException.ThrowIfNull(split);
+        int features = split.Train.FeatureCount;
+        Throw.IfLengthDiffers(split.Test.FeatureCount, features, nameof(split));
+        float[] train = new float[split.Train.Count * features];
+        float[] test = new float[split.Test.Count * features];
+        double[] column = new double[split.Train.Count];
+        for (int f = 0; f < features; f++)
+        {
+            for (int i = 0; i < column.Length; i++)
+            {
+                column[i] = split.Train.Feature(i, f);
+            }
+
+            Standardization standardization = Standardization.Of(column);
+            standardization.Apply(split.Train, f, train);
+            standardization.Apply(split.Test, f, test);
+        }
+
+        return new DataSplit(With(split.Train, train, split.Train.Labels), With(split.Test, test, split.Test.Labels));
+    }
+
+    /// <summary>The number of samples of each class.</summary>
+    /// <param name="data">The set.</param>
+    /// <returns>One number for each class, 0 where a class has no samples.</returns>
+    public static int[] CountClasses(this Dataset data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        int[] counts = new int[data.ClassCount];
+        foreach (int label in data.Labels)
+        {
+            counts[label]++;
+        }
+
+        return counts;
+    }
+
+    private static (int[] Chosen, int[] Others) Choose(Dataset data, int count, RandomSource random)
+    {
+        ILookup<int, int> samplesOf = Enumerable.Range(0, data.Count).ToLookup(i => data.Labels[i]);
+        int[][] members = [.. Enumerable.Range(0, data.ClassCount).Select(c => samplesOf[c].ToArray())];
+        foreach (int[] samples in members)
+        {
+            random.Shuffle(samples);
+        }
+
+        int[] quotas = Quotas(members, count, data.Count);
+        int[] chosen = [.. members.SelectMany((m, c) => m[..quotas[c]])];
+        int[] others = [.. members.SelectMany((m, c) => m[quotas[c]..])];
+        random.Shuffle(chosen);
+        random.Shuffle(others);
+        return (chosen, others);
+    }
+
+    // Largest remainders: every class gets its share rounded down, and those that lost most one more.
+    private static int[] Quotas(int[][] members, int count, int total)
+    {
+        int[] quotas = Array.ConvertAll(members, m => (int)((long)m.Length * count / total));
+        int left = count - quotas.Sum();
+        IEnumerable<int> byRemainder = Enumerable.Range(0, members.Length)
+            .OrderByDescending(c => (long)members[c].Length * count % total);
+        foreach (int c in byRemainder.Take(left))
+        {
+            quotas[c]++;
+        }
+
+        return quotas;
+    }
+
+    private static Dataset Select(Dataset data, int[] samples)
+    {
+        int[] labels = Array.ConvertAll(samples, s => data.Labels[s]);
+        return data.Doubles is { } doubles
+            ? Dataset.FromDoubles(data.Name, Gather(doubles), labels, data.FeatureCount, data.ClassNames, data.Origin)
+            : With(data, Gather(data.Features), labels);
+
+        T[] Gather<T>(T[] features)
+        {
+            T[] chosen = new T[samples.Length * data.FeatureCount];
+            for (int i = 0; i < samples.Length; i++)
+            {
+                features.AsSpan(samples[i] * data.FeatureCount, data.FeatureCount).CopyTo(chosen.AsSpan(i * data.FeatureCount));
+            }
+
+            return chosen;
+        }
+    }
+
+    /// <summary>Says which classes one of the two sets lacks: such a class is never learnt, or never tested.</summary>
+    /// <param name="split">The training and the test set.</param>
+    /// <returns>A sentence without a full stop for each such class, of many for the first ones; empty if there is none.</returns>
+    public static IReadOnlyList<string> DescribeAbsentClasses(this DataSplit split)
+    {
+        ArgumentNullException.ThrowIfNull(split);
+        const int MostNamed = 5;
+        return [.. Absent(split.Train, "training", split.Test, "test"), .. Absent(split.Test, "test", split.Train, "training")];
+
+        static IEnumerable<string> Absent(Dataset data, string set, Dataset other, string otherSet)
+        {
+            int[] counts = data.CountClasses();
+            int[] others = other.CountClasses();
+            int[] absent = [.. Enumerable.Range(0, data.ClassCount).Where(c => counts[c] == 0)];
+            foreach (int c in absent.Take(MostNamed))
+            {
+                yield return FormattableString.Invariant(
+                    $"class {DataText.Quote(data.ClassNames[c])} has no {set} samples; the {otherSet} set has {others[c]} of it");
+            }
+
+            if (absent.Length > MostNamed)
+            {
+                yield return FormattableString.Invariant($"{absent.Length - MostNamed} more classes have no {set} samples");
+            }
+        }
+    }
+
+    /// <summary>Names what a set holds: its features, labels and classes, wherever they were read from.</summary>
+    /// <param name="data">The set.</param>
+    /// <returns>A SHA-256 hash in hexadecimal digits, the same for the same content only.</returns>
+    public static string ComputeHash(this Dataset data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(FormattableString.Invariant(
+            $"{(data.Doubles is null ? "float" : "double")} {data.Count} {data.FeatureCount} {string.Join(' ', data.ClassNames.Select(n => $"{n.Length}:{n}"))}\n")));
+        Append(data.Labels);
+        if (data.Doubles is { } doubles)
+        {
+            Append(doubles);
+        }
+        else
+        {
+            Append(data.Features);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        // In parts, as the bytes of a large array are more than a span holds.
+        void Append<T>(T[] values)
+            where T : struct
+        {
+            const int Part = 1 << 20;
+            for (int i = 0; i < values.Length; i += Part)
+            {
+                hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan(i, Math.Min(Part, values.Length - i))));
+            }
+        }
+    }
+
+    /// <summary>The same samples with another origin.</summary>
+    internal static Dataset With(this Dataset data, DataOrigin origin) =>
+        new(data.Name, data.Features, data.Labels, data.FeatureCount, data.ClassCount) { ClassNames = data.ClassNames, Origin = origin };
+
+    private static Dataset With(Dataset data, float[] features, int[] labels) =>
+        new(data.Name, features, labels, data.FeatureCount, data.ClassCount) { ClassNames = data.ClassNames, Origin = data.Origin };
+
+    /// <summary>z = (s·x − s·x₀ − mean)/deviation: x₀ is the first value, so that no digits are lost where the spread is far below the values.</summary>
+    /// <param name="Scale">s, a power of 2 that brings the largest value to about 1, so that no square leaves the range of doubles.</param>
+    /// <param name="Shift">s·x₀.</param>
+    /// <param name="Mean">Of s·x − s·x₀ over the training set.</param>
+    /// <param name="Deviation">Its standard deviation; exactly 0 for a constant feature.</param>
+    private readonly record struct Standardization(double Scale, double Shift, double Mean, double Deviation)
+    {
+        private const int LargestExponent = 1023;
+
+        public static Standardization Of(double[] values)
+        {
+            double largest = values.Max(Math.Abs);
+            int exponent = largest == 0 ? 0 : Math.Clamp(-Math.ILogB(largest), -LargestExponent, LargestExponent);
+            double scale = Math.ScaleB(1, exponent);
+            double shift = scale * values[0];
+            double sum = 0;
+            foreach (double value in values)
+            {
+                sum += scale * value - shift;
+            }
+
+            double mean = sum / values.Length;
+            double squares = 0;
+            foreach (double value in values)
+            {
+                double centred = scale * value - shift - mean;
+                squares += centred * centred;
+            }
+
+            return new Standardization(scale, shift, mean, Math.Sqrt(squares / values.Length));
+        }
+
+        public void Apply(Dataset data, int feature, float[] result)
+        {
+            for (int i = 0; i < data.Count; i++)
+            {
+                result[i * data.FeatureCount + feature] =
+                    Deviation == 0 ? 0 : (float)((Scale * data.Feature(i, feature) - Shift - Mean) / Deviation);
+            }
+        }
+    }
+}

@@ -1,6 +1,0 @@
-namespace NormLayers.Data;
-
-/// <summary>Samples to train on and samples to test on, with the same features and classes.</summary>
-/// <param name="Train">The training set.</param>
-/// <param name="Test">The test set.</param>
-public sealed record DataSplit(Dataset Train, Dataset Test);
