@@ -70,15 +70,7 @@ public static partial class Functional
     {
         CheckRows(x, features, gamma, epsilon);
         CheckBeta(beta, features);
-        Throw.IfLengthDiffers(residual.Length, x.Length, nameof(residual));
-        CheckOutput(x, sum, nameof(sum));
-        CheckOutput(residual, sum, nameof(sum));
-        Throw.IfLengthDiffers(y.Length, x.Length, nameof(y));
-        if (y.Overlaps(x) || y.Overlaps(residual) || y.Overlaps(sum))
-        {
-            Throw.Argument(nameof(y), "memory apart from x, residual and sum", "memory that overlaps one of them");
-        }
-
+        CheckResidual(x, residual, sum, y);
         CheckApart(y, nameof(y), gamma, beta);
         CheckApart(sum, nameof(sum), gamma, beta);
         if (!x.IsEmpty)

@@ -60,6 +60,18 @@ public static partial class Functional
         CheckGamma(gamma, features);
     }
 
+    private static void CheckResidual(ReadOnlySpan<float> x, ReadOnlySpan<float> residual, Span<float> sum, Span<float> y)
+    {
+        Throw.IfLengthDiffers(residual.Length, x.Length, nameof(residual));
+        CheckOutput(x, sum, nameof(sum));
+        CheckOutput(residual, sum, nameof(sum));
+        Throw.IfLengthDiffers(y.Length, x.Length, nameof(y));
+        if (y.Overlaps(x) || y.Overlaps(residual) || y.Overlaps(sum))
+        {
+            Throw.Argument(nameof(y), "memory apart from x, residual and sum", "memory that overlaps one of them");
+        }
+    }
+
     private static void CheckStatistics(NormStatistics statistics, int count)
     {
         ArgumentNullException.ThrowIfNull(statistics);

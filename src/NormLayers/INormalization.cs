@@ -4,11 +4,11 @@ namespace NormLayers;
 public interface INormalization
 {
     /// <summary>The running statistics; null for a layer without.</summary>
-    RunningStatistics? Running { get; }
+    RunningStatistics? Running => null;
 
     /// <summary>Whether multiplying the input by a positive number leaves the output as it is, but for ε: its statistics are the input's own.</summary>
     bool IgnoresInputScale { get; }
 
     /// <summary>Whether a ReLU is part of the layer.</summary>
-    bool HasReLU { get; }
+    bool HasReLU => false;
 }

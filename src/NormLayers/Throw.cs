@@ -36,6 +36,15 @@ internal static class Throw
         }
     }
 
+    /// <summary>Checks that the last dimension of a layer's input is the layer's number of features.</summary>
+    public static void IfLastDiffers(Shape shape, int features, string layer, string name)
+    {
+        if (shape.Rank == 0 || shape.Last != features)
+        {
+            Argument(name, $"a shape whose last dimension is {features} for {layer}", $"{shape}");
+        }
+    }
+
     /// <summary>Checks that a count is at least 1.</summary>
     public static void IfNotPositive(int value, string name)
     {

@@ -74,11 +74,7 @@ public sealed class LayerNorm1D : Layer, INormalization
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
-        if (input.Rank == 0 || input.Last != Features)
-        {
-            Throw.Argument(nameof(input), $"a shape whose last dimension is {Features} for {Name}", $"{input}");
-        }
-
+        Throw.IfLastDiffers(input, Features, Name, nameof(input));
         return input;
     }
 

@@ -8,6 +8,7 @@ public sealed class PageCodeTests
     [Theory]
     [InlineData("LayerNorm", 10)]
     [InlineData("BatchNorm", 13)]
+    [InlineData("RmsNorm", 7)]
     public void Page_EachQuotedLine_StandsInTheReference(string layer, int tags)
     {
         HashSet<string> reference = [.. RepositoryFiles.ReadLines($"src/NormLayers/{layer}/{layer}Reference.cs").Select(l => l.Trim())];

@@ -9,6 +9,7 @@ public sealed class TagTests
     [Theory]
     [InlineData("LayerNorm", "LN")]
     [InlineData("BatchNorm", "BN")]
+    [InlineData("RmsNorm", "RMS")]
     public void Layer_PageAndReference_CarryTheSameTags(string room, string prefix)
     {
         string Text(string file) => string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{room}/{file}"));
