@@ -4,6 +4,7 @@ using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Experiments;
 using NormLayers.Cli.Output;
 using NormLayers.Cli.Report;
+using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Commands;
@@ -150,7 +151,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
     {
         byte[] document = ExperimentDocument.From(result).ToUtf8();
         bool saved = Save(_output, "result", () => document);
-        saved &= Save(_report, "report", () => HtmlReport.ToUtf8(ExperimentReport.From(result)));
+        saved &= Save(_report, "report", () => HtmlReport.ToUtf8(ExperimentReport.From(result), MachineInfo.Program));
         if (result.Charts.Count > 0)
         {
             saved &= Save(_svg, "picture", () => SvgPicture.ToUtf8(result.Charts[0]));

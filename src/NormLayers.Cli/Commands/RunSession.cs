@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
-using NormLayers.Cli.Report;
+using NormLayers.Lab.Charts;
 
 namespace NormLayers.Cli.Commands;
 
@@ -99,7 +99,7 @@ internal sealed class RunSession : IDisposable
         bool saved = TrySave(_options.Output, "results", () => document);
         if (report is not null)
         {
-            saved &= TrySave(_options.Report, "report", () => HtmlReport.ToUtf8(report()));
+            saved &= TrySave(_options.Report, "report", () => HtmlReport.ToUtf8(report(), MachineInfo.Program));
             saved &= TrySave(_options.Svg, "picture", () => SvgPicture.ToUtf8(report().Charts[0]));
         }
 

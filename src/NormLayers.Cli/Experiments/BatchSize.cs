@@ -1,6 +1,6 @@
 using System.Globalization;
 using NormLayers.Cli.Commands;
-using NormLayers.Cli.Report;
+using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
 using NormLayers.Network;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using NormLayers.Cli.Output;
-using NormLayers.Cli.Report;
+using NormLayers.Lab.Charts;
 
 namespace NormLayers.Cli.Experiments;
 

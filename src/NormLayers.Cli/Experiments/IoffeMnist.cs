@@ -1,5 +1,6 @@
 using System.Globalization;
 using NormLayers.Cli.Report;
+using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
 using NormLayers.Network;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using NormLayers.Cli.Report;
+using NormLayers.Lab.Charts;
 using NormLayers.Numerics;
 
 namespace NormLayers.Cli.Experiments;

@@ -1,4 +1,4 @@
-using NormLayers.Cli.Report;
+using NormLayers.Lab.Charts;
 
 namespace NormLayers.Cli.Experiments;
 

@@ -1,5 +1,6 @@
 using NormLayers.Cli.Configuration;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Lab;

@@ -1,4 +1,5 @@
 using NormLayers.Cli.Configuration;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Lab;
 
@@ -29,7 +30,7 @@ internal sealed record SweepCell(IReadOnlyList<string> Values, IReadOnlyList<Tri
 
     /// <summary>Mean and interval over the trials that did not diverge.</summary>
     public Estimate Estimate(Func<TrialFile, double> quantity) =>
-        Lab.Estimate.Of([.. Trials.OfType<TrialFile>().Where(t => t.Outcome != SweepOutcome.Diverges).Select(quantity)]);
+        NormLayers.Lab.Trials.Estimate.Of([.. Trials.OfType<TrialFile>().Where(t => t.Outcome != SweepOutcome.Diverges).Select(quantity)]);
 
     public int Count(SweepOutcome outcome) => Trials.Count(t => t?.Outcome == outcome);
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Lab;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NormLayers.Cli.Lab;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
 

@@ -22,6 +22,9 @@ internal sealed record MachineInfo(
 
     public static string NormLayersVersion { get; } = VersionOf(typeof(Layer).Assembly);
 
+    /// <summary>The tool's name and version.</summary>
+    public static string Program => "normlayers " + ToolVersion;
+
     public static MachineInfo Read() => new(
         ToolVersion,
         NormLayersVersion,

@@ -1,7 +1,9 @@
 using System.Globalization;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Charts;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Report;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Experiments;
+using NormLayers.Lab.Charts;
 
 namespace NormLayers.Cli.Report;
 

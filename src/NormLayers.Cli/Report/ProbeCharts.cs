@@ -1,5 +1,6 @@
 using System.Globalization;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Charts;
 
 namespace NormLayers.Cli.Report;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Charts;
 
 namespace NormLayers.Cli.Report;
 

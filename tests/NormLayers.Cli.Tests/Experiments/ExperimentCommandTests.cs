@@ -1,8 +1,9 @@
+using System.Text.Encodings.Web;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using System.Text.Unicode;
 using NormLayers.Cli.Commands;
 using NormLayers.Cli.Experiments;
-using NormLayers.Cli.Report;
 using NormLayers.Cli.Tests.Support;
 
 namespace NormLayers.Cli.Tests.Experiments;
@@ -106,7 +107,7 @@ public sealed partial class ExperimentCommandTests : IDisposable
 
         foreach (JsonNode? assertion in result["assertions"]!.AsArray())
         {
-            Assert.Contains($"<th scope=\"row\">{HtmlReport.Escape((string)assertion!["what"]!)}</th>", html, StringComparison.Ordinal);
+            Assert.Contains($"<th scope=\"row\">{HtmlEncoder.Create(UnicodeRanges.All).Encode((string)assertion!["what"]!)}</th>", html, StringComparison.Ordinal);
         }
 
         Assert.Contains($"Verdict: {result["verdict"]}.", html, StringComparison.Ordinal);

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using NormLayers.Cli.Report;
 using NormLayers.Cli.Tests.Support;
+using NormLayers.Lab.Charts;
 
 namespace NormLayers.Cli.Tests.Report;
 
@@ -218,23 +218,6 @@ public sealed partial class ReportTests : IDisposable
         Assert.Equal(2 * (traces.Length - edges) + edges, Count(page, "class=\"js-line\""));
         Assert.Equal(3, Count(page, "class=\"js-fill\""));
         Assert.Contains(">1e-3</text>", page, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Report_WithEveryKindOfChart_DrawsInABrowser()
-    {
-        string path = Path.Combine(_tool.Folder, "every.html");
-        File.WriteAllBytes(path, HtmlReport.ToUtf8(ChartTests.Every));
-
-        (string page, string[] console) = Browser.Open(path);
-
-        Assert.Empty(console);
-        Assert.Equal(3, Count(page, "data-drawn=\"true\""));
-        Assert.Equal(1, Count(page, "class=\"js-fill\""));
-        Assert.Equal(2, Count(page, "class=\"yerror\""));
-        Assert.Equal(6, Count(page, "class=\"shape-group\""));
-        Assert.Equal(1, Count(page, "class=\"cbfills\""));
-        Assert.Contains(">✕</text>", page, StringComparison.Ordinal);
     }
 
     [Fact]

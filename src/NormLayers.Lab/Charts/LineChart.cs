@@ -1,8 +1,9 @@
-namespace NormLayers.Cli.Report;
+namespace NormLayers.Lab.Charts;
 
 /// <summary>Curves, or points with intervals, over a common axis.</summary>
-internal sealed record LineChart : Chart
+public sealed record LineChart : Chart
 {
+    /// <summary>The curves, in the order of the legend.</summary>
     public required IReadOnlyList<Series> Series { get; init; }
 
     /// <summary>A value to compare the curves with; null if there is none.</summary>
@@ -27,8 +28,3 @@ internal sealed record LineChart : Chart
         return columns.Select(c => place is { } i ? Table.Number(c[i]) : string.Empty);
     }
 }
-
-/// <summary>A line across a chart.</summary>
-/// <param name="Value">Its height.</param>
-/// <param name="Name">What it stands for, in a few words.</param>
-internal sealed record Guide(double Value, string Name);

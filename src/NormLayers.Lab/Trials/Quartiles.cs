@@ -1,14 +1,16 @@
-namespace NormLayers.Cli.Lab;
+namespace NormLayers.Lab.Trials;
 
 /// <summary>The middle of values, and the bounds of their middle half.</summary>
 /// <param name="First">A quarter of the values lie below.</param>
 /// <param name="Median">Half of them do.</param>
 /// <param name="Third">Three quarters do.</param>
-internal readonly record struct Quartiles(double First, double Median, double Third)
+public readonly record struct Quartiles(double First, double Median, double Third)
 {
     /// <summary>Between two of the sorted values, a quartile divides their distance in proportion.</summary>
+    /// <param name="values">At least one value.</param>
     public static Quartiles Of(IEnumerable<double> values)
     {
+        ArgumentNullException.ThrowIfNull(values);
         double[] sorted = [.. values.Order()];
         return new(At(0.25), At(0.5), At(0.75));
 

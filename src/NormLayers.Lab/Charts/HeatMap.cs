@@ -1,9 +1,9 @@
 using OxyPlot;
 
-namespace NormLayers.Cli.Report;
+namespace NormLayers.Lab.Charts;
 
 /// <summary>Values over a grid of named rows and columns, as how well trainings went over two settings.</summary>
-internal sealed record HeatMap : Chart
+public sealed record HeatMap : Chart
 {
     private const string NoValue = "#A0A6AD";
     private static readonly string[] _colors = [.. OxyPalettes.Cividis(256).Colors.Select(c => $"#{c.R:X2}{c.G:X2}{c.B:X2}")];
@@ -27,16 +27,16 @@ internal sealed record HeatMap : Chart
     public double Maximum { get; init; } = 1;
 
     /// <summary>The row and the column of each cell.</summary>
-    public IEnumerable<(int Row, int Column)> Cells =>
+    internal IEnumerable<(int Row, int Column)> Cells =>
         from row in Enumerable.Range(0, Values.Count)
         from column in Enumerable.Range(0, Values[row].Count)
         select (row, column);
 
     /// <summary>The colour of a value, as #RRGGBB: cividis, which every colour vision sees alike; grey for what is not finite.</summary>
-    public string ColorOf(double value) => double.IsFinite(value) ? _colors[(int)(ShareOf(value) * (_colors.Length - 1))] : NoValue;
+    internal string ColorOf(double value) => double.IsFinite(value) ? _colors[(int)(ShareOf(value) * (_colors.Length - 1))] : NoValue;
 
     /// <summary>The colour of a mark on the colour of a value.</summary>
-    public string InkOf(double value) => double.IsFinite(value) && ShareOf(value) < 0.5 ? "#FFFFFF" : "#000000";
+    internal string InkOf(double value) => double.IsFinite(value) && ShareOf(value) < 0.5 ? "#FFFFFF" : "#000000";
 
     private double ShareOf(double value) => Math.Clamp((value - Minimum) / (Maximum - Minimum), 0, 1);
 

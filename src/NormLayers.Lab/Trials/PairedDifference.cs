@@ -1,27 +1,11 @@
 using System.Globalization;
 
-namespace NormLayers.Cli.Lab;
-
-/// <summary>What the differences of two modes, seed by seed, say.</summary>
-internal enum Verdict
-{
-    /// <summary>Fewer than two seeds have both values.</summary>
-    Undecided,
-
-    /// <summary>The confidence interval of the difference holds 0.</summary>
-    NoDifference,
-
-    /// <summary>The first mode is better.</summary>
-    First,
-
-    /// <summary>The second mode is better.</summary>
-    Second,
-}
+namespace NormLayers.Lab.Trials;
 
 /// <summary>The difference of two modes in one quantity: first minus second, over the seeds that have both.</summary>
 /// <param name="Estimate">Mean and confidence interval of the differences.</param>
 /// <param name="Verdict">Which mode is better.</param>
-internal sealed record PairedDifference(Estimate Estimate, Verdict Verdict)
+public sealed record PairedDifference(Estimate Estimate, Verdict Verdict)
 {
     /// <summary>Compares two lists seed by seed; a value that is null or not finite takes its seed out.</summary>
     /// <param name="first">The first mode's value for each seed.</param>
@@ -29,6 +13,8 @@ internal sealed record PairedDifference(Estimate Estimate, Verdict Verdict)
     /// <param name="higherIsBetter">Whether it is accuracy rather than loss.</param>
     public static PairedDifference Of(IEnumerable<double?> first, IEnumerable<double?> second, bool higherIsBetter)
     {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
         Estimate estimate = Estimate.Of([.. from pair in first.Zip(second)
                                             let difference = pair.First - pair.Second
                                             where difference is { } d && double.IsFinite(d)

@@ -6,12 +6,11 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
-using NormLayers.Cli.Output;
 
-namespace NormLayers.Cli.Report;
+namespace NormLayers.Lab.Charts;
 
 /// <summary>Writes a report as one HTML file that needs nothing else: it asks no network for anything, and its policy forbids it to.</summary>
-internal sealed class HtmlReport
+public sealed class HtmlReport
 {
     private static readonly HtmlEncoder _encoder = HtmlEncoder.Create(UnicodeRanges.All);
     private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
@@ -22,17 +21,22 @@ internal sealed class HtmlReport
     {
     }
 
-    public static byte[] ToUtf8(LabReport report)
+    /// <summary>The page: the same report gives the same bytes.</summary>
+    /// <param name="report">What it says.</param>
+    /// <param name="program">The program that the footer names, with its version; null names this library.</param>
+    /// <returns>The page, in UTF-8.</returns>
+    public static byte[] ToUtf8(LabReport report, string? program = null)
     {
+        ArgumentNullException.ThrowIfNull(report);
         HtmlReport page = new();
-        page.Write(report);
+        page.Write(report, program ?? $"NormLayers.Lab {VersionOf(typeof(HtmlReport))}");
         return Encoding.UTF8.GetBytes(page._html.ToString());
     }
 
     /// <summary>A text that shows as it is, in an element and in a quoted attribute.</summary>
     internal static string Escape(string text) => _encoder.Encode(text);
 
-    private void Write(LabReport report)
+    private void Write(LabReport report, string program)
     {
         string library = ReadResource("plotly.js");
         string script = ReadResource("report.js");
@@ -78,7 +82,7 @@ internal sealed class HtmlReport
             <div class="scroll" role="region" tabindex="0" aria-labelledby="configuration"><pre>{Escape(report.Configuration.ToJsonString(_indented))}</pre></div>
             </main>
             <footer>
-            <p>Written by normlayers {Escape(Short(MachineInfo.ToolVersion))}, library {Escape(Short(MachineInfo.NormLayersVersion))}, {Escape(RuntimeInformation.FrameworkDescription)}.
+            <p>Written by {Escape(Short(program))}, library {Escape(Short(VersionOf(typeof(Layer))))}, {Escape(RuntimeInformation.FrameworkDescription)}.
             Charts by Plotly.js (MIT licence), which is in this file; nothing is loaded from anywhere.</p>
             </footer>
             <script>{library}</script>
@@ -140,6 +144,9 @@ internal sealed class HtmlReport
         // A browser reads each line end of a page as \n, and hashes what it read.
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
+
+    private static string VersionOf(Type type) =>
+        type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     // A commit is known by its first characters.
     private static string Short(string version) =>

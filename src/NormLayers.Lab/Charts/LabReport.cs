@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
 
-namespace NormLayers.Cli.Report;
+namespace NormLayers.Lab.Charts;
 
 /// <summary>What a report says, whatever it looks like.</summary>
-internal sealed record LabReport
+public sealed record LabReport
 {
+    /// <summary>The heading.</summary>
     public required string Title { get; init; }
 
     /// <summary>What came out, in sentences.</summary>
@@ -16,13 +17,9 @@ internal sealed record LabReport
     /// <summary>Further tables, which stand before the charts.</summary>
     public IReadOnlyList<TitledTable> Tables { get; init; } = [];
 
+    /// <summary>The charts, in order; an SVG picture is made of one.</summary>
     public required IReadOnlyList<Chart> Charts { get; init; }
 
-    /// <summary>The resolved configuration.</summary>
+    /// <summary>What was run, as shown at the end.</summary>
     public required JsonObject Configuration { get; init; }
 }
-
-/// <summary>A table with a heading.</summary>
-/// <param name="Title">What it lists.</param>
-/// <param name="Table">The table.</param>
-internal sealed record TitledTable(string Title, Table Table);

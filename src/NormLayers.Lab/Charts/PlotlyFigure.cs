@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 
-namespace NormLayers.Cli.Report;
+namespace NormLayers.Lab.Charts;
 
 /// <summary>A chart as Plotly.js takes it: traces and layout.</summary>
 internal static class PlotlyFigure

@@ -1,11 +1,11 @@
-namespace NormLayers.Cli.Lab;
+namespace NormLayers.Lab.Trials;
 
 /// <summary>Student's t distribution with ν degrees of freedom, for confidence intervals of a mean.</summary>
 /// <remarks>
 /// With t = √ν·tan θ the density becomes proportional to cos^(ν−1) θ, whose integral from −θ to θ has a closed form for whole ν
 /// (integrate by parts until cos⁰ or cos¹ is left). So no table is needed, and no incomplete beta function.
 /// </remarks>
-internal static class StudentT
+public static class StudentT
 {
     /// <summary>P(|T| ≤ <paramref name="t"/>).</summary>
     /// <param name="t">The bound, ≥ 0.</param>

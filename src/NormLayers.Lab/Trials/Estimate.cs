@@ -1,16 +1,18 @@
-namespace NormLayers.Cli.Lab;
+namespace NormLayers.Lab.Trials;
 
 /// <summary>A mean over seeds and how well it is known.</summary>
 /// <param name="Count">The values that it is the mean of.</param>
 /// <param name="Mean">Their mean; NaN if there are none.</param>
 /// <param name="HalfWidth">Half the width of the 95 % confidence interval around the mean; NaN for fewer than two values.</param>
-internal sealed record Estimate(int Count, double Mean, double HalfWidth)
+public sealed record Estimate(int Count, double Mean, double HalfWidth)
 {
     private const double Confidence = 0.95;
 
     /// <summary>The mean of values that are independent and roughly normal.</summary>
+    /// <param name="values">The values; may be empty.</param>
     public static Estimate Of(IReadOnlyCollection<double> values)
     {
+        ArgumentNullException.ThrowIfNull(values);
         int n = values.Count;
         double mean = n == 0 ? double.NaN : values.Sum() / n;
         double halfWidth = n < 2

@@ -5,10 +5,10 @@ using OxyPlot.Axes;
 using OxyPlot.Legends;
 using OxyPlot.Series;
 
-namespace NormLayers.Cli.Report;
+namespace NormLayers.Lab.Charts;
 
 /// <summary>Draws one chart as an SVG file, for documents: black on white, with a title and a description for who cannot see it.</summary>
-internal static class SvgPicture
+public static class SvgPicture
 {
     private const int Width = 760;
     private const int Height = 440;
@@ -21,8 +21,12 @@ internal static class SvgPicture
     private const string FontFamily = "Arial, Helvetica, sans-serif";
     private static readonly OxyColor _grid = OxyColor.FromRgb(0xD5, 0xD9, 0xDE);
 
+    /// <summary>The picture: the same chart gives the same bytes.</summary>
+    /// <param name="chart">What it shows.</param>
+    /// <returns>The picture, in UTF-8.</returns>
     public static byte[] ToUtf8(Chart chart)
     {
+        ArgumentNullException.ThrowIfNull(chart);
         PlotModel plot = new()
         {
             Title = chart.Title,

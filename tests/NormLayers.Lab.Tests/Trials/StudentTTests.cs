@@ -1,6 +1,6 @@
-using NormLayers.Cli.Lab;
+using NormLayers.Lab.Trials;
 
-namespace NormLayers.Cli.Tests;
+namespace NormLayers.Lab.Tests.Trials;
 
 public sealed class StudentTTests
 {

@@ -1,25 +1,32 @@
 using NormLayers.Network;
 
-namespace NormLayers.Cli.Report;
+namespace NormLayers.Lab.Charts;
 
 /// <summary>How a series is told from the others: with any colour vision, and in print without colour.</summary>
 /// <param name="Color">A colour of Okabe and Ito (2008), or their black made gray for dark pages, as #RRGGBB.</param>
 /// <param name="Dash">The dashes, by Plotly's name or as lengths of lines and gaps.</param>
 /// <param name="Marker">The marker, by Plotly's name.</param>
-internal sealed record SeriesStyle(string Color, string Dash, string Marker)
+public sealed record SeriesStyle(string Color, string Dash, string Marker)
 {
+    /// <summary>Blue: solid, circles.</summary>
     public static SeriesStyle Blue { get; } = new("#0072B2", "solid", "circle");
 
+    /// <summary>Vermillion: dashed, squares.</summary>
     public static SeriesStyle Vermillion { get; } = new("#D55E00", "dash", "square");
 
+    /// <summary>Green: dashes and dots, diamonds.</summary>
     public static SeriesStyle Green { get; } = new("#009E73", "dashdot", "diamond");
 
+    /// <summary>Purple: dotted, triangles.</summary>
     public static SeriesStyle Purple { get; } = new("#CC79A7", "dot", "triangle-up");
 
+    /// <summary>Orange: long dashes, plus signs.</summary>
     public static SeriesStyle Orange { get; } = new("#E69F00", "longdash", "cross");
 
+    /// <summary>Sky blue: long dashes and dots, crosses.</summary>
     public static SeriesStyle SkyBlue { get; } = new("#56B4E9", "longdashdot", "x");
 
+    /// <summary>Gray: a dash and two dots, stars.</summary>
     public static SeriesStyle Gray { get; } = new("#7A828C", "9px,3px,3px,3px,3px,3px", "star");
 
     // The modes of the first pictures keep their colours; others follow.
@@ -28,7 +35,7 @@ internal sealed record SeriesStyle(string Color, string Dash, string Marker)
 
     private static IReadOnlyList<SeriesStyle> All { get; } = [Blue, Vermillion, Green, Purple, Orange, SkyBlue, Gray];
 
-    /// <summary>The style of the series at a place; from the eighth on they come again.</summary>
+    /// <summary>The style of the series at a place, ≥ 0; from the eighth on they come again.</summary>
     public static SeriesStyle At(int index) => All[index % All.Count];
 
     /// <summary>The style that a mode has in every picture.</summary>

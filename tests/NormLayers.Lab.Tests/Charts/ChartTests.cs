@@ -1,9 +1,10 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
-using NormLayers.Cli.Report;
+using NormLayers.Cli.Tests.Support;
+using NormLayers.Lab.Charts;
 
-namespace NormLayers.Cli.Tests.Report;
+namespace NormLayers.Lab.Tests.Charts;
 
 public sealed class ChartTests
 {
@@ -210,8 +211,34 @@ public sealed class ChartTests
         Assert.DoesNotContain("<img", Encoding.UTF8.GetString(SvgPicture.ToUtf8(report.Charts[0])), StringComparison.Ordinal);
     }
 
-    /// <summary>What the browser tests open besides the tool's own reports: every kind of chart.</summary>
-    internal static LabReport Every { get; } = new()
+    [Fact]
+    [Trait("Subject", "page")]
+    public void ToUtf8_EveryKindOfChart_DrawsInABrowser()
+    {
+        string path = Path.Combine(Directory.CreateTempSubdirectory("normlayers-tests-").FullName, "every.html");
+        try
+        {
+            File.WriteAllBytes(path, HtmlReport.ToUtf8(Every));
+
+            (string page, string[] console) = Browser.Open(path);
+
+            Assert.Empty(console);
+            Assert.Equal(3, Count(page, "data-drawn=\"true\""));
+            Assert.Equal(1, Count(page, "class=\"js-fill\""));
+            Assert.Equal(2, Count(page, "class=\"yerror\""));
+            Assert.Equal(6, Count(page, "class=\"shape-group\""));
+            Assert.Equal(1, Count(page, "class=\"cbfills\""));
+            Assert.Contains(">✕</text>", page, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+        }
+
+        static int Count(string text, string part) => text.Split(part).Length - 1;
+    }
+
+    private static LabReport Every { get; } = new()
     {
         Title = "Every kind of chart",
         Words = ["Lines with a band, points with intervals, a map."],
