@@ -30,5 +30,5 @@ internal sealed record LineChart : Chart
 
 /// <summary>A line across a chart.</summary>
 /// <param name="Value">Its height.</param>
-/// <param name="Name">What it stands for, in a few words.</param>
+/// <param name="Name">What it means, in a few words.</param>
 internal sealed record Guide(double Value, string Name);
