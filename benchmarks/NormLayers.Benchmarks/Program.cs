@@ -40,9 +40,9 @@ run.SetAction(parsed =>
     return result.Problems.Count == 0 ? ExitCode.Success : ExitCode.Mismatch;
 });
 
-Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, and, where they are wanted, of --avx2, --sizes and --models.", Arity = ArgumentArity.OneOrMore };
-Command tables = new("tables", "Write the tables of docs/performance.md from raw results.") { files };
-tables.SetAction(parsed => Tables.Update(Repository.PerformancePage, [.. parsed.GetValue(files)!.Select(ResultFile.Load)]));
+Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, --quick, --avx2, --sizes or --models.", Arity = ArgumentArity.OneOrMore };
+Command tables = new("tables", "Write the tables of docs/performance.md and docs/performance-history.md from raw results.") { files };
+tables.SetAction(parsed => Tables.Update(Repository.PerformancePages, [.. parsed.GetValue(files)!.Select(ResultFile.Load)]));
 
 Argument<string> name = new("name");
 Argument<int> count = new("threads");

@@ -7,7 +7,9 @@ internal static class Repository
 
     public static string Results { get; } = Path.Combine(Root, "benchmarks", "results");
 
-    public static string PerformancePage { get; } = Path.Combine(Root, "docs", "performance.md");
+    /// <summary>The pages with tables: the results, and all that was measured before.</summary>
+    public static IReadOnlyList<string> PerformancePages { get; } =
+        [Path.Combine(Root, "docs", "performance.md"), Path.Combine(Root, "docs", "performance-history.md")];
 
     private static string FindRoot()
     {

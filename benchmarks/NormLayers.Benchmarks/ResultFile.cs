@@ -5,7 +5,7 @@ using NormLayers.Cli.Output;
 
 namespace NormLayers.Benchmarks;
 
-/// <summary>One run of the benchmarks, raw: what the tables are made from.</summary>
+/// <summary>One run of the benchmarks, raw: the source of the tables.</summary>
 internal sealed record ResultFile
 {
     private static readonly JsonSerializerOptions _format = new()
@@ -40,7 +40,7 @@ internal sealed record ResultFile
     public void Save(string path) => AtomicFile.Write(path, [.. JsonSerializer.SerializeToUtf8Bytes(this, _format), (byte)'\n']);
 }
 
-/// <summary>How a run was made.</summary>
+/// <summary>The settings of a run.</summary>
 /// <param name="Suite">Which cases.</param>
 /// <param name="Rounds">Rounds per case; in each, all peers take turns.</param>
 /// <param name="RoundMilliseconds">The least time of a peer's turn.</param>

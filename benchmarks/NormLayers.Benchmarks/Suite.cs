@@ -14,7 +14,7 @@ internal static class Suite
     // Fully connected heads, one-dimensional convolutions, and stages of ResNet-50 with its planes as L.
     private static readonly string[] _batchModels = ["16x512", "32x27x7", "8x256x288", "8x512x560", "50x256x196", "50x2048x49"];
 
-    // The other shapes of models that oneDNN's benchmark and PyTorch's tests list (docs/performance.md, more shapes of models).
+    // The other shapes of models that oneDNN's benchmark and PyTorch's tests list (docs/performance-history.md, more shapes of models).
     private static readonly string[] _moreLayerModels =
     [
         "15x3", "30x300", "128x768", "256x768", "392x1024", "25088x128", "16384x768", "16384x1024", "24576x1024", "16384x3072",

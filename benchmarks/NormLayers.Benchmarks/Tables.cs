@@ -5,30 +5,34 @@ using NormLayers.Network;
 
 namespace NormLayers.Benchmarks;
 
-/// <summary>Writes the tables of docs/performance.md, each between <c>&lt;!-- begin NAME --&gt;</c> and <c>&lt;!-- end NAME --&gt;</c>.</summary>
+/// <summary>Writes the tables of docs/performance.md and docs/performance-history.md, each between <c>&lt;!-- begin NAME --&gt;</c> and <c>&lt;!-- end NAME --&gt;</c>.</summary>
 internal static class Tables
 {
     private static readonly string[] _peers = ["libtorch", "onnxruntime", "tensorprimitives", "reference"];
 
-    /// <summary>Replaces what stands between the marks of each table that the results give.</summary>
-    /// <exception cref="InvalidDataException">The page lacks a mark.</exception>
-    public static void Update(string page, IReadOnlyList<ResultFile> results)
+    /// <summary>Replaces the text between the marks of each table that the results give, on the page that has them.</summary>
+    /// <exception cref="InvalidDataException">No page has a table's marks.</exception>
+    public static void Update(IReadOnlyList<string> pages, IReadOnlyList<ResultFile> results)
     {
-        string text = File.ReadAllText(page);
+        string[] texts = [.. pages.Select(File.ReadAllText)];
         foreach ((string name, string table) in results.SelectMany(Create))
         {
             string begin = $"<!-- begin {name} -->";
-            int start = text.IndexOf(begin, StringComparison.Ordinal);
-            int end = text.IndexOf($"<!-- end {name} -->", StringComparison.Ordinal);
-            if (start < 0 || end < start)
+            int page = Array.FindIndex(texts, t => t.Contains(begin, StringComparison.Ordinal));
+            int start = page < 0 ? -1 : texts[page].IndexOf(begin, StringComparison.Ordinal);
+            int end = page < 0 ? -1 : texts[page].IndexOf($"<!-- end {name} -->", StringComparison.Ordinal);
+            if (end < start || start < 0)
             {
-                throw new InvalidDataException($"{page} has no '{begin}' with an end after it");
+                throw new InvalidDataException($"no page has '{begin}' with an end after it");
             }
 
-            text = text[..(start + begin.Length)] + "\n" + table + text[end..];
+            texts[page] = texts[page][..(start + begin.Length)] + "\n" + table + texts[page][end..];
         }
 
-        File.WriteAllText(page, text);
+        foreach ((string page, string text) in pages.Zip(texts))
+        {
+            File.WriteAllText(page, text);
+        }
     }
 
     private static IEnumerable<(string Name, string Table)> Create(ResultFile result)
@@ -39,6 +43,14 @@ internal static class Tables
         {
             yield return ("sizes-environment", Environment(result));
             yield return ("sizes", Sizes(all));
+            yield break;
+        }
+
+        if (result.Settings.Suite == "quick")
+        {
+            yield return ("quick-environment", Environment(result));
+            yield return ("quick-summary", Summary(all));
+            yield return ("quick", Quick(all));
             yield break;
         }
 
@@ -168,6 +180,20 @@ internal static class Tables
             text.Append(CultureInfo.InvariantCulture, $"| {row.Case.LayerName} {row.Case.PassName} | {row.Case.ShapeName} | {row.Threads} | {Spread(row.Ours)} |");
             text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf("libtorch"))} | {Microseconds(row.TimeOf("onnxruntime"))} | {Microseconds(row.TimeOf("tensorprimitives"))} |");
             text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} |");
+        }
+
+        return text.ToString();
+    }
+
+    // One and two threads side by side.
+    private static string Quick(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| | shape | 1 thread, µs | best peer takes | 2 threads, µs | best peer takes |");
+        text.AppendLine("|---|---|---|---|---|---|");
+        foreach (IGrouping<string, Measurement> rows in Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass)).GroupBy(r => $"{r.Case.LayerName} {r.Case.PassName} | {r.Case.ShapeName}"))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {rows.Key} | {string.Join(" | ", rows.OrderBy(r => r.Threads).Select(r => $"{Microseconds(r.Ours.Median)} | {SpeedupOf(r)}"))} |");
         }
 
         return text.ToString();

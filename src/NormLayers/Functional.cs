@@ -24,7 +24,7 @@ public static partial class Functional
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
+    /// <param name="statistics">Overwritten with the rows' statistics, for the backward pass; null if none follows.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void LayerNorm(
@@ -54,7 +54,7 @@ public static partial class Functional
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="sum">Overwritten with x + residual, as long as x; may be x or residual, but must not overlap them otherwise.</param>
     /// <param name="y">Overwritten, as long as x; must not overlap the others.</param>
-    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
+    /// <param name="statistics">Overwritten with the rows' statistics, for the backward pass; null if none follows.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void AddLayerNorm(
@@ -89,7 +89,7 @@ public static partial class Functional
     /// <param name="dy">The gradient with respect to y, (N, C).</param>
     /// <param name="features">C, ≥ 1.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="statistics">Those of the rows, from the forward pass.</param>
+    /// <param name="statistics">The rows' statistics, from the forward pass.</param>
     /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
@@ -171,7 +171,7 @@ public static partial class Functional
     /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="statistics">Overwritten with those of the channels.</param>
+    /// <param name="statistics">Overwritten with the channels' statistics.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <exception cref="ArgumentException">A shape of another rank or with one value per channel, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
@@ -217,11 +217,11 @@ public static partial class Functional
     /// <param name="dy">The gradient with respect to y, as long as x.</param>
     /// <param name="shape">(N, C) or (N, C, L).</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="statistics">Those of the channels, from the forward pass.</param>
+    /// <param name="statistics">The channels' statistics, from the forward pass.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
-    /// <param name="batchStatistics">Whether mean and variance were those of x, and so carry gradient themselves; if not, they were constants.</param>
+    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient; if not, they were constants.</param>
     /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
     /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
     public static void BatchNormBackward(

@@ -136,7 +136,7 @@ public abstract class Layer
     /// The same function in double precision, written as plain loops, with a copy of the present parameters and statistics:
     /// the oracle of tests and of <see cref="Verification.GradientCheck"/>.
     /// </summary>
-    /// <returns>The double twin, or null for a layer that has none.</returns>
+    /// <returns>The reference implementation in double, or null for a layer that has none.</returns>
     public virtual ReferenceLayer? CreateReference() => null;
 
     /// <summary>Sets the gradients of all parameters to zero.</summary>

@@ -3,7 +3,7 @@ namespace NormLayers;
 /// <summary>A part of what a layer or network knows, with its name: a parameter, a running statistic, or a counter.</summary>
 /// <remarks>
 /// All parts of <see cref="Layer.NamedState"/> together are what evaluation and further training depend on, so saving and loading them loses
-/// nothing. The names are those of PyTorch's state dict: γ is <c>weight</c>, β is <c>bias</c>.
+/// nothing. The names are from PyTorch's state dict: γ is <c>weight</c>, β is <c>bias</c>.
 /// </remarks>
 public sealed class NamedState
 {
@@ -44,7 +44,7 @@ public sealed class NamedState
     /// <summary>The layer's own counters; null for floats.</summary>
     public long[]? Counters { get; }
 
-    /// <summary><b>Overwrites</b> the values with those of a part of the same name, shape and type.</summary>
+    /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>
     /// <exception cref="ArgumentException">Another name, shape or type.</exception>
     public void CopyFrom(NamedState source)

@@ -44,7 +44,7 @@ public sealed class NormStatistics
         return statistics;
     }
 
-    /// <summary>Makes room for so many rows or channels; their values are old ones or zeros.</summary>
+    /// <summary>Resizes to so many rows or channels; their values are old ones or zeros.</summary>
     internal NormStatistics Resize(int count)
     {
         if (_rstd.Length < count)

@@ -1,6 +1,6 @@
 namespace NormLayers;
 
-/// <summary>A layer in double precision: plain loops, made to be read and to be right.</summary>
+/// <summary>A layer in double precision: plain loops that are easy to read and to verify.</summary>
 /// <remarks>Derive from it to check a layer of your own with <see cref="Verification.GradientCheck"/>.</remarks>
 public abstract class ReferenceLayer
 {
@@ -46,7 +46,7 @@ public sealed record ReferenceParameter(string Name, double[] Value, double[] Gr
         return new ReferenceParameter("constant", constant, new double[length]);
     }
 
-    /// <summary>The twins of the parameters that are there.</summary>
+    /// <summary>Copies in double of the parameters that are present.</summary>
     internal static ReferenceParameter[] Present(params ReadOnlySpan<(Parameter? Parameter, ReferenceParameter Twin)> pairs)
     {
         List<ReferenceParameter> present = [];

@@ -159,7 +159,7 @@ public sealed class HostileInputTests : IDisposable
     {
         _tool.Environment["DOTNET_GCHeapHardLimit"] = "0x4000000";
 
-        // 62.6 MiB of data are within 64 MiB; with what is made of them they are not.
+        // 62.6 MiB of data are within 64 MiB; with what is computed from them they are not.
         ToolResult result = _tool.Run("train", "--epochs", "1", "-q", "--set", "data.n_train=820000").Expect(1);
 
         Assert.Contains("error: there is not enough memory", result.Error, StringComparison.Ordinal);

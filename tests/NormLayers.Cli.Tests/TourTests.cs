@@ -78,11 +78,11 @@ public sealed class TourTests
         stop.Says($"the rule of thumb is 1e-3");
         stop.Says($"a median of {1e3 * Median(Ratios(normalized, 1)):f1}e-3 with batch normalization and {1e3 * Median(Ratios(plain, 1)):f1}e-3 without");
         stop.Says($"the rate of {(double)normalized["config"]!["training"]!["learning_rate"]!}");
-        stop.Says($"stretches the rest to 1");
+        stop.Says($"scales the rest to 1");
         stop.Says($"{measured:f3} per layer for the squared gradient with a batch of 32, where {Cell(growth, "batchnorm, batch 32", "expected"):f3} is expected.");
         stop.Says($"that is {Math.Pow(measured, 2.5):f1} times, and {second / seventh:f1} are measured.");
         stop.Says($"another reason, {first / second:f1} times");
-        stop.Says($"a deviation of {First(normalized, 1, "deviation"):f2}, those of the second with {First(normalized, 2, "deviation"):f2}");
+        stop.Says($"a deviation of {First(normalized, 1, "deviation"):f2}, the second's with {First(normalized, 2, "deviation"):f2}");
         Assert.Equal(Cell(rank, "none", "cosine"), Cell(rank, "layernorm", "cosine"), 0.005);
         stop.Says($"After 24 layers two samples have a mean cosine of {Cell(rank, "batchnorm", "cosine"):f2} with it, {Cell(rank, "none", "cosine"):f2} without");
         stop.HasNoOtherNumbers();

@@ -10,7 +10,7 @@ internal static class Rungs
 {
     private const double Epsilon = 1e-5;
 
-    /// <summary>The formula as it stands in a textbook: three loops in float.</summary>
+    /// <summary>The formula as in a textbook: three loops in float.</summary>
     public static void Naive(float[] x, float[] gamma, float[] beta, float[] y)
     {
         int columns = gamma.Length;
@@ -79,7 +79,7 @@ internal static class Rungs
         }
     }
 
-    /// <summary>Both sums from one read, in double; products fused with their additions or not, the next row asked for or not.</summary>
+    /// <summary>Both sums from one read, in double; products fused with their additions or not, the next row prefetched or not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void OneReadInDouble(float[] x, float[] gamma, float[] beta, float[] y, bool fused, bool prefetch)
     {

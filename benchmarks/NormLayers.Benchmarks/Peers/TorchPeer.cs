@@ -6,7 +6,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace NormLayers.Benchmarks.Peers;
 
-/// <summary>libtorch through TorchSharp, by its quickest way: no gradient is accumulated that was not asked for, every tensor is released at once.</summary>
+/// <summary>libtorch through TorchSharp, by its quickest way: only the requested gradients are computed, every tensor is released at once.</summary>
 internal sealed class TorchPeer : IPeer
 {
     private const double Momentum = 0.1;

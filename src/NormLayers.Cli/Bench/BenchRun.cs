@@ -27,7 +27,7 @@ internal sealed class BenchRun(
 
     private TimeSpan PerCase => TimeSpan.FromSeconds(seconds / (threads.Count * (norms.Count + steps.Count)));
 
-    /// <summary>Runs until all is timed or the cancellation is asked for; what is done by then is kept.</summary>
+    /// <summary>Runs until all is timed or cancelled; what is done by then is kept.</summary>
     /// <param name="starting">Is told the name of each case as it begins.</param>
     /// <returns>Whether all was timed.</returns>
     public bool Run(Action<string> starting)

@@ -7,7 +7,7 @@ namespace NormLayers.Cli.Bench;
 /// <param name="Bytes">Managed memory allocated per call, on all threads.</param>
 internal readonly record struct Round(double Nanoseconds, double Bytes);
 
-/// <summary>Times calls of a piece of work, in rounds that may alternate with those of others.</summary>
+/// <summary>Times calls of a piece of work, in rounds that may alternate with other work.</summary>
 internal sealed class WorkTimer
 {
     // Reading the clock costs some 25 ns: 0.03 % of this.

@@ -93,7 +93,7 @@ internal sealed class RunSession : IDisposable
     /// <param name="document">The results as JSON.</param>
     /// <param name="table">The results for people.</param>
     /// <param name="report">Makes the report; null for verbs that have none.</param>
-    /// <returns>Whether each file that was asked for was written, and the result shown.</returns>
+    /// <returns>Whether each requested file was written, and the result shown.</returns>
     public bool Publish(byte[] document, string table, Func<LabReport>? report = null)
     {
         bool saved = TrySave(_options.Output, "results", () => document);

@@ -2,7 +2,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Cli.Commands;
 
-/// <summary>The environment variables that ask for a vector width and a number of threads.</summary>
+/// <summary>The environment variables that set a vector width and a number of threads.</summary>
 internal static class SpeedVariables
 {
     /// <summary>What is wrong with one of them, which the library would take for unset; null if nothing is.</summary>

@@ -15,7 +15,7 @@ internal sealed record RunSeeds(ulong Data, ulong Weights, ulong Order)
     }
 }
 
-/// <summary>Brings the samples that the settings ask for: read or drawn once, and shared by all seeds.</summary>
+/// <summary>Brings the samples of the settings: read or drawn once, and shared by all seeds.</summary>
 /// <param name="settings">What to read; n_train, n_test, n_features, n_classes and standardize are resolved.</param>
 /// <param name="notes">Receives what a user should know.</param>
 /// <param name="errors">Receives what is wrong with the data.</param>

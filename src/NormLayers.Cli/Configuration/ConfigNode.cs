@@ -1,6 +1,6 @@
 namespace NormLayers.Cli.Configuration;
 
-/// <summary>A value of the configuration before it is given a meaning, with the place it stands at.</summary>
+/// <summary>A value of the configuration before it is given a meaning, with its position.</summary>
 internal abstract record ConfigNode(Origin Origin)
 {
     /// <summary>What it is, as an error says it.</summary>
@@ -8,7 +8,7 @@ internal abstract record ConfigNode(Origin Origin)
 }
 
 /// <summary>A single value.</summary>
-/// <param name="Origin">Where it stands.</param>
+/// <param name="Origin">Its position.</param>
 /// <param name="Text">The value without quotes.</param>
 /// <param name="IsPlain">Whether it stood there without quotes, and so may be more than text.</param>
 internal sealed record ScalarNode(Origin Origin, string Text, bool IsPlain) : ConfigNode(Origin)

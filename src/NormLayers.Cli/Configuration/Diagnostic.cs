@@ -4,7 +4,7 @@ using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Configuration;
 
-/// <summary>An error in what the user gave, and where it stands.</summary>
+/// <summary>An error in the user's input, and its position.</summary>
 internal sealed record Diagnostic(Origin Origin, string Message)
 {
     private const int WidestExcerpt = 160;

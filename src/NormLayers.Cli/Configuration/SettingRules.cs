@@ -164,7 +164,7 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         }
     }
 
-    // The error stands where the user last had a hand in it. It would mislead where one of the keys could not be read.
+    // The error names the setting that the user changed last. It would mislead where one of the keys could not be read.
     private void AddError(FormattableString message, params Key[] keys)
     {
         if (keys.Any(settings.IsUnreadable))

@@ -29,10 +29,10 @@ internal sealed class Settings
 
     public Origin OriginOf(Key key) => _values[key].Origin;
 
-    /// <summary>Where an error about a key stands; a default stands nowhere, so the key itself is named.</summary>
+    /// <summary>The position of an error about a key; a default has none, so the key itself is named.</summary>
     public Origin PlaceOf(Key key) => IsGiven(key) ? OriginOf(key) : Origin.Default with { Place = key.Path };
 
-    /// <summary>Whether a value was given that could not be read; the default stands in for it.</summary>
+    /// <summary>Whether a value was given that could not be read; the default replaces it.</summary>
     public bool IsUnreadable(Key key) => _unreadable.Contains(key);
 
     public void MarkUnreadable(Key key) => _unreadable.Add(key);

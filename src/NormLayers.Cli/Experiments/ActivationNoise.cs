@@ -4,7 +4,7 @@ namespace NormLayers.Cli.Experiments;
 
 /// <summary>
 /// Noise whose mean and spread change at every step, in training mode: y = s·x + m, with s and m drawn anew for each element.
-/// The constants are those of Santurkar et al. (2018).
+/// The constants are from Santurkar et al. (2018).
 /// </summary>
 /// <param name="random">Where the noise comes from; drawn from at each forward pass in training mode.</param>
 /// <param name="name">The layer's name.</param>

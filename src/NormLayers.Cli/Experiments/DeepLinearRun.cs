@@ -10,7 +10,7 @@ internal static class DeepLinearRun
     private const int Width = 10;
 
     /// <summary>Trains on the calling thread.</summary>
-    /// <param name="normalized">Whether batch normalization stands behind each layer but the last.</param>
+    /// <param name="normalized">Whether batch normalization follows each layer but the last.</param>
     /// <param name="points">How many points x.</param>
     /// <param name="rate">The learning rate, on the sum over all points.</param>
     /// <param name="steps">How many steps.</param>

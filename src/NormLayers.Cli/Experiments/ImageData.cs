@@ -8,7 +8,7 @@ namespace NormLayers.Cli.Experiments;
 /// <param name="Shipped">Whether they are the small digits that come with the tool, and not what the papers used.</param>
 internal sealed record ImageData(DataSplit Split, string Source, bool Shipped)
 {
-    /// <summary>The value of <c>--data</c> that asks for the shipped digits.</summary>
+    /// <summary>The value of <c>--data</c> that selects the shipped digits.</summary>
     public const string ShippedName = "digits";
 
     /// <summary>What to do for the papers' data.</summary>

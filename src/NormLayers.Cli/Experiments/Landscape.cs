@@ -102,7 +102,7 @@ internal sealed class Landscape : IExperiment
         };
         Sequential network = Mlp.Create(options);
 
-        // The walks are a twin's, so that they leave the running statistics of the network alone.
+        // The walks use a copy of the network, so that its running statistics do not change.
         Sequential twin = Mlp.Create(options);
         List<SurfaceReading> readings = [];
         StepTraining.Run(

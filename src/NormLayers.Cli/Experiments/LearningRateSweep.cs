@@ -7,7 +7,7 @@ using NormLayers.Network;
 
 namespace NormLayers.Cli.Experiments;
 
-/// <summary>How large a step each normalization stands in a plain deep ReLU network, and how great a depth.</summary>
+/// <summary>The largest learning rate and the greatest depth at which each normalization still trains a plain ReLU network.</summary>
 internal sealed class LearningRateSweep : IExperiment
 {
     private const int Depth = 8;

@@ -52,14 +52,14 @@ internal sealed class SigmoidRun
     /// <summary>The mean of <see cref="SpreadOf"/> over all units.</summary>
     public double Spread => Enumerable.Range(0, Width).Average(SpreadOf);
 
-    /// <summary>The unit whose spread is the median of all units' spreads.</summary>
+    /// <summary>The unit whose standard deviation is the median over all units.</summary>
     public int TypicalUnit => Enumerable.Range(0, Width).OrderBy(SpreadOf).ElementAt(Width / 2);
 
     /// <summary>The first step after which the test accuracy was as high; null if it never was.</summary>
     public long? StepsTo(double accuracy) => Enumerable.Range(0, _steps.Count).Where(i => _accuracies[i] >= accuracy).Select(i => (long?)_steps[i]).FirstOrDefault();
 
     /// <summary>Trains on the calling thread.</summary>
-    /// <param name="normalized">Whether batch normalization stands before each sigmoid, in place of a bias.</param>
+    /// <param name="normalized">Whether batch normalization precedes each sigmoid, in place of a bias.</param>
     /// <param name="rate">The learning rate of plain stochastic gradient descent.</param>
     /// <param name="deviation">The standard deviation of the initial weights.</param>
     /// <param name="steps">How many steps.</param>

@@ -3,7 +3,7 @@ using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Lab;
 
-/// <summary>The data of each seed, drawn or split when first asked for and shared by the trials of that seed. Nothing is read again.</summary>
+/// <summary>The data of each seed, drawn or split on first use and shared by the trials of that seed. Nothing is read again.</summary>
 internal sealed class SeedData
 {
     private readonly Func<long, DataSplit> _make;

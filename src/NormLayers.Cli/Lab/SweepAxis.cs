@@ -39,7 +39,7 @@ internal sealed record SweepAxisKind(string Name, string Flag, string Descriptio
     /// <summary>The key with its values in the configuration.</summary>
     public Key<IReadOnlyList<string>?> Grid => SweepKeys.Grids[Name];
 
-    /// <summary>All of them; the width stands before the depth, which repeats it.</summary>
+    /// <summary>All of them; the width comes before the depth, which repeats it.</summary>
     public static IReadOnlyList<SweepAxisKind> All { get; } =
     [
         new("mode", "--mode", $"Normalizations ({string.Join(",", NormalizationKind.All)}).") { Key = Keys.Mode },

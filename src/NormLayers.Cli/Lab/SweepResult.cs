@@ -4,7 +4,7 @@ using NormLayers.Lab.Trials;
 namespace NormLayers.Cli.Lab;
 
 /// <summary>What a sweep has come to so far.</summary>
-/// <param name="Settings">The settings that all trials share; those of the axes and the seed are exchanged.</param>
+/// <param name="Settings">The settings that all trials share; each trial has its own seed and axis values.</param>
 /// <param name="Grid">The axes.</param>
 /// <param name="Seeds">The seeds of each cell.</param>
 /// <param name="Data">What the trials are run on.</param>

@@ -10,7 +10,7 @@ namespace NormLayers.Cli.Lab;
 /// <summary>Trains one network as the settings say. Every verb trains by this, so that equal settings give equal bits in each.</summary>
 internal static class TrialRunner
 {
-    /// <summary>The optimizer steps that the settings ask for.</summary>
+    /// <summary>The optimizer steps of the settings.</summary>
     public static long CountSteps(Settings settings)
     {
         long samples = settings.Get(Keys.TrainCount);
@@ -18,7 +18,7 @@ internal static class TrialRunner
         return settings.Get(Keys.Epochs) * (settings.Get(Keys.DropLast) ? samples / batch : (samples + batch - 1) / batch);
     }
 
-    /// <summary>The network that the settings ask for, freshly drawn.</summary>
+    /// <summary>The network of the settings, freshly drawn.</summary>
     public static Sequential CreateNetwork(Settings settings, RunSeeds seeds, DataSplit data) => Mlp.Create(new MlpOptions
     {
         InputFeatures = data.Train.FeatureCount,
@@ -32,7 +32,7 @@ internal static class TrialRunner
         Seed = seeds.Weights,
     });
 
-    /// <summary>The optimizer that the settings ask for.</summary>
+    /// <summary>The optimizer of the settings.</summary>
     public static Optimizer CreateOptimizer(Settings settings, Sequential network)
     {
         double rate = settings.Get(Keys.LearningRate);
@@ -53,7 +53,7 @@ internal static class TrialRunner
     };
 
     /// <summary>Trains on the calling thread.</summary>
-    /// <param name="settings">All settings; probes are asked for apart, as only few verbs have a use for them.</param>
+    /// <param name="settings">All settings; probes are a separate argument, as only few verbs have a use for them.</param>
     /// <param name="seeds">The seeds of weights and order.</param>
     /// <param name="data">What to train on.</param>
     /// <param name="observer">Who is told of the training.</param>

@@ -4,7 +4,7 @@ namespace NormLayers.Cli.Output;
 internal static class AtomicFile
 {
     /// <summary>
-    /// Writes beside the file, flushes to the disk, and renames over what was there; folders are made, and owner and permissions kept. Where a
+    /// Writes beside the file, flushes to the disk, and renames over what was there; folders are created, and owner and permissions kept. Where a
     /// file can be written but not replaced (a mount point, another user's file in a shared folder), it is written in place.
     /// </summary>
     /// <exception cref="IOException">The file cannot be written; what was there still is, unless the disk filled up while it was written in place.</exception>

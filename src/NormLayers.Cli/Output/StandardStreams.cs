@@ -102,7 +102,7 @@ internal static class StandardStreams
         }
     }
 
-    /// <summary>Hands on what it is given, and a failure to whoever it was made for.</summary>
+    /// <summary>Passes on what it is given, and a failure to its creator.</summary>
     private sealed class GuardedWriter(TextWriter? inner, Action<Exception> onFailure) : TextWriter(CultureInfo.InvariantCulture)
     {
         public override Encoding Encoding => Encoding.UTF8;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace NormLayers.Cli.Output;
 
-/// <summary>Files that are written beside the ones they will replace. Their names tell them apart, so that those of killed runs can be removed.</summary>
+/// <summary>Files that are written beside the ones they will replace. Their names tell them apart, so that files of killed runs can be removed.</summary>
 internal static class TemporaryFile
 {
     private const string Prefix = ".normlayers-";

@@ -14,7 +14,7 @@ internal static class WritablePath
     public static string Resolve(string path) => Follow(Path.GetFullPath(path), 0);
 
     /// <summary>
-    /// Why a file cannot be written, or null if it can; missing folders count as writable where they can be made. It is looked up by the very
+    /// Why a file cannot be written, or null if it can; missing folders count as writable where they can be created. It is looked up by the very
     /// names that <see cref="AtomicFile"/> writes.
     /// </summary>
     public static string? FindProblem(string path)
@@ -67,7 +67,7 @@ internal static class WritablePath
 
     private static string? ProbeFolder(string path, string folder)
     {
-        // A name that is too long shows here, in folders that are still to be made too.
+        // A name that is too long shows here, in folders that are still to be created too.
         _ = Exists(TemporaryFile.NameIn(folder));
         while (!Directory.Exists(folder))
         {

@@ -20,10 +20,10 @@ public sealed record HeatMap : Chart
     /// <summary>What each cell says when it is pointed at, and in the table.</summary>
     public required IReadOnlyList<IReadOnlyList<string>> Details { get; init; }
 
-    /// <summary>What the darkest colour stands for.</summary>
+    /// <summary>What the darkest colour means.</summary>
     public double Minimum { get; init; }
 
-    /// <summary>What the lightest colour stands for.</summary>
+    /// <summary>What the lightest colour means.</summary>
     public double Maximum { get; init; } = 1;
 
     /// <summary>The row and the column of each cell.</summary>

@@ -199,7 +199,7 @@ internal static class PlotlyFigure
         ["line"] = new JsonObject { ["color"] = GuideColor, ["width"] = 2, ["dash"] = "dash" },
     };
 
-    // Unlike a shape, an annotation on a logarithmic axis stands at the logarithm.
+    // Unlike a shape, an annotation on a logarithmic axis is placed at the logarithm.
     private static JsonObject Label(Guide guide, Axis axis) => new()
     {
         ["text"] = Escape(guide.Name),

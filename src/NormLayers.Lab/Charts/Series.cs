@@ -35,7 +35,7 @@ public sealed record Series
     /// <summary>The upper bounds; null if there are none.</summary>
     public IReadOnlyList<double>? High { get; }
 
-    /// <summary>Its colour, dashes and marker: series of one style belong together, as those of one mode.</summary>
+    /// <summary>Its colour, dashes and marker: series of one style belong together, as all series of one mode do.</summary>
     public SeriesStyle Style { get; init; } = SeriesStyle.Blue;
 
     /// <summary>Whether the points are joined; bounds are then a band, else a bar at each point.</summary>

@@ -3,7 +3,7 @@ using NormLayers.Network;
 namespace NormLayers.Lab.Charts;
 
 /// <summary>How a series is told from the others: with any colour vision, and in print without colour.</summary>
-/// <param name="Color">A colour of Okabe and Ito (2008), or their black made gray for dark pages, as #RRGGBB.</param>
+/// <param name="Color">A colour of Okabe and Ito (2008), or gray for their black on dark pages, as #RRGGBB.</param>
 /// <param name="Dash">The dashes, by Plotly's name or as lengths of lines and gaps.</param>
 /// <param name="Marker">The marker, by Plotly's name.</param>
 public sealed record SeriesStyle(string Color, string Dash, string Marker)

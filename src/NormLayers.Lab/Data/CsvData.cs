@@ -8,7 +8,7 @@ namespace NormLayers.Lab.Data;
 /// Classes are numbered from 0 in the order of their numbers or, if any label is a word, in the ordinal order of the words; two
 /// texts are one class only if they are the same or exactly the same number, as 1 and 1.0 are. UTF-8; quoted fields, any line
 /// ending, a byte order mark, and blank lines are accepted. No sample is left out: a missing or non-finite feature is an error.
-/// What had to be decided stands in <see cref="Dataset.Origin"/>.
+/// What had to be decided is in <see cref="Dataset.Origin"/>.
 /// </remarks>
 public static class CsvData
 {

@@ -72,7 +72,7 @@ public sealed class Dataset
         private init;
     }
 
-    /// <summary>The samples as they were read; null for a set made of floats.</summary>
+    /// <summary>The samples as they were read; null for a set of floats.</summary>
     internal double[]? Doubles { get; init; }
 
     /// <summary>The class index of each sample.</summary>
@@ -99,7 +99,7 @@ public sealed class Dataset
         }
     }
 
-    /// <summary>What the reader of the data decided; empty for a set made in memory.</summary>
+    /// <summary>What the reader of the data decided; empty for a set created in memory.</summary>
     public DataOrigin Origin { get; init; } = new();
 
     /// <summary>A feature of a sample, as it was read.</summary>

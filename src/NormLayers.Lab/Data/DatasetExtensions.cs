@@ -45,7 +45,7 @@ public static class DatasetExtensions
     /// (x − μ)/σ with the mean μ and the standard deviation σ (over N, not N − 1) of the feature in the training set; 0
     /// in both sets for a feature that is constant there.
     /// </returns>
-    /// <remarks>All sums are in double, of data made of doubles too: only what is standardized is rounded to float.</remarks>
+    /// <remarks>All sums are in double, of data in double too: only the standardized result is rounded to float.</remarks>
     public static DataSplit Standardize(this DataSplit split)
     {
         ArgumentNullException.ThrowIfNull(split);

@@ -17,7 +17,7 @@ internal sealed class GzipContent : Stream
     private readonly GZipStream _unpacked;
     private readonly string _path;
 
-    // What has been unpacked and not been read; the last bytes are held back, as they may be those of the member behind.
+    // What has been unpacked and not been read; the last bytes are held back, as they may belong to the next member.
     private readonly byte[] _buffer = new byte[1 << 16];
     private int _start;
     private int _filled;

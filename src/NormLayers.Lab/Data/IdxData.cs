@@ -92,7 +92,7 @@ public static class IdxData
 
     private static int PixelsOf(IdxFile images) => images.Data.Length / images.Count;
 
-    // What stands before the name of the training images in all four names. More than one set in a folder is not guessed about.
+    // The prefix of the name of the training images in all four names. More than one set in a folder is not guessed about.
     private static string FindPrefix(string folder, string[] files)
     {
         string[] prefixes = [.. files.Select(_trainImages.PrefixOf).OfType<string>().Distinct()];
@@ -141,7 +141,7 @@ public static class IdxData
         public string? Find(string[] files, string prefix) =>
             AllNames().Select(n => Array.Find(files, f => f.Equals(prefix + n, StringComparison.OrdinalIgnoreCase))).FirstOrDefault(f => f is not null);
 
-        /// <summary>What stands before the name in a file's name; null if it is another's.</summary>
+        /// <summary>The prefix of a file's name; null if it is another's.</summary>
         public string? PrefixOf(string file) =>
             AllNames().Where(n => file.EndsWith(n, StringComparison.OrdinalIgnoreCase)).Select(n => file[..^n.Length]).FirstOrDefault();
 

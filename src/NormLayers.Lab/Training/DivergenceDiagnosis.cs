@@ -6,7 +6,7 @@ namespace NormLayers.Lab.Training;
 /// <summary>Finds out, after a loss that is not finite or beyond return, which layer broke first.</summary>
 internal static class DivergenceDiagnosis
 {
-    /// <summary>Looks at the network as the failed forward pass left it; the gradients are still those of the step before.</summary>
+    /// <summary>Looks at the network as the failed forward pass left it; the gradients are still from the step before.</summary>
     public static Divergence Find(Sequential network, ReadOnlySpan<float> features, double loss, double learningRate, long step, int epoch)
     {
         (string layer, DivergenceKind kind, string what) = double.IsFinite(loss)

@@ -9,7 +9,7 @@ public interface ITrainingObserver
     {
     }
 
-    /// <summary>Called after the update of each step that <see cref="TrainingOptions.ProbeInterval"/> asks for, before its <see cref="OnStep"/>.</summary>
+    /// <summary>Called after the update of each step that <see cref="TrainingOptions.ProbeInterval"/> selects, before its <see cref="OnStep"/>.</summary>
     /// <param name="record">What the layers looked like in the step.</param>
     void OnProbe(ProbeRecord record)
     {

@@ -1,6 +1,6 @@
 namespace NormLayers.Lab.Training;
 
-/// <summary>What one training step looked like, layer by layer; <see cref="TrainingOptions.ProbeInterval"/> asks for it.</summary>
+/// <summary>What one training step looked like, layer by layer; <see cref="TrainingOptions.ProbeInterval"/> selects the steps.</summary>
 /// <remarks>
 /// Everything is of the step's own mini-batch and from before its update, but for <see cref="ParameterProbe.UpdateRatio"/>. All sums are in
 /// double. A step that overflows has numbers that are not finite.

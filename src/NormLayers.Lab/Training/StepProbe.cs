@@ -4,7 +4,7 @@ namespace NormLayers.Lab.Training;
 
 /// <summary>Measures one training step, and changes nothing that the training sees.</summary>
 /// <remarks>
-/// It is made before the step's forward pass, and finished after its update: activations and gradients are then still in the network.
+/// It is created before the step's forward pass, and finished after its update: activations and gradients are then still in the network.
 /// </remarks>
 internal sealed class StepProbe
 {

@@ -38,7 +38,7 @@ public static class BatchNormReference
         return (mean, variance);
     }
 
-    /// <summary>Normalizes with given statistics: those of the batch in training, the running ones in evaluation.</summary>
+    /// <summary>Normalizes with given statistics: the batch's in training, the running ones in evaluation.</summary>
     /// <param name="x">The input, (N, C, L).</param>
     /// <param name="length">L.</param>
     /// <param name="mean">Each channel's mean, (C).</param>

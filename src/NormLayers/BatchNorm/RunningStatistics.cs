@@ -4,7 +4,7 @@ namespace NormLayers;
 public enum NonFiniteStatistics
 {
     /// <summary>
-    /// The channel's running statistics stay as they were (with <see cref="Momentum.Cumulative"/> those of every channel, since they
+    /// The channel's running statistics stay as they were (with <see cref="Momentum.Cumulative"/> the statistics of every channel, since they
     /// share one count), and the batch is counted in <see cref="RunningStatistics.SkippedUpdates"/>.
     /// </summary>
     Skip,

@@ -97,7 +97,7 @@ public sealed class AdamOptimizer : Optimizer
         return result;
     }
 
-    /// <summary>One parameter's step, in double: overwrites its values and its moments. Units are stretches of elements.</summary>
+    /// <summary>One parameter's step, in double: overwrites its values and its moments. Units are chunks of elements.</summary>
     private readonly ref struct Update : IKernel
     {
         public required Span<float> W { get; init; }

@@ -3,7 +3,7 @@ namespace NormLayers.Network;
 /// <summary>How the weights of linear layers are drawn; biases start at 0.</summary>
 public enum Initialization
 {
-    /// <summary>Normal with variance 2 / inputs (He et al. 2015): made for ReLU.</summary>
+    /// <summary>Normal with variance 2 / inputs (He et al. 2015), for ReLU.</summary>
     HeNormal,
 
     /// <summary>Uniform with variance 2 / inputs (He et al. 2015).</summary>

@@ -40,7 +40,7 @@ public sealed class ReLU : Layer
         Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
     }
 
-    /// <summary>The value where the signal is not ≤ 0, else 0. Units are stretches of elements.</summary>
+    /// <summary>The value where the signal is not ≤ 0, else 0. Units are chunks of elements.</summary>
     private readonly ref struct Gate : IKernel
     {
         public required ReadOnlySpan<float> Signal { get; init; }

@@ -48,7 +48,7 @@ public sealed class SgdOptimizer : Optimizer
         }
     }
 
-    /// <summary>One parameter's step: overwrites its values and its velocity. Units are stretches of elements.</summary>
+    /// <summary>One parameter's step: overwrites its values and its velocity. Units are chunks of elements.</summary>
     private readonly ref struct Update : IKernel
     {
         public required Span<float> W { get; init; }

@@ -40,7 +40,7 @@ public sealed class Sigmoid : Layer
         }
     }
 
-    /// <summary>y, or dx where there is a gradient. Units are stretches of elements.</summary>
+    /// <summary>y, or dx where there is a gradient. Units are chunks of elements.</summary>
     private readonly ref struct Formula : IKernel
     {
         // Beyond, y is 0 or 1 as a float, and e⁻ˣ might leave the range of doubles.

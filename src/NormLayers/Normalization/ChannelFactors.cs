@@ -4,7 +4,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
 
-/// <summary>What is computed once a channel, eight channels at a time: the formulas are those of <see cref="SetFactors"/>.</summary>
+/// <summary>What is computed once a channel, eight channels at a time, by the formulas of <see cref="SetFactors"/>.</summary>
 internal static class ChannelFactors
 {
     /// <summary>A formula for channels, and what is done with a channel that it does not fit.</summary>
@@ -166,7 +166,7 @@ internal static class ChannelFactors
     }
 
     /// <summary>The factors of dx; where floats do not hold them, the scale is NaN. [B3] [B4]</summary>
-    /// <param name="statistics">Those of the forward pass.</param>
+    /// <param name="statistics">The statistics of the forward pass.</param>
     /// <param name="gamma">γ, (C); empty means ones.</param>
     /// <param name="sums">Σdy and Σdy·x̂, (2, C).</param>
     /// <param name="m">The elements of a channel.</param>

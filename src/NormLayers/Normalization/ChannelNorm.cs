@@ -189,7 +189,7 @@ internal static class ChannelNorm
         return Reduce(blocks.Total(blockSums, 2 * W), planes.Length, rest);
     }
 
-    // The sums of channels from those of their columns, in order.
+    // Reduces the columns' sums to sums of channels, in order.
     private static Span<double> Reduce(Span<double> columns, int length, Workspace rest)
     {
         if (length == 1)

@@ -5,8 +5,8 @@ using NormLayers.Numerics;
 namespace NormLayers.Normalization;
 
 // The formulas of y and dx, for one element or sixteen: the only place where factors are applied. Each is a line in x,
-// (x - pivot) * slope + shift: x̂ with the factors of a row, y with those of a channel, and in dx what comes back through the statistics.
-// Written out in each map, since a call more exhausts what the compiler inlines into the loops (docs/performance.md).
+// (x - pivot) * slope + shift: x̂ with the factors of a row, y with the factors of a channel, and in dx what comes back through the statistics.
+// Written out in each map, since one more call exhausts the inliner's budget in the loops (docs/architecture.md, what the compiler needs).
 
 /// <summary>y = γ·x̂ + β over a row, with γ and β of each element. [F4] [F5]</summary>
 /// <typeparam name="S">The statistic.</typeparam>

@@ -32,7 +32,7 @@ internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
     /// <summary>The first row of a block; that of the block after the last is the number of rows.</summary>
     public int Start(int block) => (int)Math.Min((long)block * RowsPerBlock, Rows);
 
-    /// <summary>Adds the sums of all blocks, in order, to those of the first.</summary>
+    /// <summary>Adds the sums of all blocks, in order, to the sums of the first.</summary>
     /// <param name="sums">The blocks' sums, one after the other.</param>
     /// <param name="length">How many sums a block has.</param>
     /// <returns>The totals: the first block's place.</returns>

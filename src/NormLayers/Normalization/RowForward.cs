@@ -9,7 +9,7 @@ namespace NormLayers.Normalization;
 /// <para>A block of rows stays in the first-level cache: its sums, then the factors, then y, so that the roots and divisions of short rows overlap. The next
 /// block is prefetched while this one is summed. Beyond the cache blocks are smaller, and y's lines are prefetched too: an
 /// ordinary store first reads its line, a non-temporal store does not. γ and β are read for every row, so they are copied once to a
-/// buffer with y's cache-line alignment (docs/performance.md, lines).</para>
+/// buffer with y's cache-line alignment (docs/performance-history.md, what else was tried).</para>
 /// <para>Order of summation: element i goes to lane i mod 16, lanes are added by <see cref="LaneTree"/>, and the elements of the tail follow one
 /// by one. Squares are added with one rounding.</para>
 /// </remarks>

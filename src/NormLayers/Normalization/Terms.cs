@@ -4,7 +4,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
 
-/// <summary>The two sums that a pass takes over a set: what one more element, or sixteen, add to them.</summary>
+/// <summary>The two sums of a pass over a set: what an element, or a vector, adds to them.</summary>
 internal interface ITerm
 {
     /// <summary>Prefetches the element <paramref name="i"/> of all that is read.</summary>

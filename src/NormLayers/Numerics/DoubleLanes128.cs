@@ -96,10 +96,10 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanes128 value, ref double room)
+    public static double Sum(DoubleLanes128 value, ref double buffer)
     {
-        Store(value, ref room, 0);
-        return LaneTree.Sum(ref room);
+        Store(value, ref buffer, 0);
+        return LaneTree.Sum(ref buffer);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

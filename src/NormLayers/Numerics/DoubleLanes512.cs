@@ -79,10 +79,10 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanes512 value, ref double room)
+    public static double Sum(DoubleLanes512 value, ref double buffer)
     {
-        Store(value, ref room, 0);
-        return LaneTree.Sum(ref room);
+        Store(value, ref buffer, 0);
+        return LaneTree.Sum(ref buffer);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -146,10 +146,10 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanesScalar value, ref double room)
+    public static double Sum(DoubleLanesScalar value, ref double buffer)
     {
-        Store(value, ref room, 0);
-        return LaneTree.Sum(ref room);
+        Store(value, ref buffer, 0);
+        return LaneTree.Sum(ref buffer);
     }
 
     public static bool AllBelow(DoubleLanesScalar value, double bound)

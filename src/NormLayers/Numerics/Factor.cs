@@ -1,6 +1,6 @@
 namespace NormLayers.Numerics;
 
-/// <summary>A matrix, its transpose, or what of them begins at some element: element (i, j) stands at i·RowStride + j·ColumnStride.</summary>
+/// <summary>A matrix, its transpose, or a part that begins at some element: element (i, j) is at i·RowStride + j·ColumnStride.</summary>
 internal readonly ref struct Factor(ReadOnlySpan<float> values, int rowStride, int columnStride)
 {
     public ReadOnlySpan<float> Values { get; } = values;

@@ -49,10 +49,10 @@ internal interface IDoubleLanes<TDouble>
     static abstract TDouble Split(TDouble value, out TDouble n);
 
     /// <summary>
-    /// The sum of the lanes, in the order of <see cref="LaneTree"/>, for loops that do one row after the other; <paramref name="room"/> is
+    /// The sum of the lanes, in the order of <see cref="LaneTree"/>, for loops that do one row after the other; <paramref name="buffer"/> is
     /// overwritten, <see cref="LaneTree.Folded"/>, where adding up from memory is faster.
     /// </summary>
-    static abstract double Sum(TDouble value, ref double room);
+    static abstract double Sum(TDouble value, ref double buffer);
 
     /// <summary>Whether each is below <paramref name="bound"/> in magnitude; none of them NaN.</summary>
     static abstract bool AllBelow(TDouble value, double bound);

@@ -23,7 +23,7 @@ internal interface ILanes<T>
     /// <summary>Overwrites elements <paramref name="index"/> to <paramref name="index"/> + 15. The caller knows that they exist.</summary>
     static abstract void Store(T value, ref float destination, nint index);
 
-    /// <summary>As <see cref="Store"/>, past the caches. <paramref name="destination"/> stands on a multiple of 64 bytes.</summary>
+    /// <summary>As <see cref="Store"/>, non-temporal. <paramref name="destination"/> is 64-byte aligned.</summary>
     static abstract unsafe void StoreStreaming(T value, float* destination);
 
     /// <summary>Sums, lane by lane.</summary>
@@ -41,8 +41,8 @@ internal interface ILanes<T>
     /// <summary>left·right + addend with one rounding.</summary>
     static abstract T MultiplyAdd(T left, T right, T addend);
 
-    /// <summary><paramref name="value"/> where <paramref name="gate"/> is not ≤ 0, +0 elsewhere: the rectifier and its gradient.</summary>
-    static abstract T WherePositive(T gate, T value);
+    /// <summary><paramref name="value"/> where <paramref name="mask"/> is not ≤ 0, +0 elsewhere: the rectifier and its gradient.</summary>
+    static abstract T WherePositive(T mask, T value);
 
     /// <summary>The first <paramref name="count"/> lanes of one, the others of the other.</summary>
     static abstract T Join(int count, T first, T others);

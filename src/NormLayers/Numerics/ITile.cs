@@ -2,7 +2,7 @@ namespace NormLayers.Numerics;
 
 /// <summary>A block of C that stays in registers while products are added to it: <see cref="MicroKernel"/> has the loop.</summary>
 /// <remarks>
-/// Each is written out row by row: what a loop picks by its index does not stay in a register. Nor is one made of another: six rows as
+/// Each is written out row by row: what a loop picks by its index does not stay in a register. Nor does one call another: six rows as
 /// four and two would have two copies of B's row, which are more registers than there are.
 /// </remarks>
 internal interface ITile<TSelf>

@@ -13,8 +13,8 @@ internal interface ITileShape
     /// <param name="left">How many are left, ≥ 1.</param>
     static abstract int RowsOf(int left);
 
-    /// <summary>Adds the products of a stretch of inner indices, in order, to a block that stays in registers meanwhile.</summary>
-    /// <param name="a">A, from the block's first row and the stretch's first inner index.</param>
+    /// <summary>Adds the products of a range of inner indices, in order, to a block that stays in registers.</summary>
+    /// <param name="a">A, from the block's first row and the range's first inner index.</param>
     /// <param name="panel">The block's columns of B, packed: (depth, <see cref="Columns"/>).</param>
     /// <param name="depth">How many inner indices.</param>
     /// <param name="rows">1 to <see cref="Rows"/>; where there are fewer, the last is computed several times over, to the same result.</param>

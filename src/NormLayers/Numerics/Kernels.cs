@@ -11,7 +11,7 @@ internal static class Kernels
     /// </summary>
     public const MethodImplOptions Loops = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
-    // Below, what another thread saves is lost again where caches exchange what both read and write (docs/performance.md, threads).
+    // Below this size coherence traffic outweighs a second thread (docs/performance-history.md, what else was tried).
     private const long FewestElements = 65536;
 
     private const long ElementsPerPart = 16384;

@@ -5,9 +5,9 @@ namespace NormLayers.Numerics;
 /// <summary>The one order in which sixteen lanes are added: i + (i + 8), i + (i + 4), i + (i + 2), last pair.</summary>
 /// <remarks>
 /// The first step adds the two <see cref="IDoubleLanes{TDouble}"/> of a sum; the others are plain additions on eight stored
-/// doubles: many short rows pass through the processor at a time, which instructions across the lanes
-/// of a register would hold up (almost twice as fast for rows of 32, measured; docs/performance.md, what else was tried). Where
-/// one segment follows the other, <see cref="IDoubleLanes{TDouble}.Sum"/> takes the faster way of its width, in this order.
+/// doubles: many short rows are in flight at a time, and instructions across the lanes of a register would
+/// stall them (almost twice as fast for rows of 32; docs/performance-history.md, what else was tried). Where
+/// one plane follows the other, <see cref="IDoubleLanes{TDouble}.Sum"/> takes the faster way of its width, in this order.
 /// </remarks>
 internal static class LaneTree
 {

@@ -97,14 +97,14 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
         Vector128.ConditionalSelect(Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(count)).AsSingle(), first, others);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 WherePositive(Lanes128 gate, Lanes128 value) => new(
-        Quarter(gate._a, value._a), Quarter(gate._b, value._b), Quarter(gate._c, value._c), Quarter(gate._d, value._d));
+    public static Lanes128 WherePositive(Lanes128 mask, Lanes128 value) => new(
+        Quarter(mask._a, value._a), Quarter(mask._b, value._b), Quarter(mask._c, value._c), Quarter(mask._d, value._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Quarter(Vector128<float> left, Vector128<float> right, Vector128<float> addend) =>
         SoftwareMultiplyAdd.IsNeeded ? SoftwareMultiplyAdd.Compute(left, right, addend) : Vector128.FusedMultiplyAdd(left, right, addend);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Quarter(Vector128<float> gate, Vector128<float> value) =>
-        Vector128.AndNot(value, Vector128.LessThanOrEqual(gate, Vector128<float>.Zero));
+    private static Vector128<float> Quarter(Vector128<float> mask, Vector128<float> value) =>
+        Vector128.AndNot(value, Vector128.LessThanOrEqual(mask, Vector128<float>.Zero));
 }

@@ -70,7 +70,7 @@ internal struct Lanes256(Vector256<float> low, Vector256<float> high) : ILanes<L
         Vector256.ConditionalSelect(Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count - 8)).AsSingle(), first._high, others._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 WherePositive(Lanes256 gate, Lanes256 value) => new(
-        Vector256.AndNot(value._low, Vector256.LessThanOrEqual(gate._low, Vector256<float>.Zero)),
-        Vector256.AndNot(value._high, Vector256.LessThanOrEqual(gate._high, Vector256<float>.Zero)));
+    public static Lanes256 WherePositive(Lanes256 mask, Lanes256 value) => new(
+        Vector256.AndNot(value._low, Vector256.LessThanOrEqual(mask._low, Vector256<float>.Zero)),
+        Vector256.AndNot(value._high, Vector256.LessThanOrEqual(mask._high, Vector256<float>.Zero)));
 }

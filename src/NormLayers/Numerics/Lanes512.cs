@@ -47,6 +47,6 @@ internal readonly struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         new(Vector512.ConditionalSelect(Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle(), first.V, others.V));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 WherePositive(Lanes512 gate, Lanes512 value) =>
-        new(Vector512.AndNot(value.V, Vector512.LessThanOrEqual(gate.V, Vector512<float>.Zero)));
+    public static Lanes512 WherePositive(Lanes512 mask, Lanes512 value) =>
+        new(Vector512.AndNot(value.V, Vector512.LessThanOrEqual(mask.V, Vector512<float>.Zero)));
 }

@@ -92,11 +92,11 @@ internal struct LanesScalar : ILanes<LanesScalar>
         return others;
     }
 
-    public static LanesScalar WherePositive(LanesScalar gate, LanesScalar value)
+    public static LanesScalar WherePositive(LanesScalar mask, LanesScalar value)
     {
         for (int i = 0; i < 16; i++)
         {
-            value[i] = gate[i] <= 0 ? 0 : value[i];
+            value[i] = mask[i] <= 0 ? 0 : value[i];
         }
 
         return value;

@@ -28,7 +28,7 @@ internal static class MatrixBlocks
         }
     }
 
-    /// <summary>Asks for a share of a block that will be packed, by its rows or, where it is transposed, by its columns.</summary>
+    /// <summary>Prefetches a share of a block that will be packed, by its rows or, where it is transposed, by its columns.</summary>
     /// <param name="b">The matrix, from the block's first element.</param>
     /// <param name="depth">The block's rows.</param>
     /// <param name="columns">Its columns.</param>

@@ -8,9 +8,9 @@ namespace NormLayers.Numerics;
 /// <para>All three are C += A·B. Every element of C is one chain of fused multiply-adds over the inner index in order, starting
 /// at what C held: its bits depend on no tile, vector width, thread, nor on which other rows share the batch.</para>
 /// <para>B is packed in panels as wide as a tile (sixteen columns, or 32 with vectors of 512 bits), padded with
-/// zeros, so that a tile reads it in order; what goes into the next panel is asked for meanwhile, where B comes from memory. A is
+/// zeros, so that a tile reads it in order; the next panel is prefetched where B comes from memory. A is
 /// read where it lies, or where its columns lie far apart and each is read often, from a copy of <see cref="ShortPanel"/> inner
-/// indices, for which the calling thread keeps room. A tile keeps its piece of C in registers while it walks down the panel.</para>
+/// indices, for which the calling thread keeps a buffer. A tile keeps its piece of C in registers while it walks down the panel.</para>
 /// </remarks>
 internal static class MatrixProduct
 {
@@ -154,7 +154,7 @@ internal static class MatrixProduct
         }
     }
 
-    /// <summary>C += A·B, shared out by stretches of columns, each of which packs its own part of B, or else by stretches of rows.</summary>
+    /// <summary>C += A·B, divided among threads by chunks of columns, each of which packs its own part of B, or else by chunks of rows.</summary>
     /// <remarks>A's rows may be packed; then there are no more inner indices than go into one panel, and columns enough to share out.</remarks>
     private readonly ref struct Product(Factor a, ReadOnlySpan<float> packed, Factor b, Size size, Span<float> c, int rowStride, int columnStride) : IKernel
     {
@@ -238,7 +238,7 @@ internal static class MatrixProduct
             }
         }
 
-        // One panel of B, and the tiles of C that lie one below the other, each of which asks for its share of the next panel.
+        // One panel of B, and the tiles of C below each other, each of which prefetches its share of the next panel.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private void MultiplyAdd<L, T>(int firstRow, int rowCount, int j, int columns, int k, int depth, Span<float> panel, int ahead, Span<float> edge)
             where L : struct, ILanes<L>
@@ -257,7 +257,7 @@ internal static class MatrixProduct
                 Span<float> c = _c[(i * _rowStride + j * _columnStride)..];
                 if (columns == T.Columns && _columnStride == 1)
                 {
-                    // The tile below is asked for meanwhile.
+                    // Prefetches the tile below.
                     MatrixBlocks.PrefetchRows(in MemoryMarshal.GetReference(c), _rowStride, rows, T.Rows, columns);
                     T.MultiplyAdd(a, panel, depth, rows, c, _rowStride);
                     continue;

@@ -4,13 +4,13 @@ namespace NormLayers.Numerics;
 
 /// <summary>A formula for a plane of an array, of which each has one of its own.</summary>
 /// <typeparam name="M">The formula.</typeparam>
-/// <typeparam name="K">What it is made from.</typeparam>
+/// <typeparam name="K">What it is computed from.</typeparam>
 internal interface IPlaneMap<M, K> : IRowMap
     where M : struct, IPlaneMap<M, K>, allows ref struct
     where K : struct, allows ref struct
 {
     /// <summary>A plane's formula; it counts elements from the plane's first, and is also evaluated up to fifteen before it and after its last.</summary>
-    /// <param name="kernel">What it is made from.</param>
+    /// <param name="kernel">What it is computed from.</param>
     /// <param name="plane">The plane.</param>
     /// <param name="channel">Its channel.</param>
     static abstract M Of(scoped ref readonly K kernel, int plane, int channel);
@@ -20,16 +20,16 @@ internal interface IPlaneMap<M, K> : IRowMap
 /// <remarks>
 /// They are stored as one run of vectors of sixteen, in a long run from cache line to cache line, however short a plane is. A vector that belongs to
 /// two planes is computed by the formulas of both, and each gives its lanes. No element is computed after it was overwritten, so that
-/// the result may be an array that the formulas read. (Planes of 49 elements, each stored by itself, took half as long again:
-/// docs/performance.md, what else was tried.)
+/// the result may be an array that the formulas read. Planes of 49 elements, each stored by itself, took half as long again
+/// (docs/performance-history.md, what else was tried).
 /// </remarks>
 internal static unsafe class PlaneMap
 {
-    // In a shorter run, the single elements before the first whole line take longer than stores that straddle two (docs/performance.md).
+    // In a shorter run, the single elements before the first whole line take longer than stores that straddle two (docs/performance-history.md, what else was tried).
     private const int AlignedLength = 1024;
 
     /// <summary>Overwrites planes with their formulas' results.</summary>
-    /// <param name="kernel">What the formulas are made from.</param>
+    /// <param name="kernel">What the formulas are computed from.</param>
     /// <param name="first">The first plane.</param>
     /// <param name="count">How many.</param>
     /// <param name="channels">The number of channels, which planes belong to by turns.</param>

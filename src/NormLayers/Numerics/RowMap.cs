@@ -14,13 +14,13 @@ internal interface IRowMap
 /// <summary>Applies formulas to rows.</summary>
 /// <remarks>
 /// <para>Rows are stored from cache line to cache line: a store that straddles two takes twice as long. What is left out at both ends is
-/// computed first, since a row may be one that its formula reads, and stored last; so a formula is asked for some elements twice.</para>
-/// <para>Four vectors are read before they are written: a load behind a store to the same place in another page of memory waits for it,
-/// and arrays of a power of two of elements, allocated one after the other, are such neighbours (docs/performance.md, aliasing).</para>
+/// computed first, since a row may be one that its formula reads, and stored last; so a formula runs twice for some elements.</para>
+/// <para>Four vectors are read before they are written: a load stalls behind an earlier store with the same page offset (4K aliasing),
+/// and arrays of 2ᵏ elements, allocated one after the other, have the same offsets (docs/performance-history.md, what else was tried).</para>
 /// </remarks>
 internal static unsafe class RowMap
 {
-    /// <summary>48 MiB: from here on, outputs have left the caches before anyone reads them (docs/performance.md, streaming stores).</summary>
+    /// <summary>48 MiB: from here on, outputs have left the caches before anyone reads them (docs/performance-history.md, what else was tried).</summary>
     public const int StreamedElements = 12 << 20;
 
     /// <summary>1 MiB: beyond, two rows at a time are more streams than the caches serve well.</summary>
@@ -35,7 +35,7 @@ internal static unsafe class RowMap
 
     private const int Unrolled = 4 * 16;
 
-    /// <summary>Whether an output should be written past the caches: it is large, apart from the inputs, and its floats stand where floats stand, so that some begin cache lines.</summary>
+    /// <summary>Whether an output is written with non-temporal stores: it is large, does not overlap the inputs, and is 4-byte aligned.</summary>
     /// <param name="result">The output, all rows.</param>
     /// <param name="input">An input that it may be.</param>
     public static bool IsStreamed(ReadOnlySpan<float> result, ReadOnlySpan<float> input) =>
@@ -45,7 +45,7 @@ internal static unsafe class RowMap
     /// <param name="map">The formula.</param>
     /// <param name="result">The row's first element.</param>
     /// <param name="length">How many elements it has.</param>
-    /// <param name="streamed">Whether past the caches, see <see cref="IsStreamed"/>; the caller fences its rows off then: <see cref="Fence"/>.</param>
+    /// <param name="streamed">Whether with non-temporal stores, see <see cref="IsStreamed"/>; the caller fences its rows off then: <see cref="Fence"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply<L, M>(M map, ref float result, int length, bool streamed)
         where L : struct, ILanes<L>
@@ -233,7 +233,7 @@ internal static unsafe class RowMap
         }
     }
 
-    /// <summary>How many floats <see cref="AlignedCopy"/> needs as room; 0 where a copy would not pay.</summary>
+    /// <summary>How many floats <see cref="AlignedCopy"/> needs as a buffer; 0 where a copy would not pay.</summary>
     /// <param name="rows">How many rows read the factors.</param>
     /// <param name="length">The length of a row.</param>
     public static int AlignedCopyLength(int rows, int length) =>
@@ -241,7 +241,7 @@ internal static unsafe class RowMap
 
     /// <summary>
     /// A copy of factors that every row reads, each as far from the beginning of its cache line as its element of the result: reading
-    /// what straddles two lines takes twice as long, and arrays begin anywhere. Where there is no room, the factors themselves.
+    /// what straddles two lines takes twice as long, and arrays begin anywhere. Without a buffer, the factors themselves.
     /// </summary>
     /// <param name="factors">One for each element of a row; may be empty.</param>
     /// <param name="result">The first element of a row of the result.</param>

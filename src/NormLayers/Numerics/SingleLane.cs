@@ -41,5 +41,5 @@ internal readonly struct SingleLane(float value) : ILanes<SingleLane>
     public static SingleLane Join(int count, SingleLane first, SingleLane others) => count > 0 ? first : others;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleLane WherePositive(SingleLane gate, SingleLane value) => gate.Value <= 0 ? default : value;
+    public static SingleLane WherePositive(SingleLane mask, SingleLane value) => mask.Value <= 0 ? default : value;
 }

@@ -10,7 +10,7 @@ namespace NormLayers.Numerics;
 /// <para>
 /// The product of two floats is exact in double. Its sum with the addend is not: rounded to double and then to float it would be
 /// rounded twice, and wrong where the first rounding makes a tie. So the sum is rounded to odd first: of the two doubles beside the
-/// exact sum, that whose last bit is 1. It is no tie, and lies on the same side of every tie as the sum. Two bits beyond those of the
+/// exact sum, that whose last bit is 1. It is no tie, and lies on the same side of every tie as the sum. Two bits beyond the bits of the
 /// result are enough (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd",
 /// 2008); double has 29.
 /// </para>

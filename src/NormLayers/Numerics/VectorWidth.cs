@@ -2,10 +2,10 @@ using System.Runtime.Intrinsics;
 
 namespace NormLayers.Numerics;
 
-/// <summary>The vector width that the kernels run at: the widest that .NET uses on the processor, unless another one is asked for.</summary>
+/// <summary>The vector width that the kernels run at: the widest that .NET uses on the processor, unless another one is requested.</summary>
 /// <remarks>
-/// The environment variable <c>NORMLAYERS_VECTOR_BITS</c> (512, 256, 128 or 0 for none), read once at start, asks for a
-/// width; any other value asks for none, and the tool <c>normlayers</c> refuses it. It changes the speed, never a bit of any result.
+/// The environment variable <c>NORMLAYERS_VECTOR_BITS</c> (512, 256, 128 or 0 for none), read once at start, requests a
+/// width; any other value requests none, and the tool <c>normlayers</c> refuses it. It changes the speed, never a bit of any result.
 /// Of those wider than the widest, only 512 bits in place of 256 can be had: so that the kernels' code for 512 bits can be tested on
 /// processors without such vectors, which work them in halves, slower.
 /// </remarks>

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Sets an array to zero, past the caches: other memory is used before it is read again.</summary>
-/// <remarks>Writes the array and reads nothing; an ordinary store would first read the line that it goes to. Units are stretches.</remarks>
+/// <summary>Sets an array to zero with non-temporal stores: other memory is used before it is read again.</summary>
+/// <remarks>Writes the array and reads nothing; an ordinary store would first read the line that it goes to. Units are chunks.</remarks>
 internal readonly ref struct ZeroKernel : IKernel
 {
     // 2 MiB.

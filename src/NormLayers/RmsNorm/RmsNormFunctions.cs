@@ -11,7 +11,7 @@ public static partial class Functional
     /// <param name="gamma">The scale γ, (C), with the 1 of a 1 + γ added; <see cref="Ones"/> for none.</param>
     /// <param name="epsilon">ε, added to the mean square under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
+    /// <param name="statistics">Overwritten with the rows' statistics, for the backward pass; null if none follows.</param>
     /// <param name="epsilonOutsideRoot">Whether ε is added to the root mean square instead: y = γ·x/(√mean(x²) + ε).</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
@@ -33,7 +33,7 @@ public static partial class Functional
     /// <param name="epsilon">ε, added to the mean square under the root, ≥ 0.</param>
     /// <param name="sum">Overwritten with x + residual, as long as x; may be x or residual, but must not overlap them otherwise.</param>
     /// <param name="y">Overwritten, as long as x; must not overlap the others.</param>
-    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
+    /// <param name="statistics">Overwritten with the rows' statistics, for the backward pass; null if none follows.</param>
     /// <param name="epsilonOutsideRoot">Whether ε is added to the root mean square instead.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
@@ -56,7 +56,7 @@ public static partial class Functional
     /// <param name="dy">The gradient with respect to y, (N, C).</param>
     /// <param name="features">C, ≥ 1.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="statistics">Those of the rows, from the forward pass.</param>
+    /// <param name="statistics">The rows' statistics, from the forward pass.</param>
     /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="epsilonOutsideRoot">ε, if the forward pass added it to the root mean square; 0 if it was under the root.</param>

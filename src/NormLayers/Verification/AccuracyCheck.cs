@@ -2,10 +2,10 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Verification;
 
-/// <summary>Measures the layers' float results, on data made to hurt, against exact arithmetic.</summary>
+/// <summary>Measures the layers' float results, on hostile data, against exact arithmetic.</summary>
 /// <remarks>
 /// The unit is u, one float ulp of the larger of the exact result and the largest term of its last sum. The oracle carries more than 300
-/// bits, and 100 where there are a million rows, so that it and the layers share no rounding. The bounds are those of docs/numerics.md: those proved for y and dx, 2u for parameter
+/// bits, and 100 where there are a million rows, so that it and the layers share no rounding. The bounds are from docs/numerics.md: the proved ones for y and dx, 2u for parameter
 /// gradients and statistics. Batch normalization is measured over (N, C), and over (N, C, L) with L below and above the sixteen lanes.
 /// </remarks>
 public static class AccuracyCheck
@@ -13,7 +13,7 @@ public static class AccuracyCheck
     private const int FewSets = 3;
     private const int ManyRows = 1_000_000;
 
-    // Those that divide a size are also tried as the L of (N, C, L), whose elements a channel's set is then made of.
+    // A length that divides a size is also tried as the L of (N, C, L).
     private static readonly int[] _lengths = [7, 20, 130];
 
     private static readonly Subject[] _subjects =

@@ -4,7 +4,7 @@ namespace NormLayers.Verification;
 /// <remarks>
 /// For one element θ the quotients are taken at steps h that are powers of 4, from the spacing of numbers at θ to far beyond all values. Two
 /// neighbours give r = (16·q(h) − q(4h))/15, whose error is of order h⁴. The uncertainty of r is what it differs from the r of the neighbouring
-/// steps, and what rounding does to the outputs, divided by h. A step counts where the outputs' own quotients agree with those of the step below
+/// steps, and what rounding does to the outputs, divided by h. A step counts where the outputs' own quotients agree with the quotients of the step below
 /// to within half: smaller steps drown in rounding, larger ones have left the surroundings of θ.
 /// </remarks>
 internal sealed class DifferenceQuotients
@@ -80,7 +80,7 @@ internal sealed class DifferenceQuotients
             }
         }
 
-        // A kink at θ itself: any slope between those of the two sides and 0 is right, 0 being what a ReLU says of itself.
+        // A kink at θ itself: any slope between the slopes of the two sides, or between them and 0, is right, 0 being what a ReLU says of itself.
         (double low, double high) = Sides(tensor, index, best);
         double nearest = Math.Clamp(gradient, low, high);
         return Math.Abs(nearest - gradient) <= allowed ? (nearest, allowed) : (best.Value, allowed + Doubt * best.Uncertainty);

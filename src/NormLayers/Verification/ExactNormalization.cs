@@ -1,7 +1,7 @@
 namespace NormLayers.Verification;
 
 /// <summary>One index set, normalized forward and backward in arithmetic of many bits: what a layer's floats are measured against.</summary>
-/// <remarks>The formulas are those of <see cref="NormReference"/>, with S the whole of x: [F1] … [F5] and [B3] … [B5].</remarks>
+/// <remarks>The formulas are from <see cref="NormReference"/>, with S the whole of x: [F1] … [F5] and [B3] … [B5].</remarks>
 /// <typeparam name="T">The arithmetic.</typeparam>
 internal sealed class ExactNormalization<T>
     where T : struct, IOracleNumber<T>

@@ -17,7 +17,7 @@ namespace NormLayers.Verification;
 public static class GradientCheck
 {
     /// <summary>Checks a layer written in double: yours, or one of the references.</summary>
-    /// <param name="layer">The layer; the gradients of its parameters are overwritten with those of one backward pass.</param>
+    /// <param name="layer">The layer; the gradients of its parameters are overwritten by one backward pass.</param>
     /// <param name="input">The shape of its input.</param>
     /// <param name="options">Seed, input and tolerance; null for the defaults.</param>
     /// <returns>A row for each parameter and the input.</returns>

@@ -91,7 +91,7 @@ internal sealed class GradientComparison(
         return row;
     }
 
-    // One forward and one backward pass from the parameters' present gradients: those of the parameters in order, then the input's.
+    // One forward and one backward pass from the parameters' present gradients: the parameters' in order, then the input's.
     private double[][] Pass(ReferenceLayer of, double[] input, double[] upstream, bool clear = true)
     {
         if (clear)
@@ -149,7 +149,7 @@ internal sealed class GradientComparison(
         return faults;
     }
 
-    // What each gradient moves by, at most, when what it is made of moves a little, less what the reference moves by.
+    // What each gradient moves by, at most, when its inputs move a little, less what the reference moves by.
     private double[][] Rounding(double[][] gradients)
     {
         double[][] rounding = Array.ConvertAll(gradients, g => new double[g.Length]);

@@ -55,7 +55,7 @@ internal sealed class Tool : IDisposable
         return Signal(process, signal);
     }
 
-    /// <summary>Runs until a first line stands on standard error, then sends a signal.</summary>
+    /// <summary>Runs until a first line is on standard error, then sends a signal.</summary>
     public ToolResult RunAndSignalAfterLine(string signal, params string[] arguments)
     {
         using Process process = Start(arguments);

@@ -18,7 +18,7 @@ internal sealed partial class TourStop
     }
 
     /// <summary>Runs a command of the stop.</summary>
-    /// <param name="command">What stands behind <c>normlayers</c>, without a report.</param>
+    /// <param name="command">What follows <c>normlayers</c>, without a report.</param>
     /// <param name="added">What else the page says to give.</param>
     /// <param name="exitCode">The expected exit code.</param>
     /// <returns>The document that it prints.</returns>

@@ -2,7 +2,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Tests.Checks;
 
-/// <summary>One forward and one backward pass to be made, with everything that goes into them.</summary>
+/// <summary>One forward and one backward pass to be run, with all their inputs.</summary>
 internal sealed record Problem
 {
     /// <summary>N.</summary>

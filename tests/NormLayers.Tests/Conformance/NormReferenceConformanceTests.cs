@@ -3,7 +3,7 @@ using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Conformance;
 
-/// <summary>The reference over index sets against every outside case of a normalization, those of layers that the library does not have among them.</summary>
+/// <summary>The reference over index sets against every outside case of a normalization, also of layers that the library does not have.</summary>
 public sealed class NormReferenceConformanceTests
 {
     private static readonly IReadOnlyList<ConformanceCase> s_libtorch = ConformanceCase.Load("libtorch");

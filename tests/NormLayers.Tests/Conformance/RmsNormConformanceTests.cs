@@ -45,7 +45,7 @@ public sealed class RmsNormConformanceTests
     [MemberData(nameof(Cases))]
     public void RmsNorm_CaseWithOnePlusGamma_Matches(string suite, string name)
     {
-        // γ − 1 is stored. Where that float plus 1 is γ again, the results are those of γ to the bit; where not, γ is off by half an ulp of it.
+        // γ − 1 is stored. Where that float plus 1 is γ again, the results have the bits of γ's; where not, γ is off by half an ulp of it.
         Sample s = new(suite, name);
         RmsNorm layer = new(s.Features, s.Epsilon, onePlusGamma: true);
         RmsNorm plain = new(s.Features, s.Epsilon);

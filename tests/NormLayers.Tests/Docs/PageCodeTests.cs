@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace NormLayers.Tests.Docs;
 
-/// <summary>Every line of code that a layer's page quotes stands in the layer's reference, one for each tag.</summary>
+/// <summary>Every line of code that a layer's page quotes is in the layer's reference, one for each tag.</summary>
 public sealed class PageCodeTests
 {
     [Theory]

@@ -22,7 +22,7 @@ internal sealed class PageTables
         }
     }
 
-    /// <summary>The rows that no comparison has asked for.</summary>
+    /// <summary>The rows that no comparison has read.</summary>
     public IEnumerable<string> Unread => _rows.Keys.Except(Read);
 
     private HashSet<string> Read { get; } = [];

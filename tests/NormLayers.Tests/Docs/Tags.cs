@@ -5,8 +5,8 @@ namespace NormLayers.Tests.Docs;
 /// <summary>The tags of a layer, <c>[LN-F1]</c> to <c>[LN-B5]</c>: the page derives them, the reference carries them. The engines carry the family's, <c>[F1]</c> to <c>[B6]</c>.</summary>
 internal static class Tags
 {
-    /// <summary>What is wrong with a room's tags; empty if nothing is.</summary>
-    /// <param name="prefix">The room's prefix: <c>LN</c>.</param>
+    /// <summary>What is wrong with a layer's tags; empty if nothing is.</summary>
+    /// <param name="prefix">The layer's prefix: <c>LN</c>.</param>
     /// <param name="page">The text of its page.</param>
     /// <param name="reference">The text of the double reference: each tag of the page, first seen in the page's order.</param>
     public static IReadOnlyList<string> Complaints(string prefix, string page, string reference)

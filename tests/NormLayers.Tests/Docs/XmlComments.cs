@@ -13,7 +13,7 @@ internal sealed partial class XmlComments(params IEnumerable<string> paths)
         .DistinctBy(m => m.Attribute("name")!.Value) // The libraries share a source file.
         .ToDictionary(m => m.Attribute("name")!.Value);
 
-    /// <summary>The comment of a type or member; none for what the compiler made.</summary>
+    /// <summary>The comment of a type or member; none for what the compiler generates.</summary>
     public XElement? Of(MemberInfo member) => _members.GetValueOrDefault(Id(member));
 
     /// <summary>One element of a comment, paragraphs apart; empty if there is none.</summary>

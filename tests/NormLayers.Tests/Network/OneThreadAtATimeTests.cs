@@ -69,7 +69,7 @@ public sealed class OneThreadAtATimeTests
         Assert.True(done > 0);
     }
 
-    /// <summary>y = x, once the gate is open.</summary>
+    /// <summary>y = x, once the barrier is open.</summary>
     private sealed class Gate() : Layer("gate"), IDisposable
     {
         private readonly ManualResetEventSlim _entered = new();

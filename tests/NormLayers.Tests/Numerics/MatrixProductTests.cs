@@ -80,7 +80,7 @@ public sealed class MatrixProductTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    [InlineData(258, 259, 722)] // dy is packed first, in two stretches of rows; in the first, three blocks of 240 columns would leave two.
+    [InlineData(258, 259, 722)] // dy is packed first, in two chunks of rows; in the first, three blocks of 240 columns would leave two.
     public void AddTransposedProduct_Size_IsTheChainFromWhatIsThere(int n, int k, int m)
     {
         float[] dy = Samples.Normal(n * m, seed: 1);

@@ -2,7 +2,7 @@ using NormLayers.Tests.Checks;
 
 namespace NormLayers.Tests.Properties;
 
-/// <summary>The kernels and the layers have the properties that the mathematics asks for.</summary>
+/// <summary>The kernels and the layers have the properties that the mathematics requires.</summary>
 public sealed class NormalizationPropertyTests
 {
     public static TheoryData<string> Shared => [.. NormalizationProperties.All.Select(c => c.Name).Where(n => !n.StartsWith("BatchNorm", StringComparison.Ordinal))];

@@ -41,6 +41,6 @@ internal static class Problems
     /// <summary>An array of multiples of 1/16 from −<paramref name="most"/>/16 to <paramref name="most"/>/16.</summary>
     public static Gen<float[]> Sixteenths(int length, int most) => Gen.Int[-most, most].Select(i => i / 16f).Array[length];
 
-    /// <summary>Runs a property on random problems; a failure is made small and names the seed that replays it.</summary>
+    /// <summary>Runs a property on random problems; a failure is shrunk and names the seed that replays it.</summary>
     public static void Hold<T>(this Gen<T> cases, Action<T> property) => cases.Sample(property, threads: 1);
 }

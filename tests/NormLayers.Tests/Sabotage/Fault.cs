@@ -4,7 +4,7 @@ namespace NormLayers.Tests.Sabotage;
 
 /// <summary>One thing that can be wrong with a normalization; each has been somebody's real bug.</summary>
 /// <param name="Name">What is wrong.</param>
-/// <param name="Edits">Lines of the references' source, each with what stands there in its place.</param>
+/// <param name="Edits">Lines of the references' source, each with its replacement.</param>
 internal sealed record Fault(string Name, params (string Right, string Wrong)[] Edits)
 {
     /// <summary>The normalizations in which it is a fault.</summary>

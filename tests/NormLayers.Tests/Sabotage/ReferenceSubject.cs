@@ -3,7 +3,7 @@ using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Sabotage;
 
-/// <summary>A normalization made of the references, rounded to float, with a fault or without one.</summary>
+/// <summary>A normalization built from the references, rounded to float, with a fault or without one.</summary>
 internal sealed class ReferenceSubject : ISubject
 {
     private readonly Fault _fault;

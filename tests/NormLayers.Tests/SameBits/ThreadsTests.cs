@@ -109,7 +109,7 @@ public sealed class ThreadsTests : IDisposable
     [InlineData(65, 49, true)]
     public void Layer_OutputBeyondTheCaches_SameBitsAsInPlace(int features, int length, bool batchNorm)
     {
-        // What is so large is written past the caches, unless it replaces the input.
+        // So large an output is written with non-temporal stores, unless it replaces the input.
         int rows = RowMap.StreamedElements / (features * length) + 7;
         Shape shape = length == 1 ? (rows, features) : (rows, features, length);
         float[] x = Samples.Normal(shape.Length);

@@ -21,7 +21,7 @@ internal static class Tolerance
 {
     /// <summary>
     /// What a double formula may differ from another, as a share of what a float formula may: 2⁻²⁰. A double is 2⁻²⁹ finer than a
-    /// float, so this leaves room for 2⁹ times as many roundings: chains of a few hundred sums, summed in two orders.
+    /// float, so this allows 2⁹ times as many roundings: chains of a few hundred sums, summed in two orders.
     /// </summary>
     public const double InDouble = 1.0 / (1 << 20);
 

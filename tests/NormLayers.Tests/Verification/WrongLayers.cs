@@ -1,14 +1,14 @@
 namespace NormLayers.Tests.Verification;
 
-/// <summary>y = a·x² + b, element by element with a and b of one row's length, with one gradient that can be made wrong.</summary>
+/// <summary>y = a·x² + b, element by element with a and b of one row's length, with one gradient that can be falsified.</summary>
 internal sealed class QuadraticReference(int features) : ReferenceLayer
 {
     private double[] _x = [];
 
-    /// <summary>The tensor whose gradient is made wrong: <c>a</c>, <c>b</c> or <c>input</c>.</summary>
+    /// <summary>The tensor whose gradient is falsified: <c>a</c>, <c>b</c> or <c>input</c>.</summary>
     public string? Wrong { get; init; }
 
-    /// <summary>The element that is made wrong.</summary>
+    /// <summary>The element that is falsified.</summary>
     public int WrongIndex { get; init; }
 
     /// <summary>What becomes of the right gradient.</summary>
@@ -42,7 +42,7 @@ internal sealed class QuadraticReference(int features) : ReferenceLayer
     }
 }
 
-/// <summary>A user's float layer without a double twin: y = s·x with one s for each feature.</summary>
+/// <summary>A user's float layer without a reference in double: y = s·x with one s for each feature.</summary>
 internal sealed class ScaleLayer(int features) : Layer("scale")
 {
     private readonly Parameter _scale = new("scale", features, fill: 1.5f);

@@ -1,0 +1,80 @@
+using System.Text.RegularExpressions;
+
+namespace NormLayers.Tests.Docs;
+
+/// <summary>What the house style says of words: no word of our own where the field has one, and sentences that can be read at once.</summary>
+internal static partial class Prose
+{
+    /// <summary>The most words of a sentence.</summary>
+    public const int LongestSentence = 40;
+
+    /// <summary>Words that the text uses in a sense of its own.</summary>
+    public static IEnumerable<string> PrivateWords(string text) => Private().Matches(text).Select(m => m.Value);
+
+    /// <summary>The comments of a C# file, line by line.</summary>
+    public static IEnumerable<string> Comments(string code) => Comment().Matches(code).Select(m => m.Value);
+
+    /// <summary>Sentences of a Markdown page with too many words; code, formulas and the targets of links are no words.</summary>
+    public static IEnumerable<string> LongSentences(string page) =>
+        Texts(page).SelectMany(t => SentenceEnd().Split(t)).Where(s => s.Split(' ').Count(w => w.Any(char.IsLetterOrDigit)) > LongestSentence);
+
+    /// <summary>References of a comment to a section of a document, as in <c>(docs/numerics.md, the contract of bits)</c>.</summary>
+    public static IEnumerable<(string Page, string Section)> References(string comments) =>
+        Reference().Matches(comments).Select(m => (m.Groups[1].Value, m.Groups[2].Value));
+
+    // Paragraphs, list items and cells of tables.
+    private static IEnumerable<string> Texts(string page)
+    {
+        string text = Link().Replace(InlineCode().Replace(Block().Replace(page, "\n\n"), "code"), "$1");
+        List<string> paragraph = [];
+        foreach (string line in text.Split('\n').Select(l => l.Trim()).Append(""))
+        {
+            bool isTable = line.StartsWith('|');
+            bool isHeading = line.StartsWith('#');
+            if (line.Length == 0 || isTable || isHeading || ListItem().IsMatch(line))
+            {
+                yield return string.Join(' ', paragraph);
+                paragraph.Clear();
+            }
+
+            if (isTable)
+            {
+                foreach (string cell in Cell().Split(line))
+                {
+                    yield return cell;
+                }
+            }
+            else if (!isHeading)
+            {
+                paragraph.Add(line);
+            }
+        }
+    }
+
+    [GeneratedRegex(@"\b(ask(s|ed)? for|rooms?|stands(?! for\b)|left over|spreads|sixteens|stretch(es)?|past the caches|in phase|takes over|twins?|gate[sd]?|what of them|those of|learnt by heart|made (in|of|from))\b", RegexOptions.IgnoreCase)]
+    private static partial Regex Private();
+
+    [GeneratedRegex(@"(?<=^\s*)//.*$|(?<=[;,{})\]]\s+)//.*$", RegexOptions.Multiline)]
+    private static partial Regex Comment();
+
+    [GeneratedRegex(@"^```.*?^```|<!--.*?-->", RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex Block();
+
+    [GeneratedRegex(@"\$?`[^`]*`\$?")]
+    private static partial Regex InlineCode();
+
+    [GeneratedRegex(@"!?\[([^\]]*)\]\([^)]*\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"^([-*]|\d+\.) ")]
+    private static partial Regex ListItem();
+
+    [GeneratedRegex(@"(?<!\\)\|")]
+    private static partial Regex Cell();
+
+    [GeneratedRegex(@"(?<=[.!?])[)*_""]*\s+")]
+    private static partial Regex SentenceEnd();
+
+    [GeneratedRegex(@"\(docs/([\w-]+\.md), ([^()]+)\)")]
+    private static partial Regex Reference();
+}
