@@ -17,7 +17,7 @@ public sealed class CheckTests : IDisposable
         Assert.Contains("Every gradient agrees", output, StringComparison.Ordinal);
 
         JsonArray modes = JsonNode.Parse(_tool.Run("check", "--json").Expect(0).Output)!.AsArray();
-        Assert.Equal(["none", "batchnorm", "layernorm"], modes.Select(m => (string?)m!["mode"]));
+        Assert.Equal(["none", "batchnorm", "layernorm", "rmsnorm"], modes.Select(m => (string?)m!["mode"]));
         Assert.All(modes, m => Assert.All(m!["tensors"]!.AsArray(), t => Assert.True((bool)t!["passed"]!)));
     }
 
@@ -27,6 +27,7 @@ public sealed class CheckTests : IDisposable
     {
         string output = _tool.Run("check", "--accuracy").Expect(0).Output;
         Assert.Contains("LayerNorm1D  dx", output, StringComparison.Ordinal);
+        Assert.Contains("RmsNorm      dx", output, StringComparison.Ordinal);
         Assert.Contains("BatchNorm1D  running variance", output, StringComparison.Ordinal);
         Assert.Contains("Every error is within its bound.", output, StringComparison.Ordinal);
     }

@@ -69,6 +69,15 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
+    public void Compare_ModesByName_AreThose()
+    {
+        JsonObject comparison = Compare("--seeds", "2", "--modes", "rmsnorm,none", "--json").Expect(0).Json;
+
+        Assert.Equal(["rmsnorm", "none"], comparison["modes"]!.AsArray().Select(m => (string)m!["mode"]!));
+        Assert.All(comparison["modes"]!.AsArray(), m => Assert.Equal(2, (int)m!["completed"]!));
+    }
+
+    [Fact]
     public void Compare_Table_NamesModesPairsAndVerdicts()
     {
         string table = Compare("--seeds", "2").Expect(0).Output;

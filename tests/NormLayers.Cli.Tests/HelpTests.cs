@@ -52,8 +52,8 @@ public sealed class HelpTests : IDisposable
         Assert.Contains(expected, _tool.Run("completion", shell).Expect(0).Output, StringComparison.Ordinal);
 
     [Fact]
-    public void Suggest_Mode_NamesTheThreeModes() =>
-        Assert.Equal("batchnorm\nlayernorm\nnone\n", _tool.Run("[suggest:18]", "normlayers --mode ").Expect(0).Output.ReplaceLineEndings("\n"));
+    public void Suggest_Mode_NamesEveryMode() =>
+        Assert.Equal("batchnorm\nlayernorm\nnone\nrmsnorm\n", _tool.Run("[suggest:18]", "normlayers --mode ").Expect(0).Output.ReplaceLineEndings("\n"));
 
     [Fact]
     public void Info_Json_NamesMachineAndVersions()

@@ -49,6 +49,7 @@ public sealed class TrainTests : IDisposable
     [Theory]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     [InlineData("none")]
     public void Train_EachMode_BeatsChance(string mode)
     {

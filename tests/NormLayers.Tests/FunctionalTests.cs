@@ -99,6 +99,57 @@ public sealed class FunctionalTests
         Assert.Equal(layer.Beta.Gradient, dBeta);
     }
 
+    [Theory]
+    [InlineData(0, 7, false, false)]
+    [InlineData(1, 4096, false, false)]
+    [InlineData(5, 7, false, true)]
+    [InlineData(40, 33, true, false)]
+    public void RmsNorm_AndBackward_GiveTheLayersBits(int rows, int features, bool onePlusGamma, bool outside)
+    {
+        float[] x = Samples.Normal(rows * features, seed: 1);
+        float[] dy = Samples.Upstream(x.Length);
+        RmsNorm layer = new(features, epsilon: 0.1, onePlusGamma: onePlusGamma, epsilonOutsideRoot: outside);
+        Samples.Normal(features, seed: 2).CopyTo(layer.Gamma!.Value, 0);
+        float[] gamma = Array.ConvertAll(layer.Gamma.Value, v => onePlusGamma ? 1 + v : v);
+        (float[] y, float[] dx) = (new float[x.Length], new float[x.Length]);
+        layer.Forward(x, (rows, features), y);
+        layer.Backward(x, dy, dx);
+
+        float[] actual = new float[x.Length];
+        NormStatistics statistics = new();
+        float[] dGamma = new float[features];
+        Functional.RmsNorm(x, features, gamma, 0.1, actual, statistics, outside);
+        Assert.Equal(y, actual);
+        Assert.Equal(rows, statistics.Count);
+        Functional.RmsNormBackward(x, dy, features, gamma, statistics, dy, dGamma, outside ? 0.1 : 0);
+        Assert.Equal(dx, dy);
+        Assert.Equal(layer.Gamma.Gradient, dGamma);
+        Functional.RmsNorm(x, features, gamma, 0.1, x, epsilonOutsideRoot: outside);
+        Assert.Equal(y, x);
+    }
+
+    [Fact]
+    public void RmsNormBackward_AfterAddRmsNorm_IsThatOfTheSum()
+    {
+        float[] x = Samples.Normal(6 * 9, seed: 1);
+        float[] residual = Samples.Normal(6 * 9, seed: 2);
+        float[] dy = Samples.Upstream(x.Length);
+        float[] gamma = Samples.Normal(9, seed: 3);
+        foreach (bool outside in (bool[])[false, true])
+        {
+            (float[] sum, float[] y, float[] expected, float[] actual) = (new float[54], new float[54], new float[54], new float[54]);
+            NormStatistics statistics = new();
+            Functional.AddRmsNorm(x, residual, 9, gamma, 0.1, sum, y, statistics, outside);
+            Functional.RmsNormBackward(sum, dy, 9, gamma, statistics, actual, [], outside ? 0.1 : 0);
+
+            RmsNorm layer = new(9, epsilon: 0.1, epsilonOutsideRoot: outside);
+            gamma.CopyTo(layer.Gamma!.Value, 0);
+            Assert.Equal(Samples.Forward(layer, sum, (6, 9)), y);
+            layer.Backward(sum, dy, expected);
+            Assert.Equal(expected, actual);
+        }
+    }
+
     [Fact]
     public void LayerNormBackward_AfterAddLayerNorm_IsThatOfTheSum()
     {
@@ -229,6 +280,8 @@ public sealed class FunctionalTests
             Functional.BatchNorm(x, (64, 20), mean, variance, Functional.Ones, Functional.Zeros, 1e-5, y);
             Functional.LayerNorm(x, 20, Functional.Ones, Functional.Zeros, 1e-5, y, statistics: statistics);
             Functional.LayerNormBackward(x, y, 20, Functional.Ones, statistics, y, mean, dBeta);
+            Functional.RmsNorm(x, 20, Functional.Ones, 1e-5, y, statistics);
+            Functional.RmsNormBackward(x, y, 20, Functional.Ones, statistics, y, mean);
             Functional.BatchNormTraining(x, (64, 20), Functional.Ones, Functional.Zeros, 1e-5, y, statistics);
             Functional.BatchNormBackward(x, y, (64, 20), Functional.Ones, statistics, y, mean, dBeta);
         }
@@ -247,6 +300,10 @@ public sealed class FunctionalTests
         NormStatistics three = NormStatistics.From(new double[3], new double[3]);
         Check("Expected 2 elements, got 1.", () => NormStatistics.From(new double[2], new double[1]));
         Check("Expected statistics of 3 rows or channels, got those of 0.", () => Functional.LayerNormBackward(x, x, 4, Functional.Ones, new NormStatistics(), x, default, default));
+        Check("Expected statistics of 3 rows or channels, got those of 0.", () => Functional.RmsNormBackward(x, x, 4, Functional.Ones, new NormStatistics(), x, default));
+        Check("Expected memory apart from x, got memory that overlaps it.", () => Functional.RmsNormBackward(x, x, 4, Functional.Ones, three, x, default));
+        Check("Expected 12 elements, got 8.", () => Functional.AddRmsNorm(x, new float[8], 4, Functional.Ones, 1e-5, new float[12], new float[12]));
+        Check("Expected memory apart from x, residual and sum, got memory that overlaps one of them.", () => Functional.AddRmsNorm(x, new float[12], 4, Functional.Ones, 1e-5, x, x));
         Check("Expected memory apart from x, got memory that overlaps it.", () => Functional.LayerNormBackward(x, x, 4, Functional.Ones, three, x, default, default));
         Check("Expected 12 elements, got 0.", () => Functional.LayerNormBackward(x, new float[12], 4, Functional.Ones, three, default, default, default, y: new float[12]));
         Check("Expected 4 elements, got 3.", () => Functional.LayerNormBackward(x, new float[12], 4, Functional.Ones, three, default, new float[3], default));
@@ -274,6 +331,9 @@ public sealed class FunctionalTests
             Refused("gamma", () => Functional.AddLayerNorm(x, x, 4, gone, four, 1e-5, new float[12], y));
             Refused("beta", () => Functional.AddLayerNorm(x, x, 4, four, gone, 1e-5, new float[12], y));
             Refused("gamma", () => Functional.LayerNormBackward(x, x, 4, gone, three, y, default, default));
+            Refused("gamma", () => Functional.RmsNorm(x, 4, gone, 1e-5, y));
+            Refused("gamma", () => Functional.AddRmsNorm(x, x, 4, gone, 1e-5, new float[12], y));
+            Refused("gamma", () => Functional.RmsNormBackward(x, x, 4, gone, three, y, default));
             Refused("gamma", () => Functional.BatchNorm(x, (3, 4), four, four, gone, four, 1e-5, y));
             Refused("beta", () => Functional.BatchNorm(x, (3, 4), four, four, four, gone, 1e-5, y));
             Refused("mean", () => Functional.BatchNorm(x, (3, 4), gone, four, four, four, 1e-5, y));
@@ -318,12 +378,17 @@ public sealed class FunctionalTests
             Refused("y", () => Functional.LayerNorm(x, 4, four, At(other, 4), 1e-5, At(other < 20 ? 11 : 20, 12)));
             Refused("y", () => Functional.BatchNorm(x, (3, 4), four, four, four, At(other, 4), 1e-5, At(other < 20 ? 11 : 20, 12)));
             Refused("y", () => Functional.BatchNorm(x, (3, 4), At(other, 4), four, four, four, 1e-5, At(other < 20 ? 11 : 20, 12)));
+            Refused("y", () => Functional.RmsNorm(x, 4, At(other, 4), 1e-5, At(other < 20 ? 11 : 20, 12)));
+            Refused("dx", () => Functional.RmsNormBackward(x, z, 4, At(other, 4), three, At(other < 20 ? 11 : 20, 12), default));
             Refused("dx", () => Functional.LayerNormBackward(x, z, 4, At(other, 4), three, At(other < 20 ? 11 : 20, 12), default, default));
         }
 
         Refused("y", () => Functional.BatchNorm(x, (3, 4), four, At(3, 4), four, four, 1e-5, At(0, 12)));
         Refused("sum", () => Functional.AddLayerNorm(x, z, 4, At(3, 4), four, 1e-5, At(0, 12), At(12, 12)));
         Refused("y", () => Functional.AddLayerNorm(x, z, 4, four, At(3, 4), 1e-5, At(12, 12), At(0, 12)));
+        Refused("sum", () => Functional.AddRmsNorm(x, z, 4, At(3, 4), 1e-5, At(0, 12), At(12, 12)));
+        Refused("y", () => Functional.AddRmsNorm(x, z, 4, At(3, 4), 1e-5, At(12, 12), At(0, 12)));
+        Refused("dGamma", () => Functional.RmsNormBackward(x, z, 4, At(0, 4), three, default, At(3, 4)));
         Refused("dGamma", () => Functional.LayerNormBackward(x, z, 4, four, three, default, At(0, 4), At(3, 4)));
         Refused("dGamma", () => Functional.LayerNormBackward(x, z, 4, At(0, 4), three, default, At(0, 4), default));
         Refused("dBeta", () => Functional.BatchNormBackward(x, z, (3, 4), four, fourOf, default, default, z.AsSpan(8, 4)));

@@ -38,7 +38,8 @@ internal sealed class NormWork
 
     public float[] DGamma => _layer.Parameters[0].Gradient;
 
-    public float[] DBeta => _layer.Parameters[1].Gradient;
+    /// <summary>Empty for a layer without β.</summary>
+    public float[] DBeta => _layer.Parameters.Count > 1 ? _layer.Parameters[1].Gradient : [];
 
     public void Run()
     {

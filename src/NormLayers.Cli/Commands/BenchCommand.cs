@@ -23,7 +23,7 @@ internal sealed class BenchCommand
         HelpName = "shape",
     };
 
-    private readonly Option<string> _layer = new("--layer") { Description = "Only batchnorm or only layernorm, and no training steps.", HelpName = "layer" };
+    private readonly Option<string> _layer = new("--layer") { Description = $"Only one of {string.Join(", ", Layers(null))}, and no training steps.", HelpName = "layer" };
     private readonly Option<string> _seconds = new("--seconds") { Description = "About how long it may take (30).", HelpName = "seconds" };
     private readonly Option<bool> _json = new("--json") { Description = "Print the results as JSON, and nothing else, on standard output." };
     private readonly Option<string> _output = new("--output", "-o") { Description = "Also write the results to this JSON file.", HelpName = "file" };
@@ -39,7 +39,7 @@ internal sealed class BenchCommand
 
     public Command Create()
     {
-        _layer.AcceptOnlyFromAmong("batchnorm", "layernorm");
+        _layer.AcceptOnlyFromAmong([.. Layers(null).Select(l => l.Name)]);
         Command command = new("bench", "Time the layers and a training step on this machine, beside its memory.") { _shapes, _layer, _seconds, _json, _output, _quiet };
         command.SetAction(Run);
         return command;

@@ -11,7 +11,7 @@ namespace NormLayers.Cli.Commands;
 /// <summary><c>normlayers compare</c>: trains with each normalization and the same seeds, and says what differs.</summary>
 internal sealed class CompareCommand
 {
-    private const string AllModes = "none,batchnorm,layernorm";
+    private const string DefaultModes = "none,batchnorm,layernorm";
 
     // With 5 and with 10 no difference was found on the default problem, which has some (docs/lab-reference.md).
     private const int DefaultSeeds = 30;
@@ -20,7 +20,7 @@ internal sealed class CompareCommand
 
     private readonly TrainOptions _options = new(Keys.Mode, Keys.ProbeInterval);
     private readonly SeedsOption _seeds = new(DefaultSeeds);
-    private readonly Option<string> _modes = new("--modes", "-m") { Description = $"The normalizations to compare ({AllModes}).", HelpName = "list" };
+    private readonly Option<string> _modes = new("--modes", "-m") { Description = $"The normalizations to compare, of {string.Join(", ", Keys.Modes.Names)} ({DefaultModes}).", HelpName = "list" };
     private readonly Option<string> _targetLoss = new("--target-loss")
     {
         Description = "Count the steps to this training loss (the lowest that every completed trial reached).",
@@ -98,7 +98,7 @@ internal sealed class CompareCommand
     {
         Origin origin = Origin.Flag(_modes.Name);
         List<NormalizationKind> modes = [];
-        foreach (string name in (parsed.GetValue(_modes) ?? AllModes).Split(',', StringSplitOptions.TrimEntries))
+        foreach (string name in (parsed.GetValue(_modes) ?? DefaultModes).Split(',', StringSplitOptions.TrimEntries))
         {
             if (Keys.Mode.Read(new ScalarNode(origin, name, IsPlain: true), out object? value) is { } error)
             {

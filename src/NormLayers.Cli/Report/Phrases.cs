@@ -1,17 +1,12 @@
 using System.Globalization;
+using NormLayers.Network;
 
 namespace NormLayers.Cli.Report;
 
 /// <summary>Wordings that the reports share.</summary>
 internal static class Phrases
 {
-    public static string NameOf(string mode) => mode switch
-    {
-        "none" => "no normalization",
-        "batchnorm" => "batch normalization",
-        "layernorm" => "layer normalization",
-        _ => mode,
-    };
+    public static string NameOf(string mode) => NormalizationKind.Find(mode)?.Title ?? mode;
 
     public static string Percent(double share) => (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + " %";
 

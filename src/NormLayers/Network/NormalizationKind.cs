@@ -45,8 +45,15 @@ public sealed class NormalizationKind
         "each sample, over its features",
         s => new LayerNorm1D(s.Features, s.Epsilon, name: s.Name));
 
+    /// <summary>RMS normalization: Linear → RmsNorm → ReLU.</summary>
+    public static NormalizationKind RmsNorm { get; } = new(
+        "rmsnorm",
+        "RMS normalization",
+        "each sample, over its features",
+        s => new RmsNorm(s.Features, s.Epsilon, name: s.Name));
+
     /// <summary>Every kind of the library, in the order of the documents.</summary>
-    public static IReadOnlyList<NormalizationKind> All { get; } = [None, BatchNorm, LayerNorm];
+    public static IReadOnlyList<NormalizationKind> All { get; } = [None, BatchNorm, LayerNorm, RmsNorm];
 
     /// <summary>The name in configurations and documents: <c>batchnorm</c>.</summary>
     public string Name { get; }

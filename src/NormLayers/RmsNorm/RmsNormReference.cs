@@ -65,11 +65,11 @@ public static class RmsNormReference
                 sumGXHat += gamma[c] * dy[n * C + c] * xHat; // [RMS-B2]
             }
 
-            double factor = meanSquares[n] > 0 ? 1 + epsilonOutsideRoot / Math.Sqrt(meanSquares[n]) : 1;
+            sumGXHat *= meanSquares[n] > 0 ? 1 + epsilonOutsideRoot / Math.Sqrt(meanSquares[n]) : 1; // 1 with ε under the root
             for (int c = 0; c < C; c++)
             {
                 double xHat = x[n * C + c] * rstds[n];
-                dx[n * C + c] = rstds[n] * (gamma[c] * dy[n * C + c] - xHat * factor * sumGXHat / C); // [RMS-B3]
+                dx[n * C + c] = rstds[n] * (gamma[c] * dy[n * C + c] - xHat * sumGXHat / C); // [RMS-B3]
             }
         }
 

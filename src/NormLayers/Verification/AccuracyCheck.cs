@@ -20,12 +20,16 @@ public static class AccuracyCheck
     [
         new("LayerNorm1D", IndexSets.Rows(), IndexSets.Columns(), size => [(FewSets, size)], (shape, epsilon) => new LayerNorm1D(shape.Last, epsilon), 4.5, 8.5),
         new("BatchNorm1D", IndexSets.Channels, IndexSets.Channels, ChannelShapes, (shape, epsilon) => new BatchNorm1D(shape[1], epsilon, Momentum.NewWeight(1)), 3.5, 7.5),
+        new("RmsNorm", IndexSets.Rows(), IndexSets.Columns(), size => [(FewSets, size)], (shape, epsilon) => new RmsNorm(shape.Last, epsilon), 2.5, 4.5)
+        {
+            Statistic = Statistic.RootMeanSquare,
+        },
     ];
 
     /// <summary>The largest error allowed of parameter gradients and running statistics, in u.</summary>
     public const double SumBound = 2;
 
-    /// <summary>Runs both layers over all kinds of data.</summary>
+    /// <summary>Runs the layers over all kinds of data.</summary>
     /// <param name="seed">The seed of the data.</param>
     /// <param name="cancellationToken">Stops between two kinds.</param>
     /// <returns>A row for each layer, kind of data and output, in that order.</returns>
@@ -69,9 +73,10 @@ public static class AccuracyCheck
         int[] parameterOf = subject.Parameters.NumberOf(shape);
         Layer layer = subject.Create(shape, data.Epsilon);
         float[] gamma = layer.Parameters[0].Value;
-        float[] beta = layer.Parameters[1].Value;
+        Parameter? shift = layer.Parameters.Count > 1 ? layer.Parameters[1] : null;
+        float[] beta = shift?.Value ?? new float[gamma.Length];
         Draw(gamma, () => (float)(data.GammaScale * (0.5 + random.NextDouble()) * (random.NextInt(2) * 2 - 1)));
-        Draw(beta, () => (float)(data.WithBeta ? random.NextNormal() : 0));
+        Draw(beta, () => (float)(data.WithBeta && shift is not null ? random.NextNormal() : 0));
         float[] x = new float[shape.Length];
         float[] dy = new float[x.Length];
         foreach (int[] S in sets)
@@ -121,7 +126,10 @@ public static class AccuracyCheck
         for (int p = 0; p < gamma.Length; p++)
         {
             Note(worst, "dGamma", dGamma[p].ErrorOf(layer.Parameters[0].Gradient[p]));
-            Note(worst, "dBeta", dBeta[p].ErrorOf(layer.Parameters[1].Gradient[p]));
+            if (shift is not null)
+            {
+                Note(worst, "dBeta", dBeta[p].ErrorOf(shift.Gradient[p]));
+            }
         }
     }
 
@@ -154,7 +162,7 @@ public static class AccuracyCheck
     /// <param name="Sets">The elements that it normalizes together.</param>
     /// <param name="Parameters">The elements that share γ and β.</param>
     /// <param name="Shapes">Shapes whose sets have a given size.</param>
-    /// <param name="Create">The layer for a shape and an ε; its first parameter is γ, its second β.</param>
+    /// <param name="Create">The layer for a shape and an ε; its first parameter is γ, its second, if there is one, β.</param>
     /// <param name="YBound">What is proved of y, in u.</param>
     /// <param name="DxBound">What is proved of dx, in u.</param>
     private sealed record Subject(

@@ -26,6 +26,7 @@ internal sealed record HostileData(string Name, Func<RandomSource, int, double> 
         new("a million rows, mean 0", (r, _) => r.NextNormal()) { Sizes = [], ManyRows = true },
         new("a million rows, mean 1e7", (r, _) => 1e7 + r.NextNormal()) { Sizes = [], ManyRows = true },
         new("gamma around 1e10", (r, _) => 5 + r.NextNormal()) { GammaScale = 1e10 },
+        new("every 512th 40 times as large", (r, i) => (i % 512 == 0 ? 40 : 1) * r.NextNormal()) { Sizes = [4096] },
     ];
 
     public IReadOnlyList<int> Sizes { get; init; } = [1, 2, 7, 16, 33, 130, 1000];

@@ -21,6 +21,7 @@ public sealed class ProbeTests
     [InlineData("none")]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     public void Fit_Probed_SaysWhatANaiveComputationSays(string mode)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -44,6 +45,7 @@ public sealed class ProbeTests
     [InlineData("none")]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     public void Fit_Probed_TrainsToTheSameBits(string mode)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -211,7 +213,7 @@ public sealed class ProbeTests
             double[] gradient = Compare.Widen(i == network.Layers.Count - 1 ? dLogits : network.ActivationGradients(i));
             Close(NaiveProbe.Layer(input, output, gradient, rows, layer, running[i]), NaiveProbe.Flatten(record.Layers[i]), $"step {record.Step}, {layer.Name}");
             Assert.Equal(layer.Parameters.Select(p => p.Name), record.Layers[i].Parameters.Select(p => p.Name));
-            bool beforeNorm = i + 1 < network.Layers.Count && network.Layers[i + 1] is BatchNorm1D or LayerNorm1D;
+            bool beforeNorm = i + 1 < network.Layers.Count && network.Layers[i + 1] is BatchNorm1D or LayerNorm1D or RmsNorm;
             foreach ((Parameter p, ParameterProbe probe) in layer.Parameters.Zip(record.Layers[i].Parameters))
             {
                 double[] before = values[parameter++];

@@ -13,6 +13,7 @@ public sealed class SameBitsTests
     [InlineData("none", "19967C0B2ED4E021")]
     [InlineData("batchnorm", "27FE2133335C09FE")]
     [InlineData("layernorm", "7A4DB7D4AA77796C")]
+    [InlineData("rmsnorm", "9EF1E1057D032767")]
     public void Fit_FixedSeedAndData_GivesPinnedBits(string mode, string pinned)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;

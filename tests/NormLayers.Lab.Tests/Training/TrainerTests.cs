@@ -14,6 +14,7 @@ public sealed class TrainerTests
     [InlineData("none")]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     public void Fit_SmallProblem_LearnsInEveryMode(string mode)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -33,6 +34,7 @@ public sealed class TrainerTests
     [InlineData("none")]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     public void Fit_SameSeed_GivesTheSameBits(string mode)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -188,6 +190,7 @@ public sealed class TrainerTests
     [InlineData("none")]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     public void Fit_StepsAfterTheFirst_AllocateNothing(string mode) =>
         Assert.All(Problems.AllocatedBySteps(s_options, NormalizationKind.Find(mode)!), bytes => Assert.Equal(0, bytes));
 

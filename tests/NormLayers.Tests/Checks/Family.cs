@@ -12,13 +12,20 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
 
     public static Family InstanceNorm { get; } = new(nameof(InstanceNorm), IndexSets.Instances, IndexSets.Channels) { Spatial = true };
 
-    public static Family RmsNorm { get; } = LayerNorm with { Name = nameof(RmsNorm), Statistic = Statistic.RootMeanSquare };
+    public static Family RmsNorm { get; } = LayerNorm with { Name = nameof(RmsNorm), Statistic = Statistic.RootMeanSquare, HasBeta = false };
+
+    public static Family RmsNormOnePlusGamma { get; } = RmsNorm with { Name = "RmsNorm, 1 + γ", OnePlusGamma = true };
+
+    public static Family RmsNormEpsilonOutside { get; } = RmsNorm with { Name = "RmsNorm, ε outside", EpsilonOutsideRoot = true };
 
     public Statistic Statistic { get; init; }
 
     public bool EpsilonOutsideRoot { get; init; }
 
     public bool OnePlusGamma { get; init; }
+
+    /// <summary>Whether there is a β.</summary>
+    public bool HasBeta { get; init; } = true;
 
     /// <summary>Whether it can leave elements out.</summary>
     public bool Masks { get; init; }
@@ -56,7 +63,7 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
         };
 
     /// <summary>The layers that the library has, by name: test data is text.</summary>
-    public static Family Named(string name) => name == nameof(LayerNorm) ? LayerNorm : name == nameof(BatchNorm) ? BatchNorm : throw new ArgumentException(name);
+    public static Family Named(string name) => ((Family[])[LayerNorm, BatchNorm, RmsNorm, RmsNormOnePlusGamma, RmsNormEpsilonOutside]).Single(f => f.Name == name);
 
     public override string ToString() => Name;
 }

@@ -8,23 +8,29 @@ internal sealed class KernelSubject(Family family) : ISubject
 {
     public Family Family => family;
 
-    public Outcome Run(Problem problem) => family == Family.LayerNorm ? RunLayerNorm(problem) : RunBatchNorm(problem);
+    public Outcome Run(Problem problem) =>
+        family.HasRunningStatistics ? RunBatchNorm(problem)
+        : family.Statistic == Statistic.MeanAndVariance ? RunRows<MeanAndVariance>(problem)
+        : RunRows<RootMeanSquare>(problem);
 
-    private static Outcome RunLayerNorm(Problem p)
+    private Outcome RunRows<S>(Problem p)
+        where S : struct, IStatistic
     {
+        Epsilon epsilon = new(p.Epsilon, family.EpsilonOutsideRoot);
         (float[] y, float[] dx, float[] dGamma, float[] dBeta) = Buffers(p);
         double[] mean = DirtyDoubles(p.Rows);
         double[] rstd = DirtyDoubles(p.Rows);
         SetStatistics statistics = new(mean, DirtyDoubles(p.Rows), rstd);
         RowTensors tensors = new() { X = p.InPlace ? y : p.X, Y = y, Features = p.Channels, Gamma = p.Gamma, Beta = p.Beta };
-        RowNorm.Forward<MeanAndVariance>(tensors, new Epsilon(p.Epsilon), statistics);
-        RowNorm.Backward<MeanAndVariance>(
+        RowNorm.Forward<S>(tensors, epsilon, statistics);
+        RowNorm.Backward<S>(
             new() { X = p.X, Features = p.Channels, Gamma = p.Gamma },
-            new Epsilon(p.Epsilon),
+            epsilon,
             statistics,
             new() { Dy = p.InPlace ? dx : p.Dy, Dx = p.WantsDx ? dx : [], DGamma = dGamma, DBeta = dBeta },
             DirtyDoubles(RowNorm.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
-        return Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
+        Outcome outcome = Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
+        return family.Statistic == Statistic.MeanAndVariance ? outcome : outcome with { DBeta = null }; // Without a mean there are no sums for dβ.
     }
 
     private static Outcome RunBatchNorm(Problem p)

@@ -14,7 +14,8 @@ internal sealed class LayerSubject(Family family) : ISubject
     {
         Layer layer = LayerFor(problem);
         layer.Training = problem.Training;
-        (Parameter? gamma, Parameter? beta) = layer is LayerNorm1D ln ? (ln.Gamma, ln.Beta) : (((BatchNorm1D)layer).Gamma, ((BatchNorm1D)layer).Beta);
+        Parameter? gamma = layer.Parameters.SingleOrDefault(p => p.Name == "gamma");
+        Parameter? beta = layer.Parameters.SingleOrDefault(p => p.Name == "beta");
         Set(gamma, problem.Gamma, problem.EarlierDGamma, problem.WantsParameterGradients);
         Set(beta, problem.Beta, problem.EarlierDBeta, problem.WantsParameterGradients);
         RunningStatistics? running = (layer as BatchNorm1D)?.Running;
@@ -69,6 +70,8 @@ internal sealed class LayerSubject(Family family) : ISubject
             _configuration = configuration;
             _layer = family == Family.LayerNorm
                 ? new LayerNorm1D(p.Channels, p.Epsilon, p.Gamma.Length > 0, p.Beta.Length > 0)
+                : family.Statistic == Statistic.RootMeanSquare
+                ? new RmsNorm(p.Channels, p.Epsilon, p.Gamma.Length > 0, family.OnePlusGamma && p.Gamma.Length > 0, family.EpsilonOutsideRoot)
                 : new BatchNorm1D(p.Channels, p.Epsilon, p.Momentum, p.Gamma.Length > 0, p.Beta.Length > 0);
         }
 

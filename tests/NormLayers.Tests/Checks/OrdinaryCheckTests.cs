@@ -21,5 +21,23 @@ public sealed class OrdinaryCheckTests
     [MemberData(nameof(Checks))]
     public void BatchNorm1D_OrdinaryCheck_Passes(string check) => Run(check, new LayerSubject(Family.BatchNorm));
 
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void RmsNormKernel_OrdinaryCheck_Passes(string check)
+    {
+        Run(check, new KernelSubject(Family.RmsNorm));
+        Run(check, new KernelSubject(Family.RmsNormEpsilonOutside));
+        Run(check, new KernelSubject(Family.RmsNorm with { HasBeta = true }));
+    }
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void RmsNorm_OrdinaryCheck_Passes(string check)
+    {
+        Run(check, new LayerSubject(Family.RmsNorm));
+        Run(check, new LayerSubject(Family.RmsNormOnePlusGamma));
+        Run(check, new LayerSubject(Family.RmsNormEpsilonOutside));
+    }
+
     private static void Run(string check, ISubject subject) => OrdinaryChecks.All.Single(c => c.Name == check).Run(subject);
 }

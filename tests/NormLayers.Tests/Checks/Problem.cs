@@ -103,6 +103,13 @@ internal sealed record Problem
         return buffer;
     }
 
+    /// <summary>The same without what a family does not have: β, and digits of γ that 1 + γ would lose.</summary>
+    public Problem For(Family family) => this with
+    {
+        Beta = family.HasBeta ? Beta : [],
+        Gamma = family.OnePlusGamma ? Array.ConvertAll(Gamma, v => MathF.Round(v * 4096) / 4096) : Gamma,
+    };
+
     /// <summary>The rows from <paramref name="start"/> on as a problem of their own.</summary>
     public Problem Slice(int start, int count) => this with
     {

@@ -53,6 +53,54 @@ public sealed class WorkedExampleTests
     }
 
     [Fact]
+    public void RmsNormPage_EachNumber_IsTheReferences()
+    {
+        PageTables page = new("src/NormLayers/RmsNorm/README.md");
+        (double[] x, double[] gamma, double[] dy) = (page["x"], page["gamma"], page["dy"]);
+        double[] dGamma = new double[gamma.Length];
+
+        (double[] y, double[] meanSquare, double[] rstd) = RmsNormReference.Forward(x, gamma, page.Number("epsilon"));
+        double[] dx = RmsNormReference.Backward(x, dy, gamma, meanSquare, rstd, dGamma);
+        double outside = page.Number("epsilon outside");
+        (double[] yOutside, _, double[] rstdOutside) = RmsNormReference.Forward(x, gamma, outside, epsilonOutsideRoot: true);
+
+        double[] xHat = [.. x.Select(v => v * rstd[0])];
+        double[] g = [.. gamma.Zip(dy, (a, b) => a * b)];
+        Equal(page["RMS-F1"], meanSquare);
+        Equal(page["RMS-F2"], rstd);
+        Equal(page["RMS-F3"], xHat);
+        Equal(page["RMS-F4"], y);
+        Equal(page["RMS-B1"], dGamma);
+        Equal(page["g"], g);
+        Equal(page["RMS-B2"], [g.Zip(xHat, (a, b) => a * b).Average()]);
+        Equal(page["RMS-B3"], dx);
+        Equal(page["rstd, epsilon outside"], rstdOutside);
+        Equal(y, yOutside);
+        Equal(page["dx, epsilon outside"], RmsNormReference.Backward(x, dy, gamma, meanSquare, rstdOutside, new double[3], outside));
+        Assert.Empty(page.Unread);
+    }
+
+    [Fact]
+    public void RmsNormPage_YAndGradients_AreTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/RmsNorm/README.md");
+        foreach (string outside in (string[])["", ", epsilon outside"])
+        {
+            RmsNorm layer = new(3, page.Number(outside.Length == 0 ? "epsilon" : "epsilon outside"), epsilonOutsideRoot: outside.Length > 0);
+            Floats(page["gamma"]).CopyTo(layer.Gamma!.Value.AsSpan());
+            float[] y = new float[3];
+            float[] dx = new float[3];
+
+            layer.Forward(Floats(page["x"]), (1, 3), y);
+            layer.Backward(Floats(page["x"]), Floats(page["dy"]), dx);
+
+            Assert.Equal(Floats(page["RMS-F4"]), y);
+            Assert.Equal(Floats(page["RMS-B1"]), layer.Gamma.Gradient);
+            Assert.Equal(Floats(page[outside.Length == 0 ? "RMS-B3" : "dx" + outside]), dx);
+        }
+    }
+
+    [Fact]
     public void BatchNormPage_EachNumber_IsTheReferences()
     {
         PageTables page = new("src/NormLayers/BatchNorm/README.md");

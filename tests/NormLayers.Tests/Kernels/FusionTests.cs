@@ -90,6 +90,36 @@ public sealed class FusionTests
         Assert.Equal(expected, y);
     }
 
+    [Theory]
+    [InlineData(0, 5)]
+    [InlineData(1, 1)]
+    [InlineData(1, 4096)]
+    [InlineData(40, 130)]
+    [InlineData(700, 70)]
+    public void AddRmsNorm_RandomRows_SameBitsAsAddThenRmsNorm(int rows, int features)
+    {
+        float[] x = Samples.Normal(rows * features);
+        float[] residual = Samples.Normal(rows * features, mean: -1, seed: 7);
+        float[] gamma = Samples.Normal(features, mean: 1, seed: 8);
+        float[] expectedSum = [.. x.Zip(residual, (a, b) => a + b)];
+        float[] expected = new float[x.Length];
+        Functional.RmsNorm(expectedSum, features, gamma, 1e-5, expected);
+
+        float[] sum = new float[x.Length];
+        float[] y = new float[x.Length];
+        NormStatistics statistics = new();
+        Functional.AddRmsNorm(x, residual, features, gamma, 1e-5, sum, y, statistics);
+        Assert.Equal(rows, statistics.Count);
+        Assert.Equal(expectedSum, sum);
+        Assert.Equal(expected, y);
+        Functional.AddRmsNorm(x, residual, features, gamma, 1e-5, residual, y);
+        Assert.Equal(expectedSum, residual);
+        Assert.Equal(expected, y);
+        Functional.AddRmsNorm(x, Samples.Normal(rows * features, mean: -1, seed: 7), features, gamma, 1e-5, x, y);
+        Assert.Equal(expectedSum, x);
+        Assert.Equal(expected, y);
+    }
+
     [Fact]
     public void AddLayerNorm_OutputOverSum_Throws()
     {

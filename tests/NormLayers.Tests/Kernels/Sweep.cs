@@ -13,7 +13,7 @@ internal sealed class Sweep(ISubject subject)
         int m = problem.SetSize(subject.Family);
 
         // In a set of one element dx is 0; in one of two, 1/(1 + ε/σ²) of it cancels, so that it takes a larger ε to see it.
-        Problem visible = m <= 2 ? problem with { Epsilon = 0.1 } : problem;
+        Problem visible = (m <= 2 ? problem with { Epsilon = 0.1 } : problem).For(subject.Family);
         foreach ((string name, double error) in Checks.Verify.Run(subject, visible, vanishing: m == 1 ? ["dx"] : []))
         {
             _worst[name] = Math.Max(error, _worst.GetValueOrDefault(name));

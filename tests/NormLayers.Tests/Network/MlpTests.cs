@@ -13,6 +13,7 @@ public sealed class MlpTests
     [InlineData("none", "linear1,relu1,linear2", null)]
     [InlineData("batchnorm", "linear1,norm1,relu1,linear2", typeof(BatchNorm1D))]
     [InlineData("layernorm", "linear1,norm1,relu1,linear2", typeof(LayerNorm1D))]
+    [InlineData("rmsnorm", "linear1,norm1,relu1,linear2", typeof(RmsNorm))]
     public void Create_Normalization_StandsBeforeTheRectifier(string mode, string names, Type? type)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -26,6 +27,7 @@ public sealed class MlpTests
     [InlineData("none")]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     public void Forward_RowInAnyBatchInEvaluation_GivesTheSameBits(string mode)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;

@@ -16,6 +16,7 @@ public sealed class NamedStateTests
     [Theory]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
+    [InlineData("rmsnorm")]
     [InlineData("none")]
     public void NamedState_CopiedToAFreshNetwork_GivesTheSameBits(string mode)
     {

@@ -25,5 +25,21 @@ public sealed class NormalizationPropertyTests
     [MemberData(nameof(All))]
     public void BatchNorm1D_RandomProblems_Property(string property) => Run(property, new LayerSubject(Family.BatchNorm));
 
+    [Theory]
+    [MemberData(nameof(Shared))]
+    public void RmsNormKernel_RandomProblems_Property(string property)
+    {
+        Run(property, new KernelSubject(Family.RmsNorm));
+        Run(property, new KernelSubject(Family.RmsNormEpsilonOutside));
+    }
+
+    [Theory]
+    [MemberData(nameof(Shared))]
+    public void RmsNorm_RandomProblems_Property(string property)
+    {
+        Run(property, new LayerSubject(Family.RmsNorm));
+        Run(property, new LayerSubject(Family.RmsNormOnePlusGamma));
+    }
+
     private static void Run(string property, ISubject subject) => NormalizationProperties.All.Single(c => c.Name == property).Run(subject);
 }

@@ -21,7 +21,7 @@ internal static class Problems
         from beta in Sixteenths(c, 16)
         from runningMean in Sixteenths(c, 64)
         from runningVariance in Sixteenths(c, 64)
-        select new Problem
+        select (new Problem
         {
             Rows = n,
             Channels = c,
@@ -36,7 +36,7 @@ internal static class Problems
             EarlierDBeta = new float[c],
             RunningMean = runningMean,
             RunningVariance = Array.ConvertAll(runningVariance, v => v * v + 0.0625f),
-        };
+        }).For(family);
 
     /// <summary>An array of multiples of 1/16 from −<paramref name="most"/>/16 to <paramref name="most"/>/16.</summary>
     public static Gen<float[]> Sixteenths(int length, int most) => Gen.Int[-most, most].Select(i => i / 16f).Array[length];

@@ -59,6 +59,25 @@ public sealed class NormReferenceTests
     }
 
     [Theory]
+    [InlineData(1, 7, false)]
+    [InlineData(5, 33, true)]
+    [InlineData(17, 6, true)]
+    public void Passes_RowsWithoutMean_HaveTheBitsOfRmsNormReference(int rows, int features, bool outside)
+    {
+        Data d = new(rows * features, features);
+        (double[] y, double[] meanSquare, double[] rstd) = RmsNormReference.Forward(d.X, d.Gamma, 0.1, outside);
+        double[] dGamma = new double[features];
+        double[] dx = RmsNormReference.Backward(d.X, d.Dy, d.Gamma, meanSquare, rstd, dGamma, outside ? 0.1 : 0);
+
+        NormReference norm = (outside ? Family.RmsNormEpsilonOutside : Family.RmsNorm).Reference(0.1, d.Gamma, beta: null);
+        Verify.SameBits("y", y, norm.Forward(d.X, (rows, features)));
+        Verify.SameBits("dx", dx, norm.Backward(d.Dy));
+        Verify.SameBits("meanSquare", meanSquare, norm.Variance);
+        Verify.SameBits("rstd", rstd, norm.Rstd);
+        Verify.SameBits("dGamma", dGamma, norm.DGamma);
+    }
+
+    [Theory]
     [InlineData(2, 5, 1, true)]
     [InlineData(9, 4, 6, true)]
     [InlineData(9, 4, 6, false)]

@@ -18,7 +18,8 @@ internal static class Faults
         // The forward pass.
         new("VarianceUnbiased", (Variance, "squares / (Divisor(S) - 1);")),
         new("VarianceInOnePass", ("(x[i] - mean) * (x[i] - mean)", "x[i] * x[i]"), (Variance, "Math.Max(0, squares / S.Length - mean * mean);")) { In = Centres },
-        new("EpsilonOutsideRoot") { As = (family, _) => family with { EpsilonOutsideRoot = true } },
+        new("EpsilonOutsideRoot") { In = f => !f.EpsilonOutsideRoot, As = (family, _) => family with { EpsilonOutsideRoot = true } },
+        new("EpsilonUnderRoot") { In = f => f.EpsilonOutsideRoot, As = (family, _) => family with { EpsilonOutsideRoot = false } },
         new("EpsilonLeftOut") { With = p => p with { Epsilon = 0 } },
         new("ZeroVarianceUnguarded", ("root == 0 ? 0 : 1 / root", "1 / root")),
         new("ColumnsNormalized") { In = f => f.Name == nameof(Family.LayerNorm), As = (family, _) => family with { Sets = IndexSets.Channels } },
@@ -27,11 +28,12 @@ internal static class Faults
         new("ScaleAndShiftForm", (Output, "float a = (float)(Scale(i) * Rstd[s]); _y[i] = x[i] * a + (float)((Beta is null ? 0 : Beta[_parameterOf[i]]) - Mean[s] * a);")) { In = Centres },
         new("RowPositionMatters", (Output, $"{Output}\n_y[i] = i / (shape.Length / shape[0]) % 2 == 1 ? float.BitIncrement((float)_y[i]) : _y[i];")),
         new("NonFiniteSwallowed", ("Prepare(x, shape);", "Prepare(x, shape); x = Array.ConvertAll(x, v => double.IsFinite(v) ? v : 0);")),
-        new("BetaMissing", (" + (Beta is null ? 0 : Beta[_parameterOf[i]])", "")),
+        new("BetaMissing", (" + (Beta is null ? 0 : Beta[_parameterOf[i]])", "")) { In = f => f.HasBeta },
 
         // The backward pass.
         new("MeanOfGDropped", (MeanGTerm, "")) { In = Centres },
         new("XHatTermDropped", (XHatTerm, "")),
+        new("DerivativeOfEpsilonUnderRoot", ("EpsilonOutsideRoot && Variance[s] > 0 ?", "false ?")) { In = f => f.EpsilonOutsideRoot },
         new("RstdForgotten", ("? Rstd[s] * (g", "? (g"), (": Rstd[s] * g", ": g")),
         new("GammaMissingInDx", (G, "double g = dy[i];")),
         new("GammaTwiceInDx", (G, "double g = Scale(i) * Scale(i) * dy[i];")),
@@ -70,7 +72,7 @@ internal static class Faults
         // Masks.
         new("MaskIgnored") { In = f => f.Masks, With = p => p with { Mask = null } },
         new("MaskIgnoredInM", (Mean, "sum / Divisor(S) : 0;"), ("? 1 : S.Length;", "? 1 : _y.Length / _sets.Length;")) { In = f => f.Masks },
-        new("MaskIgnoredInDBeta", (NewDx, $"{NewDx} for (int i = 0; i < dy.Length; i++) {{ DBeta![_parameterOf[i]] += Mask?[i] == false ? dy[i] : 0; }}")) { In = f => f.Masks },
+        new("MaskIgnoredInDBeta", (NewDx, $"{NewDx} for (int i = 0; i < dy.Length; i++) {{ DBeta![_parameterOf[i]] += Mask?[i] == false ? dy[i] : 0; }}")) { In = f => f.Masks && f.HasBeta },
         new("MaskIgnoredInDx", (NewDx, "double[] dx = [.. dy];")) { In = f => f.Masks },
     ];
 

@@ -17,7 +17,8 @@ public sealed class SabotageTests
         Family.GroupNorm(2),
         Family.InstanceNorm,
         Family.RmsNorm with { Masks = true },
-        Family.RmsNorm with { Name = "RmsNorm, 1 + γ", OnePlusGamma = true },
+        Family.RmsNormOnePlusGamma,
+        Family.RmsNormEpsilonOutside,
     }.ToDictionary(f => f.Name);
 
     private static readonly Lazy<Dictionary<(string Family, string Fault), string[]>> s_caughtBy = new(() => OneFault.ToDictionary(

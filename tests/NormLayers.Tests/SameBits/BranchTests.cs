@@ -5,10 +5,20 @@ namespace NormLayers.Tests.SameBits;
 /// <summary>The bits of every branch that a kernel's dispatch can take: planes around sixteen elements, non-temporal stores, special sets, ReLU, missing parameters.</summary>
 public sealed class BranchTests
 {
+    private static readonly Shape[] s_lengths =
+        [.. from n in (int[])[1, 2, 9] from c in (int[])[1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257] select (Shape)(n, c)];
+
+    private static readonly Shape[] s_pairs = [(7, 300), (8, 300), (16, 1040), (17, 1024), (5, 4097), (300, 40)];
+
+    private static readonly Shape[] s_special = [(9, 40), (20, 16), (3, 700)];
+
     [Theory]
     [InlineData("rows, all lengths around the lanes", "57786E27F7FC922A")]
     [InlineData("rows, two at a time and alone", "96106CEFCE003D62")]
     [InlineData("rows, special ones among ordinary ones", "0073ABDE720F2F62")]
+    [InlineData("rows without a mean, all lengths around the lanes", "849EBD094262B24E")]
+    [InlineData("rows without a mean, two at a time and alone", "8C3CA511A2927830")]
+    [InlineData("rows without a mean, special ones among ordinary ones", "EEC9D0DE5F8FC0E9")]
     [InlineData("channels of one element a sample", "5DACA6ACD112C3EC")]
     [InlineData("planes of 2 to 15 elements", "43706909A87E225A")]
     [InlineData("planes of 16 elements and more", "9DDA6A389AFB5822")]
@@ -20,6 +30,7 @@ public sealed class BranchTests
     [Theory]
     [Trait("Duration", "long")]
     [InlineData("rows, past the caches", "BAF321E980F0DE60")]
+    [InlineData("rows without a mean, past the caches", "62DCD363757D8FB3")]
     [InlineData("channels, past the caches", "286FE499A0975DA2")]
     [InlineData("planes, past the caches", "525142E89544C2BF")]
     public void Branch_LargeTensor_GivesPinnedBits(string branch, string pinned) => Check(branch, pinned);
@@ -30,16 +41,28 @@ public sealed class BranchTests
         switch (branch)
         {
             case "rows, all lengths around the lanes":
-                Rows(hash, [.. from n in (int[])[1, 2, 9] from c in (int[])[1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257] select (Shape)(n, c)]);
+                Rows(hash, s_lengths);
                 break;
             case "rows, two at a time and alone":
-                Rows(hash, (7, 300), (8, 300), (16, 1040), (17, 1024), (5, 4097), (300, 40));
+                Rows(hash, s_pairs);
                 break;
             case "rows, special ones among ordinary ones":
-                Rows(hash, Scaled, (9, 40), (20, 16), (3, 700));
+                Rows(hash, Scaled, s_special);
                 break;
             case "rows, past the caches":
                 Rows(hash, (1500, 777), (13000, 1000));
+                break;
+            case "rows without a mean, all lengths around the lanes":
+                RowsWithoutMean(hash, (_, x) => x, s_lengths);
+                break;
+            case "rows without a mean, two at a time and alone":
+                RowsWithoutMean(hash, (_, x) => x, s_pairs);
+                break;
+            case "rows without a mean, special ones among ordinary ones":
+                RowsWithoutMean(hash, Scaled, s_special);
+                break;
+            case "rows without a mean, past the caches":
+                RowsWithoutMean(hash, (_, x) => x, (1500, 777), (13000, 1000));
                 break;
             case "channels of one element a sample":
                 Channels(hash, (2, 1), (5, 3), (9, 16), (40, 17), (33, 300), (300, 40), (2100, 64));
@@ -83,6 +106,18 @@ public sealed class BranchTests
             foreach ((bool gamma, bool beta, bool relu) in Variants(shape))
             {
                 Run(hash, new LayerNorm1D(features, epsilon: 1e-5, gamma, beta, relu), shape, i => i / features, change);
+            }
+        }
+    }
+
+    private static void RowsWithoutMean(BitHash hash, Func<int, float, float> change, params Shape[] shapes)
+    {
+        foreach (Shape shape in shapes)
+        {
+            int features = shape.Last;
+            foreach ((bool gamma, bool onePlusGamma, bool outside) in ((bool, bool, bool)[])[(true, false, false), (true, true, false), (false, false, true)])
+            {
+                Run(hash, new RmsNorm(features, 1e-5, gamma, onePlusGamma, outside), shape, i => i / features, change);
             }
         }
     }

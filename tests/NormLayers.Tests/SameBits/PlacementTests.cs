@@ -14,7 +14,7 @@ public sealed class PlacementTests
         get
         {
             TheoryData<string, int, int, int> cases = [];
-            foreach (string layer in (string[])["layernorm", "batchnorm"])
+            foreach (string layer in (string[])["layernorm", "rmsnorm", "batchnorm"])
             {
                 foreach ((int rows, int channels) in ((int, int)[])[(20, 256), (19, 272), (17, 301), (3, 512), (16, 31), (5, 16)])
                 {
@@ -37,7 +37,7 @@ public sealed class PlacementTests
     public void Passes_AnyBeginning_SameBitsAndNothingBeside(string layer, int rows, int channels, int length)
     {
         int count = rows * channels * length;
-        foreach (bool relu in (bool[])[false, true])
+        foreach (bool relu in layer == "rmsnorm" ? (bool[])[false] : [false, true])
         {
             (float[] y, float[] dx) = Run(layer, rows, channels, length, relu, 0, 0, inPlace: false);
             Assert.Equal(count, y.Length);
@@ -61,9 +61,17 @@ public sealed class PlacementTests
     {
         int count = rows * channels * length;
         Shape shape = length == 1 ? (rows, channels) : (rows, channels, length);
-        Layer normalization = layer == "layernorm" ? new LayerNorm1D(channels, relu: relu) : new BatchNorm1D(channels, relu: relu);
-        Samples.Normal(channels, 1, 0.3, 1).CopyTo(normalization.Parameters[0].Value.AsSpan());
-        Samples.Normal(channels, 0.2, 1, 2).CopyTo(normalization.Parameters[1].Value.AsSpan());
+        Layer normalization = layer switch
+        {
+            "layernorm" => new LayerNorm1D(channels, relu: relu),
+            "rmsnorm" => new RmsNorm(channels, onePlusGamma: true),
+            _ => new BatchNorm1D(channels, relu: relu),
+        };
+        foreach (Parameter parameter in normalization.Parameters)
+        {
+            (parameter.Name == "gamma" ? Samples.Normal(channels, 1, 0.3, 1) : Samples.Normal(channels, 0.2, 1, 2)).CopyTo(parameter.Value.AsSpan());
+        }
+
         Placed x = new(count, inputStart, Samples.Normal(count, 0.5, 2, 3));
         Placed dy = new(count, inputStart, Samples.Upstream(count, 4));
         Placed y = inPlace ? new(count, inputStart, x.Values.ToArray()) : new(count, outputStart, []);

@@ -12,6 +12,7 @@ public sealed class SameBitsTests
     [Theory]
     [InlineData(nameof(Family.LayerNorm), "BFDAB880E617F187")]
     [InlineData(nameof(Family.BatchNorm), "C93B90F3EC185B62")]
+    [InlineData(nameof(Family.RmsNorm), "299092EAC678B3ED")]
     public void Kernel_FixedProblems_GivePinnedBits(string family, string pinned)
     {
         KernelSubject subject = new(Family.Named(family));
@@ -22,7 +23,7 @@ public sealed class SameBitsTests
             {
                 foreach (bool training in (bool[])[true, false])
                 {
-                    hash.Add(subject.Run(Problem.Random(n, c, offset: offset) with { Training = training }));
+                    hash.Add(subject.Run(Problem.Random(n, c, offset: offset).For(subject.Family) with { Training = training }));
                     if (subject.Family.HasRunningStatistics)
                     {
                         hash.Add(subject.Run(Problem.Random(n, c, length: 5, offset) with { Training = training }));

@@ -20,6 +20,9 @@ public sealed class ThreadsTests : IDisposable
     [InlineData(nameof(Family.LayerNorm), 40_000, 3, 1, "1D14977AA87EE4A2")]
     [InlineData(nameof(Family.LayerNorm), 3, 70_000, 1, "9CB069287D69A187")]
     [InlineData(nameof(Family.LayerNorm), 90, 768, 1, "7625BE96A8D127DE")]
+    [InlineData(nameof(Family.RmsNorm), 2100, 130, 1, "87A304FDA2ACC294")]
+    [InlineData(nameof(Family.RmsNorm), 3, 70_000, 1, "765B9F0A8A05453E")]
+    [InlineData(nameof(Family.RmsNorm), 90, 768, 1, "63F7396190DB33E1")]
     [InlineData(nameof(Family.BatchNorm), 2100, 130, 1, "288941DB6D51B18C")]
     [InlineData(nameof(Family.BatchNorm), 40_000, 3, 1, "3ABA337FDEFFED5E")]
     [InlineData(nameof(Family.BatchNorm), 150, 512, 1, "34CF1995B1E3179A")]
@@ -31,7 +34,7 @@ public sealed class ThreadsTests : IDisposable
     public void Kernel_LargeProblem_PinnedBitsWithAnyNumberOfThreads(string family, int rows, int channels, int length, string pinned)
     {
         KernelSubject subject = new(Family.Named(family));
-        Problem problem = Problem.Random(rows, channels, length, offset: 0.5);
+        Problem problem = Problem.Random(rows, channels, length, offset: 0.5).For(subject.Family);
         PinnedWithAnyNumberOfThreads(pinned, hash =>
         {
             hash.Add(subject.Run(problem));
@@ -74,10 +77,26 @@ public sealed class ThreadsTests : IDisposable
         });
     }
 
+    [Fact]
+    public void AddRmsNorm_LargeProblem_PinnedBitsWithAnyNumberOfThreads()
+    {
+        float[] x = Samples.Normal(300 * 260, seed: 1);
+        float[] residual = Samples.Normal(x.Length, seed: 2);
+        PinnedWithAnyNumberOfThreads("4082E99F59AFD0D1", hash =>
+        {
+            float[] sum = new float[x.Length];
+            float[] y = new float[x.Length];
+            Functional.AddRmsNorm(x, residual, 260, Functional.Ones, 1e-5, sum, y);
+            hash.Add(sum);
+            hash.Add(y);
+        });
+    }
+
     [Theory]
     [InlineData("none", "BCA7F07F822168AD")]
     [InlineData("batchnorm", "9AA84DC4AFA65E96")]
     [InlineData("layernorm", "C44F6DBCF1E651CE")]
+    [InlineData("rmsnorm", "0B3EC06DB69AC44F")]
     public void Network_LargeBatches_PinnedBitsWithAnyNumberOfThreads(string mode, string pinned) =>
         PinnedWithAnyNumberOfThreads(pinned, hash => hash.Add(TrainLargeNetwork(NormalizationKind.Find(mode)!)));
 
