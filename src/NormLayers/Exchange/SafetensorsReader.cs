@@ -15,6 +15,7 @@ public sealed class SafetensorsReader
     private readonly Stream _stream;
     private readonly SafetensorsHeader _header;
     private readonly long _start;
+    private byte[] _buffer = [];
     private long _position;
 
     /// <summary>Reads the header.</summary>
@@ -145,10 +146,9 @@ public sealed class SafetensorsReader
 
     private void Skip(long position)
     {
-        byte[] buffer = new byte[ChunkBytes];
         while (_position < position)
         {
-            Fill(buffer.AsSpan(0, (int)Math.Min(buffer.Length, position - _position)), "the tensors before it");
+            Fill(position - _position, "the tensors before it");
         }
     }
 
@@ -165,12 +165,11 @@ public sealed class SafetensorsReader
     // The announced length is trusted only where the stream has shown that it is there.
     private T[] Read<T>(long count, int size, Func<ReadOnlySpan<byte>, T> decode, string what)
     {
-        byte[] buffer = new byte[Math.Min(ChunkBytes, count * size)];
         T[] values = new T[_stream.CanSeek ? count : Math.Min(count, ChunkBytes / size)];
         for (int read = 0; read < count;)
         {
-            int chunk = (int)Math.Min(buffer.Length / size, count - read);
-            Fill(buffer.AsSpan(0, chunk * size), what);
+            ReadOnlySpan<byte> bytes = Fill((count - read) * size, what);
+            int chunk = bytes.Length / size;
             if (read + chunk > values.Length)
             {
                 Array.Resize(ref values, (int)Math.Min(count, 2L * values.Length));
@@ -178,7 +177,7 @@ public sealed class SafetensorsReader
 
             for (int i = 0; i < chunk; i++)
             {
-                values[read + i] = decode(buffer.AsSpan(i * size, size));
+                values[read + i] = decode(bytes.Slice(i * size, size));
             }
 
             read += chunk;
@@ -187,14 +186,19 @@ public sealed class SafetensorsReader
         return values;
     }
 
-    private void Fill(Span<byte> buffer, string what)
+    // The next bytes, at most a chunk of them.
+    private Span<byte> Fill(long wanted, string what)
     {
-        int read = _stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-        _position += read;
-        if (read < buffer.Length)
+        int length = (int)Math.Min(ChunkBytes, wanted);
+        if (_buffer.Length < length)
         {
-            throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
+            _buffer = new byte[length];
         }
+
+        Span<byte> bytes = _buffer.AsSpan(0, length);
+        int read = _stream.ReadAtLeast(bytes, length, throwOnEndOfStream: false);
+        _position += read;
+        return read == length ? bytes : throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
     }
 
     private static float Narrow(double value, SafetensorsTensor tensor) => double.IsFinite(value) && !float.IsFinite((float)value)
