@@ -12,7 +12,9 @@ internal static class LayerConventions
     /// <param name="hasGamma">Whether there is a γ.</param>
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
     /// <param name="momentum">How running statistics follow the batches; null without any.</param>
-    public static IReadOnlyDictionary<string, string> Of(double epsilon, bool hasGamma, bool onePlusGamma = false, Momentum? momentum = null)
+    /// <param name="epsilonOutsideRoot">Whether ε is added to the root.</param>
+    public static IReadOnlyDictionary<string, string> Of(
+        double epsilon, bool hasGamma, bool onePlusGamma = false, Momentum? momentum = null, bool epsilonOutsideRoot = false)
     {
         Dictionary<string, string> conventions = new() { ["epsilon"] = Text(epsilon) };
         if (hasGamma)
@@ -23,6 +25,11 @@ internal static class LayerConventions
         if (momentum is { } running)
         {
             conventions["momentum"] = running.IsCumulative ? "cumulative" : Text(running.WeightOfBatch(1));
+        }
+
+        if (epsilonOutsideRoot)
+        {
+            conventions["epsilon_place"] = "outside the root";
         }
 
         return conventions;
