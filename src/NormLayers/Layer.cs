@@ -37,6 +37,12 @@ public abstract class Layer
     /// </summary>
     public virtual IReadOnlyList<NamedState> NamedState => [.. Parameters.Select(NormLayers.NamedState.From)];
 
+    /// <summary>
+    /// What the values of <see cref="NamedState"/> mean, as text by name: <c>epsilon</c>, <c>momentum</c> (the weight of the new batch, or <c>cumulative</c>),
+    /// <c>scale</c> (<c>gamma</c> or <c>1 + gamma</c>). It is saved with them, and a file that says otherwise is not loaded.
+    /// </summary>
+    public virtual IReadOnlyDictionary<string, string> Conventions => LayerConventions.None;
+
     /// <summary>The shape of the output for an input shape.</summary>
     /// <param name="input">The input's shape.</param>
     /// <exception cref="ArgumentException">The layer does not take this shape.</exception>

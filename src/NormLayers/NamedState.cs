@@ -30,7 +30,8 @@ public sealed class NamedState
         (Name, Shape, Counters) = (name, counters.Length, counters);
     }
 
-    private NamedState(string name, NamedState part) => (Name, Shape, Floats, Counters) = (name, part.Shape, part.Floats, part.Counters);
+    private NamedState(string name, NamedState part) =>
+        (Name, Shape, Floats, Counters, IsPyTorchs) = (name, part.Shape, part.Floats, part.Counters, part.IsPyTorchs);
 
     /// <summary>The name; in a network with the layer's before it, as in <c>norm1.running_mean</c>.</summary>
     public string Name { get; }
@@ -44,7 +45,13 @@ public sealed class NamedState
     /// <summary>The layer's own counters; null for floats.</summary>
     public long[]? Counters { get; }
 
-    /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
+    /// <summary>
+    /// Whether PyTorch's layer has this part too; true unless set. A part that it has not, such as the count of skipped batches, is saved
+    /// as metadata, so that <c>load_state_dict</c> takes the file, and is 0 after loading a file without it.
+    /// </summary>
+    public bool IsPyTorchs { get; init; } = true;
+
+    /// <summary><b>Overwrites</b> the values with those of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>
     /// <exception cref="ArgumentException">Another name, shape or type.</exception>
     public void CopyFrom(NamedState source)

@@ -1,8 +1,10 @@
 using System.Reflection;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
+using NormLayers.Exchange;
 using NormLayers.Network;
 using NormLayers.Numerics;
+using NormLayers.Tests.Exchange;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests;
@@ -22,6 +24,7 @@ public sealed class NullArgumentTests
         [typeof(RandomSource)] = new RandomSource(1),
         [typeof(NormalizationKind)] = NormalizationKind.None,
         [typeof(TextReader)] = TextReader.Null,
+        [typeof(SafetensorsReader)] = new SafetensorsReader(new MemoryStream(SafetensorsBytes.File("{}"))),
         [typeof(Sequential)] = new Sequential(new ReLU()),
         [typeof(Dataset)] = new Dataset("a", [1, 2], [0, 1], 1, 2),
     };

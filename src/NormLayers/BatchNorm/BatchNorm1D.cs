@@ -139,6 +139,10 @@ public sealed class BatchNorm1D : Layer, INormalization
     public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Of(Epsilon, hasGamma: Gamma is not null, momentum: Running is null ? null : Momentum);
+
+    /// <inheritdoc/>
     public bool IgnoresInputScale => !FreezeStatistics;
 
     private bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);

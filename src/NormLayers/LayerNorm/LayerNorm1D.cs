@@ -72,6 +72,9 @@ public sealed class LayerNorm1D : Layer, INormalization
     public override IReadOnlyList<Parameter> Parameters => _parameters;
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, hasGamma: Gamma is not null);
+
+    /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
         Throw.IfLastDiffers(input, Features, Name, nameof(input));

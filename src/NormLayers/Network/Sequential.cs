@@ -16,8 +16,8 @@ public sealed class Sequential : Layer
     private bool _training = true;
 
     /// <summary>Puts layers into a network.</summary>
-    /// <param name="layers">The layers, first to last; at least one, with different names.</param>
-    /// <exception cref="ArgumentException">No layer, or two of the same name.</exception>
+    /// <param name="layers">The layers, first to last; at least one, with different names without a dot.</param>
+    /// <exception cref="ArgumentException">No layer, two of the same name, or a name with a dot.</exception>
     public Sequential(params IEnumerable<Layer> layers)
         : base("network")
     {
@@ -36,6 +36,12 @@ public sealed class Sequential : Layer
         HashSet<string> names = [];
         foreach (Layer layer in _layers)
         {
+            // A dot is what separates layer and parameter in a name.
+            if (layer.Name.Contains('.', StringComparison.Ordinal))
+            {
+                Throw.Argument(nameof(layers), "layers whose names have no dot", $"'{layer.Name}'");
+            }
+
             if (!names.Add(layer.Name))
             {
                 Throw.Argument(nameof(layers), "layers with different names", $"'{layer.Name}' twice");
@@ -63,6 +69,10 @@ public sealed class Sequential : Layer
 
     /// <summary>All that evaluation and further training depend on, by name: parameters, running statistics and counters.</summary>
     public override IReadOnlyList<NamedState> NamedState => [.. _layers.SelectMany(l => l.NamedState.Select(s => s.Within(l.Name)))];
+
+    /// <summary>The layers' conventions, with the layer's name before each: <c>norm1.epsilon</c>.</summary>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        _layers.SelectMany(l => l.Conventions.Select(c => ($"{l.Name}.{c.Key}", c.Value))).ToDictionary();
 
     /// <inheritdoc/>
     public override bool Training

@@ -1,0 +1,158 @@
+using System.Globalization;
+using NormLayers.Exchange;
+
+namespace NormLayers;
+
+/// <summary>Saves layers and networks as safetensors files, and loads them.</summary>
+/// <remarks>
+/// A file holds <see cref="Layer.NamedState"/> under PyTorch's names, so that <c>load_state_dict</c> takes it and its files are taken here, and
+/// <see cref="Layer.Conventions"/> as metadata. Frozen parameters, frozen statistics and optimizers are not saved.
+/// </remarks>
+public static class LayerFiles
+{
+    private const string FormatKey = "format";
+    private const int MostShown = 8;
+
+    /// <summary>Writes all that evaluation and further training depend on: parameters, running statistics, counters and conventions.</summary>
+    /// <param name="layer">The layer or network.</param>
+    /// <param name="stream">Where to; it stays open.</param>
+    /// <param name="metadata">More text by key, for whoever reads the file; null for none.</param>
+    /// <exception cref="ArgumentException">A key that is also a convention's, or what <see cref="SafetensorsWriter.Write"/> refuses.</exception>
+    public static void Save(this Layer layer, Stream stream, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        ArgumentNullException.ThrowIfNull(stream);
+        NamedState[] state = [.. layer.NamedState];
+        Dictionary<string, string> text = new(layer.Conventions);
+        foreach (NamedState own in state.Where(s => !s.IsPyTorchs))
+        {
+            text.Add(own.Name, string.Join(' ', own.Counters ?? []));
+        }
+
+        foreach ((string key, string value) in metadata ?? LayerConventions.None)
+        {
+            if (!text.TryAdd(key, value))
+            {
+                Throw.Argument(nameof(metadata), "keys that the network does not use", $"'{key}'");
+            }
+        }
+
+        // The value that says whose names the tensors have.
+        text.TryAdd(FormatKey, "pt");
+        SafetensorsWriter.Write(stream, state.Where(s => s.IsPyTorchs), text);
+    }
+
+    /// <summary><b>Overwrites</b> parameters, running statistics and counters with those of a file, or throws and changes nothing.</summary>
+    /// <param name="layer">The layer or network.</param>
+    /// <param name="stream">The file, from its beginning; it stays open.</param>
+    /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
+    /// <param name="checkConventions">Whether a file with another ε, momentum or meaning of γ is refused. They are in the report otherwise.</param>
+    /// <returns>How file and network differ.</returns>
+    /// <exception cref="InvalidDataException">No safetensors file, a damaged one, another shape or type, or what strictness refuses.</exception>
+    public static LoadReport Load(this Layer layer, Stream stream, bool strict = true, bool checkConventions = true)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        return layer.Load(new SafetensorsReader(stream), strict, checkConventions);
+    }
+
+    /// <summary>The same from a file whose header has been read, to look at its metadata first.</summary>
+    /// <param name="layer">The layer or network.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
+    /// <param name="checkConventions">Whether a file with another ε, momentum or meaning of γ is refused. They are in the report otherwise.</param>
+    /// <returns>How file and network differ.</returns>
+    /// <exception cref="InvalidDataException">A damaged file, another shape or type, or what strictness refuses.</exception>
+    public static LoadReport Load(this Layer layer, SafetensorsReader file, bool strict = true, bool checkConventions = true)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        ArgumentNullException.ThrowIfNull(file);
+        Dictionary<string, NamedState> state = layer.NamedState.ToDictionary(s => s.Name);
+        LoadReport report = Compare(layer, state, file);
+        if (checkConventions)
+        {
+            Refuse(report.Different, "conventions of the network", "others");
+        }
+
+        if (strict)
+        {
+            Refuse(report.Missing, "a tensor for every part of the network", "none for");
+            Refuse(report.Unexpected, "only tensors that the network has", "also");
+        }
+
+        // All is read and checked before the first value changes.
+        NamedState[] read =
+        [
+            .. file.Tensors.Where(t => state.ContainsKey(t.Name)).Select(t => Read(file, t, state[t.Name])),
+            .. state.Values.Where(s => !s.IsPyTorchs && file.Tensors.All(t => t.Name != s.Name)).Select(s => FromMetadata(s, file.Metadata)),
+        ];
+        file.CheckEnd();
+        foreach (NamedState part in read)
+        {
+            state[part.Name].CopyFrom(part);
+        }
+
+        return report;
+    }
+
+    private static LoadReport Compare(Layer layer, Dictionary<string, NamedState> state, SafetensorsReader file)
+    {
+        HashSet<string> names = [.. file.Tensors.Select(t => t.Name)];
+        IReadOnlyDictionary<string, string> conventions = layer.Conventions;
+        return new LoadReport(
+            [.. state.Values.Where(s => s.IsPyTorchs && !names.Contains(s.Name)).Select(s => s.Name)],
+            [.. names.Where(n => !state.ContainsKey(n))],
+            [.. conventions.Keys.Where(k => !file.Metadata.ContainsKey(k))],
+            [
+                .. from own in conventions
+                   where file.Metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(text, own.Value)
+                   select $"{own.Key}: {SafetensorsHeader.Printable(file.Metadata[own.Key])} in the file, '{own.Value}' here",
+            ],
+            file.Metadata);
+    }
+
+    private static void Refuse(IReadOnlyList<string> names, string expected, string got)
+    {
+        if (names.Count > 0)
+        {
+            string rest = names.Count > MostShown ? FormattableString.Invariant($" and {names.Count - MostShown} more") : "";
+            throw new InvalidDataException($"expected {expected}, got {got} {string.Join(", ", names.Take(MostShown).Select(SafetensorsHeader.Printable))}{rest}.");
+        }
+    }
+
+    private static NamedState Read(SafetensorsReader file, SafetensorsTensor tensor, NamedState part)
+    {
+        // One counter is a single number, shape [], in PyTorch, and a row of one here.
+        bool isSameShape = tensor.Shape.Count == part.Shape.Rank && Enumerable.Range(0, part.Shape.Rank).All(a => tensor.Shape[a] == part.Shape[a]);
+        bool isNumber = part.Counters is { Length: 1 } && tensor.Shape.Count == 0;
+        if (!isSameShape && !isNumber)
+        {
+            throw new InvalidDataException($"expected shape {part.Shape} of '{part.Name}', got {tensor}.");
+        }
+
+        bool isFloat = part.Floats is not null;
+        if (isFloat ? !tensor.IsFloat : !tensor.IsInteger)
+        {
+            throw new InvalidDataException($"expected {(isFloat ? "F32, F64, F16 or BF16" : "integers")} in '{part.Name}', got {tensor}.");
+        }
+
+        return isFloat ? new NamedState(part.Name, part.Shape, file.ReadFloats(tensor)) : new NamedState(part.Name, file.ReadIntegers(tensor));
+    }
+
+    private static NamedState FromMetadata(NamedState part, IReadOnlyDictionary<string, string> metadata)
+    {
+        long[] counters = new long[part.Shape.Length];
+        if (metadata.TryGetValue(part.Name, out string? text))
+        {
+            string[] numbers = text.Split(' ');
+            for (int i = 0; i < counters.Length; i++)
+            {
+                if (numbers.Length != counters.Length || !long.TryParse(numbers[i], NumberStyles.None, CultureInfo.InvariantCulture, out counters[i]))
+                {
+                    throw new InvalidDataException($"expected {counters.Length} whole number(s) as {part.Name} in the metadata, got {SafetensorsHeader.Printable(text)}.");
+                }
+            }
+        }
+
+        return new NamedState(part.Name, counters);
+    }
+}

@@ -1,0 +1,213 @@
+using System.Buffers.Binary;
+
+namespace NormLayers.Exchange;
+
+/// <summary>Reads a safetensors file: the header at once, a tensor when it is asked for.</summary>
+/// <remarks>
+/// <para>A stream that can seek is checked against the header before any tensor is read: it must end with the last one. Of a stream that
+/// cannot, tensors are read in the order of <see cref="Tensors"/>, and memory grows with what has come, not with what the header announces.</para>
+/// <para>To load a network see <see cref="LayerFiles"/>. The stream stays the caller's: nothing here disposes it.</para>
+/// </remarks>
+public sealed class SafetensorsReader
+{
+    private const int ChunkBytes = 1 << 16;
+
+    private readonly Stream _stream;
+    private readonly SafetensorsHeader _header;
+    private readonly long _start;
+    private byte[] _buffer = [];
+    private long _position;
+
+    /// <summary>Reads the header.</summary>
+    /// <param name="stream">The file, from its beginning.</param>
+    /// <exception cref="ArgumentException">The stream cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is no safetensors file, or a damaged one; the message says where.</exception>
+    public SafetensorsReader(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (!stream.CanRead)
+        {
+            Throw.Argument(nameof(stream), "a stream to read from", "one that is closed or only for writing");
+        }
+
+        _stream = stream;
+        long left = stream.CanSeek ? stream.Length - stream.Position : long.MaxValue;
+        byte[] prefix = new byte[sizeof(ulong)];
+        if (stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false) < prefix.Length)
+        {
+            throw new InvalidDataException("expected a safetensors file, which begins with the 8 bytes of its header's length, got fewer bytes.");
+        }
+
+        left -= prefix.Length;
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (length > SafetensorsHeader.MostBytes)
+        {
+            throw new InvalidDataException($"expected a safetensors header of at most {SafetensorsHeader.MostBytes} bytes, got one of {length}.");
+        }
+
+        if ((long)length > left)
+        {
+            throw new InvalidDataException($"expected a safetensors header of {length} bytes, as the file says, got {left} bytes.");
+        }
+
+        _header = new SafetensorsHeader(Read((long)length, 1, b => b[0], "the header"));
+        left -= (long)length;
+        if (stream.CanSeek && left != _header.DataLength)
+        {
+            throw new InvalidDataException($"expected {_header.DataLength} bytes behind the header, as it says, got {left}.");
+        }
+
+        _start = stream.CanSeek ? stream.Position : 0;
+        _position = 0;
+    }
+
+    /// <summary>What the writer of the file said of it.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _header.Metadata;
+
+    /// <summary>The tensors, in the order of their bytes.</summary>
+    public IReadOnlyList<SafetensorsTensor> Tensors => _header.Tensors;
+
+    /// <summary>Reads a tensor of F32, F64, F16 or BF16.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    /// <returns>Its values, row-major: F32 with its bits, F16 and BF16 exactly, F64 rounded to the nearest float.</returns>
+    /// <exception cref="ArgumentException">A tensor of another file, or of another type.</exception>
+    /// <exception cref="InvalidDataException">The stream ends before the tensor does, or an F64 is beyond the range of floats.</exception>
+    /// <exception cref="InvalidOperationException">The stream cannot seek and is past the tensor.</exception>
+    public float[] ReadFloats(SafetensorsTensor tensor)
+    {
+        Seek(tensor);
+        return tensor.DataType switch
+        {
+            "F32" => Read(tensor, BinaryPrimitives.ReadSingleLittleEndian),
+            "F64" => Read(tensor, b => Narrow(BinaryPrimitives.ReadDoubleLittleEndian(b), tensor)),
+            "F16" => Read(tensor, b => (float)BinaryPrimitives.ReadHalfLittleEndian(b)),
+            "BF16" => Read(tensor, b => BitConverter.Int32BitsToSingle(BinaryPrimitives.ReadInt16LittleEndian(b) << 16)),
+            _ => throw OtherType(tensor, "F32, F64, F16 or BF16"),
+        };
+    }
+
+    /// <summary>Reads a tensor of signed or unsigned integers of 8 to 64 bits.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    /// <returns>Its values, row-major.</returns>
+    /// <exception cref="ArgumentException">A tensor of another file, or of another type.</exception>
+    /// <exception cref="InvalidDataException">The stream ends before the tensor does, or a U64 is above 2⁶³ − 1.</exception>
+    /// <exception cref="InvalidOperationException">The stream cannot seek and is past the tensor.</exception>
+    public long[] ReadIntegers(SafetensorsTensor tensor)
+    {
+        Seek(tensor);
+        return tensor.DataType switch
+        {
+            "I64" => Read(tensor, BinaryPrimitives.ReadInt64LittleEndian),
+            "I32" => Read(tensor, b => (long)BinaryPrimitives.ReadInt32LittleEndian(b)),
+            "I16" => Read(tensor, b => (long)BinaryPrimitives.ReadInt16LittleEndian(b)),
+            "I8" => Read(tensor, b => (long)(sbyte)b[0]),
+            "U64" => Read(tensor, b => Signed(BinaryPrimitives.ReadUInt64LittleEndian(b), tensor)),
+            "U32" => Read(tensor, b => (long)BinaryPrimitives.ReadUInt32LittleEndian(b)),
+            "U16" => Read(tensor, b => (long)BinaryPrimitives.ReadUInt16LittleEndian(b)),
+            "U8" => Read(tensor, b => (long)b[0]),
+            _ => throw OtherType(tensor, "integers"),
+        };
+    }
+
+    /// <summary>Checks that nothing is behind the last tensor, which a stream that cannot seek shows only at its end.</summary>
+    internal void CheckEnd()
+    {
+        if (!_stream.CanSeek)
+        {
+            Skip(_header.DataLength);
+            if (_stream.ReadByte() >= 0)
+            {
+                throw new InvalidDataException($"expected {_header.DataLength} bytes behind the header, as it says, got more.");
+            }
+        }
+    }
+
+    private void Seek(SafetensorsTensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (tensor.Header != _header)
+        {
+            Throw.Argument(nameof(tensor), "one of this file's tensors", $"{tensor} of another");
+        }
+
+        if (_stream.CanSeek)
+        {
+            _stream.Position = _start + tensor.Begin;
+        }
+        else if (_position > tensor.Begin)
+        {
+            Throw.Operation($"Expected tensors to be read in the order of Tensors, as the stream cannot seek, got {tensor} after a later one.");
+        }
+        else
+        {
+            Skip(tensor.Begin);
+        }
+    }
+
+    private void Skip(long position)
+    {
+        while (_position < position)
+        {
+            Fill(position - _position, "the tensors before it");
+        }
+    }
+
+    private T[] Read<T>(SafetensorsTensor tensor, Func<ReadOnlySpan<byte>, T> decode)
+    {
+        if (tensor.Count > Array.MaxLength)
+        {
+            throw new InvalidDataException($"expected tensors of at most {Array.MaxLength} elements, got {tensor}.");
+        }
+
+        return Read(tensor.Count, tensor.Count == 0 ? 1 : (int)((tensor.End - tensor.Begin) / tensor.Count), decode, $"{tensor}");
+    }
+
+    // The announced length is trusted only where the stream has shown that it is there.
+    private T[] Read<T>(long count, int size, Func<ReadOnlySpan<byte>, T> decode, string what)
+    {
+        T[] values = new T[_stream.CanSeek ? count : Math.Min(count, ChunkBytes / size)];
+        for (int read = 0; read < count;)
+        {
+            ReadOnlySpan<byte> bytes = Fill((count - read) * size, what);
+            int chunk = bytes.Length / size;
+            if (read + chunk > values.Length)
+            {
+                Array.Resize(ref values, (int)Math.Min(count, 2L * values.Length));
+            }
+
+            for (int i = 0; i < chunk; i++)
+            {
+                values[read + i] = decode(bytes.Slice(i * size, size));
+            }
+
+            read += chunk;
+        }
+
+        return values;
+    }
+
+    // The next bytes, at most a chunk of them.
+    private Span<byte> Fill(long wanted, string what)
+    {
+        int length = (int)Math.Min(ChunkBytes, wanted);
+        if (_buffer.Length < length)
+        {
+            _buffer = new byte[length];
+        }
+
+        Span<byte> bytes = _buffer.AsSpan(0, length);
+        int read = _stream.ReadAtLeast(bytes, length, throwOnEndOfStream: false);
+        _position += read;
+        return read == length ? bytes : throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
+    }
+
+    private static float Narrow(double value, SafetensorsTensor tensor) => double.IsFinite(value) && !float.IsFinite((float)value)
+        ? throw new InvalidDataException(FormattableString.Invariant($"expected numbers in the range of floats in {tensor}, got {value}."))
+        : (float)value;
+
+    private static long Signed(ulong value, SafetensorsTensor tensor) => value > long.MaxValue
+        ? throw new InvalidDataException($"expected integers up to 2⁶³ − 1 in {tensor}, got {value}.")
+        : (long)value;
+
+    private static ArgumentException OtherType(SafetensorsTensor tensor, string expected) => new($"Expected a tensor of {expected}, got {tensor}.", nameof(tensor));
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace NormLayers;
+
+/// <summary>The text of <see cref="Layer.Conventions"/>, in one place, so that all layers name the same things alike.</summary>
+internal static class LayerConventions
+{
+    public static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
+
+    /// <summary>What the numbers of a normalization mean.</summary>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="hasGamma">Whether there is a γ.</param>
+    /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
+    /// <param name="momentum">How running statistics follow the batches; null without any.</param>
+    /// <param name="epsilonOutsideRoot">Whether ε is added to the root.</param>
+    public static IReadOnlyDictionary<string, string> Of(
+        double epsilon, bool hasGamma, bool onePlusGamma = false, Momentum? momentum = null, bool epsilonOutsideRoot = false)
+    {
+        Dictionary<string, string> conventions = new() { ["epsilon"] = Text(epsilon) };
+        if (hasGamma)
+        {
+            conventions["scale"] = onePlusGamma ? "1 + gamma" : "gamma";
+        }
+
+        if (momentum is { } running)
+        {
+            conventions["momentum"] = running.IsCumulative ? "cumulative" : Text(running.WeightOfBatch(1));
+        }
+
+        if (epsilonOutsideRoot)
+        {
+            conventions["epsilon_place"] = "outside the root";
+        }
+
+        return conventions;
+    }
+
+    /// <summary>Whether two texts say the same: 1e-5 and 0.00001 do.</summary>
+    public static bool Agree(string one, string other) => one == other || (Number(one) is { } a && Number(other) is { } b && a == b);
+
+    private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    private static double? Number(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : null;
+}

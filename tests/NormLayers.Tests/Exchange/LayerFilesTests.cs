@@ -1,0 +1,221 @@
+using NormLayers.Exchange;
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Exchange;
+
+public sealed class LayerFilesTests
+{
+    public static TheoryData<string> Modes => [.. NormalizationKind.All.Select(k => k.Name)];
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void Load_SavedNetwork_IsTheSameBitForBit(string mode)
+    {
+        Sequential trained = Trained(mode);
+        byte[] file = SafetensorsBytes.Of(trained);
+        Assert.Equal(file, SafetensorsBytes.Of(trained));
+        Sequential copy = Create(mode, seed: 2);
+        LoadReport report = copy.Load(new MemoryStream(file));
+        Assert.Empty(report.Missing.Concat(report.Unexpected).Concat(report.Unstated).Concat(report.Different));
+        Assert.Equal("pt", report.Metadata["format"]);
+        AssertSame(trained, copy);
+        Assert.Equal(file, SafetensorsBytes.Of(copy));
+        Sequential piped = Create(mode, seed: 3);
+        using Pipe pipe = new(file);
+        piped.Load(pipe);
+        AssertSame(trained, piped);
+        float[] x = Samples.Normal(32, seed: 9);
+        foreach (bool training in (bool[])[false, true, false])
+        {
+            (trained.Training, copy.Training) = (training, training);
+            Compare.SameBits(Samples.Forward(trained, x, (8, 4)), Samples.Forward(copy, x, (8, 4)), "output");
+        }
+    }
+
+    [Fact]
+    public void Save_BatchNorm_HasWhatLoadStateDictTakes()
+    {
+        Sequential network = Trained("batchnorm");
+        network.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates = 3;
+        byte[] file = SafetensorsBytes.Of(network, new Dictionary<string, string> { ["note"] = "mine" });
+        SafetensorsReader reader = new(new MemoryStream(file));
+        Assert.Equal(
+            [
+                "I64 'norm1.num_batches_tracked' []", "F32 'linear1.bias' [5]", "F32 'linear1.weight' [5, 4]", "F32 'linear2.bias' [3]", "F32 'linear2.weight' [3, 5]",
+                "F32 'norm1.bias' [5]", "F32 'norm1.running_mean' [5]", "F32 'norm1.running_var' [5]", "F32 'norm1.weight' [5]",
+            ],
+            reader.Tensors.Select(t => $"{t}"));
+        Assert.Equal(
+            ["format=pt", "norm1.epsilon=1E-05", "norm1.momentum=0.1", "norm1.num_batches_skipped=3", "norm1.scale=gamma", "note=mine"],
+            reader.Metadata.Select(m => $"{m.Key}={m.Value}").Order());
+        Sequential copy = Create("batchnorm", seed: 2);
+        copy.Load(new MemoryStream(file));
+        Assert.Equal(3, copy.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Load_PyTorchsFile_ComputesWhatPyTorchDoes(bool pipe)
+    {
+        byte[] bytes = SafetensorsBytes.Python("pytorch.safetensors");
+        using MemoryStream stream = pipe ? new Pipe(bytes) : new MemoryStream(bytes);
+        Sequential network = PyTorchs();
+        network.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates = 5;
+        LoadReport report = network.Load(stream);
+        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.scale"], report.Unstated.Order());
+        Assert.Equal(77, network.Layers.OfType<BatchNorm1D>().Single().Running!.BatchesSeen);
+        Assert.Equal(0, network.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates);
+        network.Training = false;
+
+        // By hand: linear1 of (1, 2) is (0.125, 4.5, 0.25); norm1 then (0.25 - 0.28125, -0.125 + 5.5, 0.5) but for ε; ReLU; linear2.
+        float[] y = Samples.Forward(network, [1, 2], (1, 2));
+        Compare.Within([0 - 2 * 5.375 + 0.5 * 0.5, 0 + 5.375 - 0.5 + 1], y, 3e-4, "logits");
+    }
+
+    [Fact]
+    public void Load_OtherNames_AreRefusedOrTold()
+    {
+        Sequential network = Create("batchnorm", seed: 1);
+        byte[] file = SafetensorsBytes.Of(Create("none", seed: 2));
+        string message = Refused(network, file);
+        Assert.Contains("expected a tensor for every part of the network, got none for 'norm1.weight', 'norm1.bias', 'norm1.running_mean', 'norm1.running_var', 'norm1.num_batches_tracked'.", message, StringComparison.Ordinal);
+        LoadReport report = network.Load(new MemoryStream(file), strict: false);
+        Assert.Equal(["norm1.weight", "norm1.bias", "norm1.running_mean", "norm1.running_var", "norm1.num_batches_tracked"], report.Missing);
+        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.scale"], report.Unstated.Order());
+        Compare.SameBits(Weights(Create("none", seed: 2)), Weights(network), "the weights that are in both");
+        Compare.AllEqual(1, network.Layers.OfType<BatchNorm1D>().Single().Gamma!.Value, "γ, which is not in the file");
+
+        Sequential plain = Create("none", seed: 1);
+        byte[] more = SafetensorsBytes.Of(Create("layernorm", seed: 2));
+        using Pipe pipe = new(more);
+        Assert.Contains("got also 'norm1.bias', 'norm1.weight'", Refused(plain, more), StringComparison.Ordinal);
+        Assert.Equal(["norm1.bias", "norm1.weight"], plain.Load(new MemoryStream(more), strict: false).Unexpected);
+        Assert.Equal(["norm1.bias", "norm1.weight"], Create("none", seed: 1).Load(pipe, strict: false).Unexpected);
+    }
+
+    [Fact]
+    public void Load_ManyMissingNames_AreShortened() =>
+        Assert.EndsWith("'linear2.weight' and 1 more.", Refused(Create("batchnorm", seed: 1), SafetensorsBytes.File("{}")), StringComparison.Ordinal);
+
+    [Fact]
+    public void Load_OtherConventions_AreRefusedOrTold()
+    {
+        byte[] file = SafetensorsBytes.Of(new BatchNorm1D(3, epsilon: 1e-3, Momentum.OldWeight(0.9)));
+        Assert.Contains("epsilon: '0.001' in the file, '1E-05' here", Refused(new BatchNorm1D(3, momentum: Momentum.OldWeight(0.9)), file), StringComparison.Ordinal);
+        Assert.Contains("momentum: '0.09999999999999998' in the file, 'cumulative' here", Refused(new BatchNorm1D(3, 1e-3, Momentum.Cumulative), file), StringComparison.Ordinal);
+        LoadReport report = new BatchNorm1D(3).Load(new MemoryStream(file), checkConventions: false);
+        Assert.Equal(2, report.Different.Count);
+
+        byte[] onePlus = new byte[12];
+        onePlus = SafetensorsBytes.File("""{"__metadata__":{"scale":"1 + gamma","epsilon":"0.00001"},"weight":{"dtype":"F32","shape":[3],"data_offsets":[0,12]},"bias":{"dtype":"F32","shape":[3],"data_offsets":[12,24]}}""", [.. onePlus, .. onePlus]);
+        Assert.Contains("scale: '1 + gamma' in the file, 'gamma' here", Refused(new LayerNorm1D(3), onePlus), StringComparison.Ordinal);
+        Assert.Single(new LayerNorm1D(3).Load(new MemoryStream(onePlus), checkConventions: false).Different);
+        Assert.Empty(new LayerNorm1D(3, withGamma: false).Load(new MemoryStream(onePlus), strict: false).Different);
+    }
+
+    [Theory]
+    [InlineData("""{"weight":{"dtype":"F32","shape":[3,1],"data_offsets":[0,12]}}""", "expected shape (3) of 'weight', got F32 'weight' [3, 1]")]
+    [InlineData("""{"weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}""", "expected shape (3) of 'weight', got F32 'weight' [4]")]
+    [InlineData("""{"weight":{"dtype":"I32","shape":[3],"data_offsets":[0,12]}}""", "expected F32, F64, F16 or BF16 in 'weight', got I32 'weight' [3]")]
+    [InlineData("""{"weight":{"dtype":"F8_E5M2","shape":[3],"data_offsets":[0,3]}}""", "expected F32, F64, F16 or BF16 in 'weight', got F8_E5M2")]
+    [InlineData("""{"num_batches_tracked":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}""", "expected integers in 'num_batches_tracked', got F32")]
+    [InlineData("""{"num_batches_tracked":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}""", "expected shape (1) of 'num_batches_tracked', got I64")]
+    [InlineData("""{"__metadata__":{"num_batches_skipped":"many"}}""", "as num_batches_skipped in the metadata, got 'many'")]
+    [InlineData("""{"__metadata__":{"num_batches_skipped":"-1"}}""", "as num_batches_skipped in the metadata, got '-1'")]
+    [InlineData("""{"__metadata__":{"num_batches_skipped":"1 2"}}""", "as num_batches_skipped in the metadata, got '1 2'")]
+    public void Load_OtherShapeOrType_IsRefused(string header, string message)
+    {
+        int length = header.Contains("16]", StringComparison.Ordinal) ? 16 : header.Contains("12]", StringComparison.Ordinal) ? 12 : header.Contains("3]}", StringComparison.Ordinal) ? 3 : header.Contains("4]", StringComparison.Ordinal) ? 4 : 0;
+        Assert.Contains(message, Refused(new BatchNorm1D(3), SafetensorsBytes.File(header, new byte[length]), strict: false), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_SingleNumberAsRow_IsTaken()
+    {
+        BatchNorm1D norm = new(3);
+        norm.Load(new MemoryStream(SafetensorsBytes.File("""{"num_batches_tracked":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}""", 9, 0, 0, 0)), strict: false);
+        Assert.Equal(9, norm.Running!.BatchesSeen);
+    }
+
+    [Fact]
+    public void Load_FileCutShortAnywhere_LeavesTheNetworkAsItWas()
+    {
+        byte[] file = SafetensorsBytes.Of(Trained("batchnorm"));
+        Sequential network = Create("batchnorm", seed: 1);
+        byte[] before = SafetensorsBytes.Of(network);
+        for (int length = 0; length < file.Length; length++)
+        {
+            Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(file[..length])));
+            Assert.Throws<InvalidDataException>(() => network.Load(new Pipe(file[..length])));
+            Assert.Throws<InvalidDataException>(() => network.Load(new Shrinking(file, length)));
+        }
+
+        Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream([.. file, 0])));
+        Assert.Throws<InvalidDataException>(() => network.Load(new Pipe([.. file, 0])));
+        Assert.Equal(before, SafetensorsBytes.Of(network));
+    }
+
+    [Fact]
+    public void Save_KeyOfTheNetworksOwn_IsRefused()
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new BatchNorm1D(3).Save(Stream.Null, new Dictionary<string, string> { ["epsilon"] = "1" }));
+        Assert.Contains("'epsilon'", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new BatchNorm1D(3).Save(Stream.Null, new Dictionary<string, string> { ["num_batches_skipped"] = "1" }));
+        Assert.Throws<ArgumentException>(() => new ReLU().Save(new MemoryStream([], writable: false)));
+        using MemoryStream stream = new();
+        new ReLU().Save(stream, new Dictionary<string, string> { ["format"] = "other" });
+        stream.Position = 0;
+        Assert.Equal("other", new ReLU().Load(stream).Metadata["format"]);
+    }
+
+    [Fact]
+    public void Sequential_NameWithADot_IsRefused() =>
+        Assert.Contains("'a.b'", Assert.Throws<ArgumentException>(() => new Sequential(new ReLU("a.b"))).Message, StringComparison.Ordinal);
+
+    private static string Refused(Layer layer, byte[] file, bool strict = true)
+    {
+        byte[] before = SafetensorsBytes.Of(layer);
+        string message = Assert.Throws<InvalidDataException>(() => layer.Load(new MemoryStream(file), strict)).Message;
+        Assert.Equal(before, SafetensorsBytes.Of(layer));
+        return message;
+    }
+
+    private static float[] Weights(Sequential network) => network.Layers.OfType<Linear>().First().Weight.Value;
+
+    private static void AssertSame(Layer expected, Layer actual)
+    {
+        foreach ((NamedState a, NamedState b) in expected.NamedState.Zip(actual.NamedState))
+        {
+            Assert.Equal(a.Counters, b.Counters);
+            if (a.Floats is not null)
+            {
+                Compare.SameBits(a.Floats, b.Floats, a.Name);
+            }
+        }
+    }
+
+    private static Sequential Trained(string mode)
+    {
+        Sequential network = Create(mode, seed: 1);
+        SgdOptimizer optimizer = new(network.Parameters, 0.05);
+        for (int step = 0; step < 20; step++)
+        {
+            float[] x = Samples.Normal(32, 3, 2, seed: (ulong)step);
+            Samples.Forward(network, x, (8, 4));
+            network.ZeroGradients();
+            network.Backward(x, Samples.Upstream(24), []);
+            optimizer.Step();
+        }
+
+        return network;
+    }
+
+    private static Sequential PyTorchs() => new(
+        new Linear(2, 3, new RandomSource(1), name: "linear1"), new BatchNorm1D(3, name: "norm1"), new ReLU("relu1"), new Linear(3, 2, new RandomSource(1), name: "linear2"));
+
+    private static Sequential Create(string mode, ulong seed) => Mlp.Create(
+        new MlpOptions { InputFeatures = 4, Classes = 3, HiddenFeatures = [5], Normalization = NormalizationKind.Find(mode)!, Seed = seed });
+}
