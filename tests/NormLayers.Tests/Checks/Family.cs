@@ -18,6 +18,8 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
 
     public bool EpsilonOutsideRoot { get; init; }
 
+    public bool EpsilonLimitsRoot { get; init; }
+
     public bool OnePlusGamma { get; init; }
 
     /// <summary>Whether it can leave elements out.</summary>
@@ -48,6 +50,7 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
             Statistic = Statistic,
             Epsilon = epsilon,
             EpsilonOutsideRoot = EpsilonOutsideRoot,
+            EpsilonLimitsRoot = EpsilonLimitsRoot,
             Gamma = gamma,
             Beta = beta,
             OnePlusGamma = OnePlusGamma,
