@@ -75,8 +75,8 @@ public sealed class FormFaultTests
         double[] dy = Draw(x.Length, 2);
         double[] gamma = Draw(11, 3);
 
-        object[] scale = [x, dy, 1.7, Draw(7, 4), 3.4, 0.3];
-        (double[] y, scale[3]) = ((double[], double[]))Call("ScaleNormReference", "Forward", x, 11, 1.7, 3.4);
+        object[] scale = [x, dy, 1.7, Draw(7, 4), 4.0, 0.3];
+        (double[] y, scale[3]) = ((double[], double[]))Call("ScaleNormReference", "Forward", x, 11, 1.7, 4.0);
         yield return ("ScaleNorm y", y);
         yield return ("ScaleNorm dx", (double[])Call("ScaleNormReference", "Backward", scale));
         yield return ("ScaleNorm dG", [(double)scale[5]]);
