@@ -39,7 +39,7 @@ public static class Mlp
         foreach (int width in options.HiddenFeatures)
         {
             string number = (++index).ToString(CultureInfo.InvariantCulture);
-            layers.Add(CreateLinear(options, features, width, random, "linear" + number));
+            layers.Add(options.Normalization.Wrap(CreateLinear(options, features, width, random, "linear" + number)));
             if (options.Normalization.Create(settings with { Features = width, Name = "norm" + number }) is { } norm)
             {
                 layers.Add(norm);

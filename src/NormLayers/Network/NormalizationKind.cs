@@ -67,6 +67,9 @@ public sealed class NormalizationKind
     /// <summary>Whether statistics come from the mini-batch in training and are running ones in evaluation: a mini-batch needs two samples or more.</summary>
     public bool UsesBatch { get; init; }
 
+    /// <summary>What a hidden linear layer becomes: itself, or a layer around it that normalizes its weights.</summary>
+    public Func<Linear, Layer> Wrap { get; init; } = linear => linear;
+
     /// <summary>Whether the parameters belong to axis 1 of (N, C, …), the channels, and not to the last axis.</summary>
     public bool IsPerChannel { get; init; }
 

@@ -8,8 +8,8 @@ namespace NormLayers;
 /// <para>Group normalization: <c>new(IndexSets.Groups(8), IndexSets.Channels)</c>.</para>
 /// <para>Instance normalization: <c>new(IndexSets.Instances, IndexSets.Channels)</c>.</para>
 /// <para>RMSNorm: <c>new(IndexSets.Rows(), IndexSets.Columns()) { Statistic = Statistic.RootMeanSquare }</c>.</para>
-/// <para>ScaleNorm: <c>new(IndexSets.Rows(), IndexSets.All) { Statistic = Statistic.L2 }</c>.</para>
-/// <para>The tags are the family's: [F1] … [F5] forward, [B1] … [B6] backward.</para>
+/// <para>ScaleNorm: <c>new(IndexSets.Rows(), IndexSets.All) { Statistic = Statistic.L2, EpsilonLimitsRoot = true }</c>.</para>
+/// <para>The tags are those of the family: [F1] … [F5] forward, [B1] … [B6] backward.</para>
 /// </remarks>
 public sealed class NormReference : ReferenceLayer
 {
@@ -32,6 +32,9 @@ public sealed class NormReference : ReferenceLayer
 
     /// <summary>Whether r = 1/(√v + ε) in place of 1/√(v + ε).</summary>
     public bool EpsilonOutsideRoot { get; init; }
+
+    /// <summary>Whether r = 1/max(√v, ε) in place of 1/√(v + ε).</summary>
+    public bool EpsilonLimitsRoot { get; init; }
 
     /// <summary>γ, a value for each set of P; null for 1 (with <see cref="OnePlusGamma"/>: for 0).</summary>
     public double[]? Gamma { get; init; }
@@ -105,7 +108,9 @@ public sealed class NormReference : ReferenceLayer
 
             double variance = squares / Divisor(S); // [F2]
             (Mean[s], Variance[s]) = Given is { } given ? (given.Mean[s], given.Variance[s]) : S.Length > 0 ? (mean, variance) : (0, 0);
-            double root = EpsilonOutsideRoot ? Math.Sqrt(Variance[s]) + Epsilon : Math.Sqrt(Variance[s] + Epsilon);
+            double root = EpsilonOutsideRoot ? Math.Sqrt(Variance[s]) + Epsilon
+                : EpsilonLimitsRoot ? Math.Max(Math.Sqrt(Variance[s]), Epsilon)
+                : Math.Sqrt(Variance[s] + Epsilon);
             Rstd[s] = root == 0 ? 0 : 1 / root; // [F3]
             foreach (int i in S)
             {
@@ -138,8 +143,10 @@ public sealed class NormReference : ReferenceLayer
                 sumGXHat += g * XHat[i]; // [B4]
             }
 
-            // dr/dv is −r³/2, and with ε outside the root −r²/(2√v): larger by 1/(r√v) = 1 + ε/√v.
-            sumGXHat *= EpsilonOutsideRoot && Variance[s] > 0 ? 1 + Epsilon / Math.Sqrt(Variance[s]) : 1;
+            // dr/dv is −r³/2, and with ε outside the root −r²/(2√v): larger by 1/(r√v) = 1 + ε/√v. Where ε limits the root, r is a constant.
+            sumGXHat *= EpsilonOutsideRoot && Variance[s] > 0 ? 1 + Epsilon / Math.Sqrt(Variance[s])
+                : EpsilonLimitsRoot && Math.Sqrt(Variance[s]) <= Epsilon ? 0
+                : 1;
             foreach (int i in S)
             {
                 double g = Scale(i) * dy[i];

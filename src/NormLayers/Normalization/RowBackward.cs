@@ -34,6 +34,9 @@ internal readonly ref struct RowBackward<S> : IKernel
     /// <summary>Overwritten with each block's Σdy, (C), where the statistic has a mean, and Σdy·x̂, (C).</summary>
     public required Span<double> Sums { get; init; }
 
+    /// <summary>Overwritten with each row's Σdy·x̂, (N); empty if not wanted.</summary>
+    public Span<double> RowSums { get; init; }
+
     /// <summary>Masks the gradient by a ReLU, just before it is summed; empty without one.</summary>
     public ReLUMask Mask { get; init; }
 
@@ -69,6 +72,7 @@ internal readonly ref struct RowBackward<S> : IKernel
         Span<float> floats = stackalloc float[RowBlock.Floats];
         doubles.Clear();
         RowBlock group = new(doubles, floats);
+        group.LoadGamma([1], 0, RowBlock.Rows);
         int bufferLength = RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C);
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
@@ -119,7 +123,12 @@ internal readonly ref struct RowBackward<S> : IKernel
                         AddTail<TScaled>(columns, group, start, k);
                     }
 
-                    if (Epsilon.OutsideRoot)
+                    if (!RowSums.IsEmpty)
+                    {
+                        RowSums[start + k] = group.Product(k); // [B2]
+                    }
+
+                    if (!Epsilon.UnderRoot)
                     {
                         group.Product(k) *= Epsilon.GradientFactor(group.Rstd(k));
                     }
@@ -142,6 +151,7 @@ internal readonly ref struct RowBackward<S> : IKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Begin(RowBlock group, int first, int rows)
     {
+        group.LoadGamma(Tensors.RowGamma, first, rows);
         for (int k = 0; k < rows; k++)
         {
             double rstd = Statistics.Rstd[first + k];
@@ -291,7 +301,7 @@ internal readonly ref struct RowBackward<S> : IKernel
         D meanGXHat = D.Load(in group.Product(k), 0) * D.Create(S.Share(Features)); // [B4]
 
         // A row of one element has no gradient through a mean and a variance: what rounding would leave of it is cut off.
-        D scale = set.Rstd * D.Create(Features > 1 || !S.HasMean ? 1 : 0);
+        D scale = set.Rstd * D.Load(in group.Gamma(k), 0) * D.Create(Features > 1 || !S.HasMean ? 1 : 0);
         bool fit = SetFactors.Backward(set, scale, meanG, meanGXHat, group.Line, k);
 
         // Means of g that fit say that γ·dy fits too, which is rounded to float by itself.
@@ -301,13 +311,13 @@ internal readonly ref struct RowBackward<S> : IKernel
     // The lines of the reference, for a row whose factors no float holds.
     private void DifferentiateInDouble(RowBlock group, int start, int k)
     {
-        (double mean, double rstd) = (group.Mean(k), group.Rstd(k));
+        (double mean, double rstd, double scale) = (group.Mean(k), group.Rstd(k), group.Rstd(k) * group.Gamma(k));
         (double meanG, double meanGXHat) = (group.Sum(k) / Features, group.Product(k) * S.Share(Features));
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
             SingleDouble xHat = SetFactors.XHat<SingleDouble>(new(Tensors.X[i]), new(mean), new(rstd));
             double g = (Tensors.Gamma.IsEmpty ? 1.0 : Tensors.Gamma[c]) * Dy[i];
-            Dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(rstd), new(meanG), new(meanGXHat)).Value;
+            Dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(scale), new(meanG), new(meanGXHat)).Value;
         }
     }
 

@@ -13,7 +13,7 @@ internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
     public const int Rows = 8;
 
     /// <summary>How many doubles a block needs.</summary>
-    public const int Doubles = 5 * Rows + Rows * RowLanes;
+    public const int Doubles = 6 * Rows + Rows * RowLanes;
 
     /// <summary>How many floats a block needs.</summary>
     public const int Floats = 5 * Rows;
@@ -42,11 +42,24 @@ internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
     /// <summary>Σ(x − p)², or Σg·x̂.</summary>
     public ref double Product(int k) => ref Unsafe.Add(ref _doubles, 4 * Rows + k);
 
+    /// <summary>The scale that the row's elements share.</summary>
+    public ref double Gamma(int k) => ref Unsafe.Add(ref _doubles, 5 * Rows + k);
+
     /// <summary>The statistics of row <paramref name="k"/> and, unless the lanes are single, the seven after it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public SetOf<D> Of<D>(int k)
         where D : struct, IDoubleLanes<D>
         => new(D.Load(in Mean(k), 0), D.Load(in Low(k), 0), D.Load(in Rstd(k), 0));
+
+    /// <summary>Overwrites the scales of rows from <paramref name="first"/> on with their own, or with the one of all rows; leaves them where <paramref name="gamma"/> is empty.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void LoadGamma(ReadOnlySpan<float> gamma, int first, int rows)
+    {
+        for (int k = 0; k < rows && !gamma.IsEmpty; k++)
+        {
+            Gamma(k) = gamma[gamma.Length == 1 ? 0 : first + k];
+        }
+    }
 
     /// <summary>Keeps the lanes of a row's two sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -85,5 +98,5 @@ internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
         }
     }
 
-    private ref double Lanes(int k) => ref Unsafe.Add(ref _doubles, 5 * Rows + k * RowLanes);
+    private ref double Lanes(int k) => ref Unsafe.Add(ref _doubles, 6 * Rows + k * RowLanes);
 }

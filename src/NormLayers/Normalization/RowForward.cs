@@ -53,6 +53,7 @@ internal readonly ref struct RowForward<S> : IKernel
         doubles.Clear();
         floats.Clear();
         RowBlock block = new(doubles, floats);
+        block.LoadGamma([1], 0, RowBlock.Rows);
         bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
         bool fetchY = !streamed && Cache.IsExceeded(Tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
         int blockRows = Math.Clamp((Cache.IsExceeded(Tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
@@ -208,7 +209,8 @@ internal readonly ref struct RowForward<S> : IKernel
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        bool ordinary = SetFactors.Forward(block.Of<D>(0), D.Create(1), D.Create(0), block.Line, 0);
+        block.LoadGamma(Tensors.RowGamma, start, rows);
+        bool ordinary = SetFactors.Forward(block.Of<D>(0), D.Load(in block.Gamma(0), 0), D.Create(0), block.Line, 0);
         bool affine = !gamma.IsEmpty && beta.IsEmpty != S.HasMean;
         if (Tensors.ReLU)
         {
@@ -240,9 +242,9 @@ internal readonly ref struct RowForward<S> : IKernel
         bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
         for (int k = 0; k < rows; k++)
         {
-            if (!ordinary && !SetFactors.Forward(block.Of<SingleDouble>(k), new(1), new(0), block.Line, k))
+            if (!ordinary && !SetFactors.Forward(block.Of<SingleDouble>(k), new(block.Gamma(k)), new(0), block.Line, k))
             {
-                NormalizeInDouble(start + k, block.Mean(k), block.Rstd(k));
+                NormalizeInDouble(block, start, k);
                 continue;
             }
 
@@ -253,13 +255,13 @@ internal readonly ref struct RowForward<S> : IKernel
     }
 
     // The lines of the reference, for a row whose factors no float holds.
-    private void NormalizeInDouble(int n, double mean, double rstd)
+    private void NormalizeInDouble(RowBlock block, int start, int k)
     {
-        for (int c = 0; c < Features; c++)
+        for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
-            double xHat = SetFactors.XHat<SingleDouble>(new(X[n * Features + c]), new(mean), new(rstd)).Value;
-            float y = (float)((Tensors.Gamma.IsEmpty ? 1 : Tensors.Gamma[c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[c]));
-            Tensors.Y[n * Features + c] = Tensors.ReLU && y <= 0 ? 0 : y;
+            double xHat = SetFactors.XHat<SingleDouble>(new(X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
+            float y = (float)((Tensors.Gamma.IsEmpty ? block.Gamma(k) : Tensors.Gamma[c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[c]));
+            Tensors.Y[i] = Tensors.ReLU && y <= 0 ? 0 : y;
         }
     }
 }

@@ -68,8 +68,15 @@ internal static class RowNorm
             Dx = gradients.Dx,
             Sums = workspace,
             Mask = gradients.Mask,
+            RowSums = tensors.RowGamma.IsEmpty ? default : workspace.Slice(2 * C * blocks.Count, N),
         };
         Kernels.Run(ref pass, blocks.Count, tensors.X.Length);
+        if (!tensors.RowGamma.IsEmpty)
+        {
+            AddRowSums(pass.RowSums, gradients.DGamma);
+            return;
+        }
+
         Span<double> sums = blocks.Total(workspace, sumsLength);
         if (S.HasMean)
         {
@@ -82,5 +89,17 @@ internal static class RowNorm
     /// <summary>How many doubles <see cref="Backward"/> needs as workspace.</summary>
     /// <param name="rows">N.</param>
     /// <param name="features">C.</param>
-    public static int WorkspaceLength(int rows, int features) => 2 * features * RowBlocks.Of(rows, features).Count;
+    /// <param name="rowGamma">Whether the elements of a row share a scale.</param>
+    public static int WorkspaceLength(int rows, int features, bool rowGamma = false) => 2 * features * RowBlocks.Of(rows, features).Count + (rowGamma ? rows : 0);
+
+    // A sum for each row, or one for all of them, added in order.
+    private static void AddRowSums(Span<double> sums, Span<float> dGamma)
+    {
+        for (int n = 1; n < sums.Length && dGamma.Length == 1; n++)
+        {
+            sums[0] += sums[n];
+        }
+
+        Accumulation.Add(sums, dGamma); // [B2]
+    }
 }

@@ -15,6 +15,9 @@ internal readonly ref struct RowTensors
     /// <summary>The scale, (C); empty means ones.</summary>
     public ReadOnlySpan<float> Gamma { get; init; }
 
+    /// <summary>One scale for all elements of a row: a value for each row, (N), or one for all rows, (1). Empty means ones. Not together with the others.</summary>
+    public ReadOnlySpan<float> RowGamma { get; init; }
+
     /// <summary>The shift, (C); empty means zeros.</summary>
     public ReadOnlySpan<float> Beta { get; init; }
 

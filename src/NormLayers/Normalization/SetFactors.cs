@@ -35,13 +35,14 @@ internal static class SetFactors
         return !D.AnyLess(variance, D.Create(1e-6) * meanSquare);
     }
 
-    /// <summary>1/√(variance + ε), or 1/(√variance + ε). [F3]</summary>
+    /// <summary>1/√(variance + ε), 1/(√variance + ε), or 1/max(√variance, ε). [F3]</summary>
     /// <returns>False if one is 1/0 or NaN: <see cref="Rstd(double, in Epsilon)"/> decides then.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryRstd<D>(D variance, in Epsilon epsilon, out D rstd)
         where D : struct, IDoubleLanes<D>
     {
-        D root = epsilon.OutsideRoot ? D.Sqrt(variance) + D.Create(epsilon.Value) : D.Sqrt(variance + D.Create(epsilon.Value));
+        D value = D.Create(epsilon.Value);
+        D root = epsilon.OutsideRoot ? D.Sqrt(variance) + value : epsilon.LimitsRoot ? D.Max(D.Sqrt(variance), value) : D.Sqrt(variance + value);
         rstd = D.Create(1) / root; // [F3]
         return D.AllBelow(rstd, double.PositiveInfinity);
     }
@@ -110,11 +111,18 @@ internal static class SetFactors
 /// <summary>ε and its place.</summary>
 /// <param name="Value">ε, ≥ 0.</param>
 /// <param name="OutsideRoot">Whether it is added to the root, and not under it.</param>
-internal readonly record struct Epsilon(double Value, bool OutsideRoot = false)
+/// <param name="LimitsRoot">Whether it is added nowhere, and the root is at least ε.</param>
+internal readonly record struct Epsilon(double Value, bool OutsideRoot = false, bool LimitsRoot = false)
 {
-    /// <summary>dr/dv with ε outside the root, over −r³/2: a factor of mean(g·x̂).</summary>
-    /// <param name="rstd">r = 1/(√v + ε).</param>
-    public double GradientFactor(double rstd) => OutsideRoot && 1 - rstd * Value is > 0 and var rootTimesR ? 1 / rootTimesR : 1;
+    /// <summary>Whether it is under the root, where <see cref="GradientFactor"/> is 1.</summary>
+    public bool UnderRoot => !OutsideRoot && !LimitsRoot;
+
+    /// <summary>dr/dv with ε elsewhere than under the root, over −r³/2: a factor of mean(g·x̂). Where ε limits the root, r is a constant.</summary>
+    /// <param name="rstd">r = 1/(√v + ε), or 1/max(√v, ε).</param>
+    public double GradientFactor(double rstd) =>
+        LimitsRoot ? rstd < 1 / Value ? 1 : 0
+        : OutsideRoot && 1 - rstd * Value is > 0 and var rootTimesR ? 1 / rootTimesR
+        : 1;
 }
 
 /// <summary>The statistics of eight sets, or of one.</summary>

@@ -12,6 +12,9 @@ public static class Elementary
     private const double Ln2High = 0.69314718036912382;
     private const double Ln2Low = 1.9082149292705877e-10;
 
+    // Of 2x in tanh x: the slope is far below the smallest float there, and (e²ˣ + 1)² far below the largest double.
+    private const double MostOfTwice = 350;
+
     /// <summary>eˣ, within 1 ulp.</summary>
     /// <param name="x">Any number; below −745.2 the result is 0, above 709.8 infinity.</param>
     /// <returns>eˣ; NaN for NaN.</returns>
@@ -42,12 +45,48 @@ public static class Elementary
             : LogCore<SingleDouble>(new(x), default).Value;
     }
 
+    /// <summary>The hyperbolic tangent, within 5 ulp.</summary>
+    /// <param name="x">Any number.</param>
+    /// <returns>tanh x; NaN for NaN, 0 for −0.</returns>
+    /// <remarks>(e²ˣ − 1)/(e²ˣ + 1), with e²ˣ − 1 from <see cref="Exp"/>'s polynomial before its 1 is added, so that it keeps its digits where x is small.</remarks>
+    public static double Tanh(double x) => TanhCore<SingleDouble>(new(x), out _).Value;
+
     /// <summary>eˣ for numbers whose exponential is finite, on one lane or eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static D ExpCore<D>(D x)
         where D : struct, IDoubleLanes<D>
     {
-        D n = D.Round(x * D.Create(Log2E));
+        D expM1 = ExpMinusOneOfRemainder(x, out D n);
+
+        // 2ⁿ in two factors, each a normal number, so that a subnormal result is rounded once, by the last product.
+        D half = D.Round(n * D.Create(0.5));
+        return (D.Create(1) + expM1) * D.PowerOfTwo(half) * D.PowerOfTwo(n - half);
+    }
+
+    /// <summary>tanh x and its slope 1 − tanh²x, each within 5 ulp, on one lane or eight; the slope is at least 10⁻¹⁵² where x is a number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static D TanhCore<D>(D x, out D slope)
+        where D : struct, IDoubleLanes<D>
+    {
+        D twice = D.Max(x + x, D.Create(-MostOfTwice));
+        twice = D.Create(-1) * D.Max(D.Create(-1) * twice, D.Create(-MostOfTwice));
+        D expM1 = ExpMinusOneOfRemainder(twice, out D n);
+        D power = D.PowerOfTwo(n);
+        D scaled = power * expM1;
+
+        // With e = e²ˣ: tanh x = (e − 1)/(e + 1), its slope 4e/(e + 1)². Neither e − 1 nor the slope cancels.
+        D eMinusOne = scaled + (power - D.Create(1));
+        D ePlusOne = eMinusOne + D.Create(2);
+        slope = D.Create(4) * (power + scaled) / (ePlusOne * ePlusOne);
+        return eMinusOne / ePlusOne;
+    }
+
+    // eʳ − 1 with x = n·ln 2 + r.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static D ExpMinusOneOfRemainder<D>(D x, out D n)
+        where D : struct, IDoubleLanes<D>
+    {
+        n = D.Round(x * D.Create(Log2E));
         D r = x - n * D.Create(Ln2High) - n * D.Create(Ln2Low);
         D sum = D.Create(1.0 / 6227020800);
         sum = sum * r + D.Create(1.0 / 479001600);
@@ -61,10 +100,7 @@ public static class Elementary
         sum = sum * r + D.Create(1.0 / 24);
         sum = sum * r + D.Create(1.0 / 6);
         sum = sum * r + D.Create(0.5);
-
-        // 2ⁿ in two factors, each a normal number, so that a subnormal result is rounded once, by the last product.
-        D half = D.Round(n * D.Create(0.5));
-        return (D.Create(1) + (r + r * r * sum)) * D.PowerOfTwo(half) * D.PowerOfTwo(n - half);
+        return r + r * r * sum;
     }
 
     /// <summary>ln x + shift·ln 2 for positive normal numbers, on one lane or eight.</summary>

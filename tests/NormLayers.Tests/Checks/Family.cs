@@ -22,6 +22,8 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
 
     public bool EpsilonOutsideRoot { get; init; }
 
+    public bool EpsilonLimitsRoot { get; init; }
+
     public bool OnePlusGamma { get; init; }
 
     /// <summary>Whether there is a β.</summary>
@@ -55,6 +57,7 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
             Statistic = Statistic,
             Epsilon = epsilon,
             EpsilonOutsideRoot = EpsilonOutsideRoot,
+            EpsilonLimitsRoot = EpsilonLimitsRoot,
             Gamma = gamma,
             Beta = beta,
             OnePlusGamma = OnePlusGamma,

@@ -12,18 +12,18 @@ public sealed class NormReferenceConformanceTests
 
     public static TheoryData<string> Libtorch => [.. s_libtorch.Where(c => c.Op != "Training").Select(c => c.Name)];
 
-    public static TheoryData<string> Onnx => [.. s_onnx.Select(c => c.Name)];
+    public static TheoryData<string> Onnx => [.. s_onnx.Where(c => c.Op != "LRN").Select(c => c.Name)];
 
-    public static TheoryData<string> Literals => [.. s_literals.Select(c => c.Name)];
+    public static TheoryData<string> Literals => [.. s_literals.Where(c => c.Op != "LRN").Select(c => c.Name)];
 
     [Fact]
     public void Suites_Cases_AreAllRun()
     {
         Assert.Equal("BatchNorm 55, GroupNorm 21, InstanceNorm 6, LayerNorm 27, RMSNorm 23, Training 6", Counts(s_libtorch));
         Assert.Equal(
-            "BatchNormalization 9, GroupNormalization 2, InstanceNormalization 2, LayerNormalization 19, LpNormalization 3, MeanVarianceNormalization 1, RMSNormalization 19",
+            "BatchNormalization 9, GroupNormalization 2, InstanceNormalization 2, LRN 2, LayerNormalization 19, LpNormalization 3, MeanVarianceNormalization 1, RMSNormalization 19",
             Counts(s_onnx));
-        Assert.Equal("BatchNormalization 5, GroupNormalization 15, InstanceNormalization 6, LayerNormalization 13, RMSNormalization 5", Counts(s_literals));
+        Assert.Equal("BatchNormalization 5, GroupNormalization 15, InstanceNormalization 6, LRN 7, LayerNormalization 13, RMSNormalization 5", Counts(s_literals));
 
         static string Counts(IReadOnlyList<ConformanceCase> suite) =>
             string.Join(", ", suite.GroupBy(c => c.Op).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => $"{g.Key} {g.Count()}"));

@@ -9,6 +9,10 @@ public sealed class PageCodeTests
     [InlineData("LayerNorm", 10)]
     [InlineData("BatchNorm", 13)]
     [InlineData("RmsNorm", 7)]
+    [InlineData("WeightNorm", 11)]
+    [InlineData("ScaleNorm", 7)]
+    [InlineData("DyT", 7)]
+    [InlineData("LocalResponseNorm", 5)]
     public void Page_EachQuotedLine_StandsInTheReference(string layer, int tags)
     {
         HashSet<string> reference = [.. RepositoryFiles.ReadLines($"src/NormLayers/{layer}/{layer}Reference.cs").Select(l => l.Trim())];

@@ -128,10 +128,65 @@ public sealed class ElementaryTests
         }
     }
 
-    private static void AssertUlps(double expected, double actual, double x)
+    // 5 ulp, and 1 of the runtime's own.
+    [Theory]
+    [InlineData(-1, 1, 200_000)]
+    [InlineData(-20, 20, 100_000)]
+    [InlineData(-1e-8, 1e-8, 10_000)]
+    [InlineData(-1e-300, 1e-300, 1000)]
+    public void Tanh_Range_IsWithinSixUlp(double low, double high, int count)
+    {
+        RandomSource random = new(5);
+        for (int i = 0; i < count; i++)
+        {
+            double x = random.NextDouble(low, high);
+            AssertUlps(Math.Tanh(x), Elementary.Tanh(x), x, allowed: 6);
+        }
+    }
+
+    // With cosh² of the runtime, which is off by 3 ulp.
+    [Theory]
+    [InlineData(-1, 1)]
+    [InlineData(-174, 174)]
+    public void TanhSlope_Range_IsWithinEightUlp(double low, double high)
+    {
+        RandomSource random = new(6);
+        for (int i = 0; i < 100_000; i++)
+        {
+            double x = random.NextDouble(low, high);
+            _ = Elementary.TanhCore<SingleDouble>(new(x), out SingleDouble slope);
+            AssertUlps(1 / (Math.Cosh(x) * Math.Cosh(x)), slope.Value, x, allowed: 8);
+        }
+    }
+
+    [Fact]
+    public void Tanh_WhereTheReductionChanges_IsWithinSixUlp()
+    {
+        for (int n = -120; n <= 120; n++)
+        {
+            foreach (double nudge in (double[])[-1e-12, 0, 1e-12])
+            {
+                double x = n * (Math.Log(2) / 4) + nudge;
+                AssertUlps(Math.Tanh(x), Elementary.Tanh(x), x, allowed: 6);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(0.0, 0.0)]
+    [InlineData(double.Epsilon, double.Epsilon)]
+    [InlineData(30, 1.0)]
+    [InlineData(-30, -1.0)]
+    [InlineData(double.MaxValue, 1.0)]
+    [InlineData(double.NegativeInfinity, -1.0)]
+    [InlineData(double.PositiveInfinity, 1.0)]
+    [InlineData(double.NaN, double.NaN)]
+    public void Tanh_Special_IsExact(double x, double expected) => Assert.Equal(expected, Elementary.Tanh(x));
+
+    private static void AssertUlps(double expected, double actual, double x, long allowed = AllowedUlps)
     {
         long distance = Math.Abs(BitConverter.DoubleToInt64Bits(expected) - BitConverter.DoubleToInt64Bits(actual));
-        if (distance > AllowedUlps)
+        if (distance > allowed)
         {
             Assert.Fail(string.Create(CultureInfo.InvariantCulture, $"At {x:g17}: expected {expected:g17}, got {actual:g17}, {distance} ulp off."));
         }

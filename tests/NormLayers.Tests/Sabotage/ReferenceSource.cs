@@ -55,9 +55,12 @@ internal sealed class ReferenceSource
     public void UpdateRunning(double[] mean, double[] variance, double m, double newWeight, double[] runningMean, double[] runningVariance) =>
         _updateRunning.Invoke(null, [mean, variance, m, newWeight, runningMean, runningVariance]);
 
-    private static ReferenceSource Compile(Fault fault)
+    private static ReferenceSource Compile(Fault fault) => new(CompileEdited(fault, s_files));
+
+    /// <summary>Source files with a fault's edits, compiled; each edit must find its text.</summary>
+    public static Assembly CompileEdited(Fault fault, IReadOnlyList<string> files)
     {
-        string[] sources = [.. s_files.Select(file => string.Join('\n', RepositoryFiles.ReadLines(file)))];
+        string[] sources = [.. files.Select(file => string.Join('\n', RepositoryFiles.ReadLines(file)))];
         foreach ((string right, string wrong) in fault.Edits)
         {
             int file = Array.FindIndex(sources, text => text.Contains(right, StringComparison.Ordinal));
@@ -66,13 +69,13 @@ internal sealed class ReferenceSource
         }
 
         CSharpCompilation compilation = CSharpCompilation.Create(
-            $"Wrong.{fault}",
+            $"Wrong.{string.Concat(fault.Name.Where(char.IsLetterOrDigit))}",
             sources.Prepend("global using System; global using System.Linq; global using System.Collections.Generic;").Select(text => CSharpSyntaxTree.ParseText(text, s_language)),
             s_assemblies.Value,
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable));
         using MemoryStream image = new();
         Diagnostic[] errors = [.. compilation.Emit(image).Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)];
         Assert.True(errors.Length == 0, $"{fault}: {string.Join<Diagnostic>("; ", errors)}");
-        return new ReferenceSource(Assembly.Load(image.ToArray()));
+        return Assembly.Load(image.ToArray());
     }
 }

@@ -1,0 +1,58 @@
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <content>Dynamic tanh.</content>
+public static partial class Functional
+{
+    /// <summary>Dynamic tanh: y = γ·tanh(αx) + β, element by element, with γ and β along the last dimension.</summary>
+    /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
+    /// <param name="features">C, ≥ 1.</param>
+    /// <param name="alpha">α, the one factor of x.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
+    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
+    public static void DyT(ReadOnlySpan<float> x, int features, float alpha, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Span<float> y)
+    {
+        CheckRows(x, features, gamma, epsilon: 0);
+        CheckBeta(beta, features);
+        CheckOutput(x, y);
+        CheckApart(y, nameof(y), gamma, beta);
+        TanhRows.Forward(new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta }, alpha);
+    }
+
+    /// <summary>
+    /// The backward pass of dynamic tanh: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dAlpha"/>,
+    /// <paramref name="dGamma"/> and <paramref name="dBeta"/>.
+    /// </summary>
+    /// <param name="x">The input of the forward pass, (N, C).</param>
+    /// <param name="dy">The gradient with respect to y, (N, C).</param>
+    /// <param name="features">C, ≥ 1.</param>
+    /// <param name="alpha">α, the one factor of x.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
+    /// <param name="dAlpha">Added to.</param>
+    /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
+    /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
+    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
+    public static void DyTBackward(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        int features,
+        float alpha,
+        ReadOnlySpan<float> gamma,
+        Span<float> dx,
+        ref float dAlpha,
+        Span<float> dGamma,
+        Span<float> dBeta)
+    {
+        CheckRows(x, features, gamma, epsilon: 0);
+        CheckGradients(x, default, dy, gamma, dx, dGamma, dBeta, features);
+        Span<double> workspace = _workspace.AtLeast(TanhRows.WorkspaceLength(x.Length / features, features));
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta };
+        TanhRows.Backward(new() { X = x, Features = features, Gamma = gamma }, alpha, gradients, new(ref dAlpha), workspace);
+    }
+}

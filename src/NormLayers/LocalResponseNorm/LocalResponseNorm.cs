@@ -1,0 +1,115 @@
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <summary>Local response normalization across channels: each element is divided by a power of the squares of its neighbours in other channels.</summary>
+/// <remarks>
+/// <para>y = x·(k + α/n·Σx²)^−β, the sum over the n channels around, without those that are not there; α, β and k are constants. The derivation, line by line: README.md beside this file.</para>
+/// <para>Takes (N, C, …), any rank ≥ 2. No parameters, the same in training and evaluation. <c>y</c> may be <c>x</c> where no backward pass follows. NaN
+/// and infinity reach the channels whose windows hold them, at their position.</para>
+/// </remarks>
+public sealed class LocalResponseNorm : Layer
+{
+    private readonly ChannelWindow _window;
+
+    /// <summary>Creates a layer; the defaults are PyTorch's.</summary>
+    /// <param name="size">n, the channels of a window, ≥ 1.</param>
+    /// <param name="alpha">α, the scale of the squares, ≥ 0; it is divided by n. AlexNet and TensorFlow do not divide: multiply theirs by n.</param>
+    /// <param name="beta">β, the exponent, ≥ 0.</param>
+    /// <param name="k">The offset, ≥ 0. With 0, a window of zeros gives y = 0, and an infinite dx.</param>
+    /// <param name="evenReachesUp">Where an even window has its one channel more: below its own as in PyTorch, or above as in ONNX.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
+    public LocalResponseNorm(int size, double alpha = 1e-4, double beta = 0.75, double k = 1, bool evenReachesUp = false, string name = "localresponsenorm")
+        : base(name)
+    {
+        Functional.CheckResponse(size, alpha, beta, k);
+        (Size, Alpha, Beta, K, EvenReachesUp) = (size, alpha, beta, k, evenReachesUp);
+        _window = Functional.WindowOf(size, evenReachesUp);
+    }
+
+    /// <summary>n, the channels of a window.</summary>
+    public int Size { get; }
+
+    /// <summary>α, the scale of the squares, before it is divided by n.</summary>
+    public double Alpha { get; }
+
+    /// <summary>β, the exponent.</summary>
+    public double Beta { get; }
+
+    /// <summary>The offset.</summary>
+    public double K { get; }
+
+    /// <summary>Whether an even window has its one channel more above its own, and not below.</summary>
+    public bool EvenReachesUp { get; }
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        if (input.Rank < 2)
+        {
+            Throw.Argument(nameof(input), $"a shape (N, C, …) for {Name}", $"{input}");
+        }
+
+        return input;
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new Reference(new(_window.Below, _window.Above, Alpha, Beta, K));
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+        Functional.LocalResponseNorm(x, shape, Size, Alpha, Beta, K, y, EvenReachesUp);
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
+        if (!dx.IsEmpty)
+        {
+            Functional.LocalResponseNormBackward(x, dy, shape, Size, Alpha, Beta, K, dx, EvenReachesUp);
+        }
+    }
+
+    private sealed class Reference(LocalResponseNormReference norm) : ReferenceLayer
+    {
+        private double[] _x = [];
+        private double[] _y = [];
+        private double[] _s = [];
+        private int[][] _positions = [];
+
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            (_x, _y, _s) = (x, new double[x.Length], new double[x.Length]);
+            _positions = IndexSets.Over(1).Of(shape);
+            foreach (int[] channels in _positions)
+            {
+                (double[] y, double[] s) = norm.Forward(At(x, channels));
+                Put(y, _y, channels);
+                Put(s, _s, channels);
+            }
+
+            return _y;
+        }
+
+        public override double[] Backward(double[] dy)
+        {
+            double[] dx = new double[dy.Length];
+            foreach (int[] channels in _positions)
+            {
+                Put(norm.Backward(At(_x, channels), At(dy, channels), At(_y, channels), At(_s, channels)), dx, channels);
+            }
+
+            return dx;
+        }
+
+        private static double[] At(double[] values, int[] places) => Array.ConvertAll(places, i => values[i]);
+
+        private static void Put(double[] values, double[] to, int[] places)
+        {
+            for (int c = 0; c < places.Length; c++)
+            {
+                to[places[c]] = values[c];
+            }
+        }
+    }
+}

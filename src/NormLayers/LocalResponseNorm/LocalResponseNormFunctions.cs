@@ -1,0 +1,89 @@
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <content>Local response normalization.</content>
+public static partial class Functional
+{
+    /// <summary>Local response normalization across channels: y = x·(k + α/n·Σx²)^−β, the sum over the n channels around.</summary>
+    /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>
+    /// <param name="shape">(N, C, …).</param>
+    /// <param name="size">n, the channels of a window, ≥ 1.</param>
+    /// <param name="alpha">α, the scale of the squares, ≥ 0; it is divided by n.</param>
+    /// <param name="beta">β, the exponent, ≥ 0.</param>
+    /// <param name="k">The offset, ≥ 0.</param>
+    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="evenReachesUp">Where an even window has its one channel more: below its own as in PyTorch, or above as in ONNX.</param>
+    /// <exception cref="ArgumentException">A shape without channels, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
+    public static void LocalResponseNorm(
+        ReadOnlySpan<float> x, Shape shape, int size, double alpha, double beta, double k, Span<float> y, bool evenReachesUp = false)
+    {
+        CheckResponse(size, alpha, beta, k);
+        CheckOutput(x, y);
+        ChannelWindows.Run(new()
+        {
+            X = x,
+            Result = y,
+            Planes = ResponsePlanesOf(x, shape),
+            Window = WindowOf(size, evenReachesUp),
+            Alpha = alpha,
+            Beta = beta,
+            K = k,
+        });
+    }
+
+    /// <summary>The backward pass of local response normalization: <b>overwrites</b> <paramref name="dx"/>.</summary>
+    /// <param name="x">The input of the forward pass, of shape <paramref name="shape"/>.</param>
+    /// <param name="dy">The gradient with respect to y, as long as x.</param>
+    /// <param name="shape">(N, C, …).</param>
+    /// <param name="size">n, the channels of a window, ≥ 1.</param>
+    /// <param name="alpha">α, the scale of the squares, ≥ 0; it is divided by n.</param>
+    /// <param name="beta">β, the exponent, ≥ 0.</param>
+    /// <param name="k">The offset, ≥ 0.</param>
+    /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x.</param>
+    /// <param name="evenReachesUp">Where an even window has its one channel more: below its own as in PyTorch, or above as in ONNX.</param>
+    /// <exception cref="ArgumentException">A shape without channels, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
+    public static void LocalResponseNormBackward(
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, int size, double alpha, double beta, double k, Span<float> dx, bool evenReachesUp = false)
+    {
+        CheckResponse(size, alpha, beta, k);
+        Throw.IfLengthDiffers(dy.Length, x.Length, nameof(dy));
+        CheckOutput(dy, dx, nameof(dx));
+        new Output<float>(dx, nameof(dx)).IsApartFrom(x, nameof(x));
+        ChannelWindows.Run(new()
+        {
+            X = x,
+            Dy = dy,
+            Result = dx,
+            Planes = ResponsePlanesOf(x, shape),
+            Window = WindowOf(size, evenReachesUp),
+            Alpha = alpha,
+            Beta = beta,
+            K = k,
+        });
+    }
+
+    /// <summary>⌊n/2⌋ channels on one side, ⌊(n − 1)/2⌋ on the other.</summary>
+    internal static ChannelWindow WindowOf(int size, bool evenReachesUp) => evenReachesUp ? new((size - 1) / 2, size / 2) : new(size / 2, (size - 1) / 2);
+
+    internal static void CheckResponse(int size, double alpha, double beta, double k)
+    {
+        Throw.IfNotPositive(size, nameof(size));
+        Throw.IfNegativeOrNotFinite(alpha, nameof(alpha));
+        Throw.IfNegativeOrNotFinite(beta, nameof(beta));
+        Throw.IfNegativeOrNotFinite(k, nameof(k));
+    }
+
+    private static Planes ResponsePlanesOf(ReadOnlySpan<float> x, Shape shape)
+    {
+        if (shape.Rank < 2)
+        {
+            Throw.Argument(nameof(shape), "a shape (N, C, …)", $"{shape}");
+        }
+
+        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
+        return new(shape[0], shape[1], shape.Length == 0 ? 0 : shape.Length / (shape[0] * shape[1]));
+    }
+}

@@ -1,0 +1,99 @@
+using NormLayers.Normalization;
+using NormLayers.Numerics;
+
+namespace NormLayers;
+
+/// <summary>ScaleNorm over the last dimension: each row is given one learned length g.</summary>
+/// <remarks>
+/// <para>y = g·x/max(‖x‖, ε), the same in training and evaluation, and no row depends on another. ε limits the length and is added to nothing. The derivation,
+/// line by line: README.md beside this file.</para>
+/// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
+/// backward pass follows. NaN stays within its row. No allocation after the largest batch has been seen.</para>
+/// </remarks>
+public sealed class ScaleNorm : Layer, INormalization
+{
+    private readonly Epsilon _epsilon;
+    private AlignedBuffer _workspace;
+    private double[] _rstd = [];
+    private int _rows;
+
+    /// <summary>Creates a layer with g = √C, so that at first y has root mean square 1.</summary>
+    /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
+    /// <param name="epsilon">ε, the least length that is divided by, ≥ 0. With 0, a row of zeros gives zeros all the same.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
+    public ScaleNorm(int features, double epsilon = 1e-5, string name = "scalenorm")
+        : base(name)
+    {
+        Throw.IfNotPositive(features, nameof(features));
+        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        Features = features;
+        _epsilon = new Epsilon(epsilon, LimitsRoot: true);
+        G = new Parameter("g", 1, fill: (float)Math.Sqrt(features));
+        Parameters = [G];
+    }
+
+    /// <summary>C, the last dimension of the input.</summary>
+    public int Features { get; }
+
+    /// <summary>ε, the least length that is divided by.</summary>
+    public double Epsilon => _epsilon.Value;
+
+    /// <summary>g, the length of each row of y, shape (1).</summary>
+    public Parameter G { get; }
+
+    /// <inheritdoc/>
+    public bool IgnoresInputScale => true;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        Throw.IfLastDiffers(input, Features, Name, nameof(input));
+        return input;
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new Reference(this);
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        _rows = x.Length / Features;
+        if (_rstd.Length < _rows)
+        {
+            _rstd = new double[_rows];
+        }
+
+        RowNorm.Forward<L2>(new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, Statistics);
+    }
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => RowNorm.Backward<L2>(
+        new() { X = x, Features = Features, RowGamma = G.Value },
+        _epsilon,
+        Statistics,
+        new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) },
+        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features, rowGamma: true)));
+
+    private SetStatistics Statistics => new(default, default, _rstd.AsSpan(0, _rows));
+
+    private sealed class Reference(ScaleNorm layer) : ReferenceLayer
+    {
+        private readonly ReferenceParameter _g = ReferenceParameter.From(layer.G);
+        private double[] _x = [];
+        private double[] _norms = [];
+
+        public override IReadOnlyList<ReferenceParameter> Parameters => [_g];
+
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            (double[] y, _norms) = ScaleNormReference.Forward(_x = x, layer.Features, _g.Value[0], layer.Epsilon);
+            return y;
+        }
+
+        public override double[] Backward(double[] dy) => ScaleNormReference.Backward(_x, dy, _g.Value[0], _norms, layer.Epsilon, ref _g.Gradient[0]);
+    }
+}

@@ -1,0 +1,48 @@
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <content>ScaleNorm.</content>
+public static partial class Functional
+{
+    /// <summary>ScaleNorm over the last dimension: y = g·x/max(‖x‖, ε), row by row.</summary>
+    /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
+    /// <param name="features">C, ≥ 1.</param>
+    /// <param name="g">The length of each row of y; 1 for plain division by the length.</param>
+    /// <param name="epsilon">ε, the least length that is divided by, ≥ 0.</param>
+    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
+    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
+    public static void ScaleNorm(ReadOnlySpan<float> x, int features, float g, double epsilon, Span<float> y, NormStatistics? statistics = null)
+    {
+        CheckRows(x, features, Ones, epsilon);
+        CheckOutput(x, y);
+        RowTensors tensors = new() { X = x, Y = y, Features = features, RowGamma = new(in g) };
+        RowNorm.Forward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), RowsOf(statistics, x.Length / features));
+    }
+
+    /// <summary>The backward pass of ScaleNorm: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dG"/>.</summary>
+    /// <param name="x">The input of the forward pass, (N, C).</param>
+    /// <param name="dy">The gradient with respect to y, (N, C).</param>
+    /// <param name="features">C, ≥ 1.</param>
+    /// <param name="g">The length of each row of y.</param>
+    /// <param name="epsilon">ε, as in the forward pass.</param>
+    /// <param name="statistics">Those of the rows, from the forward pass.</param>
+    /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
+    /// <param name="dG">Added to.</param>
+    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
+    public static void ScaleNormBackward(
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int features, float g, double epsilon, NormStatistics statistics, Span<float> dx, ref float dG)
+    {
+        CheckRows(x, features, Ones, epsilon);
+        int N = x.Length / features;
+        CheckStatistics(statistics, N);
+        CheckGradients(x, default, dy, default, dx, new(ref dG), default, parameters: 1);
+        RowTensors tensors = new() { X = x, Features = features, RowGamma = new(in g) };
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = new(ref dG) };
+        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features, rowGamma: true));
+        RowNorm.Backward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), statistics.Sets, gradients, workspace);
+    }
+}
