@@ -16,8 +16,8 @@ public static partial class Functional
     [ThreadStatic]
     private static AlignedBuffer _workspace;
 
-    /// <summary>Layer normalization over the last dimension: y = γ·(x − μ)/√(σ² + ε) + β, row by row.</summary>
-    /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
+    /// <summary>Layer normalization over the trailing dimensions: y = γ·(x − μ)/√(σ² + ε) + β, row by row.</summary>
+    /// <param name="x">The input, (N, C) row-major; any rank whose trailing dimensions have C elements.</param>
     /// <param name="features">C, ≥ 1.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
     /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
@@ -46,7 +46,7 @@ public static partial class Functional
     }
 
     /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
-    /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
+    /// <param name="x">The input, (N, C) row-major; any rank whose trailing dimensions have C elements.</param>
     /// <param name="residual">What is added to it, as long as x.</param>
     /// <param name="features">C, ≥ 1.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
@@ -119,7 +119,7 @@ public static partial class Functional
 
     /// <summary>Batch normalization with given statistics, as in evaluation: y = γ·(x − mean)/√(variance + ε) + β, channel by channel.</summary>
     /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>
-    /// <param name="shape">(N, C) or (N, C, L).</param>
+    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
     /// <param name="mean">Each channel's mean, (C): <see cref="RunningStatistics.Mean"/>.</param>
     /// <param name="variance">Each channel's variance, (C): <see cref="RunningStatistics.Variance"/>.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
@@ -127,7 +127,7 @@ public static partial class Functional
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, a negative or NaN variance, or spans that overlap.</exception>
+    /// <exception cref="ArgumentException">A shape of one dimension, a length that does not fit, a negative or NaN variance, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void BatchNorm(
         ReadOnlySpan<float> x,
@@ -154,7 +154,7 @@ public static partial class Functional
             return;
         }
 
-        Planes planes = PlanesOf(shape);
+        Planes planes = Planes.Of(shape);
         Span<double> workspace = _workspace.AtLeast(3 * C + ChannelNorm.NormalizeWorkspaceLength(planes));
         SetStatistics statistics = new(workspace[..C], default, workspace.Slice(C, C));
         Span<double> wideVariance = workspace.Slice(2 * C, C);
@@ -166,14 +166,14 @@ public static partial class Functional
 
     /// <summary>Batch normalization with the statistics of the batch, as in training; running statistics are the caller's.</summary>
     /// <param name="x">The input, row-major, of shape <paramref name="shape"/>; empty, or with at least two values per channel.</param>
-    /// <param name="shape">(N, C) or (N, C, L).</param>
+    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
     /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with those of the channels.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <exception cref="ArgumentException">A shape of another rank or with one value per channel, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void BatchNormTraining(
         ReadOnlySpan<float> x,
@@ -201,7 +201,7 @@ public static partial class Functional
             return;
         }
 
-        Planes planes = PlanesOf(shape);
+        Planes planes = Planes.Of(shape);
         Span<double> workspace = _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes));
         SetStatistics sets = statistics.Resize(C).Sets;
         ChannelNorm.Statistics(x, planes, sets, statistics.Variances, workspace);
@@ -215,7 +215,7 @@ public static partial class Functional
     /// </summary>
     /// <param name="x">The input of the forward pass, of shape <paramref name="shape"/>.</param>
     /// <param name="dy">The gradient with respect to y, as long as x.</param>
-    /// <param name="shape">(N, C) or (N, C, L).</param>
+    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
     /// <param name="statistics">Those of the channels, from the forward pass.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
@@ -223,7 +223,7 @@ public static partial class Functional
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="batchStatistics">Whether mean and variance were those of x, and so carry gradient themselves; if not, they were constants.</param>
     /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
-    /// <exception cref="ArgumentException">A shape of another rank, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentException">A shape of one dimension, a length that does not fit, or spans that overlap.</exception>
     public static void BatchNormBackward(
         ReadOnlySpan<float> x,
         ReadOnlySpan<float> dy,
@@ -245,13 +245,11 @@ public static partial class Functional
             return;
         }
 
-        Planes planes = PlanesOf(shape);
+        Planes planes = Planes.Of(shape);
         ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
         ChannelNorm.Backward(x, planes, sets, batchStatistics, gradients, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
     }
 
     private static SetStatistics RowsOf(NormStatistics? statistics, int rows) => statistics is null ? default : statistics.Resize(rows).Sets;
-
-    private static Planes PlanesOf(Shape shape) => new(shape[0], shape[1], shape.Rank == 3 ? shape[2] : 1);
 }

@@ -5,19 +5,19 @@ namespace NormLayers.Tests.Checks;
 /// <summary>The layers; one is kept from run to run as long as its configuration fits, so that old state would show.</summary>
 internal sealed class LayerSubject(Family family) : ISubject
 {
-    private Layer? _layer;
+    private NormalizationLayer? _layer;
     private (int Channels, double Epsilon, bool Gamma, bool Beta, Momentum Momentum) _configuration;
 
     public Family Family => family;
 
     public Outcome Run(Problem problem)
     {
-        Layer layer = LayerFor(problem);
+        NormalizationLayer layer = LayerFor(problem);
         layer.Training = problem.Training;
-        (Parameter? gamma, Parameter? beta) = layer is LayerNorm1D ln ? (ln.Gamma, ln.Beta) : (((BatchNorm1D)layer).Gamma, ((BatchNorm1D)layer).Beta);
+        (Parameter? gamma, Parameter? beta) = (layer.Gamma, layer.Beta);
         Set(gamma, problem.Gamma, problem.EarlierDGamma, problem.WantsParameterGradients);
         Set(beta, problem.Beta, problem.EarlierDBeta, problem.WantsParameterGradients);
-        RunningStatistics? running = (layer as BatchNorm1D)?.Running;
+        RunningStatistics? running = layer.Running;
         if (running is not null)
         {
             problem.RunningMean.CopyTo(running.Mean, 0);
@@ -61,7 +61,7 @@ internal sealed class LayerSubject(Family family) : ISubject
         return null;
     }
 
-    private Layer LayerFor(Problem p)
+    private NormalizationLayer LayerFor(Problem p)
     {
         (int, double, bool, bool, Momentum) configuration = (p.Channels, p.Epsilon, p.Gamma.Length > 0, p.Beta.Length > 0, p.Momentum);
         if (_layer is null || _configuration != configuration)
