@@ -39,9 +39,9 @@ public static partial class Functional
     private static void CheckChannels(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> gamma, double epsilon)
     {
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        if (shape.Rank is not (2 or 3))
+        if (shape.Rank < 2)
         {
-            Throw.Argument(nameof(shape), "a shape (N, C) or (N, C, L)", $"{shape}");
+            Throw.Argument(nameof(shape), "a shape (N, C, …)", $"{shape}");
         }
 
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));

@@ -55,7 +55,7 @@ public static partial class Functional
     }
 
     /// <summary>Batch normalization of a dense tensor with given statistics, as in evaluation.</summary>
-    /// <param name="x">The input, (N, C) or (N, C, L).</param>
+    /// <param name="x">The input, (N, C, …).</param>
     /// <param name="mean">Each channel's mean, (C): <see cref="RunningStatistics.Mean"/>.</param>
     /// <param name="variance">Each channel's variance, (C): <see cref="RunningStatistics.Variance"/>.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
@@ -76,13 +76,13 @@ public static partial class Functional
         bool relu = false)
     {
         CheckShape(x, y.Lengths, nameof(y));
-        if (x.Rank is not (2 or 3))
+        if (x.Rank is < 2 or > Shape.MaxRank)
         {
-            Throw.Argument(nameof(x), "a tensor (N, C) or (N, C, L)", $"({Join(x.Lengths)})");
+            Throw.Argument(nameof(x), $"a tensor (N, C, …) of 2 to {Shape.MaxRank} dimensions", $"({Join(x.Lengths)})");
         }
 
         ReadOnlySpan<float> dense = Dense(x, nameof(x));
-        Shape shape = x.Rank == 2 ? ((int)x.Lengths[0], (int)x.Lengths[1]) : ((int)x.Lengths[0], (int)x.Lengths[1], (int)x.Lengths[2]);
+        Shape shape = new(Array.ConvertAll(x.Lengths.ToArray(), d => (int)d));
         BatchNorm(dense, shape, mean, variance, gamma, beta, epsilon, Dense(y, nameof(y)), relu);
     }
 

@@ -94,6 +94,15 @@ public readonly struct Shape : IEquatable<Shape>
         return new Shape(dimensions[..Rank]);
     }
 
+    /// <summary>Whether the last dimensions are those of another shape.</summary>
+    /// <param name="trailing">The dimensions, of which there may be fewer than this shape has.</param>
+    internal bool EndsWith(Shape trailing)
+    {
+        ReadOnlySpan<int> own = _dimensions;
+        ReadOnlySpan<int> others = trailing._dimensions;
+        return own[..Rank].EndsWith(others[..trailing.Rank]);
+    }
+
     /// <inheritdoc/>
     public bool Equals(Shape other)
     {

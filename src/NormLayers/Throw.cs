@@ -45,13 +45,15 @@ internal static class Throw
         }
     }
 
-    /// <summary>Checks that a count is at least 1.</summary>
-    public static void IfNotPositive(int value, string name)
+    /// <summary>Checks that a count is at least 1, and returns it.</summary>
+    public static int IfNotPositive(int value, string name)
     {
         if (value < 1)
         {
             OutOfRange(name, "a number ≥ 1", value);
         }
+
+        return value;
     }
 
     /// <summary>Checks that an enumeration has the value.</summary>

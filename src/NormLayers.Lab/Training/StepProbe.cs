@@ -55,7 +55,7 @@ internal sealed class StepProbe
                 IsRectified(layers[i]) ? ActivationStatistics.DeadShare(output, batch.Count) : null,
                 ActivationStatistics.Norm(gradient) / Math.Sqrt(gradient.Length),
                 ActivationStatistics.MeanCosine(output, batch.Count),
-                _running[i] is { } running ? Drift((BatchNorm1D)layers[i], input, shape, running) : null,
+                _running[i] is { } running ? Drift((BatchNorm)layers[i], input, shape, running) : null,
                 [.. layers[i].Parameters.Select(p => Measure(
                     p, _values[parameter++], scaleHasNoEffect && layers[i] is Linear linear && p == linear.Weight ? learningRate : null))]);
             shape = layers[i].OutputShape(shape);
@@ -78,7 +78,7 @@ internal sealed class StepProbe
             learningRate / (norm * norm));
     }
 
-    private static StatisticsDrift Drift(BatchNorm1D layer, ReadOnlySpan<float> input, Shape shape, (float[] Mean, float[] Variance) running)
+    private static StatisticsDrift Drift(BatchNorm layer, ReadOnlySpan<float> input, Shape shape, (float[] Mean, float[] Variance) running)
     {
         double[] x = new double[input.Length];
         for (int i = 0; i < x.Length; i++)
@@ -86,7 +86,7 @@ internal sealed class StepProbe
             x[i] = input[i];
         }
 
-        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, layer.Features, shape.Rank == 3 ? shape[2] : 1);
+        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, layer.Features, shape.Length / (shape[0] * layer.Features));
         double m = x.Length / layer.Features;
         (double squares, double logs) = (0, 0);
         for (int c = 0; c < layer.Features; c++)

@@ -8,6 +8,9 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
 {
     private const int ShortestPlane = 16;
 
+    /// <summary>The planes of (N, C, …), not empty: all dimensions behind C are positions.</summary>
+    public static Planes Of(Shape shape) => new(shape[0], shape[1], shape.Length / (shape[0] * shape[1]));
+
     /// <summary>N·C·L.</summary>
     public int Elements => Samples * Channels * Length;
 

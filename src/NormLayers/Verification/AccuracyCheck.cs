@@ -115,7 +115,7 @@ public static class AccuracyCheck
                 dBeta[parameterOf[i]].Add(T.From(dy[i]));
             }
 
-            if (layer is BatchNorm1D { Running: { } running } && running.SkippedUpdates == 0)
+            if (layer is BatchNorm { Running: { } running } && running.SkippedUpdates == 0)
             {
                 T unbiased = exact.Variance * (T.From(S.Length) / (S.Length - 1));
                 Note(worst, "running mean", new ExactNormalization<T>.Bounded(exact.Mean).ErrorOf(running.Mean[s]));

@@ -18,7 +18,7 @@ internal sealed class LayerSubject(Family family) : ISubject
         Parameter? beta = layer.Parameters.SingleOrDefault(p => p.Name == "beta");
         Set(gamma, problem.Gamma, problem.EarlierDGamma, problem.WantsParameterGradients);
         Set(beta, problem.Beta, problem.EarlierDBeta, problem.WantsParameterGradients);
-        RunningStatistics? running = (layer as BatchNorm1D)?.Running;
+        RunningStatistics? running = (layer as INormalization)?.Running;
         if (running is not null)
         {
             problem.RunningMean.CopyTo(running.Mean, 0);

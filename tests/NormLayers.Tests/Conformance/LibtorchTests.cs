@@ -52,12 +52,12 @@ public sealed class LibtorchTests
 
     [Theory]
     [MemberData(nameof(BatchNormCases))]
-    public void BatchNorm1D_Case_MatchesLibtorch(string name)
+    public void BatchNorm_Case_MatchesLibtorch(string name)
     {
         BatchNormCase c = new(ConformanceCase.Find(s_suite, name));
         bool tracked = c.Mode != "untracked";
-        BatchNorm1D layer = NormRun.BatchNorm(
-            c.Channels,
+        BatchNorm layer = NormRun.BatchNorm(
+            c.Shape,
             c.Epsilon,
             Momentum.NewWeight(c.NewWeight),
             c.Affine ? c.Gamma : null,
@@ -117,11 +117,11 @@ public sealed class LibtorchTests
 
     [Theory]
     [MemberData(nameof(LayerNormCases))]
-    public void LayerNorm1D_Case_MatchesLibtorch(string name)
+    public void LayerNorm_Case_MatchesLibtorch(string name)
     {
         LayerNormCase c = new(ConformanceCase.Find(s_suite, name));
-        LayerNorm1D layer = NormRun.LayerNorm(c.Features, c.Epsilon, c.WithGamma ? c.Gamma : null, c.WithBeta ? c.Beta : null);
-        NormRun run = NormRun.Of(layer, c.X, (c.X.Length / c.Features, c.Features), c.Dy);
+        LayerNorm layer = NormRun.LayerNorm(c.NormalizedShape, c.Epsilon, c.WithGamma ? c.Gamma : null, c.WithBeta ? c.Beta : null);
+        NormRun run = NormRun.Of(layer, c.X, c.Shape, c.Dy);
 
         NormTolerances allowed = c.Tolerances(share: 1);
         Compare.Within(c.Case.Output("y"), run.Y, allowed.Y, "y");
@@ -143,7 +143,7 @@ public sealed class LibtorchTests
         {
             Case = source;
             Mode = source.Text("mode");
-            Shape = NormRun.BatchShape(source.InputShape("x"));
+            Shape = new Shape(source.InputShape("x"));
             Gamma = source.InputOr("gamma", Channels, 1);
             Beta = source.InputOr("beta", Channels, 0);
             Given = Mode == "eval" ? (source.Input("running_mean"), source.Input("running_var")) : null;
@@ -157,7 +157,7 @@ public sealed class LibtorchTests
 
         public int Channels => Shape[1];
 
-        public int Length => NormRun.LengthOf(Shape);
+        public int Length => Shape.Length / (Shape[0] * Channels);
 
         public double ValuesPerChannel => X.Length / Channels;
 
@@ -193,7 +193,11 @@ public sealed class LibtorchTests
     {
         public ConformanceCase Case => source;
 
-        public int Features { get; } = source.Dimensions("normalized_shape")!.Aggregate(1, (product, d) => product * d);
+        public Shape Shape { get; } = new(source.InputShape("x"));
+
+        public Shape NormalizedShape { get; } = new(source.Dimensions("normalized_shape"));
+
+        public int Features => NormalizedShape.Length;
 
         public double[] X => Case.Input("x");
 

@@ -23,12 +23,12 @@ public sealed class LiteralTests
     public void BatchNorm_Case_MatchesItsSource(string name)
     {
         ConformanceCase c = ConformanceCase.Find(s_suite, name);
-        Shape shape = NormRun.BatchShape(c.InputShape("x"));
+        Shape shape = new(c.InputShape("x"));
         int C = shape[1];
         double[] x = c.Input("x");
         double atol = c.Number("atol");
-        BatchNorm1D layer = NormRun.BatchNorm(
-            C,
+        BatchNorm layer = NormRun.BatchNorm(
+            shape,
             c.Number("epsilon"),
             Momentum.NewWeight(c.Number("momentum")),
             c.InputOr("scale", C, 1),

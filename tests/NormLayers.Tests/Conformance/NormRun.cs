@@ -22,18 +22,18 @@ internal sealed record NormRun(float[] Y, float[] Dx)
         return y;
     }
 
-    /// <summary>(N, C) as it is; anything longer as (N, C, L).</summary>
-    public static Shape BatchShape(int[] dimensions) => dimensions.Length == 2
-        ? (dimensions[0], dimensions[1])
-        : (dimensions[0], dimensions[1], dimensions[2..].Aggregate(1, (product, d) => product * d));
-
-    public static int LengthOf(Shape shape) => shape.Rank == 3 ? shape[2] : 1;
-
-    /// <summary>A batch normalization layer with the given values; parameters and statistics that are null are left out.</summary>
-    public static BatchNorm1D BatchNorm(
-        int features, double epsilon, Momentum momentum, double[]? gamma, double[]? beta, double[]? mean, double[]? variance)
+    /// <summary>The layer for a shape, with the given values; parameters and statistics that are null are left out.</summary>
+    public static BatchNorm BatchNorm(
+        Shape shape, double epsilon, Momentum momentum, double[]? gamma, double[]? beta, double[]? mean, double[]? variance)
     {
-        BatchNorm1D layer = new(features, epsilon, momentum, gamma is not null, beta is not null, mean is not null);
+        (int C, bool withGamma, bool withBeta, bool tracks) = (shape[1], gamma is not null, beta is not null, mean is not null);
+        BatchNorm layer = shape.Rank switch
+        {
+            <= 3 => new BatchNorm1D(C, epsilon, momentum, withGamma, withBeta, tracks),
+            4 => new BatchNorm2D(C, epsilon, momentum, withGamma, withBeta, tracks),
+            5 => new BatchNorm3D(C, epsilon, momentum, withGamma, withBeta, tracks),
+            _ => new BatchNorm(C, epsilon, momentum, withGamma, withBeta, tracks),
+        };
         Copy(gamma, layer.Gamma?.Value);
         Copy(beta, layer.Beta?.Value);
         Copy(mean, layer.Running?.Mean);
@@ -42,9 +42,9 @@ internal sealed record NormRun(float[] Y, float[] Dx)
     }
 
     /// <summary>A layer normalization layer with the given values; parameters that are null are left out.</summary>
-    public static LayerNorm1D LayerNorm(int features, double epsilon, double[]? gamma, double[]? beta)
+    public static LayerNorm LayerNorm(Shape normalizedShape, double epsilon, double[]? gamma, double[]? beta)
     {
-        LayerNorm1D layer = new(features, epsilon, gamma is not null, beta is not null);
+        LayerNorm layer = new(normalizedShape, epsilon, gamma is not null, beta is not null);
         Copy(gamma, layer.Gamma?.Value);
         Copy(beta, layer.Beta?.Value);
         return layer;

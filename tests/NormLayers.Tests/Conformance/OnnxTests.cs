@@ -23,12 +23,12 @@ public sealed class OnnxTests
     public void BatchNorm_Case_MatchesOnnx(string name)
     {
         ConformanceCase c = ConformanceCase.Find(s_suite, name);
-        Shape shape = NormRun.BatchShape(c.InputShape("x"));
+        Shape shape = new(c.InputShape("x"));
         double[] x = c.Input("x");
         double epsilon = (float)c.Number("epsilon");
         double oldWeight = (float)c.Number("momentum");
-        BatchNorm1D layer = NormRun.BatchNorm(
-            shape[1], epsilon, Momentum.OldWeight(oldWeight), c.Input("scale"), c.Input("bias"), c.Input("mean"), c.Input("var"));
+        BatchNorm layer = NormRun.BatchNorm(
+            shape, epsilon, Momentum.OldWeight(oldWeight), c.Input("scale"), c.Input("bias"), c.Input("mean"), c.Input("var"));
         layer.Training = c.HasOutput("running_mean");
         double[] reference = layer.CreateReference().Forward(x, shape);
         float[] y = NormRun.ForwardOf(layer, x, shape);
@@ -54,12 +54,12 @@ public sealed class OnnxTests
         ConformanceCase c = ConformanceCase.Find(s_suite, name);
         int[] dimensions = c.InputShape("x");
         int axis = (int)c.Number("axis");
-        int features = dimensions[(axis < 0 ? axis + dimensions.Length : axis)..].Aggregate(1, (product, d) => product * d);
+        Shape normalized = new(dimensions.AsSpan(axis < 0 ? axis + dimensions.Length : axis));
         double[] x = c.Input("x");
         double epsilon = (float)c.Number("epsilon");
         (double[] reference, double[] mean, double[] rstd) = LayerNormReference.Forward(x, c.Input("scale"), c.Input("bias"), epsilon);
-        LayerNorm1D layer = NormRun.LayerNorm(features, epsilon, c.Input("scale"), c.Input("bias"));
-        float[] y = NormRun.ForwardOf(layer, x, (x.Length / features, features));
+        LayerNorm layer = NormRun.LayerNorm(normalized, epsilon, c.Input("scale"), c.Input("bias"));
+        float[] y = NormRun.ForwardOf(layer, x, new Shape(dimensions));
 
         double[] expected = c.Output("y");
         Compare.Within(expected, reference, Tolerance.Printed(expected), "reference");

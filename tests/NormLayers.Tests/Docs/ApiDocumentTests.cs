@@ -39,7 +39,7 @@ public sealed class ApiDocumentTests
     }
 
     [Theory]
-    [InlineData("LayerNorm1D(int features, double epsilon = 1E-05, bool withGamma = true, bool withBeta = true, bool relu = false, string name = \"layernorm\")")]
+    [InlineData("LayerNorm1D(int features, double epsilon = 1E-05, bool withGamma = true, bool withBeta = true, bool relu = false, bool onePlusGamma = false, string name = \"layernorm\")")]
     [InlineData("Parameter? Gamma { get; }")]
     [InlineData("virtual bool Training { get; set; }")]
     [InlineData("void Forward(ReadOnlySpan<float> x, Shape shape, Span<float> y)")]

@@ -1,6 +1,6 @@
 using NormLayers.Tests.Support;
 
-namespace NormLayers.Tests.BatchNorm;
+namespace NormLayers.Tests.Layers;
 
 /// <summary>Each error names the argument, what was expected and what came.</summary>
 public sealed class BatchNormErrorTests

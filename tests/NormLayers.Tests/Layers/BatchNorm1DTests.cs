@@ -1,6 +1,6 @@
 using NormLayers.Tests.Support;
 
-namespace NormLayers.Tests.BatchNorm;
+namespace NormLayers.Tests.Layers;
 
 /// <summary>Options, modes and contracts of the layer; its numbers are in Conformance and beside the kernel.</summary>
 public sealed class BatchNorm1DTests

@@ -1,4 +1,4 @@
-namespace NormLayers.Tests.BatchNorm;
+namespace NormLayers.Tests.Layers;
 
 public sealed class MomentumTests
 {

@@ -1,6 +1,6 @@
 using NormLayers.Tests.Support;
 
-namespace NormLayers.Tests.BatchNorm;
+namespace NormLayers.Tests.Layers;
 
 /// <summary>Inputs that broke other implementations (conformance lists of bug reports), and their right answers.</summary>
 public sealed class BatchNormNumericsTests

@@ -1,6 +1,6 @@
 using NormLayers.Tests.Support;
 
-namespace NormLayers.Tests.BatchNorm;
+namespace NormLayers.Tests.Layers;
 
 public sealed class RunningStatisticsTests
 {

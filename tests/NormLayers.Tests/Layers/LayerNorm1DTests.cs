@@ -1,6 +1,6 @@
 using NormLayers.Tests.Support;
 
-namespace NormLayers.Tests.LayerNorm;
+namespace NormLayers.Tests.Layers;
 
 /// <summary>Options and contracts of the layer; its numbers are in Conformance and beside the kernel.</summary>
 public sealed class LayerNorm1DTests

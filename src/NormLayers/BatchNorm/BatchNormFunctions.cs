@@ -1,0 +1,142 @@
+using System.Numerics.Tensors;
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <content>Batch normalization.</content>
+public static partial class Functional
+{
+    /// <summary>Batch normalization with given statistics, as in evaluation: y = γ·(x − mean)/√(variance + ε) + β, channel by channel.</summary>
+    /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>
+    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
+    /// <param name="mean">Each channel's mean, (C): <see cref="RunningStatistics.Mean"/>.</param>
+    /// <param name="variance">Each channel's variance, (C): <see cref="RunningStatistics.Variance"/>.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
+    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <exception cref="ArgumentException">A shape of one dimension, a length that does not fit, a negative or NaN variance, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
+    public static void BatchNorm(
+        ReadOnlySpan<float> x,
+        Shape shape,
+        ReadOnlySpan<float> mean,
+        ReadOnlySpan<float> variance,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        Span<float> y,
+        bool relu = false)
+    {
+        CheckChannels(x, shape, gamma, epsilon);
+        int C = shape[1];
+        CheckBeta(beta, C);
+        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
+        Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
+        CheckVariance(variance);
+        CheckOutput(x, y);
+        CheckApart(y, nameof(y), gamma, beta);
+        new Output<float>(y, nameof(y)).IsApartFrom(mean, nameof(mean)).IsApartFrom(variance, nameof(variance));
+        if (x.IsEmpty)
+        {
+            return;
+        }
+
+        Planes planes = Planes.Of(shape);
+        Span<double> workspace = _workspace.AtLeast(3 * C + ChannelNorm.NormalizeWorkspaceLength(planes));
+        SetStatistics statistics = new(workspace[..C], default, workspace.Slice(C, C));
+        Span<double> wideVariance = workspace.Slice(2 * C, C);
+        TensorPrimitives.ConvertChecked(mean, statistics.Mean);
+        TensorPrimitives.ConvertChecked(variance, wideVariance);
+        ChannelOutput output = new() { Sets = new() { Statistics = statistics, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu };
+        ChannelNorm.Normalize(x, planes, wideVariance, new Epsilon(epsilon), output, workspace[(3 * C)..]);
+    }
+
+    /// <summary>Batch normalization with the statistics of the batch, as in training; running statistics are the caller's.</summary>
+    /// <param name="x">The input, row-major, of shape <paramref name="shape"/>; empty, or with at least two values per channel.</param>
+    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
+    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="statistics">Overwritten with the channels' statistics.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
+    public static void BatchNormTraining(
+        ReadOnlySpan<float> x,
+        Shape shape,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        Span<float> y,
+        NormStatistics statistics,
+        bool relu = false)
+    {
+        CheckChannels(x, shape, gamma, epsilon);
+        int C = shape[1];
+        CheckBeta(beta, C);
+        ArgumentNullException.ThrowIfNull(statistics);
+        CheckOutput(x, y);
+        CheckApart(y, nameof(y), gamma, beta);
+        if (x.Length == C)
+        {
+            Throw.Argument(nameof(x), "more than 1 value per channel", $"shape {shape}");
+        }
+
+        if (x.IsEmpty)
+        {
+            return;
+        }
+
+        Planes planes = Planes.Of(shape);
+        Span<double> workspace = _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes));
+        SetStatistics sets = statistics.Resize(C).Sets;
+        ChannelNorm.Statistics(x, planes, sets, statistics.Variances, workspace);
+        ChannelOutput output = new() { Sets = new() { Statistics = sets, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu };
+        ChannelNorm.Normalize(x, planes, statistics.Variances, new Epsilon(epsilon), output, workspace);
+    }
+
+    /// <summary>
+    /// The backward pass of batch normalization: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and
+    /// <paramref name="dBeta"/>.
+    /// </summary>
+    /// <param name="x">The input of the forward pass, of shape <paramref name="shape"/>.</param>
+    /// <param name="dy">The gradient with respect to y, as long as x.</param>
+    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="statistics">The channels' statistics, from the forward pass.</param>
+    /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
+    /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
+    /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
+    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient; if not, they were constants.</param>
+    /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
+    /// <exception cref="ArgumentException">A shape of one dimension, a length that does not fit, or spans that overlap.</exception>
+    public static void BatchNormBackward(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        Shape shape,
+        ReadOnlySpan<float> gamma,
+        NormStatistics statistics,
+        Span<float> dx,
+        Span<float> dGamma,
+        Span<float> dBeta,
+        bool batchStatistics = true,
+        ReadOnlySpan<float> y = default)
+    {
+        CheckChannels(x, shape, gamma, epsilon: 0);
+        int C = shape[1];
+        CheckStatistics(statistics, C);
+        CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, C);
+        if (x.IsEmpty)
+        {
+            return;
+        }
+
+        Planes planes = Planes.Of(shape);
+        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma };
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
+        ChannelNorm.Backward(x, planes, sets, batchStatistics, gradients, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
+    }
+}

@@ -1,0 +1,87 @@
+using NormLayers.Normalization;
+using NormLayers.Numerics;
+
+namespace NormLayers;
+
+/// <summary>Layer normalization over the trailing dimensions: each set of them gets mean 0 and variance 1, then a learnable scale and shift.</summary>
+/// <remarks>
+/// <para>y = γ·(x − μ)/√(σ² + ε) + β with μ and the biased σ² of the set itself, so training and evaluation are the same
+/// and no set depends on another. The derivation, line by line: README.md beside this file.</para>
+/// <para>Takes any rank whose last dimensions are <see cref="NormalizedShape"/>, with no sets too. <c>y</c> may be <c>x</c> where no
+/// backward pass follows. NaN and infinity spread within their set only. No allocation after the largest batch has been seen.</para>
+/// </remarks>
+public class LayerNorm : NormalizationLayer
+{
+    private readonly NormStatistics _statistics = new();
+    private AlignedBuffer _workspace;
+
+    /// <summary>Creates a layer with y = x̂: γ = 1, or 0 where the scale is 1 + γ, and β = 0.</summary>
+    /// <param name="normalizedShape">The trailing dimensions that are normalized together, each ≥ 1; a number for the last one alone.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant set gives β all the same.</param>
+    /// <param name="withGamma">Whether there is a learnable scale γ, a value for each element of a set.</param>
+    /// <param name="withBeta">Whether there is a learnable shift β, a value for each element of a set.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass: the bits of a <see cref="Network.ReLU"/> behind the layer, in less time.</param>
+    /// <param name="onePlusGamma">Whether x̂ is scaled by 1 + γ, with γ = 0 at the start.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentException">No dimension, one of 0, or <paramref name="onePlusGamma"/> without γ.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
+    public LayerNorm(
+        Shape normalizedShape,
+        double epsilon = 1e-5,
+        bool withGamma = true,
+        bool withBeta = true,
+        bool relu = false,
+        bool onePlusGamma = false,
+        string name = "layernorm")
+        : base(name, new Affine(NotEmpty(normalizedShape), withGamma, withBeta, onePlusGamma), epsilon, relu) => NormalizedShape = normalizedShape;
+
+    /// <summary>The trailing dimensions that are normalized together.</summary>
+    public Shape NormalizedShape { get; }
+
+    /// <summary>C, the elements of a set: the product of <see cref="NormalizedShape"/>.</summary>
+    public int Features => NormalizedShape.Length;
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        if (!input.EndsWith(NormalizedShape))
+        {
+            Throw.Argument(nameof(input), $"a shape whose last dimensions are {NormalizedShape} for {Name}", $"{input}");
+        }
+
+        return input;
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new NormReference(IndexSets.Rows(NormalizedShape.Rank), IndexSets.Columns(NormalizedShape.Rank))
+    {
+        Epsilon = Epsilon,
+        Gamma = Affine.WideGamma,
+        Beta = Affine.WideBeta,
+        OnePlusGamma = OnePlusGamma,
+        ReLU = HasReLU,
+    };
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), _statistics.Resize(x.Length / Features).Sets);
+
+    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), default);
+
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => RowNorm.Backward<MeanAndVariance>(
+        Tensors(x, default), new Epsilon(Epsilon), _statistics.Sets, gradients, _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)));
+
+    private RowTensors Tensors(ReadOnlySpan<float> x, Span<float> y) =>
+        new() { X = x, Y = y, Features = Features, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
+
+    private static Shape NotEmpty(Shape normalizedShape)
+    {
+        if (normalizedShape.Length == 0)
+        {
+            Throw.Argument(nameof(normalizedShape), "one dimension or more, each ≥ 1", $"{normalizedShape}");
+        }
+
+        return normalizedShape;
+    }
+}
