@@ -4,10 +4,11 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Network;
 
-/// <summary>A fully connected layer: y = x·Wᵀ + b, on (N, inputs).</summary>
+/// <summary>A fully connected layer: y = x·Wᵀ + b, on the last dimension of any shape.</summary>
 /// <remarks>
 /// Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>. For the backward pass of a layer with 512 outputs and
-/// 256 inputs or more, each calling thread keeps a workspace, of at most 256 floats an output of its widest layer.
+/// 256 inputs or more, each calling thread keeps a workspace, of at most 256 floats an output of its widest layer. For weights that
+/// do not change any more, shared by several threads, see <see cref="PackedMatrix"/>: the same bits, and few rows are many times faster.
 /// </remarks>
 public sealed class Linear : Layer
 {
@@ -28,18 +29,34 @@ public sealed class Linear : Layer
         Initialization initialization = Initialization.HeNormal,
         bool withBias = true,
         string name = "linear")
-        : base(name)
+        : this(NewWeight(inputs, outputs), inputs, withBias ? new float[outputs] : null, name)
     {
         ArgumentNullException.ThrowIfNull(random);
-        Throw.IfNotPositive(inputs, nameof(inputs));
-        Throw.IfNotPositive(outputs, nameof(outputs));
         Throw.IfUndefined(initialization, nameof(initialization));
-        Inputs = inputs;
-        Outputs = outputs;
-        Weight = new Parameter("weight", (outputs, inputs));
-        Bias = withBias ? new Parameter("bias", outputs) : null;
-        _parameters = Bias is null ? [Weight] : [Weight, Bias];
         Initialize(random, initialization);
+    }
+
+    /// <summary>Creates a layer on weights that are there already: kept, not copied.</summary>
+    /// <param name="weight">W, (outputs, inputs), row-major.</param>
+    /// <param name="inputs">The features of an input row, ≥ 1.</param>
+    /// <param name="bias">b, one number an output; null for a layer without.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentException">No row of weights, one that is not whole, or a bias of another length.</exception>
+    public Linear(float[] weight, int inputs, float[]? bias = null, string name = "linear")
+        : base(name)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        Throw.IfNotPositive(inputs, nameof(inputs));
+        Inputs = inputs;
+        Outputs = weight.Length / inputs;
+        if (Outputs == 0 || weight.Length % inputs != 0)
+        {
+            Throw.Argument(nameof(weight), $"one or more rows of {inputs} elements", $"{weight.Length} elements");
+        }
+
+        Weight = new Parameter("weight", (Outputs, inputs), weight);
+        Bias = bias is null ? null : new Parameter("bias", Outputs, bias);
+        _parameters = Bias is null ? [Weight] : [Weight, Bias];
     }
 
     /// <summary>The features of an input row.</summary>
@@ -63,7 +80,7 @@ public sealed class Linear : Layer
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
-        if (input.Rank != 2 || input.Last != Inputs)
+        if (input.Rank < 2 || input.Last != Inputs)
         {
             Throw.Argument(nameof(input), $"a shape (N, {Inputs}) for {Name}", $"{input}");
         }
@@ -96,6 +113,13 @@ public sealed class Linear : Layer
             BiasGradient kernel = new(dy, Bias.Gradient);
             Kernels.Run(ref kernel, BiasGradient.Units(Outputs), dy.Length);
         }
+    }
+
+    private static float[] NewWeight(int inputs, int outputs)
+    {
+        Throw.IfNotPositive(inputs, nameof(inputs));
+        Throw.IfNotPositive(outputs, nameof(outputs));
+        return new float[new Shape(outputs, inputs).Length];
     }
 
     private void Initialize(RandomSource random, Initialization initialization)

@@ -29,5 +29,8 @@ internal struct AlignedBuffer
     /// <summary>The same memory as floats.</summary>
     public Span<float> FloatsAtLeast(int length) => MemoryMarshal.Cast<double, float>(AtLeast((length + 1) / 2))[..length];
 
+    /// <summary>The first floats of what <see cref="FloatsAtLeast"/> gave last.</summary>
+    public readonly Span<float> Floats(int length) => MemoryMarshal.Cast<double, float>(_array.AsSpan(_start))[..length];
+
     private static unsafe nint Address(double[] pinned) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinned));
 }

@@ -23,6 +23,11 @@ internal interface ITile<TSelf>
     /// <param name="row">Where its row k begins.</param>
     void Add(ref float a, in TileRows rows, ref readonly float b, nint row);
 
+    /// <summary>Adds what C holds, with one rounding.</summary>
+    /// <param name="c">Its first element.</param>
+    /// <param name="rows">Where C has the block's rows.</param>
+    void Add(ref readonly float c, in TileRows rows);
+
     /// <summary>Writes the block: overwrites C.</summary>
     /// <param name="c">Its first element.</param>
     /// <param name="rows">Where C has the block's rows.</param>

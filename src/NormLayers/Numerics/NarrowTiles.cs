@@ -15,15 +15,15 @@ internal readonly struct NarrowTiles<L> : ITileShape
     // Of eight, four and four rather than six and two: batches are powers of two, and 32, 128 and 512 leave eight.
     public static int RowsOf(int left) => left == 2 * FewRows ? FewRows : Math.Min(left, Rows);
 
-    public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride)
+    public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, bool begins, Span<float> c, int cStride)
     {
         if (rows <= FewRows)
         {
-            MicroKernel.MultiplyAdd<FourRows>(a, panel, depth, rows, c, cStride);
+            MicroKernel.MultiplyAdd<FourRows>(a, panel, depth, rows, begins, c, cStride);
         }
         else
         {
-            MicroKernel.MultiplyAdd<SixRows>(a, panel, depth, rows, c, cStride);
+            MicroKernel.MultiplyAdd<SixRows>(a, panel, depth, rows, begins, c, cStride);
         }
     }
 
@@ -60,6 +60,17 @@ internal readonly struct NarrowTiles<L> : ITileShape
             L.FusedMultiplyAdd(ref _s3, L.Create(Unsafe.Add(ref a, rows.Row3)), v);
             L.FusedMultiplyAdd(ref _s4, L.Create(Unsafe.Add(ref a, rows.Row4)), v);
             L.FusedMultiplyAdd(ref _s5, L.Create(Unsafe.Add(ref a, rows.Row5)), v);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add(ref readonly float c, in TileRows rows)
+        {
+            _s0 += L.Load(in c, 0);
+            _s1 += L.Load(in c, rows.Row1);
+            _s2 += L.Load(in c, rows.Row2);
+            _s3 += L.Load(in c, rows.Row3);
+            _s4 += L.Load(in c, rows.Row4);
+            _s5 += L.Load(in c, rows.Row5);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -101,6 +112,15 @@ internal readonly struct NarrowTiles<L> : ITileShape
             L.FusedMultiplyAdd(ref _s1, L.Create(Unsafe.Add(ref a, rows.Row1)), v);
             L.FusedMultiplyAdd(ref _s2, L.Create(Unsafe.Add(ref a, rows.Row2)), v);
             L.FusedMultiplyAdd(ref _s3, L.Create(Unsafe.Add(ref a, rows.Row3)), v);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add(ref readonly float c, in TileRows rows)
+        {
+            _s0 += L.Load(in c, 0);
+            _s1 += L.Load(in c, rows.Row1);
+            _s2 += L.Load(in c, rows.Row2);
+            _s3 += L.Load(in c, rows.Row3);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -12,8 +12,8 @@ internal readonly struct WideTiles<L> : ITileShape
 
     public static int RowsOf(int left) => Math.Min(left, Rows);
 
-    public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, Span<float> c, int cStride) =>
-        MicroKernel.MultiplyAdd<EightRows>(a, panel, depth, rows, c, cStride);
+    public static void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, bool begins, Span<float> c, int cStride) =>
+        MicroKernel.MultiplyAdd<EightRows>(a, panel, depth, rows, begins, c, cStride);
 
     /// <summary>Eight rows.</summary>
     private struct EightRows : ITile<EightRows>
@@ -57,6 +57,19 @@ internal readonly struct WideTiles<L> : ITileShape
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add(ref readonly float c, in TileRows rows)
+        {
+            Pair.Add(ref _s0, in c, 0);
+            Pair.Add(ref _s1, in c, rows.Row1);
+            Pair.Add(ref _s2, in c, rows.Row2);
+            Pair.Add(ref _s3, in c, rows.Row3);
+            Pair.Add(ref _s4, in c, rows.Row4);
+            Pair.Add(ref _s5, in c, rows.Row5);
+            Pair.Add(ref _s6, in c, rows.Row6);
+            Pair.Add(ref _s7, in c, rows.Row7);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly void Store(ref float c, in TileRows rows)
         {
             Pair.Store(_s7, ref c, rows.Row7);
@@ -79,6 +92,13 @@ internal readonly struct WideTiles<L> : ITileShape
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Pair Load(ref readonly float source, nint index) =>
             new() { _low = L.Load(in source, index), _high = L.Load(in source, index + 16) };
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Add(ref Pair sum, ref readonly float source, nint index)
+        {
+            sum._low += L.Load(in source, index);
+            sum._high += L.Load(in source, index + 16);
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Store(Pair value, ref float destination, nint index)

@@ -110,8 +110,25 @@ public sealed class LinearTests
         Linear layer = new(3, 2, new RandomSource(1));
         ArgumentException error = Assert.Throws<ArgumentException>(() => layer.Forward(new float[8], (2, 4), new float[4]));
         Assert.StartsWith("Expected a shape (N, 3) for linear, got (2, 4).", error.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => layer.OutputShape((2, 2, 3)));
+        Assert.Throws<ArgumentException>(() => layer.OutputShape(3));
         Assert.Equal((Shape)(7, 2), layer.OutputShape((7, 3)));
+        Assert.Equal((Shape)(4, 7, 2), layer.OutputShape((4, 7, 3)));
+    }
+
+    [Fact]
+    public void Constructor_GivenWeights_AreKeptAndHaveNoGradientYet()
+    {
+        float[] weight = [1, 2, 3, 4, 5, 6];
+        float[] bias = [10, 20];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Linear layer = new(weight, 3, bias);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1000);
+        Assert.Same(weight, layer.Weight.Value);
+        Assert.Same(bias, layer.Bias!.Value);
+        Assert.Equal([24, 52, 15, 38], Samples.Forward(layer, [1, 2, 3, 0, 1, 1], (2, 1, 3)));
+        Assert.Contains("rows of 4 elements", Assert.Throws<ArgumentException>(() => new Linear(weight, 4)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new Linear([], 3));
+        Assert.Contains("2 elements for shape (2)", Assert.Throws<ArgumentException>(() => new Linear(weight, 3, [1])).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -93,9 +93,40 @@ public sealed class ThreadsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("none", "BCA7F07F822168AD")]
-    [InlineData("batchnorm", "9AA84DC4AFA65E96")]
-    [InlineData("layernorm", "C44F6DBCF1E651CE")]
+    [InlineData("gelu", "D986871B3A4A5321")]
+    [InlineData("silu", "013DF94C8B695F2D")]
+    [InlineData("softmax", "7016205E380F44B0")]
+    public void Activation_LargeProblem_PinnedBitsWithAnyNumberOfThreads(string name, string pinned)
+    {
+        float[] x = Samples.Normal(300 * 261, seed: 1, deviation: 4);
+        float[] dy = Samples.Normal(x.Length, seed: 2);
+        PinnedWithAnyNumberOfThreads(pinned, hash =>
+        {
+            Layer layer = name switch { "gelu" => new Gelu(), "silu" => new SiLU(), _ => new Softmax() };
+            hash.Add(Samples.Forward(layer, x, (300, 261)));
+            hash.Add(Samples.Backward(layer, x, dy));
+        });
+    }
+
+    [Fact]
+    public void PackedMatrix_LargeProblem_PinnedBitsWithAnyNumberOfThreads()
+    {
+        PackedMatrix packed = new(new MatrixView(Samples.Normal(700 * 650, seed: 1), 700, 650).Transpose());
+        float[] x = Samples.Normal(40 * 650, seed: 2);
+        PinnedWithAnyNumberOfThreads("B0E477ED89846D4F", hash =>
+        {
+            float[] y = new float[40 * 700];
+            packed.Multiply(x, default, y);
+            hash.Add(y);
+            packed.Multiply(x.AsSpan(0, 650), default, y.AsSpan(0, 700));
+            hash.Add(y);
+        });
+    }
+
+    [Theory]
+    [InlineData("none", "7AD117A2A03A4A39")]
+    [InlineData("batchnorm", "4C22FCB0F4A93F67")]
+    [InlineData("layernorm", "1B5DB621F5BB2A57")]
     [InlineData("rmsnorm", "0B3EC06DB69AC44F")]
     public void Network_LargeBatches_PinnedBitsWithAnyNumberOfThreads(string mode, string pinned) =>
         PinnedWithAnyNumberOfThreads(pinned, hash => hash.Add(TrainLargeNetwork(NormalizationKind.Find(mode)!)));

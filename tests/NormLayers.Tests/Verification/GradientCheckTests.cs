@@ -45,6 +45,10 @@ public sealed class GradientCheckTests
         ["linear without bias"] = (() => new Linear(4, 3, new RandomSource(1), withBias: false), (5, 4)),
         ["rectifier"] = (() => new ReLU(), (4, 6)),
         ["sigmoid"] = (() => new Sigmoid(), (4, 6)),
+        ["gelu"] = (() => new Gelu(), (4, 6)),
+        ["silu"] = (() => new SiLU(), (4, 6)),
+        ["softmax"] = (() => new Softmax(), (4, 6)),
+        ["linear, rank 3"] = (() => Prepared(new Linear(4, 3, new RandomSource(1))), (2, 3, 4)),
     };
 
     public static TheoryData<string, int, bool> Networks

@@ -1,0 +1,105 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Network;
+
+/// <summary>A function of each element by itself, on any shape, computed in double. NaN stays NaN.</summary>
+/// <remarks>
+/// Exponentials come from <see cref="Elementary"/>: the same bits everywhere. <c>y</c> may be <c>x</c> where no backward pass follows: that one needs x.
+/// </remarks>
+public abstract class ElementwiseLayer : Layer
+{
+    private protected ElementwiseLayer(string name)
+        : base(name)
+    {
+    }
+
+    /// <inheritdoc/>
+    public sealed override Shape OutputShape(Shape input) => input;
+
+    /// <inheritdoc/>
+    protected sealed override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Apply(x, default, y);
+
+    /// <inheritdoc/>
+    protected sealed override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
+        if (!dx.IsEmpty)
+        {
+            Apply(x, dy, dx);
+        }
+    }
+
+    /// <summary>Overwrites <paramref name="result"/> with y, or with dx where there is a <paramref name="dy"/>.</summary>
+    private protected abstract void Apply(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> result);
+
+    private protected static void Apply<F>(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> result)
+        where F : struct, IFormula
+    {
+        Kernel<F> kernel = new() { X = x, Dy = dy, Result = result };
+        Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
+    }
+
+    /// <summary>The two formulas, on one lane or eight.</summary>
+    private protected interface IFormula
+    {
+        /// <summary>y for x.</summary>
+        static abstract D Value<D>(D x)
+            where D : struct, IDoubleLanes<D>;
+
+        /// <summary>dx for x and dy.</summary>
+        static abstract D Gradient<D>(D x, D dy)
+            where D : struct, IDoubleLanes<D>;
+    }
+
+    /// <summary>The twin, from the formulas as one would write them.</summary>
+    private protected sealed class Reference(Func<double, double> value, Func<double, double> slope) : ReferenceLayer
+    {
+        private double[] _x = [];
+
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            _x = x;
+            return [.. x.Select(value)];
+        }
+
+        public override double[] Backward(double[] dy) => [.. dy.Zip(_x, (d, x) => d * slope(x))];
+    }
+
+    /// <summary>Units are chunks of elements.</summary>
+    private readonly ref struct Kernel<F> : IKernel
+        where F : struct, IFormula
+    {
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Dy { get; init; }
+
+        public required Span<float> Result { get; init; }
+
+        [MethodImpl(Kernels.Loops)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D>
+        {
+            (int i, int end) = Stretches.Elements(first, count, X.Length);
+            for (; i <= end - 8; i += 8)
+            {
+                ApplyAt<D>(i);
+            }
+
+            for (; i < end; i++)
+            {
+                ApplyAt<SingleDouble>(i);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void ApplyAt<D>(int i)
+            where D : struct, IDoubleLanes<D>
+        {
+            D x = D.Widen(in MemoryMarshal.GetReference(X), i);
+            D result = Dy.IsEmpty ? F.Value(x) : F.Gradient(x, D.Widen(in MemoryMarshal.GetReference(Dy), i));
+            D.Narrow(result, ref MemoryMarshal.GetReference(Result), i);
+        }
+    }
+}

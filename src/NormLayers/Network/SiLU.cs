@@ -1,0 +1,45 @@
+using System.Runtime.CompilerServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Network;
+
+/// <summary>The sigmoid linear unit y = x·s with s = 1/(1 + e⁻ˣ), also called swish. dx = dy·s·(1 + x·(1 − s)). Source: Elfwing, Uchibe and Doya 2018.</summary>
+/// <remarks>Within 1 ulp of a float; −∞ gives a zero.</remarks>
+public sealed class SiLU : ElementwiseLayer
+{
+    /// <summary>Creates a SiLU.</summary>
+    /// <param name="name">The layer's name.</param>
+    public SiLU(string name = "silu")
+        : base(name)
+    {
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new Reference(x => x * Sigmoid(x), x => Sigmoid(x) * (1 + x * Sigmoid(-x)));
+
+    private protected override void Apply(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> result) => Apply<Formula>(x, dy, result);
+
+    private static double Sigmoid(double x) => 1 / (1 + Elementary.Exp(-x));
+
+    private readonly struct Formula : IFormula
+    {
+        // Below, x·s is less than the least float; at −∞ it would be no number.
+        private const double Lowest = -700;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static D Value<D>(D x)
+            where D : struct, IDoubleLanes<D>
+            => D.Max(x, D.Create(Lowest)) / (D.Create(1) + Network.Sigmoid.ExpOfMinus(x));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static D Gradient<D>(D x, D dy)
+            where D : struct, IDoubleLanes<D>
+        {
+            // x·(1 − s) = x·e/(1 + e); from 700 on, e is 0 as far as a float can tell, and ∞·0 no number.
+            D e = Network.Sigmoid.ExpOfMinus(x);
+            D sum = D.Create(1) + e;
+            D bounded = D.Create(0) - D.Max(D.Create(0) - D.Max(x, D.Create(Lowest)), D.Create(Lowest));
+            return dy * (D.Create(1) + bounded * e / sum) / sum;
+        }
+    }
+}

@@ -1,0 +1,171 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NormLayers.Numerics;
+
+namespace NormLayers.Network;
+
+/// <summary>Softmax over the last dimension: yᵢ = e^(xᵢ − max x)/Σⱼ e^(xⱼ − max x), and dxᵢ = yᵢ·(dyᵢ − Σⱼ dyⱼyⱼ).</summary>
+/// <remarks>
+/// <para>Exponentials and sums are in double, within 1 ulp of a float. A row's bits depend on no vector width, thread or other row, nor on how many elements of −∞
+/// follow its last one: a sentence padded to any length, with −∞ in the padded places, keeps its attention. A row of −∞ alone is NaN, as is one with NaN or +∞.</para>
+/// <para><c>y</c> may be <c>x</c> where no backward pass follows: that one needs x.</para>
+/// </remarks>
+public sealed class Softmax : Layer
+{
+    /// <summary>Creates a softmax.</summary>
+    /// <param name="name">The layer's name.</param>
+    public Softmax(string name = "softmax")
+        : base(name)
+    {
+    }
+
+    /// <summary>The softmax of each row: overwrites <paramref name="y"/>.</summary>
+    /// <param name="x">Rows of <paramref name="columns"/> numbers.</param>
+    /// <param name="columns">The length of a row, ≥ 1.</param>
+    /// <param name="y">As long as <paramref name="x"/>; may be the same memory.</param>
+    /// <exception cref="ArgumentException">Lengths that do not fit, or memory that overlaps in part.</exception>
+    public static void Rows(ReadOnlySpan<float> x, int columns, Span<float> y)
+    {
+        Throw.IfNotPositive(columns, nameof(columns));
+        Throw.IfLengthDiffers(x.Length, (x.Length / columns, columns), nameof(x));
+        Throw.IfLengthDiffers(y.Length, x.Length, nameof(y));
+        if (x.Overlaps(y, out int offset) && offset != 0)
+        {
+            Throw.Argument(nameof(y), "the input's memory itself or memory apart from it", "memory that overlaps it");
+        }
+
+        Apply(x, default, columns, y);
+    }
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input) => input;
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new Reference();
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Apply(x, default, shape.Last, y);
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
+        if (!dx.IsEmpty)
+        {
+            Apply(x, dy, shape.Last, dx);
+        }
+    }
+
+    private static void Apply(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int columns, Span<float> result)
+    {
+        if (!x.IsEmpty)
+        {
+            Kernel kernel = new() { X = x, Dy = dy, Columns = columns, Result = result };
+            Kernels.Run(ref kernel, x.Length / columns, 4L * x.Length);
+        }
+    }
+
+    /// <summary>y, or dx where there is a gradient. Units are rows.</summary>
+    private readonly ref struct Kernel : IKernel
+    {
+        [ThreadStatic]
+        private static AlignedBuffer s_exponentials;
+
+        public required ReadOnlySpan<float> X { get; init; }
+
+        public required ReadOnlySpan<float> Dy { get; init; }
+
+        public required int Columns { get; init; }
+
+        public required Span<float> Result { get; init; }
+
+        [MethodImpl(Kernels.Loops)]
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D>
+        {
+            // Rounded up to whole vectors: what follows the row counts as −∞, whose exponential is 0.
+            Span<double> e = s_exponentials.AtLeast((Columns + 7) / 8 * 8)[..((Columns + 7) / 8 * 8)];
+            for (int row = first; row < first + count; row++)
+            {
+                ReadOnlySpan<float> x = X.Slice(row * Columns, Columns);
+                Span<float> result = Result.Slice(row * Columns, Columns);
+                Shift(x, e);
+                double scale = 1 / ExpAndSum<D>(e);
+                if (Dy.IsEmpty)
+                {
+                    for (int i = 0; i < x.Length; i++)
+                    {
+                        result[i] = (float)(e[i] * scale);
+                    }
+
+                    continue;
+                }
+
+                ReadOnlySpan<float> dy = Dy.Slice(row * Columns, Columns);
+                double dot = 0;
+                for (int i = 0; i < x.Length; i++)
+                {
+                    dot += dy[i] * (e[i] * scale);
+                }
+
+                for (int i = 0; i < x.Length; i++)
+                {
+                    result[i] = (float)(e[i] * scale * (dy[i] - dot));
+                }
+            }
+        }
+
+        // x − max x; NaN in every place if there is one in the row.
+        private static void Shift(ReadOnlySpan<float> x, Span<double> shifted)
+        {
+            float max = TensorPrimitives.Max(x);
+            for (int i = 0; i < x.Length; i++)
+            {
+                shifted[i] = (double)x[i] - max;
+            }
+
+            shifted[x.Length..].Fill(double.NegativeInfinity);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static double ExpAndSum<D>(Span<double> values)
+            where D : struct, IDoubleLanes<D>
+        {
+            ref double v0 = ref MemoryMarshal.GetReference(values);
+            D sum = D.Create(0);
+            for (int i = 0; i < values.Length; i += 8)
+            {
+                D e = Elementary.ExpCore<D>(D.Max(D.Load(in v0, i), D.Create(-1400)));
+                D.Store(e, ref v0, i);
+                sum += e;
+            }
+
+            Span<double> room = stackalloc double[8];
+            return D.Sum(sum, ref room[0]);
+        }
+    }
+
+    private sealed class Reference : ReferenceLayer
+    {
+        private double[] _y = [];
+        private int _columns;
+
+        public override double[] Forward(double[] x, Shape shape)
+        {
+            _columns = shape.Last;
+            _y = [.. x.Chunk(_columns).SelectMany(row =>
+            {
+                double[] e = Array.ConvertAll(row, v => Elementary.Exp(v - row.Max()));
+                return e.Select(v => v / e.Sum());
+            })];
+            return _y;
+        }
+
+        public override double[] Backward(double[] dy) => [.. dy.Chunk(_columns).Zip(_y.Chunk(_columns)).SelectMany(pair =>
+        {
+            double dot = pair.First.Zip(pair.Second, (d, y) => d * y).Sum();
+            return pair.First.Zip(pair.Second, (d, y) => y * (d - dot));
+        })];
+    }
+}
