@@ -51,7 +51,7 @@ public sealed class NamedState
     /// </summary>
     public bool IsPyTorchs { get; init; } = true;
 
-    /// <summary><b>Overwrites</b> the values with those of a part of the same name, shape and type.</summary>
+    /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>
     /// <exception cref="ArgumentException">Another name, shape or type.</exception>
     public void CopyFrom(NamedState source)

@@ -94,7 +94,7 @@ public readonly struct Shape : IEquatable<Shape>
         return new Shape(dimensions[..Rank]);
     }
 
-    /// <summary>Whether the last dimensions are those of another shape.</summary>
+    /// <summary>Whether the last dimensions equal another shape.</summary>
     /// <param name="trailing">The dimensions, of which there may be fewer than this shape has.</param>
     internal bool EndsWith(Shape trailing)
     {

@@ -10,7 +10,7 @@ public abstract record Chart
     /// <summary>What the picture is of.</summary>
     public required string Title { get; init; }
 
-    /// <summary>What the reader sees, in a sentence or two; stands below the picture and speaks for it where it cannot be seen.</summary>
+    /// <summary>What the reader sees, in a sentence or two; it is printed below the picture and replaces it where it cannot be seen.</summary>
     public required string Words { get; init; }
 
     /// <summary>The horizontal axis.</summary>

@@ -17,7 +17,7 @@ public sealed record LabReport
     /// <summary>Further tables, which stand before the charts.</summary>
     public IReadOnlyList<TitledTable> Tables { get; init; } = [];
 
-    /// <summary>The charts, in order; an SVG picture is made of one.</summary>
+    /// <summary>The charts, in order; an SVG picture shows one.</summary>
     public required IReadOnlyList<Chart> Charts { get; init; }
 
     /// <summary>What was run, as shown at the end.</summary>

@@ -42,7 +42,7 @@ public static class LayerFiles
         SafetensorsWriter.Write(stream, state.Where(s => s.IsPyTorchs), text);
     }
 
-    /// <summary><b>Overwrites</b> parameters, running statistics and counters with those of a file, or throws and changes nothing.</summary>
+    /// <summary><b>Overwrites</b> parameters, running statistics and counters with the values of a file, or throws and changes nothing.</summary>
     /// <param name="layer">The layer or network.</param>
     /// <param name="stream">The file, from its beginning; it stays open.</param>
     /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace NormLayers.Exchange;
 
-/// <summary>Reads a safetensors file: the header at once, a tensor when it is asked for.</summary>
+/// <summary>Reads a safetensors file: the header at once, each tensor on demand.</summary>
 /// <remarks>
 /// <para>A stream that can seek is checked against the header before any tensor is read: it must end with the last one. Of a stream that
 /// cannot, tensors are read in the order of <see cref="Tensors"/>, and memory grows with what has come, not with what the header announces.</para>

@@ -52,7 +52,7 @@ public abstract class ElementwiseLayer : Layer
             where D : struct, IDoubleLanes<D>;
     }
 
-    /// <summary>The twin, from the formulas as one would write them.</summary>
+    /// <summary>The reference, from the formulas as one would write them.</summary>
     private protected sealed class Reference(Func<double, double> value, Func<double, double> slope) : ReferenceLayer
     {
         private double[] _x = [];

@@ -9,7 +9,7 @@ namespace NormLayers.Normalization;
 /// <param name="Above">How many above.</param>
 internal readonly record struct ChannelWindow(int Below, int Above)
 {
-    /// <summary>The windows that contain a channel are those of the channels in its mirrored window.</summary>
+    /// <summary>The windows that contain a channel belong to the channels in its mirrored window.</summary>
     public ChannelWindow Mirrored => new(Above, Below);
 
     /// <summary>n.</summary>

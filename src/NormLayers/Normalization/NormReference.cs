@@ -9,7 +9,7 @@ namespace NormLayers;
 /// <para>Instance normalization: <c>new(IndexSets.Instances, IndexSets.Channels)</c>.</para>
 /// <para>RMSNorm: <c>new(IndexSets.Rows(), IndexSets.Columns()) { Statistic = Statistic.RootMeanSquare }</c>.</para>
 /// <para>ScaleNorm: <c>new(IndexSets.Rows(), IndexSets.All) { Statistic = Statistic.L2, EpsilonLimitsRoot = true }</c>.</para>
-/// <para>The tags are those of the family: [F1] … [F5] forward, [B1] … [B6] backward.</para>
+/// <para>The tags are the family's: [F1] … [F5] forward, [B1] … [B6] backward.</para>
 /// </remarks>
 public sealed class NormReference : ReferenceLayer
 {

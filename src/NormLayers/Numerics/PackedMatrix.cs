@@ -4,7 +4,7 @@ namespace NormLayers.Numerics;
 /// <remarks>
 /// <para>For weights that do not change any more: a product with few rows then takes no longer than reading the matrix. It never
 /// changes, and any number of threads may multiply by it at once.</para>
-/// <para>The bits of a product are those of <see cref="MatrixProduct"/>: they depend on no thread, vector width, nor on which other rows share the call.
+/// <para>A product has the bits of <see cref="MatrixProduct"/>: they depend on no thread, vector width, nor on which other rows share the call.
 /// The copy takes rows·columns floats, the columns rounded up to a multiple of 32.</para>
 /// </remarks>
 public sealed class PackedMatrix

@@ -11,7 +11,7 @@ public static partial class Functional
     /// <param name="g">The length of each row of y; 1 for plain division by the length.</param>
     /// <param name="epsilon">ε, the least length that is divided by, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="statistics">Overwritten with those of the rows, for the backward pass; null if none follows.</param>
+    /// <param name="statistics">Overwritten with the rows' statistics, for the backward pass; null if none follows.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void ScaleNorm(ReadOnlySpan<float> x, int features, float g, double epsilon, Span<float> y, NormStatistics? statistics = null)
@@ -28,7 +28,7 @@ public static partial class Functional
     /// <param name="features">C, ≥ 1.</param>
     /// <param name="g">The length of each row of y.</param>
     /// <param name="epsilon">ε, as in the forward pass.</param>
-    /// <param name="statistics">Those of the rows, from the forward pass.</param>
+    /// <param name="statistics">The rows' statistics, from the forward pass.</param>
     /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dG">Added to.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>

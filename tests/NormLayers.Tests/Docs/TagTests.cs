@@ -17,7 +17,7 @@ public sealed class TagTests
     [InlineData("LocalResponseNorm", "LRN")]
     public void Layer_PageAndReference_CarryTheSameTags(string room, string prefix, string other = "none")
     {
-        // A room with two derivations has two prefixes.
+        // A folder with two derivations has two prefixes.
         string Text(string file) => string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{room}/{file}")).Replace($"[{other}-", "[", StringComparison.Ordinal);
 
         Assert.Empty(Tags.Complaints(prefix, Text("README.md"), Text($"{room}Reference.cs")));

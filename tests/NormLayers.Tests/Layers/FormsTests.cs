@@ -30,8 +30,8 @@ public sealed class FormsTests : IDisposable
     [InlineData("DyT", 2100, 130, "6FF023FC53923896")]
     [InlineData("DyT", 40_000, 3, "116236778056479F")]
     [InlineData("LocalResponseNorm", 90, 1000, "3811E54434716BC5")]
-    [InlineData("WeightNorm", 150, 513, "5022E0339AED29B8")]
-    [InlineData("WeightStandardization", 150, 513, "F466749946DDE8D7")]
+    [InlineData("WeightNorm", 150, 513, "407045DBDB68C39B")]
+    [InlineData("WeightStandardization", 150, 513, "BA734DCA55E1B097")]
     public void Passes_LargeProblem_PinnedBitsWithAnyNumberOfThreads(string name, int rows, int columns, string pinned)
     {
         Shape shape = name == "LocalResponseNorm" ? (rows, 25, columns / 25) : (rows, columns);
