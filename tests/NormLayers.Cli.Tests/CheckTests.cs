@@ -21,7 +21,6 @@ public sealed class CheckTests : IDisposable
         Assert.All(modes, m => Assert.All(m!["tensors"]!.AsArray(), t => Assert.True((bool)t!["passed"]!)));
     }
 
-    // The library's tests run the same check at every width.
     [Fact]
     [Trait("Duration", "long")]
     public void Check_Accuracy_ShowsTheWorstErrorBesideItsBound()

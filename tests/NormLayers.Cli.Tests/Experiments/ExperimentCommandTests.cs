@@ -85,7 +85,6 @@ public sealed partial class ExperimentCommandTests : IDisposable
     }
 
     [Theory]
-    [Trait("Subject", "page")]
     [InlineData("invariances")]
     [InlineData("init-rank")]
     public void Report_OfAnExperiment_HasTheNumbersOfTheResultAndDrawsInABrowser(string name)

@@ -46,24 +46,29 @@ internal static class Browser
         }
     }
 
-    /// <summary>Opens a report in a frame of a given width, and says how wide its content is, whether its charts fit, and how many are drawn.</summary>
-    public static string Measure(string path, int width)
+    /// <summary>Opens a report in frames of given widths, and says of each how wide its content is, whether its charts fit, and how many are drawn.</summary>
+    public static string[] Measure(string path, params int[] widths)
     {
         string wrapper = Path.Combine(Path.GetDirectoryName(path)!, "frame.html");
         File.WriteAllText(wrapper, $$"""
-            <!doctype html><body><iframe style="width:{{width}}px;height:20000px;border:0"></iframe><script>
-            const frame = document.querySelector("iframe");
-            frame.onload = () => setTimeout(() => {
-              const page = frame.contentDocument;
-              const plots = [...page.querySelectorAll(".plot")];
-              const fit = plots.every((p) => p.querySelector("svg").getBoundingClientRect().right <= p.closest("figure").getBoundingClientRect().right);
-              document.title = `page ${page.documentElement.scrollWidth} charts ${fit ? "fit" : "overflow"} drawn ${plots.filter((p) => p.dataset.drawn).length}`;
-            }, 5000);
-            frame.srcdoc = new TextDecoder().decode(Uint8Array.from(atob("{{Convert.ToBase64String(File.ReadAllBytes(path))}}"), (c) => c.charCodeAt(0)));
+            <!doctype html><body><script>
+            const text = new TextDecoder().decode(Uint8Array.from(atob("{{Convert.ToBase64String(File.ReadAllBytes(path))}}"), (c) => c.charCodeAt(0)));
+            const seen = [];
+            for (const width of [{{string.Join(',', widths)}}]) {
+              const frame = document.body.appendChild(document.createElement("iframe"));
+              frame.style = `display:block;width:${width}px;height:20000px;border:0`;
+              frame.onload = () => setTimeout(() => {
+                const page = frame.contentDocument;
+                const plots = [...page.querySelectorAll(".plot")];
+                const fit = plots.every((p) => p.querySelector("svg").getBoundingClientRect().right <= p.closest("figure").getBoundingClientRect().right);
+                seen.push(`page ${page.documentElement.scrollWidth} charts ${fit ? "fit" : "overflow"} drawn ${plots.filter((p) => p.dataset.drawn).length}`);
+                document.title = seen.toSorted().join("; ");
+              }, 5000);
+              frame.srcdoc = text;
+            }
             </script></body>
             """);
-        Match title = Regex.Match(Open(wrapper).Page, "<title>(.*?)</title>");
-        return title.Groups[1].Value;
+        return Regex.Match(Open(wrapper).Page, "<title>(.*?)</title>").Groups[1].Value.Split("; ");
     }
 
     private static string? Find()

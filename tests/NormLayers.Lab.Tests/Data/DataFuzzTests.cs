@@ -5,6 +5,7 @@ using NormLayers.Numerics;
 namespace NormLayers.Lab.Tests.Data;
 
 /// <summary>Mutated files: each is either read into a valid data set or refused with a <see cref="DataFormatException"/>.</summary>
+[Trait("Width", "any")]
 public class DataFuzzTests
 {
     private const int Rounds = 20_000;

@@ -5,6 +5,7 @@ using NormLayers.Verification;
 namespace NormLayers.Tests.Reference;
 
 /// <summary>The reference over index sets against the layers' own references, against central differences, and at its edges.</summary>
+[Trait("Width", "any")]
 public sealed class NormReferenceTests
 {
     private static readonly (string Name, IndexSets Sets, IndexSets Parameters)[] s_partitions =

@@ -7,6 +7,7 @@ using Check = NormLayers.Tests.Checks.Check;
 namespace NormLayers.Tests.Sabotage;
 
 /// <summary>Each fault is caught by the checks that the kernels and layers pass; the references without a fault pass them all.</summary>
+[Trait("Width", "any")]
 public sealed class SabotageTests
 {
     private static readonly Dictionary<string, Family> s_families = new Family[]
