@@ -45,7 +45,7 @@ internal sealed class Pipe(byte[] bytes) : MemoryStream(bytes)
     public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Math.Min(7, count));
 }
 
-/// <summary>A file that another program cuts short after its length was asked for.</summary>
+/// <summary>A file that another program cuts short after its length was read.</summary>
 internal sealed class Shrinking(byte[] bytes, int left) : MemoryStream(bytes)
 {
     public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, (int)Math.Clamp(left - Position, 0, count));
