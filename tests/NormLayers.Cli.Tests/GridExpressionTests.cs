@@ -1,4 +1,4 @@
-using NormLayers.Cli.Lab;
+using NormLayers.Cli.Configuration;
 
 namespace NormLayers.Cli.Tests;
 

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Experiments;
 
 namespace NormLayers.Cli.Commands;
 
@@ -39,7 +40,7 @@ internal static class CommandLine
         Command train = TrainCommand.Create(options);
         Command compare = new CompareCommand().Create();
         Command sweep = new SweepCommand().Create();
-        Command experiment = new ExperimentCommand(ExperimentCommand.All).Create();
+        Command experiment = new ExperimentCommand(ExperimentCatalog.All).Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
         Command bench = new BenchCommand().Create();

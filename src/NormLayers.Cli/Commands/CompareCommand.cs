@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Diagnostics;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
-using NormLayers.Cli.Report;
+using NormLayers.Lab.Trials;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Commands;
@@ -66,7 +64,8 @@ internal sealed class CompareCommand
         }
 
         CompareResult result = Compare(session, modes, seeds, double.IsNaN(target) ? null : target);
-        bool saved = session.Publish(CompareDocument.From(result).ToUtf8(), CompareTable.Format(result), () => CompareReport.From(result));
+        CompareDocument document = CompareDocument.From(result, session.Settings);
+        bool saved = session.Publish(document.ToUtf8(), CompareTable.Format(result), () => CompareReport.From(result, document.Config));
         return result.Cancelled ? session.InterruptedCode
             : saved && !result.AllDiverged ? ExitCode.Success
             : ExitCode.Failed;
@@ -74,20 +73,8 @@ internal sealed class CompareCommand
 
     private static CompareResult Compare(RunSession session, IReadOnlyList<NormalizationKind> modes, IReadOnlyList<long> seeds, double? targetLoss)
     {
-        // Seed by seed, so that only the data of the few seeds at work is in memory.
-        List<Settings> trials = [.. from seed in seeds from mode in modes select With(session.Settings, mode, seed)];
-        TrialsProgress progress = new(session.ShowsNoProgress, session.Color, trials.Count, trials.Sum(TrialRunner.CountSteps));
-        long started = Stopwatch.GetTimestamp();
-        TrialResult?[] results = session.Data.RunAll(trials, progress, session.Log.Trial, session.Cancellation);
-        return CompareResult.From(session.Settings, modes, seeds, session.Data.Summary, results, targetLoss, Stopwatch.GetElapsedTime(started).TotalSeconds);
-    }
-
-    private static Settings With(Settings settings, NormalizationKind mode, long seed)
-    {
-        Settings trial = settings.Copy();
-        trial.Resolve(Keys.Mode, mode);
-        trial.Resolve(Keys.Seed, seed);
-        return trial;
+        TrialsProgress progress = new(session.ShowsNoProgress, session.Color, session.Log.Trial);
+        return progress.Run(() => Comparison.Run(session.Settings.ToTrial(), modes, seeds, session.Data, targetLoss, progress, session.Cancellation));
     }
 
     // A kind that normalizes over the batch restricts the mini-batches: where one is among the modes, the settings are checked for it.

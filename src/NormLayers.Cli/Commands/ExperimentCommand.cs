@@ -1,11 +1,10 @@
 using System.CommandLine;
 using System.Text;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Experiments;
 using NormLayers.Cli.Output;
-using NormLayers.Cli.Report;
 using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
+using NormLayers.Lab.Experiments;
 
 namespace NormLayers.Cli.Commands;
 
@@ -13,9 +12,6 @@ namespace NormLayers.Cli.Commands;
 /// <param name="experiments">What can be run.</param>
 internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
 {
-    /// <summary>The seed that the recorded states belong to.</summary>
-    public const int DefaultSeed = 1;
-
     private readonly Argument<string> _name = new("name") { Description = "The experiment, or 'list' for all with their state.", HelpName = "name" };
     private readonly Option<bool> _full = new("--full") { Description = "Run the paper's length, or many times the default one, instead of what takes a minute." };
     private readonly Option<string> _data = new("--data")
@@ -24,7 +20,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         HelpName = "folder",
     };
 
-    private readonly Option<long> _seed = new("--seed") { Description = "The seed of all random numbers.", DefaultValueFactory = _ => DefaultSeed, HelpName = "number" };
+    private readonly Option<long> _seed = new("--seed") { Description = "The seed of all random numbers.", DefaultValueFactory = _ => ExperimentContext.DefaultSeed, HelpName = "number" };
     private readonly Option<string> _output = new("--output", "-o") { Description = "Also write the result to this JSON file.", HelpName = "file" };
     private readonly Option<string> _report = new("--report") { Description = "Write a report with charts to this file: HTML that opens anywhere, offline.", HelpName = "file" };
     private readonly Option<string> _svg = new("--svg") { Description = "Write the first chart of the report to this file as an SVG picture.", HelpName = "file" };
@@ -38,8 +34,6 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         "normlayers experiment lr-sweep --data mnist --report lr-sweep.html",
         "normlayers experiment invariances --json",
     ];
-
-    public static IReadOnlyList<IExperiment> All { get; } = [new Invariances(), new InitGradients(), new InitRank(), new LearningRateSweep(), new BatchSize(), new IoffeMnist(), new PreVersusPostLayerNorm(), new NoisyBatchNorm(), new Landscape(), new Equilibrium()];
 
     public Command Create()
     {
@@ -69,11 +63,8 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         }
 
         using Interruption interruption = new();
-        ExperimentContext context = new((ulong)parsed.GetValue(_seed), parsed.GetValue(_full), interruption.Token)
-        {
-            Quiet = parsed.GetValue(_quiet),
-            Color = GlobalOptions.UsesColor(parsed),
-        };
+        TrialsProgress progress = new(parsed.GetValue(_quiet), GlobalOptions.UsesColor(parsed));
+        ExperimentContext context = new((ulong)parsed.GetValue(_seed), parsed.GetValue(_full), interruption.Token) { Observer = progress };
         try
         {
             if (experiment.UsesImages)
@@ -81,7 +72,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
                 context = context with { Images = LoadImages(parsed, experiment, context) };
             }
 
-            return Publish(parsed, experiment.Run(context));
+            return Publish(parsed, progress.Run(() => experiment.Run(context)));
         }
         catch (DataFormatException e)
         {
@@ -104,12 +95,13 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         }
 
         images.RequireLearnable();
-        foreach (string note in context.Quiet ? [] : images.Notes)
+        bool quiet = parsed.GetValue(_quiet);
+        foreach (string note in quiet ? [] : images.Notes)
         {
             StandardStreams.WriteError("note: " + note);
         }
 
-        if (images.Shipped && parsed.GetValue(_data) is null && !context.Quiet)
+        if (images.Shipped && parsed.GetValue(_data) is null && !quiet)
         {
             StandardStreams.WriteError($"note: no MNIST was given or found, so it runs on {images.Source}");
         }

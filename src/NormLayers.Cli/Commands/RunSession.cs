@@ -1,9 +1,9 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
 using NormLayers.Lab.Charts;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Commands;
 

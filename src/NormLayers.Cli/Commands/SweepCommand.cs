@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
-using NormLayers.Cli.Report;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Commands;
 
@@ -46,7 +45,7 @@ internal sealed class SweepCommand
     {
         List<Diagnostic> gridErrors = [];
         List<string> gridNotes = [];
-        SweepGrid grid = new([]);
+        SettingsGrid grid = new([]);
         (int part, int parts) = ReadShard(parsed, gridErrors);
         string? folder = parsed.GetValue(_folder);
         IReadOnlyList<long> seeds = [];
@@ -67,16 +66,17 @@ internal sealed class SweepCommand
 
         try
         {
-            Sweep sweep = new(session.Settings, grid, seeds, session.Data.Summary, folder);
+            SweepRun sweep = new(session, grid, seeds, folder);
             int present = sweep.LoadSaved();
             if (present > 0)
             {
                 session.Note(string.Create(CultureInfo.InvariantCulture, $"{present} trials are in '{folder}' already"));
             }
 
-            bool done = sweep.Run(session, part, parts);
+            bool done = sweep.Run(part, parts);
             SweepResult result = sweep.ToResult();
-            bool saved = session.Publish(SweepDocument.From(result).ToUtf8(), SweepTable.Format(result), () => SweepReport.From(result));
+            SweepDocument document = SweepDocument.From(result, session.Settings, grid);
+            bool saved = session.Publish(document.ToUtf8(), SweepTable.Format(result), () => SweepReport.From(result, document.Config));
             return !done ? session.InterruptedCode : saved && !result.AllDiverged ? ExitCode.Success : ExitCode.Failed;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
@@ -102,9 +102,9 @@ internal sealed class SweepCommand
     }
 
     // An axis is given by its flag, or else by the configuration; without any there is the classic picture.
-    private SweepGrid ReadGrid(ParseResult parsed, Settings settings, List<string> notes, List<Diagnostic> errors)
+    private SettingsGrid ReadGrid(ParseResult parsed, Settings settings, List<string> notes, List<Diagnostic> errors)
     {
-        List<SweepAxis> axes = [];
+        List<GridAxis> axes = [];
         bool bare = SweepAxisKind.All.All(a => a.Key == Keys.Mode || (parsed.GetValue(_axes[a.Name]) is null && settings.Get(a.Grid) is null));
         foreach (SweepAxisKind kind in SweepAxisKind.All)
         {
@@ -132,11 +132,11 @@ internal sealed class SweepCommand
             }
         }
 
-        return new SweepGrid(axes);
+        return new SettingsGrid(axes);
 
         void Add(SweepAxisKind kind, IReadOnlyList<string> values, Origin origin)
         {
-            SweepAxis axis = SweepAxis.Create(kind, values, origin);
+            GridAxis axis = GridAxis.Create(kind, values, origin);
             axes.Add(axis);
             if (axis.Values.Count < values.Count)
             {
@@ -168,12 +168,12 @@ internal sealed class SweepCommand
         return (part, parts);
     }
 
-    private static void CheckCells(SweepGrid grid, Settings settings, int seeds, List<Diagnostic> errors, long? samples = null)
+    private static void CheckCells(SettingsGrid grid, Settings settings, int seeds, List<Diagnostic> errors, long? samples = null)
     {
-        if (grid.Count * seeds > SweepGrid.MostTrials)
+        if (grid.Count * seeds > SettingsGrid.MostTrials)
         {
             errors.Add(new Diagnostic(
-                Origin.Flag("--seeds"), FormattableString.Invariant($"{grid.Count} cells of {seeds} seeds are more than {SweepGrid.MostTrials} trials")));
+                Origin.Flag("--seeds"), FormattableString.Invariant($"{grid.Count} cells of {seeds} seeds are more than {SettingsGrid.MostTrials} trials")));
             return;
         }
 

@@ -1,9 +1,8 @@
 using System.CommandLine;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
-using NormLayers.Cli.Report;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Commands;
 
@@ -52,15 +51,14 @@ internal static class TrainCommand
         Settings settings = session.Settings;
         if (parsed.GetValue(options.Report) is not null && !settings.IsGiven(Keys.ProbeInterval))
         {
-            settings.Resolve(Keys.ProbeInterval, (TrialRunner.CountSteps(settings) + ProbesOfAReport - 1) / ProbesOfAReport);
+            settings.Resolve(Keys.ProbeInterval, (settings.CountSteps() + ProbesOfAReport - 1) / ProbesOfAReport);
         }
 
-        long seed = settings.Get(Keys.Seed);
-        Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), TrialRunner.CountSteps(settings));
-        TrainingRun run = TrainingRun.Execute(settings, RunSeeds.From(seed), session.Data.Get(seed), progress, session.Log, session.Cancellation);
+        Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), settings.CountSteps());
+        TrainingRun run = TrainingRun.Execute(settings, session.Data.Get(settings.Get(Keys.Seed)), progress, session.Log, session.Cancellation);
         session.Log.End(run.Result);
         ResultDocument document = run.ToDocument(session.Data.Summary);
-        bool saved = session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(document));
+        bool saved = session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(run.Trial, session.Data.Summary, document.Probes, document.Config));
         if (run.Result.Divergence is { } divergence)
         {
             StandardStreams.WriteError("diverged: " + divergence.Message);

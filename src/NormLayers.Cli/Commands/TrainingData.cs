@@ -1,19 +1,8 @@
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Lab.Data;
-using NormLayers.Numerics;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Commands;
-
-/// <summary>The seeds of a run's three random streams: the first three 64-bit numbers drawn with <c>data.random_seed</c>.</summary>
-internal sealed record RunSeeds(ulong Data, ulong Weights, ulong Order)
-{
-    public static RunSeeds From(long seed)
-    {
-        RandomSource random = new((ulong)seed);
-        return new RunSeeds(random.NextBits(), random.NextBits(), random.NextBits());
-    }
-}
 
 /// <summary>Brings the samples of the settings: read or drawn once, and shared by all seeds.</summary>
 /// <param name="settings">What to read; n_train, n_test, n_features, n_classes and standardize are resolved.</param>

@@ -1,45 +1,45 @@
-using System.Diagnostics;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Cli.Output;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Commands;
 
 /// <summary>One training, from settings to result.</summary>
-internal sealed record TrainingRun(Settings Settings, TrainingResult Result, IReadOnlyList<ProbeRecord> Probes, double Seconds)
+internal sealed record TrainingRun(Settings Settings, TrialResult Trial, IReadOnlyList<ProbeRecord> Probes)
 {
-    private string Mode => Keys.Modes.NameOf(Settings.Get(Keys.Mode));
+    public TrainingResult Result => Trial.Result;
 
-    public static TrainingRun Execute(
-        Settings settings, RunSeeds seeds, DataSplit data, Progress progress, RunLogger log, CancellationToken cancellation)
+    private string Mode => Trial.Options.Normalization.Name;
+
+    public static TrainingRun Execute(Settings settings, DataSplit data, Progress progress, RunLogger log, CancellationToken cancellation)
     {
-        long started = Stopwatch.GetTimestamp();
         Observers observers = new(progress, log);
-        TrainingResult result = progress.Run(() => TrialRunner.Train(settings, seeds, data, observers, cancellation, settings.GetInt(Keys.ProbeInterval)));
-        return new TrainingRun(settings, result, observers.Probes, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        TrialResult trial = progress.Run(() => Lab.Trials.Trial.Run(
+            settings.ToTrial(), data, observers, settings.GetInt(Keys.ProbeInterval), cancellationToken: cancellation));
+        return new TrainingRun(settings, trial, observers.Probes);
     }
 
-    public string ToTable() => ResultTable.Format(Result, Mode, Settings.GetInt(Keys.Epochs), Seconds);
+    public string ToTable() => ResultTable.Format(Result, Mode, Trial.Options.Epochs, Trial.Seconds);
 
     public ResultDocument ToDocument(DataSummary data) => new()
     {
         Status = Result.Status.ToString().ToLowerInvariant(),
         Mode = Mode,
-        Seed = Settings.Get(Keys.Seed),
+        Seed = Trial.Options.Seed,
         TrainLoss = Result.Train.Loss,
         TrainAccuracy = Result.Train.Accuracy,
         TestLoss = Result.Test.Loss,
         TestAccuracy = Result.Test.Accuracy,
         Steps = Result.Steps,
-        DurationSeconds = Seconds,
+        DurationSeconds = Trial.Seconds,
         DivergedAtStep = Result.Divergence?.Step,
         Divergence = DivergenceDocument.From(Result.Divergence),
         Data = data,
         Config = Settings.ToJson(),
         History = HistoryDocument.From(Result.History),
-        Probes = ProbesDocument.From(Probes),
+        Probes = ProbeHistory.From(Probes),
         Versions = VersionsDocument.Current,
     };
 

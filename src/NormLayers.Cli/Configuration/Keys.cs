@@ -1,4 +1,5 @@
 using NormLayers.Lab.Data;
+using NormLayers.Lab.Trials;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Configuration;
@@ -10,13 +11,6 @@ internal enum DataSource
     Digits,
     Csv,
     Idx,
-}
-
-/// <summary>Which optimizer a run uses.</summary>
-internal enum OptimizerKind
-{
-    Sgd,
-    Adam,
 }
 
 /// <summary>Which messages the log keeps.</summary>

@@ -1,3 +1,4 @@
+using NormLayers.Lab.Trials;
 using NormLayers.Network;
 
 namespace NormLayers.Cli.Configuration;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Configuration;
 
@@ -46,6 +47,29 @@ internal sealed class Settings
 
     /// <summary>The widths of the hidden layers: the list, or else the one width.</summary>
     public IReadOnlyList<int> HiddenWidths => [.. (Get(Keys.HiddenWidths) ?? [Get(Keys.HiddenWidth)]).Select(w => checked((int)w))];
+
+    /// <summary>The trial that the settings ask for.</summary>
+    public TrialOptions ToTrial() => new()
+    {
+        Normalization = Get(Keys.Mode),
+        HiddenFeatures = HiddenWidths,
+        Initialization = Get(Keys.Initialization),
+        InitializationScale = Get(Keys.InitializationScale),
+        Epsilon = Get(Keys.Epsilon),
+        BatchNormMomentum = Get(Keys.BatchNormMomentum).ToMomentum(),
+        Epochs = GetInt(Keys.Epochs),
+        LearningRate = Get(Keys.LearningRate),
+        BatchSize = GetInt(Keys.BatchSize),
+        Optimizer = Get(Keys.Optimizer),
+        Momentum = Get(Keys.Momentum),
+        WeightDecay = Get(Keys.WeightDecay),
+        Shuffle = Get(Keys.Shuffle),
+        DropLast = Get(Keys.DropLast),
+        Seed = Get(Keys.Seed),
+    };
+
+    /// <summary>The optimizer steps that the settings ask for.</summary>
+    public long CountSteps() => Trial.CountSteps(ToTrial(), Get(Keys.TrainCount));
 
     /// <summary>One line a key: its value and where it came from.</summary>
     public IEnumerable<string> Describe() =>

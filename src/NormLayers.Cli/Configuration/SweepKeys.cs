@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
-using NormLayers.Cli.Lab;
 
 namespace NormLayers.Cli.Configuration;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
@@ -27,7 +26,7 @@ internal sealed record CompareDocument
 
     public required VersionsDocument Versions { get; init; }
 
-    public static CompareDocument From(CompareResult result) => new()
+    public static CompareDocument From(CompareResult result, Settings settings) => new()
     {
         Status = result.Cancelled ? "cancelled" : result.AllDiverged ? "diverged" : "completed",
         Seeds = result.Seeds,
@@ -36,7 +35,7 @@ internal sealed record CompareDocument
         Pairs = [.. result.Pairs.Select(PairDocument.From)],
         DurationSeconds = result.Seconds,
         Data = result.Data,
-        Config = result.Settings.ToJson(Keys.Mode, Keys.Seed),
+        Config = settings.ToJson(Keys.Mode, Keys.Seed),
         Versions = VersionsDocument.Current,
     };
 
@@ -110,7 +109,7 @@ internal sealed record TrialDocument
 
     public static TrialDocument From(TrialResult trial, double? stepsToTarget) => new()
     {
-        Seed = trial.Settings.Get(Keys.Seed),
+        Seed = trial.Options.Seed,
         Status = trial.Result.Status.ToString().ToLowerInvariant(),
         TrainLoss = trial.Result.Train.Loss,
         TrainAccuracy = trial.Result.Train.Accuracy,

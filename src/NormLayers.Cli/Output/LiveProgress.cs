@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 using Spectre.Console;
 
 namespace NormLayers.Cli.Output;
@@ -31,7 +32,7 @@ internal sealed class LiveProgress(int epochs, long steps, bool color) : Progres
         ? string.Create(CultureInfo.InvariantCulture, $"{(int)left.TotalHours} h {left.Minutes:00} min")
         : string.Create(CultureInfo.InvariantCulture, $"{left.Minutes}:{left.Seconds:00}");
 
-    public override TrainingResult Run(Func<TrainingResult> training)
+    public override TrialResult Run(Func<TrialResult> training)
     {
         return CreateConsole(color).Live(new Text("epoch 1")).AutoClear(true).Overflow(VerticalOverflow.Crop).Start(context =>
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
 
@@ -12,7 +13,7 @@ internal abstract class Progress : ITrainingObserver
         : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") is "dumb" ? new LineProgress(epochs)
         : new LiveProgress(epochs, steps, color);
 
-    public abstract TrainingResult Run(Func<TrainingResult> training);
+    public abstract TrialResult Run(Func<TrialResult> training);
 
     public virtual void OnStep(in StepMetrics metrics)
     {
@@ -34,7 +35,7 @@ internal abstract class Progress : ITrainingObserver
 
 internal sealed class SilentProgress : Progress
 {
-    public override TrainingResult Run(Func<TrainingResult> training) => training();
+    public override TrialResult Run(Func<TrialResult> training) => training();
 }
 
 /// <summary>One plain line an epoch: for files, pipes and continuous integration.</summary>
@@ -42,7 +43,7 @@ internal sealed class LineProgress(int epochs) : Progress
 {
     private long _samples;
 
-    public override TrainingResult Run(Func<TrainingResult> training) => training();
+    public override TrialResult Run(Func<TrialResult> training) => training();
 
     public override void OnStep(in StepMetrics metrics) => _samples += metrics.Samples;
 

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using NormLayers.Cli.Lab;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
 
@@ -38,7 +38,7 @@ internal sealed record ResultDocument
 
     public required HistoryDocument History { get; init; }
 
-    public required ProbesDocument? Probes { get; init; }
+    public required ProbeHistory? Probes { get; init; }
 
     public required VersionsDocument Versions { get; init; }
 
@@ -120,9 +120,8 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(BenchDocument))]
 [JsonSerializable(typeof(TrialFile))]
 [JsonSerializable(typeof(MachineInfo))]
-[JsonSerializable(typeof(Experiments.ExperimentDocument))]
-[JsonSerializable(typeof(Experiments.ExperimentRecord))]
-[JsonSerializable(typeof(List<Experiments.ExperimentEntry>))]
+[JsonSerializable(typeof(ExperimentDocument))]
+[JsonSerializable(typeof(List<ExperimentEntry>))]
 [JsonSerializable(typeof(List<Commands.GradientDocument>))]
 [JsonSerializable(typeof(List<Verification.AccuracyRow>))]
 internal sealed partial class ResultJson : JsonSerializerContext;

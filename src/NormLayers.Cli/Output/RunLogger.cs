@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
 
@@ -51,7 +51,7 @@ internal sealed class RunLogger(ILogger log) : ITrainingObserver
     public void Trial(TrialResult trial) =>
         log.LogInformation(
             "{Mode}, seed {Seed}: {Status} after {Steps} steps, train loss {TrainLoss}, test loss {TestLoss}, accuracy {TestAccuracy}{Divergence}",
-            Keys.Modes.NameOf(trial.Settings.Get(Keys.Mode)), trial.Settings.Get(Keys.Seed), trial.Result.Status.ToString().ToLowerInvariant(), trial.Result.Steps,
+            trial.Options.Normalization.Name, trial.Options.Seed, trial.Result.Status.ToString().ToLowerInvariant(), trial.Result.Steps,
             trial.Result.Train.Loss, trial.Result.Test.Loss, trial.Result.Test.Accuracy, trial.Result.Divergence is { } divergence ? ". " + divergence.Message : string.Empty);
 
     public void Error(string message) => log.LogError("{Message}", message);

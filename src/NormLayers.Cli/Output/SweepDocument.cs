@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Lab;
 using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
@@ -23,7 +22,7 @@ internal sealed record SweepDocument
 
     public required VersionsDocument Versions { get; init; }
 
-    public static SweepDocument From(SweepResult result)
+    public static SweepDocument From(SweepResult result, Settings settings, SettingsGrid grid)
     {
         JsonObject axes = [];
         foreach (SweepAxis axis in result.Grid.Axes)
@@ -38,7 +37,7 @@ internal sealed record SweepDocument
             Seeds = result.Seeds,
             Cells = [.. result.Cells.Select(c => CellDocument.From(c, result.Grid))],
             Data = result.Data,
-            Config = result.Settings.ToJson([Keys.Seed, .. result.Grid.Axes.Select(a => a.Kind.Key).OfType<Key>()]),
+            Config = settings.ToJson([Keys.Seed, .. grid.Axes.Select(a => a.Kind.Key).OfType<Key>()]),
             Versions = VersionsDocument.Current,
         };
     }
@@ -85,8 +84,8 @@ internal sealed record CellDocument
             TrainLoss = cell.Estimate(t => t.TrainLoss),
             TestLoss = cell.Estimate(t => t.TestLoss),
             TestAccuracy = cell.Estimate(t => t.TestAccuracy),
-            Trials = [.. cell.Trials.OfType<TrialFile>().Select(t => new CellTrialDocument(
-                t.Seed, t.Outcome.ToString().ToLowerInvariant(), t.TrainLoss, t.TestLoss, t.TestAccuracy, t.Steps, t.DivergedAtStep, t.Divergence))],
+            Trials = [.. cell.Trials.OfType<TrialSummary>().Select(t => new CellTrialDocument(
+                t.Seed, t.Outcome.ToString().ToLowerInvariant(), t.TrainLoss, t.TestLoss, t.TestAccuracy, t.Steps, t.Divergence?.Step, DivergenceDocument.From(t.Divergence)))],
         };
     }
 }

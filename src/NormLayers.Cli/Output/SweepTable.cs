@@ -1,5 +1,5 @@
 using System.Globalization;
-using NormLayers.Cli.Lab;
+using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Output;
 
@@ -10,7 +10,7 @@ internal static class SweepTable
 
     public static string Format(SweepResult result)
     {
-        string[] reasons = [.. result.Cells.Select(c => Reason(c, result)).OfType<string>()];
+        string[] reasons = [.. result.Cells.Select(result.DescribeDivergence).OfType<string>()];
         string why = reasons.Length == 0 ? string.Empty : string.Join(Environment.NewLine, reasons) + Environment.NewLine + Environment.NewLine;
         string disagree = result.Cells.Any(IsMixed) ? "; * where seeds disagree" : string.Empty;
         return string.Create(
@@ -43,20 +43,5 @@ internal static class SweepTable
     private static string Word(SweepCell cell) =>
         cell.Outcome is { } outcome ? outcome.ToString().ToLowerInvariant() + (IsMixed(cell) ? "*" : string.Empty) : "-";
 
-    private static bool IsMixed(SweepCell cell) => cell.Trials.OfType<TrialFile>().Select(t => t.Outcome).Distinct().Count() > 1;
-
-    // One line a cell: how many seeds, and the earliest.
-    public static string? Reason(SweepCell cell, SweepResult result)
-    {
-        TrialFile[] diverged = [.. cell.Trials.OfType<TrialFile>().Where(t => t.Divergence is not null)];
-        if (diverged.MinBy(t => t.DivergedAtStep) is not { } first)
-        {
-            return null;
-        }
-
-        string where = string.Join(", ", result.Grid.Axes.Zip(cell.Values, (axis, value) => axis.Name == "mode" ? value : $"{axis.Name} {value}"));
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{where}: {diverged.Length} of {result.Seeds.Count} diverge, first at step {first.DivergedAtStep} in {first.Divergence!.Layer} ({first.Divergence.Kind}, seed {first.Seed})");
-    }
+    private static bool IsMixed(SweepCell cell) => cell.Trials.OfType<TrialSummary>().Select(t => t.Outcome).Distinct().Count() > 1;
 }

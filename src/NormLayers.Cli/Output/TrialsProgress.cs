@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 using Spectre.Console;
 
 namespace NormLayers.Cli.Output;
@@ -8,9 +8,8 @@ namespace NormLayers.Cli.Output;
 /// <summary>Shows how far many trials have come, on standard error: a live line on a terminal, a plain line every few seconds elsewhere.</summary>
 /// <param name="silent">Whether to show nothing.</param>
 /// <param name="color">Whether to use colours.</param>
-/// <param name="trials">How many trials there are.</param>
-/// <param name="steps">The optimizer steps of all trials together.</param>
-internal sealed class TrialsProgress(bool silent, bool color, int trials, long steps)
+/// <param name="done">Is told of each trial of a comparison or sweep when it ends, from several threads at once; null if nobody is.</param>
+internal sealed class TrialsProgress(bool silent, bool color, Action<TrialResult>? done = null) : ITrialsObserver
 {
     private static readonly TimeSpan _redraw = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _linePause = TimeSpan.FromSeconds(5);
@@ -20,12 +19,14 @@ internal sealed class TrialsProgress(bool silent, bool color, int trials, long s
     private readonly Stopwatch _watch = new();
     private LiveDisplayContext? _display;
     private TimeSpan _shown;
+    private long _steps;
     private long _stepsDone;
+    private int _trials;
     private int _trialsDone;
 
+    /// <summary>Runs what this is the observer of.</summary>
     public T Run<T>(Func<T> work)
     {
-        _watch.Start();
         return !_live ? work() : LiveProgress.CreateConsole(color)
             .Live(new Text("starting")).AutoClear(true).Overflow(VerticalOverflow.Crop).Start(context =>
             {
@@ -34,25 +35,22 @@ internal sealed class TrialsProgress(bool silent, bool color, int trials, long s
             });
     }
 
-    /// <summary>Runs one trial of <paramref name="trialSteps"/> steps and counts it.</summary>
-    public T Track<T>(long trialSteps, Func<ITrainingObserver, T> trial)
+    public void OnStart(int trials, long steps)
     {
-        Counter counter = new(this);
-        T result = trial(counter);
-
-        // A diverged trial does not take the steps it was counted with.
-        Advance(trialSteps - counter.Steps, 1);
-        return result;
+        (_trials, _trialsDone, _steps, _stepsDone, _shown) = (trials, 0, steps, 0, TimeSpan.Zero);
+        _watch.Restart();
     }
 
-    private void Advance(long done, int finished)
+    public void OnTrial(TrialResult trial) => done?.Invoke(trial);
+
+    public void OnProgress(long steps, int trials)
     {
         lock (_lock)
         {
-            _stepsDone += done;
-            _trialsDone += finished;
+            _stepsDone += steps;
+            _trialsDone += trials;
             TimeSpan now = _watch.Elapsed;
-            if (!silent && (now - _shown >= (_live ? _redraw : _linePause) || (!_live && _trialsDone == trials && finished > 0)))
+            if (!silent && (now - _shown >= (_live ? _redraw : _linePause) || (!_live && _trialsDone == _trials && trials > 0)))
             {
                 _shown = now;
                 Show(now);
@@ -62,9 +60,9 @@ internal sealed class TrialsProgress(bool silent, bool color, int trials, long s
 
     private void Show(TimeSpan now)
     {
-        TimeSpan left = _stepsDone == 0 ? TimeSpan.Zero : now / _stepsDone * (steps - _stepsDone);
-        string count = string.Create(CultureInfo.InvariantCulture, $"{_trialsDone}/{trials} trials");
-        string rest = string.Create(CultureInfo.InvariantCulture, $"{100.0 * _stepsDone / steps:0} %  {LiveProgress.Describe(left)} left");
+        TimeSpan left = _stepsDone == 0 ? TimeSpan.Zero : now / _stepsDone * (_steps - _stepsDone);
+        string count = string.Create(CultureInfo.InvariantCulture, $"{_trialsDone}/{_trials} trials");
+        string rest = string.Create(CultureInfo.InvariantCulture, $"{100.0 * _stepsDone / _steps:0} %  {LiveProgress.Describe(left)} left");
         if (_live)
         {
             _display?.UpdateTarget(new Markup($"[green]{count}[/]  {rest}") { Overflow = Overflow.Ellipsis });
@@ -72,17 +70,6 @@ internal sealed class TrialsProgress(bool silent, bool color, int trials, long s
         else
         {
             StandardStreams.WriteError($"{count}  {rest}");
-        }
-    }
-
-    private sealed class Counter(TrialsProgress progress) : ITrainingObserver
-    {
-        public long Steps { get; private set; }
-
-        public void OnEpoch(EpochMetrics metrics)
-        {
-            progress.Advance(metrics.Step - Steps, 0);
-            Steps = metrics.Step;
         }
     }
 }

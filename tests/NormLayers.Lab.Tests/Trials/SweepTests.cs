@@ -1,0 +1,91 @@
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Trials;
+using NormLayers.Network;
+
+namespace NormLayers.Lab.Tests.Trials;
+
+public sealed class SweepTests
+{
+    private static readonly SweepGrid _grid = new SweepGrid(new TrialOptions { Epochs = 2, HiddenFeatures = [8] })
+        .Vary("mode", [NormalizationKind.None, NormalizationKind.BatchNorm], (o, mode) => o with { Normalization = mode })
+        .Vary("learning_rate", [0.1, 1e30], (o, rate) => o with { LearningRate = rate });
+
+    private static SeedData Data => SeedData.Of(new SyntheticOptions { TrainCount = 100, TestCount = 40 });
+
+    [Fact]
+    public void Vary_TwoAxes_GivesAllCombinationsTheLastVaryingFastest()
+    {
+        Assert.Equal(["none 0.1", "none 1E+30", "batchnorm 0.1", "batchnorm 1E+30"], _grid.Points.Select(p => string.Join(' ', p.Values)));
+        Assert.Equal(["mode", "learning_rate"], _grid.Axes.Select(a => a.Name));
+        Assert.Equal((NormalizationKind.BatchNorm, 0.1), (_grid.Points[2].Options.Normalization, _grid.Points[2].Options.LearningRate));
+        Assert.Throws<ArgumentException>(() => _grid.Vary("epsilon", (double[])[], (o, e) => o with { Epsilon = e }));
+        Assert.Throws<ArgumentException>(() => _grid.Vary("epsilon", [0.1, 0.1], (o, e) => o with { Epsilon = e }));
+        Assert.Throws<ArgumentException>(() => new SweepGrid(_grid.Options, _grid.Axes, [.. _grid.Points.Skip(1)]));
+    }
+
+    [Fact]
+    public void Run_Cells_SayWhatTheirTrialsDo()
+    {
+        Sweep sweep = new(_grid, [1, 2], Data);
+        Assert.Null(sweep.ToResult().Cells[0].Outcome);
+
+        Assert.True(sweep.Run(cancellationToken: TestContext.Current.CancellationToken));
+
+        SweepResult result = sweep.ToResult();
+        Assert.Equal((8, 8), (result.Done, result.Total));
+        Assert.Equal(SweepOutcome.Diverges, result.Cells[1].Outcome);
+        Assert.Matches("^none, learning_rate 1E\\+30: 2 of 2 diverge, first at step \\d+ in linear", result.DescribeDivergence(result.Cells[1]));
+        Assert.Null(result.DescribeDivergence(result.Cells[0]));
+        TrialResult alone = Trial.Run(_grid.Points[2].Options with { Seed = 2 }, Data.Get(2), cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(TrialSummary.Of(alone, 3), result.Cells[2].Trials[1]);
+    }
+
+    [Fact]
+    public void Run_InParts_ComesToTheSame()
+    {
+        Sweep whole = new(_grid, [1, 2], Data);
+        whole.Run(cancellationToken: TestContext.Current.CancellationToken);
+        Sweep parts = new(_grid, [1, 2], Data);
+
+        Assert.True(parts.Run(part: 2, parts: 3, cancellationToken: TestContext.Current.CancellationToken));
+        Assert.Equal(3, parts.ToResult().Done);
+        Assert.False(parts.Run(cancellationToken: new CancellationToken(canceled: true)));
+        Assert.True(parts.Run(cancellationToken: TestContext.Current.CancellationToken));
+
+        Assert.Equal(whole.ToResult().Cells.SelectMany(c => c.Trials), parts.ToResult().Cells.SelectMany(c => c.Trials));
+        Assert.Throws<ArgumentOutOfRangeException>(() => parts.Run(part: 4, parts: 3, cancellationToken: TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public void Add_TrialOfAnEarlierRun_IsNotRunAgain()
+    {
+        Sweep sweep = new(_grid, [1], Data);
+        TrialSummary known = TrialSummary.Of(Trial.Run(sweep.Trials[0], Data.Get(1), cancellationToken: TestContext.Current.CancellationToken), 3) with { TrainLoss = 7 };
+        sweep.Add(0, known);
+
+        sweep.Run(cancellationToken: TestContext.Current.CancellationToken);
+
+        Assert.Same(known, sweep.ToResult().Cells[0].Trials[0]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => sweep.Add(4, known));
+    }
+
+    [Fact]
+    public void Outcome_TrainingLossAtHalfOfGuessing_Trains()
+    {
+        TrialSummary summary = new()
+        {
+            Seed = 1,
+            Classes = 4,
+            TrainLoss = 0.5 * Math.Log(4),
+            TrainAccuracy = 1,
+            TestLoss = 1,
+            TestAccuracy = 1,
+            Steps = 1,
+            Divergence = null,
+        };
+
+        Assert.Equal(SweepOutcome.Trains, summary.Outcome);
+        Assert.Equal(SweepOutcome.Stalls, (summary with { TrainLoss = 0.7 }).Outcome);
+        Assert.Equal(SweepOutcome.Stalls, (summary with { TrainLoss = double.NaN }).Outcome);
+    }
+}
