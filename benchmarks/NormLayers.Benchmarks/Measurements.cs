@@ -16,6 +16,10 @@ internal sealed class Measurements(ResultFile result)
         (NormalizationKind.BatchNorm, NormPass.ForwardBackward),
     ];
 
+    /// <summary>What the table of RMS normalization has.</summary>
+    public static IReadOnlyList<(NormalizationKind Layer, NormPass Pass)> RmsKinds { get; } =
+        [(NormalizationKind.RmsNorm, NormPass.Forward), (NormalizationKind.RmsNorm, NormPass.ForwardBackward)];
+
     public IEnumerable<(StepCase Timed, int Threads, ResultRow Ours, Func<string, double?> TimeOf)> Steps =>
         from row in result.Rows
         where row.Peer == "normlayers"
@@ -46,7 +50,7 @@ internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, R
     private const double StreamFactor = 1.15;
     private const double SteadyFactor = 1.5;
 
-    private static readonly string[] _libraries = ["libtorch", "onnxruntime"];
+    private static readonly string[] _libraries = ["libtorch", "onnxruntime", "onnxruntime23"];
     private static readonly string[] _rivals = [.. _libraries, "tensorprimitives"];
 
     public NormCase Case { get; } = timed;

@@ -24,13 +24,14 @@ internal static class OutputCheck
     private const int HugeElements = 1 << 25;
 
     /// <summary>The worst error over all outputs, each as that share; NaN where an output is not finite.</summary>
-    public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) => timed.Layer == NormalizationKind.LayerNorm
-        ? CheckRows(timed, data, outputs)
-        : CheckChannels(timed, data, outputs);
+    public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) => timed.Layer.IsPerChannel
+        ? CheckChannels(timed, data, outputs)
+        : CheckRows(timed, data, outputs);
 
     private static double CheckRows(NormCase timed, NormData data, NormOutputs outputs)
     {
         int C = timed.Features;
+        bool rms = timed.Layer == NormalizationKind.RmsNorm;
         double[] gamma = ToDouble(data.Gamma);
         double[] beta = ToDouble(data.Beta);
         double[] dGamma = new double[C];
@@ -46,19 +47,23 @@ internal static class OutputCheck
             }
 
             double[] x = ToDouble(data.X.AsSpan(start, count));
-            (double[] expected, double[] mean, double[] rstd) = LayerNormReference.Forward(x, gamma, beta, NormCase.Epsilon);
+            (double[] expected, double[] meanOrMeanSquare, double[] rstd) =
+                rms ? RmsNormReference.Forward(x, gamma, NormCase.Epsilon) : LayerNormReference.Forward(x, gamma, beta, NormCase.Epsilon);
             y.Add(expected, outputs.Y.AsSpan(start, count));
             if (timed.HasBackward)
             {
                 double[] dy = ToDouble(data.Dy.AsSpan(start, count));
-                dx.Add(LayerNormReference.Backward(x, dy, gamma, mean, rstd, dGamma, dBeta), outputs.Dx.AsSpan(start, count));
+                double[] gradient = rms
+                    ? RmsNormReference.Backward(x, dy, gamma, meanOrMeanSquare, rstd, dGamma)
+                    : LayerNormReference.Backward(x, dy, gamma, meanOrMeanSquare, rstd, dGamma, dBeta);
+                dx.Add(gradient, outputs.Dx.AsSpan(start, count));
                 dx.AddTerms(dy, i => gamma[i % C] * rstd[i / C]);
             }
         }
 
-        return timed.HasBackward
-            ? Worst(y, dx, Comparison.Of(dGamma, outputs.DGamma), Comparison.Of(dBeta, outputs.DBeta))
-            : Worst(y);
+        return !timed.HasBackward ? Worst(y)
+            : rms ? Worst(y, dx, Comparison.Of(dGamma, outputs.DGamma))
+            : Worst(y, dx, Comparison.Of(dGamma, outputs.DGamma), Comparison.Of(dBeta, outputs.DBeta));
     }
 
     private static double CheckChannels(NormCase timed, NormData data, NormOutputs outputs)

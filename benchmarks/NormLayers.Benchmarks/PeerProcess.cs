@@ -22,7 +22,7 @@ internal sealed partial class PeerProcess : IDisposable
     }
 
     /// <summary>The peers, and the yardstick.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["normlayers", "libtorch", "onnxruntime", "tensorprimitives", "reference", "numpy", "stream"];
+    public static IReadOnlyList<string> Names { get; } = ["normlayers", "libtorch", "onnxruntime", "onnxruntime23", "tensorprimitives", "reference", "numpy", "stream"];
 
     public string Name { get; }
 

@@ -23,6 +23,7 @@ internal sealed class PeerServer(IPeer peer)
         "normlayers" => new NormLayersPeer(),
         "libtorch" => new TorchPeer(threads),
         "onnxruntime" => new OnnxRuntimePeer(threads),
+        "onnxruntime23" => new OnnxRuntimePeer(threads, rmsNormalization23: true),
         "tensorprimitives" => new TensorPrimitivesPeer(),
         "reference" => new ReferencePeer(),
         "stream" => new StreamPeer(threads),

@@ -27,6 +27,9 @@ internal static class Suite
         "50x512x49", "50x1024x196", "50x128x784", "50x512x784", "50x64x3136", "50x256x3136", "50x64x12544", "2x251x784", "2x64x3136", "2x64x50176", "8x322x256",
     ];
 
+    // Rows of Llama's widths: one token, a few, and a prompt.
+    private static readonly string[] _rms = ["1x4096", "1x8192", "16x4096", "512x4096"];
+
     private static readonly string[] _quick = ["32x32", "64x128", "512x768", "4096x768"];
 
     // From 1 MB to 1 GB: for the cost against size, of ours and the yardstick only.
@@ -34,6 +37,11 @@ internal static class Suite
 
     public static IEnumerable<NormCase> Norms(SuiteKind kind)
     {
+        if (kind == SuiteKind.Rms)
+        {
+            return [.. Cases(NormalizationKind.RmsNorm, _rms, NormPass.Forward), .. Cases(NormalizationKind.RmsNorm, _rms, NormPass.ForwardBackward)];
+        }
+
         (string[] layer, string[] batch) = kind switch
         {
             SuiteKind.Quick => (_quick, _quick),
@@ -61,7 +69,7 @@ internal static class Suite
         IEnumerable<StepCase> large = _modes.Select(mode => new StepCase([784, 1000, 1000, 10], 128, mode));
         return kind switch
         {
-            SuiteKind.Sizes or SuiteKind.Models => [],
+            SuiteKind.Sizes or SuiteKind.Models or SuiteKind.Rms => [],
             SuiteKind.Quick => Defaults,
             _ => [.. Defaults, .. large],
         };
@@ -94,4 +102,5 @@ internal enum SuiteKind
     Quick,
     Sizes,
     Models,
+    Rms,
 }

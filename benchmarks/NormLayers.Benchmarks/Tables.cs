@@ -62,6 +62,13 @@ internal static class Tables
             yield break;
         }
 
+        if (result.Settings.Suite == "rms")
+        {
+            yield return ("rms-environment", Environment(result));
+            yield return ("rms", Rms(all));
+            yield break;
+        }
+
         yield return (prefix + "environment", Environment(result));
         yield return (prefix + "summary", Summary(all));
         foreach ((NormalizationKind layer, NormPass pass) in Measurements.Kinds)
@@ -185,6 +192,7 @@ internal static class Tables
         return text.ToString();
     }
 
+<<<<<<< HEAD
     // One and two threads side by side.
     private static string Quick(Measurements all)
     {
@@ -194,6 +202,22 @@ internal static class Tables
         foreach (IGrouping<string, Measurement> rows in Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass)).GroupBy(r => $"{r.Case.LayerName} {r.Case.PassName} | {r.Case.ShapeName}"))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"| {rows.Key} | {string.Join(" | ", rows.OrderBy(r => r.Threads).Select(r => $"{Microseconds(r.Ours.Median)} | {SpeedupOf(r)}"))} |");
+=======
+    private static string Rms(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| | shape | threads | NormLayers, µs | libtorch | ONNX Runtime, fused | ONNX Runtime, opset 23 | TensorPrimitives | streams | best peer takes |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|---|---|");
+        foreach (Measurement row in Measurements.RmsKinds.SelectMany(k => all.Of(k.Layer, k.Pass)))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {row.Case.PassName} | {row.Case.ShapeName} | {row.Threads} | {Spread(row.Ours)} |");
+            foreach (string peer in (string[])["libtorch", "onnxruntime", "onnxruntime23", "tensorprimitives"])
+            {
+                text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf(peer))} |");
+            }
+
+            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} |");
+>>>>>>> 26ae095 (perf: benchmarks of RMS normalization beside ONNX Runtime's fused node and opset 23, libtorch and TensorPrimitives)
         }
 
         return text.ToString();

@@ -5,15 +5,16 @@ namespace NormLayers.Benchmarks.Peers;
 /// <summary>Writes a model of one normalization as ONNX: messages and field numbers as in onnx.proto.</summary>
 internal static class OnnxModel
 {
-    private const long IrVersion = 8;
-    private const long Opset = 17;
+    // Versions that a model of either opset may have.
+    private const long IrVersion = 10;
     private const int FloatType = 1;
 
     /// <param name="operation">An operator whose first input is x and whose only output is y.</param>
     /// <param name="epsilon">Its attribute of that name.</param>
+    /// <param name="opset">The version of the operators.</param>
     /// <param name="shape">The shape of x and y.</param>
     /// <param name="parameters">The further inputs, constants of one dimension.</param>
-    public static byte[] OfOneNode(string operation, float epsilon, long[] shape, params (string Name, float[] Values)[] parameters) => Message(model =>
+    public static byte[] OfOneNode(string operation, float epsilon, long opset, long[] shape, params (string Name, float[] Values)[] parameters) => Message(model =>
     {
         Integer(model, 1, IrVersion);
         Nested(model, 7, graph =>
@@ -51,7 +52,7 @@ internal static class OnnxModel
             Nested(graph, 11, value => ValueInfo(value, "x", shape));
             Nested(graph, 12, value => ValueInfo(value, "y", shape));
         });
-        Nested(model, 8, opset => Integer(opset, 2, Opset));
+        Nested(model, 8, import => Integer(import, 2, opset));
     });
 
     private static void ValueInfo(CodedOutputStream value, string name, long[] shape)

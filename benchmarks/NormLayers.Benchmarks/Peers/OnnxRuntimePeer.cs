@@ -4,14 +4,19 @@ using NormLayers.Network;
 
 namespace NormLayers.Benchmarks.Peers;
 
-/// <summary>ONNX Runtime: a model of one node, with input and output bound to memory once. It has no backward pass, and batch normalization in evaluation only.</summary>
-internal sealed class OnnxRuntimePeer(int threads) : IPeer
+/// <summary>
+/// ONNX Runtime: a model of one node, with input and output bound to memory once. It has no backward pass, and batch normalization in
+/// evaluation only. For RMS normalization it has a fused node of its own, and the standard's operator since opset 23.
+/// </summary>
+internal sealed class OnnxRuntimePeer(int threads, bool rmsNormalization23 = false) : IPeer
 {
     public string Version => $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}";
 
-    public bool Takes(NormCase timed) => timed.Pass == (timed.Layer == NormalizationKind.LayerNorm ? NormPass.Forward : NormPass.Evaluation);
+    public bool Takes(NormCase timed) =>
+        timed.Pass == (timed.Layer == NormalizationKind.BatchNorm ? NormPass.Evaluation : NormPass.Forward)
+        && (timed.Layer == NormalizationKind.RmsNorm || !rmsNormalization23);
 
-    public IPeerWork Prepare(NormCase timed, NormData data) => new Work(timed, data, threads);
+    public IPeerWork Prepare(NormCase timed, NormData data) => new Work(timed, data, threads, rmsNormalization23);
 
     private sealed class Work : IPeerWork
     {
@@ -22,14 +27,20 @@ internal sealed class OnnxRuntimePeer(int threads) : IPeer
         private readonly OrtValue _output;
         private readonly OrtIoBinding _binding;
 
-        public Work(NormCase timed, NormData data, int threads)
+        public Work(NormCase timed, NormData data, int threads, bool rmsNormalization23)
         {
             long[] shape = [.. Enumerable.Range(0, timed.Shape.Rank).Select(axis => (long)timed.Shape[axis])];
+            const float Epsilon = (float)NormCase.Epsilon;
             byte[] model = timed.Layer == NormalizationKind.LayerNorm
-                ? OnnxModel.OfOneNode("LayerNormalization", (float)NormCase.Epsilon, shape, ("gamma", data.Gamma), ("beta", data.Beta))
+                ? OnnxModel.OfOneNode("LayerNormalization", Epsilon, 17, shape, ("gamma", data.Gamma), ("beta", data.Beta))
+                : timed.Layer == NormalizationKind.RmsNorm
+                ? rmsNormalization23
+                    ? OnnxModel.OfOneNode("RMSNormalization", Epsilon, 23, shape, ("gamma", data.Gamma))
+                    : OnnxModel.OfOneNode("SimplifiedLayerNormalization", Epsilon, 17, shape, ("gamma", data.Gamma))
                 : OnnxModel.OfOneNode(
                     "BatchNormalization",
-                    (float)NormCase.Epsilon,
+                    Epsilon,
+                    17,
                     shape,
                     ("gamma", data.Gamma),
                     ("beta", data.Beta),

@@ -36,6 +36,10 @@ internal sealed class ReferencePeer : IPeer
             {
                 RunLayerNorm();
             }
+            else if (timed.Layer == NormalizationKind.RmsNorm)
+            {
+                RunRmsNorm();
+            }
             else
             {
                 RunBatchNorm();
@@ -53,6 +57,16 @@ internal sealed class ReferencePeer : IPeer
             {
                 ClearGradients();
                 _dx = LayerNormReference.Backward(_x, _dy, _gamma, mean, rstd, _dGamma, _dBeta);
+            }
+        }
+
+        private void RunRmsNorm()
+        {
+            (_y, double[] meanSquare, double[] rstd) = RmsNormReference.Forward(_x, _gamma, NormCase.Epsilon);
+            if (timed.HasBackward)
+            {
+                ClearGradients();
+                _dx = RmsNormReference.Backward(_x, _dy, _gamma, meanSquare, rstd, _dGamma);
             }
         }
 

@@ -13,7 +13,9 @@ internal sealed class TensorPrimitivesPeer : IPeer
     public bool Takes(NormCase timed) => true;
 
     public IPeerWork Prepare(NormCase timed, NormData data) =>
-        timed.Layer == NormalizationKind.LayerNorm ? new Rows(timed, data) : new Columns(timed, data);
+        timed.Layer == NormalizationKind.LayerNorm ? new Rows(timed, data)
+        : timed.Layer == NormalizationKind.RmsNorm ? new RmsRows(timed, data)
+        : new Columns(timed, data);
 
     private abstract class Work(NormCase timed, NormData data) : IPeerWork
     {
@@ -81,6 +83,46 @@ internal sealed class TensorPrimitivesPeer : IPeer
                 float sumGXHat = TensorPrimitives.Dot<float>(dx, _xHat);
                 TensorPrimitives.MultiplyAdd(_xHat, -sumGXHat / C, dx, dx);
                 TensorPrimitives.Subtract(dx, sumG / C, dx);
+                TensorPrimitives.Multiply(dx, _rstd[n], dx);
+            }
+        }
+    }
+
+    private sealed class RmsRows(NormCase timed, NormData data) : Work(timed, data)
+    {
+        private readonly float[] _rstd = new float[timed.Shape.Length / timed.Features];
+        private readonly float[] _xHat = new float[timed.Features];
+
+        public override void Run()
+        {
+            int C = Case.Features;
+            for (int n = 0; n < _rstd.Length; n++)
+            {
+                ReadOnlySpan<float> x = Data.X.AsSpan(n * C, C);
+                Span<float> y = Y.AsSpan(n * C, C);
+                _rstd[n] = 1 / MathF.Sqrt(TensorPrimitives.SumOfSquares(x) / C + (float)NormCase.Epsilon);
+                TensorPrimitives.Multiply(x, _rstd[n], y);
+                TensorPrimitives.Multiply(y, Data.Gamma, y);
+            }
+
+            if (Case.HasBackward)
+            {
+                Backward(C);
+            }
+        }
+
+        private void Backward(int C)
+        {
+            Array.Clear(DGamma);
+            for (int n = 0; n < _rstd.Length; n++)
+            {
+                ReadOnlySpan<float> dy = Data.Dy.AsSpan(n * C, C);
+                Span<float> dx = Dx.AsSpan(n * C, C);
+                TensorPrimitives.Multiply(Data.X.AsSpan(n * C, C), _rstd[n], _xHat);
+                TensorPrimitives.MultiplyAdd(dy, _xHat, DGamma, DGamma);
+                TensorPrimitives.Multiply(dy, Data.Gamma, dx);
+                float sumGXHat = TensorPrimitives.Dot<float>(dx, _xHat);
+                TensorPrimitives.MultiplyAdd(_xHat, -sumGXHat / C, dx, dx);
                 TensorPrimitives.Multiply(dx, _rstd[n], dx);
             }
         }

@@ -50,7 +50,7 @@ internal sealed class TorchPeer : IPeer
             _beta = tensor(data.Beta, requires_grad: timed.HasBackward);
             _mean = tensor(data.RunningMean);
             _variance = tensor(data.RunningVariance);
-            _inputs = [_x, _gamma, _beta];
+            _inputs = timed.Layer == NormalizationKind.RmsNorm ? [_x, _gamma] : [_x, _gamma, _beta];
             _features = [timed.Features];
         }
 
@@ -65,7 +65,7 @@ internal sealed class TorchPeer : IPeer
                 }
 
                 IList<Tensor> gradients = autograd.grad([y], _inputs, [_dy]);
-                return new NormOutputs(Copy(y), Copy(gradients[0]), Copy(gradients[1]), Copy(gradients[2]));
+                return new NormOutputs(Copy(y), Copy(gradients[0]), Copy(gradients[1]), gradients.Count > 2 ? Copy(gradients[2]) : []);
             }
         }
 
@@ -100,7 +100,19 @@ internal sealed class TorchPeer : IPeer
 
         private Tensor Forward() => _case.Layer == NormalizationKind.LayerNorm
             ? F.layer_norm(_x, _features, _gamma, _beta, NormCase.Epsilon)
+            : _case.Layer == NormalizationKind.RmsNorm ? RmsNorm()
             : F.batch_norm(_x, _mean, _variance, _gamma, _beta, _case.Pass != NormPass.Evaluation, Momentum, NormCase.Epsilon);
+
+        // TorchSharp has no function for it: the composition, operation by operation.
+        private Tensor RmsNorm()
+        {
+            using Tensor squares = _x.square();
+            using Tensor meanSquare = squares.mean([-1L], keepdim: true);
+            using Tensor shifted = meanSquare.add(NormCase.Epsilon);
+            using Tensor rstd = shifted.rsqrt();
+            using Tensor xHat = _x.mul(rstd);
+            return xHat.mul(_gamma);
+        }
 
         private static float[] Copy(Tensor values) => [.. values.detach().contiguous().data<float>()];
     }
