@@ -30,5 +30,18 @@ public sealed class CheckTests : IDisposable
         Assert.Contains("RmsNorm      dx", output, StringComparison.Ordinal);
         Assert.Contains("BatchNorm1D  running variance", output, StringComparison.Ordinal);
         Assert.Contains("Every error is within its bound.", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("searches", output, StringComparison.Ordinal);
     }
+
+    [Fact]
+    [Trait("Duration", "long")]
+    public void Check_AccuracyWithSearch_AddsTheWorstErrorsFound()
+    {
+        JsonArray rows = JsonNode.Parse(_tool.Run("check", "--accuracy", "--search", "--json").Expect(0).Output)!.AsArray();
+        Assert.Equal(["y", "dx", "y", "dx"], rows.Where(r => (string?)r!["data"] == "100 searches").Select(r => (string?)r!["output"]));
+    }
+
+    [Fact]
+    public void Check_SearchWithoutAccuracy_IsRefused() =>
+        Assert.Contains("--search needs --accuracy.", _tool.Run("check", "--search").Expect(2).Error, StringComparison.Ordinal);
 }

@@ -14,19 +14,27 @@ internal static class CheckCommand
     private const int Samples = 6;
     private const int Features = 7;
 
-    public static IReadOnlyList<string> Examples { get; } = ["normlayers check", "normlayers check --accuracy", "normlayers check --accuracy --json"];
+    public static IReadOnlyList<string> Examples { get; } = ["normlayers check", "normlayers check --accuracy", "normlayers check --accuracy --search", "normlayers check --accuracy --json"];
 
     public static Command Create()
     {
-        Option<bool> accuracy = new("--accuracy") { Description = "Measure float results against exact arithmetic, on data made to hurt." };
+        Option<bool> accuracy = new("--accuracy") { Description = "Measure float results against exact arithmetic, on hostile data." };
+        Option<bool> search = new("--search") { Description = "With --accuracy, also search for the worst errors of y and dx." };
         Option<bool> json = new("--json") { Description = "Print JSON." };
-        Command command = new("check", "Check every gradient against difference quotients, or every result against exact arithmetic.") { accuracy, json };
+        Command command = new("check", "Check every gradient against difference quotients, or every result against exact arithmetic.") { accuracy, search, json };
+        command.Validators.Add(parsed =>
+        {
+            if (parsed.GetValue(search) && !parsed.GetValue(accuracy))
+            {
+                parsed.AddError("--search needs --accuracy.");
+            }
+        });
         command.SetAction(parsed =>
         {
             using Interruption interruption = new();
             try
             {
-                return parsed.GetValue(accuracy) ? CheckAccuracy(parsed.GetValue(json), interruption.Token) : CheckGradients(parsed.GetValue(json));
+                return parsed.GetValue(accuracy) ? CheckAccuracy(parsed.GetValue(search), parsed.GetValue(json), interruption.Token) : CheckGradients(parsed.GetValue(json));
             }
             catch (OperationCanceledException)
             {
@@ -56,28 +64,36 @@ internal static class CheckCommand
         return passed ? ExitCode.Success : ExitCode.Mismatch;
     }
 
-    private static int CheckAccuracy(bool json, CancellationToken cancellationToken)
+    private static int CheckAccuracy(bool search, bool json, CancellationToken cancellationToken)
     {
         IReadOnlyList<AccuracyRow> rows = AccuracyCheck.Run(cancellationToken: cancellationToken);
-        bool passed = rows.All(r => r.Passed);
-        Console.Out.WriteLine(json ? JsonSerializer.Serialize([.. rows], ResultJson.Default.ListAccuracyRow) : AccuracyTable(rows, passed));
+        IReadOnlyList<AccuracyRow> found = search ? AccuracySearch.Run(cancellationToken: cancellationToken) : [];
+        bool passed = rows.Concat(found).All(r => r.Passed);
+        Console.Out.WriteLine(json ? JsonSerializer.Serialize([.. rows, .. found], ResultJson.Default.ListAccuracyRow) : AccuracyTable(rows, found, passed));
         return passed ? ExitCode.Success : ExitCode.Mismatch;
     }
 
-    private static string AccuracyTable(IReadOnlyList<AccuracyRow> rows, bool passed)
+    private static string AccuracyTable(IReadOnlyList<AccuracyRow> rows, IReadOnlyList<AccuracyRow> found, bool passed)
     {
         StringBuilder text = new("u is one float ulp of the larger of the exact result and the largest term of its last sum.\n\n");
         text.AppendLine("layer        output            worst error  bound  on");
         foreach (IGrouping<(string Layer, string Output), AccuracyRow> group in rows.GroupBy(r => (r.Layer, r.Output)))
         {
-            AccuracyRow worst = group.FirstOrDefault(r => double.IsNaN(r.WorstError)) ?? group.MaxBy(r => r.WorstError)!;
-            text.AppendLine(CultureInfo.InvariantCulture, $"{worst.Layer,-11}  {worst.Output,-16}  {worst.WorstError,10:0.00}u  {worst.Bound,4}u  {worst.Data}{(worst.Passed ? "" : "  EXCEEDED")}");
+            text.AppendLine(AccuracyLine(group.FirstOrDefault(r => double.IsNaN(r.WorstError)) ?? group.MaxBy(r => r.WorstError)!));
+        }
+
+        foreach (AccuracyRow row in found)
+        {
+            text.AppendLine(AccuracyLine(row));
         }
 
         int kinds = rows.Select(r => r.Data).Distinct().Count();
         return text.AppendLine().Append(CultureInfo.InvariantCulture, $"{kinds} kinds of data; --json shows each. ")
             .Append(passed ? "Every error is within its bound." : "A bound is EXCEEDED.").ToString();
     }
+
+    private static string AccuracyLine(AccuracyRow row) => string.Create(
+        CultureInfo.InvariantCulture, $"{row.Layer,-11}  {row.Output,-16}  {row.WorstError,10:0.00}u  {row.Bound,4}u  {row.Data}{(row.Passed ? "" : "  EXCEEDED")}");
 }
 
 /// <summary>The gradient check of one network.</summary>

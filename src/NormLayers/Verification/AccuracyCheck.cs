@@ -16,7 +16,8 @@ public static class AccuracyCheck
     // A length that divides a size is also tried as the L of (N, C, L).
     private static readonly int[] _lengths = [7, 20, 130];
 
-    private static readonly Subject[] _subjects =
+    /// <summary>The layers that are measured.</summary>
+    internal static IReadOnlyList<Subject> Subjects { get; } =
     [
         new("LayerNorm1D", IndexSets.Rows(), IndexSets.Columns(), size => [(FewSets, size)], (shape, epsilon) => new LayerNorm1D(shape.Last, epsilon), 4.5, 8.5),
         new("BatchNorm1D", IndexSets.Channels, IndexSets.Channels, ChannelShapes, (shape, epsilon) => new BatchNorm1D(shape[1], epsilon, Momentum.NewWeight(1)), 3.5, 7.5),
@@ -37,7 +38,7 @@ public static class AccuracyCheck
     public static IReadOnlyList<AccuracyRow> Run(ulong seed = 1, CancellationToken cancellationToken = default)
     {
         List<AccuracyRow> rows = [];
-        foreach (Subject subject in _subjects)
+        foreach (Subject subject in Subjects)
         {
             foreach (HostileData data in HostileData.All)
             {
@@ -165,7 +166,7 @@ public static class AccuracyCheck
     /// <param name="Create">The layer for a shape and an ε; its first parameter is γ, its second, if there is one, β.</param>
     /// <param name="YBound">What is proved of y, in u.</param>
     /// <param name="DxBound">What is proved of dx, in u.</param>
-    private sealed record Subject(
+    internal sealed record Subject(
         string Name, IndexSets Sets, IndexSets Parameters, Func<int, IEnumerable<Shape>> Shapes, Func<Shape, double, Layer> Create, double YBound, double DxBound)
     {
         public Statistic Statistic { get; init; }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using NormLayers.Numerics;
 
 namespace NormLayers.Tests.Numerics;
@@ -35,6 +36,28 @@ public sealed class ElementaryTests
                 AssertUlps(Math.Exp(x), Elementary.Exp(x), x);
             }
         }
+    }
+
+    // Against the exact value, in integers: multiples of 2⁻¹²⁰⁰. The logarithm y of x is off by (eʸ - x)/x.
+    [Fact]
+    public void ExpAndLog_RandomArguments_AreWithinOneUlpOfTheExactValue()
+    {
+        RandomSource random = new(4);
+        (double worstExp, double worstLog) = (0, 0);
+        for (int i = 0; i < 1000; i++)
+        {
+            double x = random.NextDouble(-700, 700) * Math.Pow(10, -random.NextInt(4));
+            double exp = Elementary.Exp(x);
+            worstExp = Math.Max(worstExp, Math.Abs(Ratio(Fixed(exp) - ExactExp(x), Fixed(Math.BitIncrement(exp) - exp))));
+
+            double log = Elementary.Log(exp);
+            double error = Ratio(ExactExp(log) - Fixed(exp), Fixed(exp));
+            worstLog = Math.Max(worstLog, Math.Abs(error) / (Math.BitIncrement(Math.Abs(log)) - Math.Abs(log)));
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"exp {worstExp:0.000}, log {worstLog:0.000} ulp"));
+        Assert.InRange(worstExp, 0.4, 1);
+        Assert.InRange(worstLog, 0.4, 1);
     }
 
     [Theory]
@@ -190,5 +213,37 @@ public sealed class ElementaryTests
         {
             Assert.Fail(string.Create(CultureInfo.InvariantCulture, $"At {x:g17}: expected {expected:g17}, got {actual:g17}, {distance} ulp off."));
         }
+    }
+
+    private const int FixedBits = 1200;
+
+    // A double is a whole multiple of 2⁻¹⁰⁷⁴.
+    private static BigInteger Fixed(double value)
+    {
+        int exponent = Math.Max(Math.ILogB(value), -1022) - 52;
+        return (BigInteger)Math.ScaleB(value, -exponent) << (exponent + FixedBits);
+    }
+
+    private static double Ratio(BigInteger numerator, BigInteger denominator) => Math.ScaleB((double)((numerator << 120) / denominator), -120);
+
+    // Taylor's series of x/1024, squared ten times, with 1200 bits more while it lasts.
+    private static BigInteger ExactExp(double x)
+    {
+        const int Bits = 2 * FixedBits;
+        BigInteger argument = (Fixed(x) << (Bits - FixedBits)) >> 10;
+        BigInteger term = BigInteger.One << Bits;
+        BigInteger sum = term;
+        for (int n = 1; !term.IsZero && term != BigInteger.MinusOne; n++)
+        {
+            term = (term * argument >> Bits) / n;
+            sum += term;
+        }
+
+        for (int square = 0; square < 10; square++)
+        {
+            sum = sum * sum >> Bits;
+        }
+
+        return sum >> (Bits - FixedBits);
     }
 }

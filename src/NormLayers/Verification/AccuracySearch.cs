@@ -1,0 +1,141 @@
+using NormLayers.Numerics;
+
+namespace NormLayers.Verification;
+
+/// <summary>Searches for the worst error of y and dx: one value of a small set is changed at a time, and what makes the error larger is kept.</summary>
+/// <remarks>Random data say little about a worst case (docs/numerics.md, the contract of error). A search is no proof either: what it finds is a lower bound of the worst error.</remarks>
+public static class AccuracySearch
+{
+    private const int SmallestSet = 3;
+    private const int LargestSet = 7;
+    private const int Steps = 3000;
+    private const double Epsilon = 1e-5;
+
+    // The layers of AccuracyCheck with a shape of one set of m elements.
+    private static readonly (string Layer, Func<int, Shape> Shape)[] _layers = [("LayerNorm1D", m => (1, m)), ("BatchNorm1D", m => (m, 1))];
+
+    /// <summary>Runs searches for y and for dx of each layer.</summary>
+    /// <param name="searches">How many searches, from new random data each, at least 1.</param>
+    /// <param name="seed">The seed of the data.</param>
+    /// <param name="cancellationToken">Stops between two searches.</param>
+    /// <returns>A row for each layer and output: the worst error found, beside the proved bound.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="searches"/> is less than 1.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static IReadOnlyList<AccuracyRow> Run(int searches = 100, ulong seed = 1, CancellationToken cancellationToken = default) =>
+        Run(searches, Steps, seed, cancellationToken);
+
+    internal static IReadOnlyList<AccuracyRow> Run(int searches, int steps, ulong seed, CancellationToken cancellationToken)
+    {
+        Throw.IfNotPositive(searches, nameof(searches));
+        List<AccuracyRow> rows = [];
+        foreach ((string name, Func<int, Shape> shapeOf) in _layers)
+        {
+            AccuracyCheck.Subject subject = AccuracyCheck.Subjects.Single(s => s.Name == name);
+            foreach (bool forward in (bool[])[true, false])
+            {
+                RandomSource random = new(seed);
+                double worst = 0;
+                for (int i = 0; i < searches; i++)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    Shape shape = shapeOf(SmallestSet + random.NextInt(LargestSet - SmallestSet + 1));
+                    double found = new Search(subject, shape, forward, withBeta: i % 2 == 1, random).Climb(steps);
+                    worst = double.IsNaN(found) || double.IsNaN(worst) ? double.NaN : Math.Max(worst, found);
+                }
+
+                rows.Add(new AccuracyRow(name, $"{searches} searches", forward ? "y" : "dx", worst, forward ? subject.YBound : subject.DxBound));
+            }
+        }
+
+        return rows;
+    }
+
+    /// <summary>One climb: a set, its gradient and its parameters.</summary>
+    private sealed class Search
+    {
+        private readonly AccuracyCheck.Subject _subject;
+        private readonly Shape _shape;
+        private readonly bool _forward;
+        private readonly RandomSource _random;
+        private readonly Layer _layer;
+        private readonly int[] _parameterOf;
+        private readonly float[] _x;
+        private readonly float[] _dy;
+        private readonly float[] _y;
+        private readonly float[] _dx;
+        private readonly (float[] Values, double Mean)[] _variables;
+
+        public Search(AccuracyCheck.Subject subject, Shape shape, bool forward, bool withBeta, RandomSource random)
+        {
+            (_subject, _shape, _forward, _random) = (subject, shape, forward, random);
+            _layer = subject.Create(shape, Epsilon);
+            _parameterOf = subject.Parameters.NumberOf(shape);
+            (_x, _dy, _y, _dx) = (new float[shape.Length], new float[shape.Length], new float[shape.Length], new float[shape.Length]);
+            (float[] gamma, float[] beta) = (_layer.Parameters[0].Value, _layer.Parameters[1].Value);
+
+            // β has a part in y only, dy in dx only.
+            _variables = [(_x, 0), (gamma, 1), .. forward ? (ReadOnlySpan<(float[], double)>)(withBeta ? [(beta, 0)] : []) : [(_dy, 0.4)]];
+            foreach ((float[] values, double mean) in _variables)
+            {
+                for (int i = 0; i < values.Length; i++)
+                {
+                    values[i] = Draw(mean);
+                }
+            }
+        }
+
+        /// <summary>Takes steps, and returns the error that it has come to.</summary>
+        public double Climb(int steps)
+        {
+            double error = Error();
+            for (int step = 0; step < steps && !double.IsNaN(error); step++)
+            {
+                (float[] values, double mean) = _variables[_random.NextInt(_variables.Length)];
+                int i = _random.NextInt(values.Length);
+                float before = values[i];
+
+                // A new value, or a change of any size down to the last digits.
+                values[i] = _random.NextInt(2) == 0 ? Draw(mean) : (float)(before * (1 + _random.NextNormal() * Math.Pow(10, -_random.NextDouble(0, 7))));
+                double after = Error();
+                if (after < error)
+                {
+                    values[i] = before;
+                }
+                else
+                {
+                    error = after;
+                }
+            }
+
+            return error;
+        }
+
+        private float Draw(double mean) => (float)(mean + _random.NextNormal());
+
+        private double Error()
+        {
+            _layer.Forward(_x, _shape, _y);
+            if (!_forward)
+            {
+                _layer.Backward(_x, _dy, _dx);
+            }
+
+            ExactNormalization<DoubleDouble> exact = new(
+                _x,
+                _dy,
+                Array.ConvertAll(_parameterOf, p => _layer.Parameters[0].Value[p]),
+                Array.ConvertAll(_parameterOf, p => _layer.Parameters[1].Value[p]),
+                _subject.Statistic,
+                Epsilon);
+            (ExactNormalization<DoubleDouble>.Bounded[] expected, float[] actual) = _forward ? (exact.Y, _y) : (exact.Dx, _dx);
+            double worst = 0;
+            for (int i = 0; i < actual.Length; i++)
+            {
+                double error = expected[i].ErrorOf(actual[i]);
+                worst = double.IsNaN(error) ? double.NaN : Math.Max(worst, error);
+            }
+
+            return worst;
+        }
+    }
+}
