@@ -1,0 +1,98 @@
+using NormLayers.Network;
+
+namespace NormLayers.Onnx.Tests;
+
+/// <summary>A network in double, with a bound of what float arithmetic may differ from it.</summary>
+/// <remarks>
+/// First order in u = 2⁻²⁴: each layer passes on the error of its input, and adds that of its own sums: a sum of k terms in any order errs by at most
+/// k·u·Σ|terms|. The variance may be E[x²] − E[x]², as ONNX Runtime computes it: its relative error is k·u·E[x²]/variance.
+/// </remarks>
+internal static class FloatError
+{
+    private static readonly double U = Math.ScaleB(1, -24);
+
+    /// <summary>The output for rows of <paramref name="x"/> and, for each value of it, the bound.</summary>
+    /// <param name="layer">The layer or network.</param>
+    /// <param name="x">The input.</param>
+    /// <param name="error">The bound of its error.</param>
+    /// <param name="planeLength">L of (N, C, L) for batch normalization.</param>
+    public static (double[] Y, double[] Error) Of(Layer layer, double[] x, double[] error, int planeLength = 1) => layer switch
+    {
+        Sequential network => network.Layers.Aggregate((x, error), (value, inner) => Of(inner, value.x, value.error, planeLength)),
+        Linear linear => Of(linear, x, error),
+        ReLU => (Array.ConvertAll(x, v => Math.Max(v, 0)), error),
+        Sigmoid => (Array.ConvertAll(x, v => 1 / (1 + Math.Exp(-v))), Array.ConvertAll(error, e => e / 4 + 8 * U)),
+        BatchNorm1D norm => Of(norm, x, error, planeLength),
+        LayerNorm1D norm => Rows(norm.Features, x, error, norm.Gamma?.Value, norm.Beta?.Value, norm.Epsilon, centred: true, norm.HasReLU),
+        RmsNorm norm => Rows(norm.Features, x, error, norm.OnePlusGamma ? Array.ConvertAll(norm.Gamma!.Value, g => 1 + g) : norm.Gamma?.Value, null, norm.Epsilon, centred: false, relu: false),
+        _ => throw new ArgumentException(layer.GetType().Name, nameof(layer)),
+    };
+
+    private static (double[] Y, double[] Error) Of(Linear linear, double[] x, double[] error)
+    {
+        (int K, int M) = (linear.Inputs, linear.Outputs);
+        double[] y = new double[x.Length / K * M];
+        double[] bound = new double[y.Length];
+        for (int i = 0; i < y.Length; i++)
+        {
+            (int n, int j) = (i / M, i % M);
+            y[i] = linear.Bias?.Value[j] ?? 0;
+            double terms = Math.Abs(y[i]);
+            for (int k = 0; k < K; k++)
+            {
+                double term = x[n * K + k] * linear.Weight.Value[j * K + k];
+                y[i] += term;
+                terms += Math.Abs(term);
+                bound[i] += error[n * K + k] * Math.Abs(linear.Weight.Value[j * K + k]);
+            }
+
+            bound[i] += (K + 2) * U * terms;
+        }
+
+        return (y, bound);
+    }
+
+    private static (double[] Y, double[] Error) Of(BatchNorm1D norm, double[] x, double[] error, int length)
+    {
+        double[] y = new double[x.Length];
+        double[] bound = new double[x.Length];
+        for (int i = 0; i < x.Length; i++)
+        {
+            int c = i / length % norm.Features;
+            double factor = (norm.Gamma?.Value[c] ?? 1) / Math.Sqrt(norm.Running!.Variance[c] + norm.Epsilon);
+            double beta = norm.Beta?.Value[c] ?? 0;
+            y[i] = factor * (x[i] - norm.Running.Mean[c]) + beta;
+            bound[i] = Math.Abs(factor) * error[i] + 8 * U * (Math.Abs(factor * x[i]) + Math.Abs(factor * norm.Running.Mean[c]) + Math.Abs(beta));
+            y[i] = norm.HasReLU ? Math.Max(y[i], 0) : y[i];
+        }
+
+        return (y, bound);
+    }
+
+    private static (double[] Y, double[] Error) Rows(int C, double[] x, double[] error, float[]? gamma, float[]? beta, double epsilon, bool centred, bool relu)
+    {
+        double[] y = new double[x.Length];
+        double[] bound = new double[x.Length];
+        for (int first = 0; first < x.Length; first += C)
+        {
+            double[] row = x[first..(first + C)];
+            double[] e = error[first..(first + C)];
+            double mean = centred ? row.Average() : 0;
+            double rstd = 1 / Math.Sqrt(row.Average(v => (v - mean) * (v - mean)) + epsilon);
+            double[] xHat = [.. row.Select(v => (v - mean) * rstd)];
+            double squares = C * U * row.Average(v => v * v) * rstd * rstd;
+            double sums = C * U * row.Average(Math.Abs) * rstd;
+            for (int i = 0; i < C; i++)
+            {
+                (double scale, double shift) = (Math.Abs(gamma?[i] ?? 1), beta?[i] ?? 0);
+                double passedOn = rstd * (e[i] + (centred ? e.Average() : 0) + Math.Abs(xHat[i]) * e.Zip(xHat, (a, b) => a * Math.Abs(b)).Average());
+                double own = sums + Math.Abs(xHat[i]) * squares + 16 * U * (Math.Abs(xHat[i]) + Math.Abs(mean * rstd));
+                double value = (gamma?[i] ?? 1) * xHat[i] + shift;
+                y[first + i] = relu ? Math.Max(value, 0) : value;
+                bound[first + i] = scale * (passedOn + own) + 8 * U * Math.Abs(shift);
+            }
+        }
+
+        return (y, bound);
+    }
+}

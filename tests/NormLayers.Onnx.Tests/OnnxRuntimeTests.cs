@@ -1,0 +1,130 @@
+using Microsoft.ML.OnnxRuntime;
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Onnx.Tests;
+
+/// <summary>ONNX Runtime loads what is written, and computes what the network computes in evaluation, within the bound of float arithmetic.</summary>
+public sealed class OnnxRuntimeTests
+{
+    public static TheoryData<string> Modes => [.. NormalizationKind.All.Select(k => k.Name)];
+
+    public static TheoryData<string> Networks => [.. s_networks.Keys];
+
+    private static readonly Dictionary<string, (Func<Layer> Create, Shape Sample)> s_networks = new()
+    {
+        ["linear"] = (() => Linear(5, 3, "linear"), 5),
+        ["linear without bias"] = (() => new Linear(5, 3, new RandomSource(1), withBias: false), 5),
+        ["layer norm without γ and β"] = (() => new LayerNorm1D(6, withGamma: false, withBeta: false), 6),
+        ["layer norm without β, ε 0.1"] = (() => new LayerNorm1D(6, epsilon: 0.1, withBeta: false), (4, 6)),
+        ["layer norm without γ, with ReLU"] = (() => new Sequential(new LayerNorm1D(6, withGamma: false, relu: true, name: "norm"), Linear(6, 4, "last")), 6),
+        ["RMS norm"] = (() => new RmsNorm(6), (2, 6)),
+        ["RMS norm without γ"] = (() => new RmsNorm(6, withGamma: false), 6),
+        ["RMS norm with 1 + γ"] = (() => new Sequential(Linear(3, 6, "first"), new RmsNorm(6, epsilon: 1e-6, onePlusGamma: true, name: "norm"), Linear(6, 2, "last")), 3),
+        ["batch norm without γ and β"] = (() => new BatchNorm1D(4, withGamma: false, withBeta: false), 4),
+        ["batch norm of planes, with ReLU"] = (() => new BatchNorm1D(4, epsilon: 1e-3, relu: true), (4, 9)),
+        ["nested, with sigmoid"] = (() => new Sequential(new Sequential(Linear(5, 4, "a"), new Sigmoid("s")), new LayerNorm1D(4, epsilon: 0.1, name: "n"), Linear(4, 3, "a")), 5),
+    };
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void Run_TrainedMlp_GivesTheSameLogits(string mode)
+    {
+        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 20, Classes = 3, HiddenFeatures = [32, 17], Normalization = NormalizationKind.Find(mode)! });
+        SgdOptimizer optimizer = new(network.Parameters, 0.05);
+        for (int step = 0; step < 30; step++)
+        {
+            float[] x = Samples.Normal(16 * 20, 2, 3, seed: (ulong)step);
+            Samples.Forward(network, x, (16, 20));
+            network.ZeroGradients();
+            network.Backward(x, Samples.Normal(48, 0, 1, seed: (ulong)step + 100), []);
+            optimizer.Step();
+        }
+
+        AssertSame(network, 20);
+    }
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void Run_OtherNetworks_GiveTheSameOutputs(string name)
+    {
+        (Func<Layer> create, Shape sample) = s_networks[name];
+        Layer network = create();
+        RandomSource random = new(7);
+        foreach (NamedState state in network.NamedState.Where(s => s.Floats is not null))
+        {
+            bool isVariance = state.Name.EndsWith("running_var", StringComparison.Ordinal);
+            for (int i = 0; i < state.Floats!.Length; i++)
+            {
+                state.Floats[i] = (float)(isVariance ? 0.1 + random.NextDouble(0, 2) : 0.3 + random.NextNormal());
+            }
+        }
+
+        AssertSame(network, sample);
+    }
+
+    [Fact]
+    public void Open_Model_HasNamesShapesAndText()
+    {
+        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 20, Classes = 3, Normalization = NormalizationKind.LayerNorm });
+        using InferenceSession session = Open(network, 20, new OnnxOptions
+        {
+            Name = "classifier",
+            Documentation = "what it is: größe",
+            Input = "features",
+            Output = "logits",
+            Softmax = "probabilities",
+            Metadata = new Dictionary<string, string> { ["classes"] = "a,b,c" },
+        });
+        Assert.Equal(["features"], session.InputMetadata.Keys);
+        Assert.Equal([-1, 20], session.InputMetadata["features"].Dimensions);
+        Assert.Equal(["batch", ""], session.InputMetadata["features"].SymbolicDimensions);
+        Assert.Equal(["logits", "probabilities"], session.OutputMetadata.Keys);
+        Assert.All(session.OutputMetadata.Values, o => Assert.Equal([-1, 3], o.Dimensions));
+        Assert.Equal("classifier", session.ModelMetadata.GraphName);
+        Assert.Equal("NormLayers", session.ModelMetadata.ProducerName);
+        Assert.Equal("what it is: größe", session.ModelMetadata.Description);
+        Assert.Equal("a,b,c", session.ModelMetadata.CustomMetadataMap["classes"]);
+
+        using OrtValue x = OrtValue.CreateTensorValueFromMemory(Samples.Normal(40), [2, 20]);
+        using RunOptions options = new();
+        using IDisposableReadOnlyCollection<OrtValue> outputs = session.Run(options, ["features"], [x], ["logits", "probabilities"]);
+        float[] logits = outputs[0].GetTensorDataAsSpan<float>().ToArray();
+        double[] probabilities = [.. logits.Chunk(3).SelectMany(row => row.Select(v => Math.Exp(v) / row.Sum(w => Math.Exp(w))))];
+        Compare.Within(probabilities, outputs[1].GetTensorDataAsSpan<float>(), 1e-6, "probabilities");
+    }
+
+    private static void AssertSame(Layer network, Shape sample)
+    {
+        network.Training = false;
+        using InferenceSession session = Open(network, sample, null);
+        foreach (int batch in (int[])[1, 7, 33])
+        {
+            Shape shape = new([batch, .. Enumerable.Range(0, sample.Rank).Select(a => sample[a])]);
+            float[] x = Samples.Normal(shape.Length, 2, 3, seed: (ulong)batch);
+            float[] y = Samples.Forward(network, x, shape);
+            int length = network is BatchNorm1D && sample.Rank == 2 ? sample[1] : 1;
+            (double[] exact, double[] error) = FloatError.Of(network, Compare.Widen(x), new double[x.Length], length);
+            Compare.Within(exact, Compare.Widen(y), error, "the network's own");
+            using OrtValue value = OrtValue.CreateTensorValueFromMemory(x, [.. Enumerable.Range(0, shape.Rank).Select(a => (long)shape[a])]);
+            using RunOptions options = new();
+            using IDisposableReadOnlyCollection<OrtValue> outputs = session.Run(options, ["x"], [value], ["y"]);
+            ReadOnlySpan<float> runtimes = outputs[0].GetTensorDataAsSpan<float>();
+            Compare.Within(exact, Compare.Widen(runtimes), error, "ONNX Runtime's");
+
+            // The bound can tell the network from a slightly different one.
+            Assert.True(error.Average() < 1e-4 * Math.Max(1, exact.Average(Math.Abs)), $"a bound of {error.Average()}");
+            Compare.Within(Compare.Widen(y), Compare.Widen(runtimes), Array.ConvertAll(error, e => 2 * e), "ONNX Runtime's beside the network's");
+        }
+    }
+
+    private static InferenceSession Open(Layer network, Shape sample, OnnxOptions? options)
+    {
+        using MemoryStream stream = new();
+        network.WriteOnnx(stream, sample, options);
+        return new InferenceSession(stream.ToArray());
+    }
+
+    private static Linear Linear(int inputs, int outputs, string name) => new(inputs, outputs, new RandomSource(3), name: name);
+}

@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Exchange;
+
+/// <summary>The structure of ONNX files; that ONNX Runtime computes the same from them is tested in NormLayers.Onnx.Tests.</summary>
+public sealed class OnnxFilesTests
+{
+    [Theory]
+    [InlineData("batchnorm", 17, 8, "Gemm:linear1 BatchNormalization:norm1 Relu:relu1 Gemm:linear2 Identity:output")]
+    [InlineData("layernorm", 17, 8, "Gemm:linear1 LayerNormalization:norm1 Relu:relu1 Gemm:linear2 Identity:output")]
+    [InlineData("none", 17, 8, "Gemm:linear1 Relu:relu1 Gemm:linear2 Identity:output")]
+    public void WriteOnnx_Mlp_HasTheLayersAsNodes(string mode, int opset, int version, string nodes)
+    {
+        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 4, Classes = 3, HiddenFeatures = [5], Normalization = NormalizationKind.Find(mode)! });
+        Protobuf model = Write(network, 4);
+        Protobuf graph = model.Message(7);
+        Assert.Equal(version, model.Integer(1));
+        Assert.Equal(opset, model.Message(8).Integer(2));
+        Assert.Equal(nodes, string.Join(' ', graph.Messages(1).Select(n => $"{n.Text(4)}:{n.Text(3)}")));
+        Assert.All(graph.Messages(1), n => Assert.NotEmpty(n.Text(6)));
+        Assert.Equal(
+            network.NamedState.Where(s => s.Floats is not null).Select(s => $"{s.Name} {s.Shape}"),
+            graph.Messages(5).Select(t => $"{t.Text(8)} ({string.Join(", ", t.Integers(1))})"));
+        foreach ((NamedState state, Protobuf tensor) in network.NamedState.Where(s => s.Floats is not null).Zip(graph.Messages(5)))
+        {
+            Assert.Equal(1, tensor.Integer(2));
+            Compare.SameBits(state.Floats, MemoryMarshal.Cast<byte, float>(tensor.Bytes(9)), state.Name);
+        }
+
+        Protobuf shape = graph.Message(11).Message(2).Message(1).Message(2);
+        Assert.Equal(["batch"], shape.Messages(1).SelectMany(d => d.Texts(2)));
+        Assert.Equal([4], shape.Messages(1).SelectMany(d => d.Integers(1)));
+        Assert.Equal(Bytes(network, 4), Bytes(network, 4));
+    }
+
+    [Fact]
+    public void WriteOnnx_RmsNorm_TakesOpset23AndTheSumOf1AndGamma()
+    {
+        RmsNorm norm = new(3, onePlusGamma: true, epsilon: 1e-6);
+        norm.Gamma!.Value[1] = 0.5f;
+        Protobuf model = Write(norm, 3);
+        Assert.Equal(11, model.Integer(1));
+        Assert.Equal(23, model.Message(8).Integer(2));
+        Compare.SameBits([1, 1.5f, 1], MemoryMarshal.Cast<byte, float>(model.Message(7).Message(5).Bytes(9)), "1 + γ");
+        Protobuf node = model.Message(7).Messages(1).First();
+        Assert.Equal(["RMSNormalization"], node.Texts(4));
+        Assert.Equal(-1, node.Messages(5).Single(a => a.Text(1) == "axis").Integer(3));
+        Assert.Equal(1e-6f, node.Messages(5).Single(a => a.Text(1) == "epsilon").Float(2));
+    }
+
+    [Fact]
+    public void WriteOnnx_LayersThatOnnxComputesOtherwise_AreNamed()
+    {
+        Refused("norm cannot be written as ONNX: it has no running statistics", new BatchNorm1D(3, trackRunningStatistics: false, name: "norm"));
+        Refused("its ε is 0", new LayerNorm1D(3, epsilon: 0));
+        Refused("its ε is 0, or is no float above 0: 1E-60", new BatchNorm1D(3, epsilon: 1e-60));
+        Refused("its ε is added outside the root", new RmsNorm(3, epsilonOutsideRoot: true));
+        Refused("Unknown is not among the layers that are written", new Sequential(new ReLU(), new Unknown()));
+
+        static void Refused(string message, Layer layer)
+        {
+            using MemoryStream stream = new();
+            Assert.Contains(message, Assert.Throws<NotSupportedException>(() => layer.WriteOnnx(stream, 3)).Message, StringComparison.Ordinal);
+            Assert.Equal(0, stream.Length);
+        }
+    }
+
+    [Fact]
+    public void WriteOnnx_NamesAndShapesThatDoNotFit_AreRefused()
+    {
+        Linear linear = new(3, 2, new RandomSource(1));
+        Assert.Throws<ArgumentException>(() => linear.WriteOnnx(Stream.Null, 4));
+        Assert.Throws<ArgumentException>(() => linear.WriteOnnx(Stream.Null, default));
+        Assert.Throws<ArgumentException>(() => new ReLU().WriteOnnx(Stream.Null, new Shape(1, 1, 1, 1, 1, 1, 1, 1)));
+        foreach (OnnxOptions options in (OnnxOptions[])[new() { Input = "weight" }, new() { Output = "x" }, new() { Output = "bias" }, new() { Softmax = "y" }, new() { Output = "output" }, new() { Input = "" }])
+        {
+            Assert.Contains("different names", Assert.Throws<ArgumentException>(() => linear.WriteOnnx(Stream.Null, 3, options)).Message, StringComparison.Ordinal);
+        }
+    }
+
+    private static Protobuf Write(Layer network, Shape sample) => new(Bytes(network, sample));
+
+    private static byte[] Bytes(Layer network, Shape sample)
+    {
+        using MemoryStream stream = new();
+        network.WriteOnnx(stream, sample);
+        return stream.ToArray();
+    }
+
+    private sealed class Unknown() : Layer("unknown")
+    {
+        public override Shape OutputShape(Shape input) => input;
+
+        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
+
+        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
+    }
+}
