@@ -9,12 +9,12 @@ internal static class LayerConventions
 
     /// <summary>What the numbers of a normalization mean.</summary>
     /// <param name="epsilon">ε.</param>
-    /// <param name="hasGamma">Whether there is a γ.</param>
+    /// <param name="hasGamma">Whether there is a γ for each element or channel.</param>
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
     /// <param name="momentum">How running statistics follow the batches; null without any.</param>
     /// <param name="epsilonOutsideRoot">Whether ε is added to the root.</param>
     public static IReadOnlyDictionary<string, string> Of(
-        double epsilon, bool hasGamma, bool onePlusGamma = false, Momentum? momentum = null, bool epsilonOutsideRoot = false)
+        double epsilon, bool hasGamma = false, bool onePlusGamma = false, Momentum? momentum = null, bool epsilonOutsideRoot = false)
     {
         Dictionary<string, string> conventions = new() { ["epsilon"] = Text(epsilon) };
         if (hasGamma)

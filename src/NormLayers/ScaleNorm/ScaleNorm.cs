@@ -49,6 +49,9 @@ public sealed class ScaleNorm : Layer, INormalization
     public override IReadOnlyList<Parameter> Parameters { get; }
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon);
+
+    /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
         Throw.IfLastDiffers(input, Features, Name, nameof(input));

@@ -32,6 +32,9 @@ public sealed class WeightStandardization : NormalizedLinear
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
 
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon);
+
     private SetStatistics Statistics => new(_mean, _low, Rstd);
 
     private protected override void NormalizeWeights() => RowNorm.Forward<MeanAndVariance>(

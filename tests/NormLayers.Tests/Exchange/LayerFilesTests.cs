@@ -9,6 +9,19 @@ public sealed class LayerFilesTests
 {
     public static TheoryData<string> Modes => [.. NormalizationKind.All.Select(k => k.Name)];
 
+    private static readonly Dictionary<string, Func<Layer>> s_layers = new()
+    {
+        ["batch norm"] = () => new BatchNorm1D(3, momentum: Momentum.Cumulative),
+        ["RMS norm"] = () => new RmsNorm(3, onePlusGamma: true),
+        ["ScaleNorm"] = () => new ScaleNorm(3),
+        ["DyT"] = () => new DyT(3),
+        ["weight norm"] = () => new WeightNorm(new Linear(3, 2, new RandomSource(1))),
+        ["weight standardization"] = () => new WeightStandardization(new Linear(3, 2, new RandomSource(1))),
+        ["local response norm"] = () => new LocalResponseNorm(2),
+    };
+
+    public static TheoryData<string> Layers => [.. s_layers.Keys];
+
     [Theory]
     [MemberData(nameof(Modes))]
     public void Load_SavedNetwork_IsTheSameBitForBit(string mode)
@@ -99,6 +112,45 @@ public sealed class LayerFilesTests
     [Fact]
     public void Load_ManyMissingNames_AreShortened() =>
         Assert.EndsWith("'linear2.weight' and 1 more.", Refused(Create("batchnorm", seed: 1), SafetensorsBytes.File("{}")), StringComparison.Ordinal);
+
+    [Fact]
+    public void Conventions_EveryLayerWithEpsilon_AreStated()
+    {
+        Layer[] layers =
+        [
+            new BatchNorm1D(3, epsilon: 0.125), new LayerNorm1D(3, epsilon: 0.125), new RmsNorm(3, epsilon: 0.125), new ScaleNorm(3, epsilon: 0.125),
+            new WeightStandardization(new Linear(3, 2, new RandomSource(1)), epsilon: 0.125),
+        ];
+        Assert.All(layers, l => Assert.Equal("0.125", l.Conventions["epsilon"]));
+        Assert.Equal("1 + gamma", new RmsNorm(3, onePlusGamma: true).Conventions["scale"]);
+        Assert.Equal("outside the root", new RmsNorm(3, epsilonOutsideRoot: true).Conventions["epsilon_place"]);
+        Assert.Equal("cumulative", new BatchNorm1D(3, momentum: Momentum.Cumulative).Conventions["momentum"]);
+        Assert.DoesNotContain("momentum", new BatchNorm1D(3, trackRunningStatistics: false).Conventions.Keys);
+        Assert.DoesNotContain("scale", new LayerNorm1D(3, withGamma: false).Conventions.Keys);
+    }
+
+    [Theory]
+    [MemberData(nameof(Layers))]
+    public void Load_SavedLayer_IsTheSameBitForBit(string name)
+    {
+        Layer saved = s_layers[name]();
+        RandomSource random = new(5);
+        foreach (float[] values in saved.NamedState.Select(s => s.Floats).OfType<float[]>())
+        {
+            foreach (ref float value in values.AsSpan())
+            {
+                value = (float)(1 + random.NextDouble(0, 1));
+            }
+        }
+
+        Layer loaded = s_layers[name]();
+        LoadReport report = loaded.Load(new MemoryStream(SafetensorsBytes.Of(saved)));
+        Assert.Empty(report.Unstated.Concat(report.Different));
+        AssertSame(saved, loaded);
+        (saved.Training, loaded.Training) = (false, false);
+        float[] x = Samples.Normal(6);
+        Compare.SameBits(Samples.Forward(saved, x, (2, 3)), Samples.Forward(loaded, x, (2, 3)), name);
+    }
 
     [Fact]
     public void Load_OtherConventions_AreRefusedOrTold()
