@@ -31,7 +31,7 @@ public sealed class NamedState
     }
 
     private NamedState(string name, NamedState part) =>
-        (Name, Shape, Floats, Counters, IsPyTorchs) = (name, part.Shape, part.Floats, part.Counters, part.IsPyTorchs);
+        (Name, Shape, Floats, Counters, IsInStateDict) = (name, part.Shape, part.Floats, part.Counters, part.IsInStateDict);
 
     /// <summary>The name; in a network with the layer's before it, as in <c>norm1.running_mean</c>.</summary>
     public string Name { get; }
@@ -46,10 +46,10 @@ public sealed class NamedState
     public long[]? Counters { get; }
 
     /// <summary>
-    /// Whether PyTorch's layer has this part too; true unless set. A part that it has not, such as the count of skipped batches, is saved
+    /// Whether PyTorch's state dict has this part too; true unless set. A part that it has not, such as the count of skipped batches, is saved
     /// as metadata, so that <c>load_state_dict</c> takes the file, and is 0 after loading a file without it.
     /// </summary>
-    public bool IsPyTorchs { get; init; } = true;
+    public bool IsInStateDict { get; init; } = true;
 
     /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>

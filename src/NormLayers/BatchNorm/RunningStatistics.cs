@@ -73,6 +73,6 @@ public sealed class RunningStatistics
         new("running_mean", Mean.Length, Mean),
         new("running_var", Variance.Length, Variance),
         new("num_batches_tracked", _batchesSeen),
-        new("num_batches_skipped", _skippedUpdates) { IsPyTorchs = false },
+        new("num_batches_skipped", _skippedUpdates) { IsInStateDict = false },
     ];
 }

@@ -24,7 +24,7 @@ public static class LayerFiles
         ArgumentNullException.ThrowIfNull(stream);
         NamedState[] state = [.. layer.NamedState];
         Dictionary<string, string> text = new(layer.Conventions);
-        foreach (NamedState own in state.Where(s => !s.IsPyTorchs))
+        foreach (NamedState own in state.Where(s => !s.IsInStateDict))
         {
             text.Add(own.Name, string.Join(' ', own.Counters ?? []));
         }
@@ -39,7 +39,7 @@ public static class LayerFiles
 
         // The value that says whose names the tensors have.
         text.TryAdd(FormatKey, "pt");
-        SafetensorsWriter.Write(stream, state.Where(s => s.IsPyTorchs), text);
+        SafetensorsWriter.Write(stream, state.Where(s => s.IsInStateDict), text);
     }
 
     /// <summary><b>Overwrites</b> parameters, running statistics and counters with the values of a file, or throws and changes nothing.</summary>
@@ -83,7 +83,7 @@ public static class LayerFiles
         NamedState[] read =
         [
             .. file.Tensors.Where(t => state.ContainsKey(t.Name)).Select(t => Read(file, t, state[t.Name])),
-            .. state.Values.Where(s => !s.IsPyTorchs && file.Tensors.All(t => t.Name != s.Name)).Select(s => FromMetadata(s, file.Metadata)),
+            .. state.Values.Where(s => !s.IsInStateDict && file.Tensors.All(t => t.Name != s.Name)).Select(s => FromMetadata(s, file.Metadata)),
         ];
         file.CheckEnd();
         foreach (NamedState part in read)
@@ -99,7 +99,7 @@ public static class LayerFiles
         HashSet<string> names = [.. file.Tensors.Select(t => t.Name)];
         IReadOnlyDictionary<string, string> conventions = layer.Conventions;
         return new LoadReport(
-            [.. state.Values.Where(s => s.IsPyTorchs && !names.Contains(s.Name)).Select(s => s.Name)],
+            [.. state.Values.Where(s => s.IsInStateDict && !names.Contains(s.Name)).Select(s => s.Name)],
             [.. names.Where(n => !state.ContainsKey(n))],
             [.. conventions.Keys.Where(k => !file.Metadata.ContainsKey(k))],
             [

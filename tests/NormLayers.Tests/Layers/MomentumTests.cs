@@ -16,7 +16,7 @@ public sealed class MomentumTests
         Assert.Equal(weight, Momentum.Cumulative.WeightOfBatch(batch));
 
     [Fact]
-    public void Default_IsPyTorchs()
+    public void Default_IsInStateDict()
     {
         Assert.Equal(Momentum.NewWeight(0.1), Momentum.Default);
         Assert.Equal(Momentum.Default, new BatchNorm1D(1).Momentum);
