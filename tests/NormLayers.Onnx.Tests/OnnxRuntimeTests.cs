@@ -29,17 +29,22 @@ public sealed class OnnxRuntimeTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public void Run_TrainedMlp_GivesTheSameLogits(string mode)
+    public void Run_Mlp_GivesTheSameLogits(string mode)
     {
         Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 20, Classes = 3, HiddenFeatures = [32, 17], Normalization = NormalizationKind.Find(mode)! });
-        SgdOptimizer optimizer = new(network.Parameters, 0.05);
+        RandomSource random = new(5);
+        foreach (Parameter parameter in network.Parameters)
+        {
+            foreach (ref float value in parameter.Value.AsSpan())
+            {
+                value += (float)(0.1 * random.NextNormal());
+            }
+        }
+
         for (int step = 0; step < 30; step++)
         {
-            float[] x = Samples.Normal(16 * 20, 2, 3, seed: (ulong)step);
-            Samples.Forward(network, x, (16, 20));
-            network.ZeroGradients();
-            network.Backward(x, Samples.Normal(48, 0, 1, seed: (ulong)step + 100), []);
-            optimizer.Step();
+            // Training mode: running statistics follow the batches.
+            Samples.Forward(network, Samples.Normal(16 * 20, 2, 3, seed: (ulong)step), (16, 20));
         }
 
         AssertSame(network, 20);
@@ -114,7 +119,7 @@ public sealed class OnnxRuntimeTests
             Compare.Within(exact, Compare.Widen(runtimes), error, "ONNX Runtime's");
 
             // The bound can tell the network from a slightly different one.
-            Assert.True(error.Average() < 1e-4 * Math.Max(1, exact.Average(Math.Abs)), $"a bound of {error.Average()}");
+            Assert.True(error.Average() < 1e-3 * Math.Max(1, exact.Average(Math.Abs)), $"a bound of {error.Average()}");
             Compare.Within(Compare.Widen(y), Compare.Widen(runtimes), Array.ConvertAll(error, e => 2 * e), "ONNX Runtime's beside the network's");
         }
     }
