@@ -2,7 +2,7 @@ using NormLayers.Normalization;
 
 namespace NormLayers;
 
-/// <summary>The statistics of a forward pass, one for each row or channel, kept for the backward pass.</summary>
+/// <summary>The statistics of a forward pass, one for each row, channel, or channel of a chunk, kept for the backward pass.</summary>
 /// <remarks>A forward pass overwrites them. It allocates only where it has more rows or channels than any before. Not for use by two threads at once.</remarks>
 public sealed class NormStatistics
 {
@@ -10,6 +10,9 @@ public sealed class NormStatistics
     private double[] _low = [];
     private double[] _variance = [];
     private double[] _rstd = [];
+    private double[] _r = [];
+    private double[] _d = [];
+    private bool _corrected;
 
     /// <summary>How many rows or channels the last forward pass had.</summary>
     public int Count { get; private set; }
@@ -24,7 +27,16 @@ public sealed class NormStatistics
     /// <summary>1/√(variance + ε) of each, (N) or (C).</summary>
     public ReadOnlySpan<double> Rstd => _rstd.AsSpan(0, Count);
 
-    /// <summary>All that the backward pass needs.</summary>
+    /// <summary>R of each channel, (C), after a pass of batch renormalization, x̂ = R·(x − μ)/s + D; else empty.</summary>
+    public ReadOnlySpan<double> R => Corrections.R;
+
+    /// <summary>D of each channel, as <see cref="R"/>.</summary>
+    public ReadOnlySpan<double> D => Corrections.D;
+
+    /// <summary>To be overwritten with R and D; empty unless <see cref="Resize"/> made room for them.</summary>
+    internal Corrections Corrections => _corrected ? new(_r.AsSpan(0, Count), _d.AsSpan(0, Count)) : default;
+
+    /// <summary>All that the backward pass needs of the sets themselves.</summary>
     internal SetStatistics Sets => new(_mean.AsSpan(0, Count), _low.AsSpan(0, Count), _rstd.AsSpan(0, Count));
 
     /// <summary>To be overwritten with the variances.</summary>
@@ -44,9 +56,15 @@ public sealed class NormStatistics
         return statistics;
     }
 
-    /// <summary>Resizes to so many rows or channels; their values are old ones or zeros.</summary>
-    internal NormStatistics Resize(int count)
+    /// <summary>Resizes to so many rows or channels, with r and d of each if corrected; their values are old ones or zeros.</summary>
+    internal NormStatistics Resize(int count, bool corrected = false)
     {
+        _corrected = corrected;
+        if (corrected && _r.Length < count)
+        {
+            (_r, _d) = (new double[count], new double[count]);
+        }
+
         if (_rstd.Length < count)
         {
             (_mean, _low, _variance, _rstd) = (new double[count], new double[count], new double[count], new double[count]);

@@ -45,13 +45,23 @@ public class BatchNorm : NormalizationLayer
         bool relu = false,
         bool onePlusGamma = false,
         string name = "batchnorm")
-        : base(name, new Affine(Throw.IfNotPositive(features, nameof(features)), withGamma, withBeta, onePlusGamma), epsilon, relu)
+        : this(
+            new Affine(Throw.IfNotPositive(features, nameof(features)), withGamma, withBeta, onePlusGamma),
+            trackRunningStatistics ? new RunningStatistics(features) : null,
+            (features, epsilon, momentum, relu, name),
+            nonFinite)
+    {
+    }
+
+    private protected BatchNorm(
+        Affine affine, RunningStatistics? running, (int Features, double Epsilon, Momentum? Momentum, bool ReLU, string Name) options, NonFiniteStatistics nonFinite)
+        : base(options.Name, affine, options.Epsilon, options.ReLU)
     {
         Throw.IfUndefined(nonFinite, nameof(nonFinite));
-        Features = features;
-        Momentum = momentum ?? Momentum.Default;
+        Features = options.Features;
+        Momentum = options.Momentum ?? Momentum.Default;
+        Running = running;
         _nonFinite = nonFinite;
-        Running = trackRunningStatistics ? new RunningStatistics(features) : null;
     }
 
     /// <summary>C, the number of channels.</summary>
@@ -92,7 +102,7 @@ public class BatchNorm : NormalizationLayer
     /// <inheritdoc/>
     public override bool IgnoresInputScale => !FreezeStatistics;
 
-    private bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);
+    private protected bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);
 
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
@@ -124,92 +134,132 @@ public class BatchNorm : NormalizationLayer
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         _usedBatchStatistics = UsesBatchStatistics;
-        SetStatistics statistics = _statistics.Resize(Features).Sets;
         if (shape.Length == 0)
         {
             return;
         }
 
+        Planes planes = PlanesOf(shape);
+        NormStatistics statistics = _statistics.Resize(planes.Chunks * Features, corrected: _usedBatchStatistics && Corrects);
         if (!_usedBatchStatistics)
         {
-            TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, statistics.Mean);
-            TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _statistics.Variances);
-            statistics.Low.Clear();
-            Normalize(x, shape, y);
-            return;
+            TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, statistics.Sets.Mean);
+            statistics.Sets.Low.Clear();
+            TakeRunningVariance(Running, statistics.Variances);
         }
-
-        int m = shape.Length / Features;
-        if (m == 1)
+        else
         {
-            Throw.Argument(nameof(x), $"more than 1 value per channel for {Name}, because {WhyBatchStatistics()}", $"shape {shape}");
-        }
+            if (planes.Chunk(0).ChannelElements == 1)
+            {
+                Throw.Argument(nameof(x), $"more than 1 value per {Unit} for {Name}, because {WhyBatchStatistics()}", $"shape {shape}");
+            }
 
-        Planes planes = Planes.Of(shape);
-        ChannelNorm.Statistics(x, planes, statistics, _statistics.Variances, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
-        if (Training && Running is not null)
-        {
-            UpdateRunning(Running, m);
+            ChunkNorm.Statistics(x, planes, statistics, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
+            Correct(statistics);
+            if (Training && Running is not null)
+            {
+                UpdateRunning(Running, planes);
+            }
         }
 
         Normalize(x, shape, y);
     }
 
+    /// <summary>What has statistics of its own, in words.</summary>
+    private protected virtual string Unit => "channel";
+
+    /// <summary>B, the samples that are normalized together; 0 for the whole batch.</summary>
+    private protected virtual int SamplesTogether => 0;
+
+    /// <summary>Whether x̂ is corrected towards the running statistics: <see cref="Correct"/> computes R and D.</summary>
+    private protected virtual bool Corrects => false;
+
+    private protected virtual void Correct(NormStatistics statistics)
+    {
+    }
+
+    /// <summary>The statistic of the last batch that <see cref="RunningStatistics.Spread"/> follows, (K, C), and what it is multiplied by for m elements.</summary>
+    private protected virtual ReadOnlySpan<double> SpreadOfBatch => _statistics.Variance;
+
+    private protected virtual double UnbiasedFactor(double m) => m / (m - 1);
+
+    /// <summary>Overwrites the variance with the one that evaluation adds <see cref="EpsilonOf"/> to.</summary>
+    private protected virtual void TakeRunningVariance(RunningStatistics running, Span<double> variance) =>
+        TensorPrimitives.ConvertChecked<float, double>(running.Variance, variance);
+
+    private protected virtual double EpsilonOf(bool batchStatistics) => Epsilon;
+
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        Planes planes = Planes.Of(shape);
+        Planes planes = PlanesOf(shape);
         ChannelOutput output = new() { Sets = Sets, Y = y, ReLU = HasReLU };
-        ChannelNorm.Normalize(x, planes, _statistics.Variance, new Epsilon(Epsilon), output, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
+        Epsilon epsilon = new(EpsilonOf(_usedBatchStatistics));
+        ChunkNorm.Normalize(x, planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
     {
-        Planes planes = Planes.Of(shape);
-        ChannelNorm.Backward(x, planes, Sets, _usedBatchStatistics, gradients, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
+        Planes planes = PlanesOf(shape);
+        ChunkNorm.Backward(x, planes, Sets, _usedBatchStatistics, gradients, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
     }
 
-    private ChannelSets Sets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift };
+    private ChannelSets Sets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = _statistics.Corrections };
+
+    // The running statistics serve all chunks.
+    private Planes PlanesOf(Shape shape) => Planes.Of(shape) with { ChunkSize = _usedBatchStatistics ? SamplesTogether : 0 };
 
     private string WhyBatchStatistics() => Training
         ? "training normalizes with the statistics of the batch"
         : "the layer tracks no running statistics and so normalizes with those of the batch in evaluation too";
 
-    private void UpdateRunning(RunningStatistics running, int m)
+    private void UpdateRunning(RunningStatistics running, Planes planes)
     {
-        bool allOrNone = _nonFinite == NonFiniteStatistics.Throw || (_nonFinite == NonFiniteStatistics.Skip && Momentum.IsCumulative);
-        if (allOrNone && FirstNonFinite(m) is { } channel)
+        // Nothing has changed when a chunk makes it throw.
+        for (int k = 0; k < planes.Chunks && _nonFinite == NonFiniteStatistics.Throw; k++)
         {
-            if (_nonFinite == NonFiniteStatistics.Throw)
+            if (FirstNonFinite(planes, k) is { } c)
             {
+                int at = k * Features + c;
                 Throw.Operation(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{Name}: the batch's statistics of channel {channel} are not finite (mean {_statistics.Mean[channel]}, variance {_statistics.Variance[channel]})."));
+                    $"{Name}: the batch's statistics of channel {c} are not finite (mean {_statistics.Mean[at]}, variance {_statistics.Variance[at]})."));
             }
+        }
 
-            // The channels share the count that a cumulative average divides by, so a batch goes into all of them or into none.
+        for (int k = 0; k < planes.Chunks; k++)
+        {
+            UpdateRunning(running, planes, k);
+        }
+    }
+
+    private void UpdateRunning(RunningStatistics running, Planes planes, int k)
+    {
+        // The channels share the count that a cumulative average divides by, so a batch goes into all of them or into none.
+        if (_nonFinite == NonFiniteStatistics.Skip && Momentum.IsCumulative && FirstNonFinite(planes, k) is not null)
+        {
             running.SkippedUpdates++;
             return;
         }
 
-        double newWeight = Momentum.WeightOfBatch(++running.BatchesSeen);
-        int skipped = ChannelNorm.UpdateRunning(_statistics.Mean, _statistics.Variance, (newWeight, m), _nonFinite == NonFiniteStatistics.Accept, running);
-        if (skipped > 0)
-        {
-            running.SkippedUpdates++;
-        }
+        (double NewWeight, double Unbiased) step = (Momentum.WeightOfBatch(++running.BatchesSeen), UnbiasedFactor(planes.Chunk(k).ChannelElements));
+        int skipped = ChannelNorm.UpdateRunning(MeanOf(k), SpreadOf(k), step, _nonFinite == NonFiniteStatistics.Accept, running);
+        running.SkippedUpdates += skipped > 0 ? 1 : 0;
     }
 
-    private int? FirstNonFinite(int m)
+    private int? FirstNonFinite(Planes planes, int k)
     {
         // At most doubled, both are far from what no float can hold; a NaN fails the comparison.
-        if (TensorPrimitives.MaxMagnitude(_statistics.Mean) < 1e38 && TensorPrimitives.MaxMagnitude(_statistics.Variance) < 1e38)
+        ReadOnlySpan<double> mean = MeanOf(k);
+        ReadOnlySpan<double> spread = SpreadOf(k);
+        if (TensorPrimitives.MaxMagnitude(mean) < 1e38 && TensorPrimitives.MaxMagnitude(spread) < 1e38)
         {
             return null;
         }
 
+        double unbiased = UnbiasedFactor(planes.Chunk(k).ChannelElements);
         for (int c = 0; c < Features; c++)
         {
-            if (!ChannelNorm.FitFloat(_statistics.Mean[c], _statistics.Variance[c] * m / (m - 1)))
+            if (!ChannelNorm.FitFloat(mean[c], spread[c] * unbiased))
             {
                 return c;
             }
@@ -217,4 +267,8 @@ public class BatchNorm : NormalizationLayer
 
         return null;
     }
+
+    private ReadOnlySpan<double> MeanOf(int k) => _statistics.Mean.Slice(k * Features, Features);
+
+    private ReadOnlySpan<double> SpreadOf(int k) => SpreadOfBatch.Slice(k * Features, Features);
 }

@@ -75,27 +75,10 @@ public static partial class Functional
         bool relu = false)
     {
         CheckChannels(x, shape, gamma, epsilon);
-        int C = shape[1];
-        CheckBeta(beta, C);
-        ArgumentNullException.ThrowIfNull(statistics);
-        CheckOutput(x, y);
-        CheckApart(y, nameof(y), gamma, beta);
-        if (x.Length == C)
+        if (TakeStatistics(x, shape, 0, gamma, beta, y, statistics))
         {
-            Throw.Argument(nameof(x), "more than 1 value per channel", $"shape {shape}");
+            NormalizeChunks(x, Planes.Of(shape), gamma, beta, epsilon, y, statistics, relu);
         }
-
-        if (x.IsEmpty)
-        {
-            return;
-        }
-
-        Planes planes = Planes.Of(shape);
-        Span<double> workspace = _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes));
-        SetStatistics sets = statistics.Resize(C).Sets;
-        ChannelNorm.Statistics(x, planes, sets, statistics.Variances, workspace);
-        ChannelOutput output = new() { Sets = new() { Statistics = sets, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu };
-        ChannelNorm.Normalize(x, planes, statistics.Variances, new Epsilon(epsilon), output, workspace);
     }
 
     /// <summary>
@@ -134,9 +117,58 @@ public static partial class Functional
             return;
         }
 
-        Planes planes = Planes.Of(shape);
-        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma };
-        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
-        ChannelNorm.Backward(x, planes, sets, batchStatistics, gradients, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
+        Backward(x, Planes.Of(shape), gamma, statistics, batchStatistics, new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx });
+    }
+
+    // Checks what is left to check, and overwrites the statistics of each chunk (0 for one chunk); false for an empty batch.
+    private static bool TakeStatistics(
+        ReadOnlySpan<float> x,
+        Shape shape,
+        int chunkSize,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        Span<float> y,
+        NormStatistics statistics,
+        bool corrected = false)
+    {
+        CheckBeta(beta, shape[1]);
+        ArgumentNullException.ThrowIfNull(statistics);
+        CheckOutput(x, y);
+        CheckApart(y, nameof(y), gamma, beta);
+        if (x.IsEmpty)
+        {
+            return false;
+        }
+
+        Planes planes = Planes.Of(shape) with { ChunkSize = chunkSize };
+        if (planes.Chunk(0).ChannelElements == 1)
+        {
+            Throw.Argument(nameof(x), $"more than 1 value per channel{(chunkSize == 0 ? "" : " in each chunk")}", $"shape {shape}");
+        }
+
+        ChunkNorm.Statistics(
+            x, planes, statistics.Resize(planes.Chunks * planes.Channels, corrected), _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
+        return true;
+    }
+
+    private static void NormalizeChunks(
+        ReadOnlySpan<float> x,
+        Planes planes,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        Span<float> y,
+        NormStatistics statistics,
+        bool relu)
+    {
+        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Beta = beta, Corrections = statistics.Corrections };
+        ChannelOutput output = new() { Sets = sets, Y = y, ReLU = relu };
+        ChunkNorm.Normalize(x, planes, statistics.Variance, new Epsilon(epsilon), output, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
+    }
+
+    private static void Backward(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<float> gamma, NormStatistics statistics, bool batchStatistics, Gradients gradients)
+    {
+        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Corrections = statistics.Corrections };
+        ChunkNorm.Backward(x, planes, sets, batchStatistics, gradients, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
     }
 }

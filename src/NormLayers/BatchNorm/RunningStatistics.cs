@@ -16,7 +16,7 @@ public enum NonFiniteStatistics
     Throw,
 }
 
-/// <summary>The running mean and variance of a batch normalization layer: state that no gradient changes.</summary>
+/// <summary>The running mean, and variance or deviation, of a batch normalization layer: state that no gradient changes.</summary>
 /// <remarks>The arrays belong to the object for good; a caller may read them, save them and write them in place.</remarks>
 public sealed class RunningStatistics
 {
@@ -28,21 +28,33 @@ public sealed class RunningStatistics
     /// <param name="features">The number of channels C, ≥ 1.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> is below 1.</exception>
     public RunningStatistics(int features)
+        : this(features, ofDeviations: false)
+    {
+    }
+
+    internal RunningStatistics(int features, bool ofDeviations)
     {
         Throw.IfNotPositive(features, nameof(features));
         Mean = new float[features];
-        Variance = new float[features];
+        Variance = ofDeviations ? [] : new float[features];
+        Deviation = ofDeviations ? new float[features] : [];
         Reset();
     }
 
     /// <summary>The running mean of each channel, (C).</summary>
     public float[] Mean { get; }
 
-    /// <summary>The running variance of each channel, (C), of the unbiased kind (divided by m − 1).</summary>
+    /// <summary>The running variance of each channel, (C), of the unbiased kind (divided by m − 1); empty where <see cref="Deviation"/> is tracked.</summary>
     public float[] Variance { get; }
 
+    /// <summary>The running standard deviation of each channel with ε in it, √(variance + ε), (C), in <see cref="BatchRenorm"/>; elsewhere empty.</summary>
+    public float[] Deviation { get; }
+
+    /// <summary>The one of both that is tracked.</summary>
+    internal float[] Spread => Deviation.Length > 0 ? Deviation : Variance;
+
     /// <summary>
-    /// The batches seen in training since the last reset, those that were skipped in a channel included; with
+    /// The batches, or chunks of <see cref="GhostBatchNorm"/>, seen in training since the last reset, those that were skipped in a channel included; with
     /// <see cref="Momentum.Cumulative"/>, which leaves such a batch out of every channel, not included.
     /// </summary>
     public long BatchesSeen
@@ -58,20 +70,20 @@ public sealed class RunningStatistics
         set => _skippedUpdates[0] = value;
     }
 
-    /// <summary>Sets the mean to 0, the variance to 1 and both counters to 0.</summary>
+    /// <summary>Sets the mean to 0, the variance or deviation to 1 and both counters to 0.</summary>
     public void Reset()
     {
         Array.Clear(Mean);
-        Array.Fill(Variance, 1);
+        Array.Fill(Spread, 1);
         BatchesSeen = 0;
         SkippedUpdates = 0;
     }
 
-    /// <summary>Mean, variance and both counters.</summary>
+    /// <summary>Mean, variance or deviation, and both counters.</summary>
     internal NamedState[] NamedState() =>
     [
         new("running_mean", Mean.Length, Mean),
-        new("running_var", Variance.Length, Variance),
+        new(Deviation.Length > 0 ? "running_std" : "running_var", Spread.Length, Spread),
         new("num_batches_tracked", _batchesSeen),
         new("num_batches_skipped", _skippedUpdates) { IsInStateDict = false },
     ];

@@ -72,7 +72,7 @@ internal static class ChannelFactors
     /// <summary>One step of the running statistics; a channel that does not fit a finite float stays as it was unless <paramref name="accept"/>. [F6] [F7]</summary>
     /// <param name="mean">The batch's mean, (C).</param>
     /// <param name="variance">The batch's biased variance, (C).</param>
-    /// <param name="step">The weight of the batch, and m/(m − 1).</param>
+    /// <param name="step">The weight of the batch, and what the second statistic is multiplied by: m/(m − 1) for a variance.</param>
     /// <param name="accept">Whether NaN and infinity may be written.</param>
     /// <param name="running">Overwritten.</param>
     public readonly ref struct Running(
@@ -81,7 +81,7 @@ internal static class ChannelFactors
         private readonly ReadOnlySpan<double> _mean = mean;
         private readonly ReadOnlySpan<double> _variance = variance;
         private readonly Span<float> _runningMean = running.Mean;
-        private readonly Span<float> _runningVariance = running.Variance;
+        private readonly Span<float> _runningVariance = running.Spread;
         private readonly double _newWeight = step.NewWeight;
         private readonly double _unbiased = step.Unbiased;
         private readonly bool _accept = accept;
@@ -146,17 +146,26 @@ internal static class ChannelFactors
     }
 
     /// <summary>The factors of y; where floats do not hold them, the slope is NaN. [F4] [F5]</summary>
-    public readonly ref struct Forward(SetStatistics statistics, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, LineFactors line) : IFormula
+    public readonly ref struct Forward(ChannelSets sets, LineFactors line) : IFormula
     {
-        private readonly SetStatistics _statistics = statistics;
-        private readonly ReadOnlySpan<float> _gamma = gamma;
-        private readonly ReadOnlySpan<float> _beta = beta;
+        private readonly ChannelSets _sets = sets;
         private readonly LineFactors _line = line;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public bool TryDo<D>(int c)
             where D : struct, IDoubleLanes<D>
-            => SetFactors.Forward(_statistics.Of<D>(c), Widen<D>(_gamma, c, 1), Widen<D>(_beta, c, 0), in _line, c);
+        {
+            D gamma = Widen<D>(_sets.Gamma, c, 1);
+            D beta = Widen<D>(_sets.Beta, c, 0);
+            if (!_sets.Corrections.IsEmpty)
+            {
+                // y = gamma * (R * z + D) + beta
+                beta += gamma * D.Load(in MemoryMarshal.GetReference(_sets.Corrections.D), c);
+                gamma *= D.Load(in MemoryMarshal.GetReference(_sets.Corrections.R), c);
+            }
+
+            return SetFactors.Forward(_sets.Statistics.Of<D>(c), gamma, beta, in _line, c);
+        }
 
         public bool DoSpecial(int c)
         {
@@ -166,15 +175,13 @@ internal static class ChannelFactors
     }
 
     /// <summary>The factors of dx; where floats do not hold them, the scale is NaN. [B3] [B4]</summary>
-    /// <param name="statistics">The statistics of the forward pass.</param>
-    /// <param name="gamma">γ, (C); empty means ones.</param>
-    /// <param name="sums">Σdy and Σdy·x̂, (2, C).</param>
+    /// <param name="sets">Statistics of the forward pass, and γ.</param>
+    /// <param name="sums">Σdy and Σdy·z, (2, C).</param>
     /// <param name="m">The elements of a channel.</param>
     /// <param name="line">Overwritten.</param>
-    public readonly ref struct Backward(SetStatistics statistics, ReadOnlySpan<float> gamma, ReadOnlySpan<double> sums, double m, LineFactors line) : IFormula
+    public readonly ref struct Backward(ChannelSets sets, ReadOnlySpan<double> sums, double m, LineFactors line) : IFormula
     {
-        private readonly SetStatistics _statistics = statistics;
-        private readonly ReadOnlySpan<float> _gamma = gamma;
+        private readonly ChannelSets _sets = sets;
         private readonly ReadOnlySpan<double> _sums = sums;
         private readonly double _share = 1 / m;
         private readonly double _hasGradient = m > 1 ? 1 : 0; // A channel of one value has none: what rounding would leave of it is cut off.
@@ -185,10 +192,15 @@ internal static class ChannelFactors
             where D : struct, IDoubleLanes<D>
         {
             ref readonly double sums = ref MemoryMarshal.GetReference(_sums);
-            SetOf<D> set = _statistics.Of<D>(c);
+            SetOf<D> set = _sets.Statistics.Of<D>(c);
             D meanDy = D.Load(in sums, c) * D.Create(_share); // [B3], without gamma
-            D meanDyXHat = D.Load(in sums, _statistics.Count + c) * D.Create(_share); // [B4], without gamma
-            D scale = set.Rstd * Widen<D>(_gamma, c, 1) * D.Create(_hasGradient);
+            D meanDyXHat = D.Load(in sums, _sets.Statistics.Count + c) * D.Create(_share); // [B4], without gamma
+            D scale = set.Rstd * Widen<D>(_sets.Gamma, c, 1) * D.Create(_hasGradient);
+            if (!_sets.Corrections.IsEmpty)
+            {
+                scale *= D.Load(in MemoryMarshal.GetReference(_sets.Corrections.R), c);
+            }
+
             return SetFactors.Backward(in set, scale, meanDy, meanDyXHat, in _line, c);
         }
 

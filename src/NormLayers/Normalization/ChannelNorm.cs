@@ -68,15 +68,14 @@ internal static class ChannelNorm
     /// left as it was unless <paramref name="acceptNonFinite"/>. [F6] [F7]
     /// </summary>
     /// <param name="mean">The batch's mean, (C).</param>
-    /// <param name="variance">The batch's biased variance, (C).</param>
-    /// <param name="step">The weight of the batch, 0 to 1, and the elements of a channel, ≥ 2.</param>
+    /// <param name="variance">The batch's biased variance, (C), or its deviation where that is tracked.</param>
+    /// <param name="step">The weight of the batch, 0 to 1, and what the second statistic is multiplied by: m/(m − 1) for a variance.</param>
     /// <param name="acceptNonFinite">Whether NaN and infinity may be written.</param>
     /// <param name="running">Overwritten.</param>
     /// <returns>The number of channels left as they were.</returns>
     public static int UpdateRunning(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Elements) step, bool acceptNonFinite, RunningStatistics running) =>
-        ChannelFactors.Run(
-            new ChannelFactors.Running(mean, variance, (step.NewWeight, step.Elements / (step.Elements - 1)), acceptNonFinite, running), mean.Length);
+        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, RunningStatistics running) =>
+        ChannelFactors.Run(new ChannelFactors.Running(mean, variance, step, acceptNonFinite, running), mean.Length);
 
     /// <summary>Whether a channel's mean and its unbiased variance, which is the one that is tracked, are finite floats.</summary>
     /// <param name="mean">The batch's mean.</param>
@@ -106,7 +105,7 @@ internal static class ChannelNorm
         {
             Span<float> factors = rest.Floats(4 * C);
             int special = ChannelFactors.Run(
-                new ChannelFactors.Backward(sets.Statistics, sets.Gamma, sums, planes.ChannelElements, new LineFactors(factors, C)), C);
+                new ChannelFactors.Backward(sets, sums, planes.ChannelElements, new LineFactors(factors, C)), C);
             ChannelPass<Yes> pass = new()
             {
                 X = x,
@@ -114,7 +113,7 @@ internal static class ChannelNorm
                 Planes = planes,
                 Special = FindSpecial(factors[(3 * C)..], special, planes, ref rest),
                 Factors = Broadcast(factors, planes, ref rest),
-                Sets = new ChannelSets { Statistics = sets.Statistics, Gamma = sets.Gamma, Sums = sums, ChannelElements = planes.ChannelElements },
+                Sets = new ChannelSets { Statistics = sets.Statistics, Gamma = sets.Gamma, Corrections = sets.Corrections, Sums = sums, ChannelElements = planes.ChannelElements },
                 Result = gradients.Dx,
             };
             Kernels.Run(ref pass, Units(planes), x.Length); // [B5]
@@ -126,8 +125,20 @@ internal static class ChannelNorm
             Apply(dy, planes, new ChannelOutput { Sets = constants, Y = gradients.Dx }, rest);
         }
 
-        Accumulation.Add(sums[C..], gradients.DGamma);
         Accumulation.Add(sums[..C], gradients.DBeta);
+        if (!sets.Corrections.IsEmpty)
+        {
+            // Σdy·x̂ = R·Σdy·z + D·Σdy
+            TensorPrimitives.Multiply(sums[C..], sets.Corrections.R, sums[C..]);
+            TensorPrimitives.Multiply(sums[..C], sets.Corrections.D, sums[..C]);
+            TensorPrimitives.Add(sums[C..], sums[..C], sums[C..]);
+        }
+
+        Accumulation.Add(sums[C..], gradients.DGamma);
+        if (!gradients.Totals.IsEmpty)
+        {
+            TensorPrimitives.Add(gradients.Totals, sums, gradients.Totals);
+        }
     }
 
     /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
@@ -154,7 +165,7 @@ internal static class ChannelNorm
         int C = planes.Channels;
         Span<float> factors = rest.Floats(3 * C);
         int special = ChannelFactors.Run(
-            new ChannelFactors.Forward(output.Sets.Statistics, output.Sets.Gamma, output.Sets.Beta, new LineFactors(factors, C)), C);
+            new ChannelFactors.Forward(output.Sets, new LineFactors(factors, C)), C);
         ChannelPass<No> pass = new()
         {
             X = x,

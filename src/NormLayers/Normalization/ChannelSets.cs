@@ -15,30 +15,42 @@ internal readonly ref struct ChannelSets
     /// <summary>β, (C); empty means zeros.</summary>
     public ReadOnlySpan<float> Beta { get; init; }
 
-    /// <summary>Σdy and Σdy·x̂, (2, C); empty for y.</summary>
+    /// <summary>Batch renormalization's x̂ = R·z + D, with z = (x − μ)·r; empty where x̂ = z.</summary>
+    public Corrections Corrections { get; init; }
+
+    /// <summary>Σdy and Σdy·z, (2, C); empty for y.</summary>
     public ReadOnlySpan<double> Sums { get; init; }
 
     /// <summary>The elements of a channel.</summary>
     public double ChannelElements { get; init; }
 
+    /// <summary>Some channels of some chunks, of which each has the same γ and β.</summary>
+    public ChannelSets Slice(int first, int count) => new() { Statistics = Statistics.Slice(first, count), Gamma = Gamma, Beta = Beta, Corrections = Corrections };
+
     /// <summary>y, or dx, of the element <paramref name="i"/> of channel <paramref name="c"/> and, unless the lanes are single, the seven after it. [F4] [F5] [B5]</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public D InDouble<D, TGradient>(int c, ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int i)
-        where D : struct, IDoubleLanes<D>
+    public TDouble InDouble<TDouble, TGradient>(int c, ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int i)
+        where TDouble : struct, IDoubleLanes<TDouble>
         where TGradient : struct, IFlag
     {
         double gamma = Gamma.IsEmpty ? 1 : Gamma[c];
-        double mean = Statistics.Mean.IsEmpty ? 0 : Statistics.Mean[c];
-        D rstd = D.Create(Statistics.Rstd[c]);
-        D xHat = SetFactors.XHat(D.Widen(in MemoryMarshal.GetReference(x), i), D.Create(mean), rstd);
-        if (!TGradient.Holds)
+        double beta = Beta.IsEmpty ? 0 : Beta[c];
+        if (!Corrections.IsEmpty)
         {
-            return D.Create(gamma) * xHat + D.Create(Beta.IsEmpty ? 0 : Beta[c]);
+            (gamma, beta) = (gamma * Corrections.R[c], beta + gamma * Corrections.D[c]); // y = γ·(R·z + D) + β
         }
 
-        D g = D.Create(gamma) * D.Widen(in MemoryMarshal.GetReference(dy), i);
+        double mean = Statistics.Mean.IsEmpty ? 0 : Statistics.Mean[c];
+        TDouble rstd = TDouble.Create(Statistics.Rstd[c]);
+        TDouble xHat = SetFactors.XHat(TDouble.Widen(in MemoryMarshal.GetReference(x), i), TDouble.Create(mean), rstd);
+        if (!TGradient.Holds)
+        {
+            return TDouble.Create(gamma) * xHat + TDouble.Create(beta);
+        }
+
+        TDouble g = TDouble.Create(gamma) * TDouble.Widen(in MemoryMarshal.GetReference(dy), i);
         double meanG = gamma * Sums[c] / ChannelElements;
         double meanGXHat = gamma * Sums[Statistics.Count + c] / ChannelElements;
-        return SetFactors.Gradient(xHat, g, rstd, D.Create(meanG), D.Create(meanGXHat));
+        return SetFactors.Gradient(xHat, g, rstd, TDouble.Create(meanG), TDouble.Create(meanGXHat));
     }
 }

@@ -15,6 +15,9 @@ internal readonly ref struct Gradients
     /// <summary>Added to; empty if not wanted.</summary>
     public Span<float> DBeta { get; init; }
 
+    /// <summary>Where γ and β serve several passes: Σdy and Σdy·x̂ of each channel are added here, (2, C), and no dγ and dβ are given; else empty.</summary>
+    public Span<double> Totals { get; init; }
+
     /// <summary>Where a ReLU is part of the layer, y; else empty.</summary>
     public ReadOnlySpan<float> Output { get; init; }
 

@@ -51,7 +51,8 @@ internal sealed class KernelSubject(Family family) : ISubject
             runningMean.CopyTo(running.Mean, 0);
             runningVariance.CopyTo(running.Variance, 0);
             ChannelNorm.Statistics(x, planes, statistics, variance, workspace);
-            ChannelNorm.UpdateRunning(mean, variance, (p.Momentum.WeightOfBatch(p.Batch), p.SetSize(Family.BatchNorm)), acceptNonFinite: false, running);
+            double m = p.SetSize(Family.BatchNorm);
+            ChannelNorm.UpdateRunning(mean, variance, (p.Momentum.WeightOfBatch(p.Batch), m / (m - 1)), acceptNonFinite: false, running);
             (runningMean, runningVariance) = (running.Mean, running.Variance);
         }
 

@@ -8,6 +8,8 @@ public sealed class PageCodeTests
     [Theory]
     [InlineData("LayerNorm", 10)]
     [InlineData("BatchNorm", 13)]
+    [InlineData("GhostBatchNorm", 12)]
+    [InlineData("BatchRenorm", 13)]
     [InlineData("RmsNorm", 7)]
     [InlineData("WeightNorm", 11)]
     [InlineData("ScaleNorm", 7)]

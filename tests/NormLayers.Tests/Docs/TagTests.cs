@@ -9,6 +9,8 @@ public sealed class TagTests
     [Theory]
     [InlineData("LayerNorm", "LN")]
     [InlineData("BatchNorm", "BN")]
+    [InlineData("GhostBatchNorm", "GBN")]
+    [InlineData("BatchRenorm", "BRN")]
     [InlineData("RmsNorm", "RMS")]
     [InlineData("WeightNorm", "WN", "WS")]
     [InlineData("WeightNorm", "WS", "WN")]
@@ -42,6 +44,7 @@ public sealed class TagTests
         ["ChannelFactors.cs"] = ["[B2]", "[B3]", "[B4]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]", "[F6]", "[F7]"],
         ["ChannelNorm.cs"] = ["[B1]", "[B2]", "[B5]", "[B6]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]", "[F6]", "[F7]"],
         ["ChannelSets.cs"] = ["[B5]", "[F4]", "[F5]"],
+        ["ChunkNorm.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],
         ["ColumnSums.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]"],
         ["Maps.cs"] = ["[B5]", "[F4]", "[F5]"],
         ["NormReference.cs"] = ["[B1]", "[B2]", "[B3]", "[B4]", "[B5]", "[B6]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],

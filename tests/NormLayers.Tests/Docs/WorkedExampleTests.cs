@@ -156,6 +156,98 @@ public sealed class WorkedExampleTests
         Assert.Equal(Floats(page["BN-B5"]), dx);
     }
 
+    [Fact]
+    public void GhostBatchNormPage_EachNumber_IsTheReferencesAndTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/GhostBatchNorm/README.md");
+        (double[] x, double[] gamma, double[] beta, double[] dy, double newWeight) = (page["x"], page["gamma"], page["beta"], page["dy"], page.Number("newWeight"));
+        Shape shape = (6, 1);
+        (double[] runningMean, double[] runningVariance) = ([0], [1]);
+        (double[] dGamma, double[] dBeta) = ([0], [0]);
+        (double[] y, double[] mean, double[] rstd) = GhostBatchNormReference.Forward(x, shape, 3, gamma, beta, page.Number("epsilon"), (newWeight, runningMean, runningVariance));
+        double[] dx = GhostBatchNormReference.Backward(x, dy, shape, 3, gamma, (mean, rstd), dGamma, dBeta);
+
+        double[] xHat = [.. x.Select((v, i) => (v - mean[i / 3]) * rstd[i / 3])];
+        double[] g = [.. dy.Select(v => gamma[0] * v)];
+        Equal(page["GBN-F1"], mean);
+        Equal(page["GBN-F2"], [.. rstd.Select(r => 1 / (r * r) - page.Number("epsilon"))]);
+        Equal(page["GBN-F3"], rstd);
+        Equal(page["GBN-F4"], xHat);
+        Equal(page["GBN-F5"], y);
+        Equal([page["GBN-F6"][^1]], runningMean);
+        Equal([page["GBN-F7"][^1]], runningVariance);
+        Equal(page["GBN-B1"], dBeta);
+        Equal(page["GBN-B2"], dGamma);
+        Equal(page["g"], g);
+        Equal(page["GBN-B3"], [g[..3].Average(), g[3..].Average()]);
+        Equal(page["GBN-B4"], [.. g.Zip(xHat, (a, b) => a * b).Chunk(3).Select(c => c.Average())]);
+        Equal(page["GBN-B5"], dx);
+        Assert.Empty(page.Unread);
+
+        GhostBatchNorm layer = new(1, 3, page.Number("epsilon"), Momentum.NewWeight(newWeight));
+        Check(layer, page, "GBN", shape);
+        Assert.Equal((float)page["GBN-F6"][^1], layer.Running!.Mean[0]);
+        Assert.Equal((float)page["GBN-F7"][^1], layer.Running.Variance[0]);
+    }
+
+    [Fact]
+    public void BatchRenormPage_EachNumber_IsTheReferencesAndTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/BatchRenorm/README.md");
+        (double[] x, double[] dy, double newWeight) = (page["x"], page["dy"], page.Number("newWeight"));
+        (double[] runningMean, double[] runningDeviation) = ([page.Number("running mean")], [page.Number("running deviation")]);
+        BatchRenormReference norm = new(runningMean, runningDeviation, (page.Number("rMax"), page.Number("dMax")))
+        {
+            Epsilon = page.Number("epsilon"),
+            Gamma = page["gamma"],
+            Beta = page["beta"],
+        };
+        double[] y = norm.Forward(x, (3, 1));
+        double[] dx = norm.Backward(dy);
+        norm.UpdateRunning(newWeight);
+
+        double[] z = [.. x.Select(v => (v - norm.Mean[0]) / norm.Deviation[0])];
+        double[] g = [.. dy.Select(v => norm.Gamma[0] * v)];
+        Equal(page["BRN-F1"], norm.Mean);
+        Equal(page["BRN-F2"], norm.Deviation);
+        Equal(page["BRN-F3"], norm.R);
+        Equal(page["BRN-F4"], norm.D);
+        Equal(page["z"], z);
+        Equal(page["BRN-F5"], [.. z.Select(v => norm.R[0] * v + norm.D[0])]);
+        Equal(page["BRN-F6"], y);
+        Equal(page["BRN-F7"], runningMean);
+        Equal(page["BRN-F8"], runningDeviation);
+        Equal(page["BRN-B1"], norm.Parameters[1].Gradient);
+        Equal(page["BRN-B2"], norm.Parameters[0].Gradient);
+        Equal(page["g"], g);
+        Equal(page["BRN-B3"], [g.Average()]);
+        Equal(page["BRN-B4"], [g.Zip(z, (a, b) => a * b).Average()]);
+        Equal(page["BRN-B5"], dx);
+        Assert.Empty(page.Unread);
+
+        BatchRenorm layer = new(1, new RenormLimits(page.Number("rMax"), page.Number("dMax")), page.Number("epsilon"), Momentum.NewWeight(newWeight));
+        layer.Running!.Mean[0] = (float)page.Number("running mean");
+        layer.Running.Deviation[0] = (float)page.Number("running deviation");
+        Check(layer, page, "BRN", (3, 1), y: "F6");
+        Assert.Equal((float)page.Number("BRN-F7"), layer.Running.Mean[0]);
+        Assert.Equal((float)page.Number("BRN-F8"), layer.Running.Deviation[0]);
+    }
+
+    // y and the gradients of a float layer are the page's numbers, rounded once.
+    private static void Check(NormalizationLayer layer, PageTables page, string prefix, Shape shape, string y = "F5")
+    {
+        Floats(page["gamma"]).CopyTo(layer.Gamma!.Value.AsSpan());
+        Floats(page["beta"]).CopyTo(layer.Beta!.Value.AsSpan());
+        float[] output = new float[shape.Length];
+        float[] dx = new float[shape.Length];
+        layer.Forward(Floats(page["x"]), shape, output);
+        layer.Backward(Floats(page["x"]), Floats(page["dy"]), dx);
+        Assert.Equal(Floats(page[$"{prefix}-{y}"]), output);
+        Assert.Equal(Floats(page[$"{prefix}-B1"]), layer.Beta.Gradient);
+        Assert.Equal(Floats(page[$"{prefix}-B2"]), layer.Gamma.Gradient);
+        Assert.Equal(Floats(page[$"{prefix}-B5"]), dx);
+    }
+
     private static void Equal(double[] page, double[] computed)
     {
         Assert.Equal(page.Length, computed.Length);

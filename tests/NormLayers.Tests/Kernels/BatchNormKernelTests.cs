@@ -175,7 +175,7 @@ public sealed class BatchNormKernelTests
         runningMean[0] = 0.25f;
         runningMean[1] = 1;
         runningVariance[0] = 2;
-        int channels = ChannelNorm.UpdateRunning([double.NaN, 3], [1, 2], (NewWeight: 0.5, Elements: 2), accept, running);
+        int channels = ChannelNorm.UpdateRunning([double.NaN, 3], [1, 2], (NewWeight: 0.5, Unbiased: 2), accept, running);
         Assert.Equal(skipped, channels);
         Assert.Equal(expected, runningMean[0]);
         Assert.Equal(2, runningMean[1]);

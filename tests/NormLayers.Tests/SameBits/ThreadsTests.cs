@@ -46,6 +46,10 @@ public sealed class ThreadsTests : IDisposable
     [InlineData("layernorm", 300, 260, 1, "7482E84F82D06543")]
     [InlineData("batchnorm", 300, 260, 1, "4B72CB327F0A6ACD")]
     [InlineData("batchnorm", 30, 64, 49, "56A340FB3D2808E1")]
+    [InlineData("ghostbatchnorm", 300, 260, 1, "9F4FA06FFAE80AF5")]
+    [InlineData("ghostbatchnorm", 30, 64, 49, "469B23A1EFF5E5BF")]
+    [InlineData("batchrenorm", 300, 260, 1, "69BF2A6A1F39FEF7")]
+    [InlineData("batchrenorm", 30, 64, 49, "0459693880336000")]
     public void Layer_WithReLU_PinnedBitsWithAnyNumberOfThreads(string name, int rows, int channels, int length, string pinned)
     {
         Shape shape = length == 1 ? (rows, channels) : (rows, channels, length);
@@ -53,7 +57,13 @@ public sealed class ThreadsTests : IDisposable
         float[] dy = Samples.Upstream(shape.Length);
         PinnedWithAnyNumberOfThreads(pinned, hash =>
         {
-            Layer layer = name == "layernorm" ? new LayerNorm1D(channels, relu: true) : new BatchNorm1D(channels, relu: true);
+            Layer layer = name switch
+            {
+                "layernorm" => new LayerNorm1D(channels, relu: true),
+                "batchnorm" => new BatchNorm1D(channels, relu: true),
+                "ghostbatchnorm" => new GhostBatchNorm(channels, shape[0] / 4 + 1, relu: true),
+                _ => new BatchRenorm(channels, new RenormLimits(1.01, 0.2), relu: true),
+            };
             Samples.Normal(channels, seed: 3).CopyTo(layer.Parameters[0].Value, 0);
             Samples.Normal(channels, seed: 4).CopyTo(layer.Parameters[1].Value, 0);
             hash.Add(Samples.Forward(layer, x, shape));

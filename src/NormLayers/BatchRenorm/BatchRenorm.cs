@@ -1,0 +1,103 @@
+using System.Numerics.Tensors;
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <summary>Batch renormalization: batch normalization whose output in training is corrected towards what the running statistics give.</summary>
+/// <remarks>
+/// <para>y = γ·(R·(x − μ)/s + D) + β with s = √(σ² + ε), R = s/s_run and D = (μ − μ_run)/s_run, both within <see cref="Limits"/> and constants in the backward pass.
+/// R = 1 and D = 0 is <see cref="BatchNorm"/>, bit for bit. The derivation, line by line: README.md beside this file.</para>
+/// <para>It tracks standard deviations with ε in them, <see cref="RunningStatistics.Deviation"/>, and in evaluation y = γ·(x − μ_run)/s_run + β. The step of
+/// the limits is <see cref="RunningStatistics.BatchesSeen"/>. A running deviation of 0 corrects nothing.</para>
+/// </remarks>
+public sealed class BatchRenorm : BatchNorm
+{
+    private double[] _deviation = [];
+
+    /// <summary>Creates a layer with y = x̂ (γ = 1, or 0 where the scale is 1 + γ, and β = 0), running mean 0 and running deviation 1.</summary>
+    /// <param name="features">C, the number of channels: the second dimension of the input, ≥ 1.</param>
+    /// <param name="limits">The limits of R and D; <see cref="RenormLimits.Paper"/> for those of the paper.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant channel gives β all the same.</param>
+    /// <param name="momentum">How the running statistics follow the batches; null for <see cref="Momentum.Default"/>.</param>
+    /// <param name="withGamma">Whether there is a learnable scale γ.</param>
+    /// <param name="withBeta">Whether there is a learnable shift β.</param>
+    /// <param name="nonFinite">What batch statistics that are not finite do to the running ones.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass: the bits of a <see cref="Network.ReLU"/> behind the layer, in less time.</param>
+    /// <param name="onePlusGamma">Whether x̂ is scaled by 1 + γ, with γ = 0 at the start.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentException"><paramref name="onePlusGamma"/> without γ.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="limits"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/>, <paramref name="epsilon"/> or <paramref name="nonFinite"/> out of range.</exception>
+    public BatchRenorm(
+        int features,
+        RenormLimits limits,
+        double epsilon = 1e-5,
+        Momentum? momentum = null,
+        bool withGamma = true,
+        bool withBeta = true,
+        NonFiniteStatistics nonFinite = NonFiniteStatistics.Skip,
+        bool relu = false,
+        bool onePlusGamma = false,
+        string name = "batchrenorm")
+        : base(
+            new Affine(Throw.IfNotPositive(features, nameof(features)), withGamma, withBeta, onePlusGamma),
+            new RunningStatistics(features, ofDeviations: true),
+            (features, epsilon, momentum, relu, name),
+            nonFinite)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        Limits = limits;
+    }
+
+    /// <summary>The limits of R and D, step by step.</summary>
+    public RenormLimits Limits { get; }
+
+    /// <inheritdoc/>
+    /// <remarks>False: by R and D the running statistics scale the output.</remarks>
+    public override bool IgnoresInputScale => false;
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference()
+    {
+        double[] deviation = Array.ConvertAll(Running!.Deviation, v => (double)v);
+        double[] mean = Array.ConvertAll(Running.Mean, v => (double)v);
+        (double[]? gamma, double[]? beta) = (Affine.WideGamma, Affine.WideBeta);
+        return UsesBatchStatistics
+            ? new BatchRenormReference(mean, deviation, Limits.At(Running.BatchesSeen)) { Epsilon = Epsilon, Gamma = gamma, Beta = beta, OnePlusGamma = OnePlusGamma, ReLU = HasReLU }
+            : new NormReference(IndexSets.Channels, IndexSets.Channels)
+            {
+                Epsilon = 0,
+                Gamma = gamma,
+                Beta = beta,
+                OnePlusGamma = OnePlusGamma,
+                ReLU = HasReLU,
+                Given = (mean, Array.ConvertAll(deviation, s => s * s)),
+            };
+    }
+
+    private protected override bool Corrects => true;
+
+    private protected override void Correct(NormStatistics statistics)
+    {
+        if (_deviation.Length < Features)
+        {
+            _deviation = new double[Features];
+        }
+
+        (double rMax, double dMax) = Limits.At(Running!.BatchesSeen);
+        _ = ChannelFactors.Run(new RenormFactors(statistics, Running.Mean, Running.Deviation, new RenormStep(Epsilon, rMax, dMax), _deviation), Features);
+    }
+
+    private protected override ReadOnlySpan<double> SpreadOfBatch => _deviation;
+
+    private protected override double UnbiasedFactor(double m) => 1;
+
+    // The square of a float is exact in double, and so is its root.
+    private protected override void TakeRunningVariance(RunningStatistics running, Span<double> variance)
+    {
+        TensorPrimitives.ConvertChecked<float, double>(running.Deviation, variance);
+        TensorPrimitives.Multiply(variance, variance, variance);
+    }
+
+    private protected override double EpsilonOf(bool batchStatistics) => batchStatistics ? Epsilon : 0;
+}

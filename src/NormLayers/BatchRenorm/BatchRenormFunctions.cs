@@ -1,0 +1,56 @@
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <content>Batch renormalization.</content>
+public static partial class Functional
+{
+    /// <summary>Batch renormalization as in training: y = γ·(R·(x − μ)/s + D) + β. Running statistics are read, and are the caller's to move.</summary>
+    /// <remarks>
+    /// The backward pass is <see cref="BatchNormBackward"/>, with R and D in <paramref name="statistics"/>. In evaluation it is batch normalization with
+    /// the squares of the running deviations as variances, and ε = 0.
+    /// </remarks>
+    /// <param name="x">The input, row-major, of shape <paramref name="shape"/>; empty, or with at least two values per channel.</param>
+    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
+    /// <param name="runningMean">The running mean, (C).</param>
+    /// <param name="runningDeviation">The running √(variance + ε), (C); a channel where it is 0 is not corrected.</param>
+    /// <param name="limits">R_max ≥ 1 and D_max ≥ 0: those of a step are <see cref="RenormLimits.At"/>.</param>
+    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
+    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
+    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
+    /// <param name="statistics">Overwritten with those of the channels, R and D among them.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="limits"/> or <paramref name="epsilon"/> out of range.</exception>
+    public static void BatchRenormTraining(
+        ReadOnlySpan<float> x,
+        Shape shape,
+        ReadOnlySpan<float> runningMean,
+        ReadOnlySpan<float> runningDeviation,
+        (double RMax, double DMax) limits,
+        ReadOnlySpan<float> gamma,
+        ReadOnlySpan<float> beta,
+        double epsilon,
+        Span<float> y,
+        NormStatistics statistics,
+        bool relu = false)
+    {
+        CheckChannels(x, shape, gamma, epsilon);
+        int C = shape[1];
+        Throw.IfLengthDiffers(runningMean.Length, C, nameof(runningMean));
+        Throw.IfLengthDiffers(runningDeviation.Length, C, nameof(runningDeviation));
+        new Output<float>(y, nameof(y)).IsApartFrom(runningMean, nameof(runningMean)).IsApartFrom(runningDeviation, nameof(runningDeviation));
+        if (!(limits.RMax >= 1 && limits.DMax >= 0))
+        {
+            Throw.OutOfRange(nameof(limits), "R_max ≥ 1 and D_max ≥ 0", limits);
+        }
+
+        if (TakeStatistics(x, shape, 0, gamma, beta, y, statistics, corrected: true))
+        {
+            Span<double> deviation = _workspace.AtLeast(C)[..C];
+            _ = ChannelFactors.Run(new RenormFactors(statistics, runningMean, runningDeviation, new RenormStep(epsilon, limits.RMax, limits.DMax), deviation), C);
+            NormalizeChunks(x, Planes.Of(shape), gamma, beta, epsilon, y, statistics, relu);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+namespace NormLayers.Normalization;
+
+/// <summary>R and D of each channel, from x̂ = R·z + D; both empty where x̂ = z.</summary>
+/// <param name="r">R, (C).</param>
+/// <param name="d">D, (C).</param>
+internal readonly ref struct Corrections(Span<double> r, Span<double> d)
+{
+    public bool IsEmpty => R.IsEmpty;
+
+    public Span<double> R { get; } = r;
+
+    public Span<double> D { get; } = d;
+}
