@@ -56,6 +56,16 @@ internal static class Throw
         return value;
     }
 
+    /// <summary>Checks that channels can be divided into groups.</summary>
+    public static void IfNotInGroups(int groups, int channels)
+    {
+        IfNotPositive(groups, nameof(groups));
+        if (channels % groups != 0)
+        {
+            Argument(nameof(groups), $"a number of groups that divides the {channels} channels", $"{groups}");
+        }
+    }
+
     /// <summary>Checks that an enumeration has the value.</summary>
     public static void IfUndefined<T>(T value, string name)
         where T : struct, Enum

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
@@ -91,7 +90,8 @@ internal static class ChannelNorm
     /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Backward(
+    /// <returns>Σdy and Σdy·x̂ of each channel, (2, C), in the workspace.</returns>
+    public static ReadOnlySpan<double> Backward(
         ReadOnlySpan<float> x, Planes planes, ChannelSets sets, bool batchStatistics, Gradients gradients, Span<double> workspace)
     {
         int C = planes.Channels;
@@ -139,6 +139,8 @@ internal static class ChannelNorm
         {
             TensorPrimitives.Add(gradients.Totals, sums, gradients.Totals);
         }
+
+        return sums;
     }
 
     /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
@@ -200,8 +202,11 @@ internal static class ChannelNorm
         return Reduce(blocks.Total(blockSums, 2 * W), planes.Length, rest);
     }
 
-    // Reduces the columns' sums to sums of channels, in order.
-    private static Span<double> Reduce(Span<double> columns, int length, Workspace rest)
+    /// <summary>The sums of channels from those of their columns, in order.</summary>
+    /// <param name="columns">Sums of columns; those of a channel lie side by side.</param>
+    /// <param name="length">The columns of a channel.</param>
+    /// <param name="rest">Where the result lies, unless it is the columns themselves.</param>
+    public static Span<double> Reduce(Span<double> columns, int length, Workspace rest)
     {
         if (length == 1)
         {
@@ -228,8 +233,13 @@ internal static class ChannelNorm
         ? ColumnFactors.Of(Broadcast<float>(factors, planes.Length, rest.Floats(factors.Length * planes.Length)), planes.Columns)
         : ColumnFactors.Of(factors, planes.Channels);
 
-    private static ReadOnlySpan<T> Broadcast<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
+    /// <summary>Copies the value of each channel to all of its columns.</summary>
+    /// <param name="channels">The values.</param>
+    /// <param name="length">The columns of a channel.</param>
+    /// <param name="columns">Overwritten.</param>
+    public static Span<T> Broadcast<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
     {
+        Debug.Assert(columns.Length == channels.Length * length, "Lengths differ.");
         for (int c = 0; c < channels.Length; c++)
         {
             columns.Slice(c * length, length).Fill(channels[c]);
@@ -238,8 +248,12 @@ internal static class ChannelNorm
         return columns;
     }
 
-    // The columns, or channels, that are marked by NaN.
-    private static ReadOnlySpan<int> FindSpecial(ReadOnlySpan<float> marks, int count, Planes planes, scoped ref Workspace rest)
+    /// <summary>The columns, or channels, that are marked by NaN.</summary>
+    /// <param name="marks">A factor of each channel.</param>
+    /// <param name="count">How many are NaN.</param>
+    /// <param name="planes">N, C and L.</param>
+    /// <param name="rest">Where the result lies.</param>
+    public static ReadOnlySpan<int> FindSpecial(ReadOnlySpan<float> marks, int count, Planes planes, scoped ref Workspace rest)
     {
         if (count == 0)
         {
@@ -257,23 +271,6 @@ internal static class ChannelNorm
         }
 
         return places;
-    }
-
-    /// <summary>Hands out pieces of the workspace; a copy hands out the same ones again.</summary>
-    private ref struct Workspace(Span<double> rest)
-    {
-        private Span<double> _rest = rest;
-
-        public Span<double> Doubles(int count)
-        {
-            Span<double> piece = _rest[..count];
-            _rest = _rest[count..];
-            return piece;
-        }
-
-        public Span<float> Floats(int count) => MemoryMarshal.Cast<double, float>(Doubles((count + 1) / 2))[..count];
-
-        public Span<int> Integers(int count) => MemoryMarshal.Cast<double, int>(Doubles((count + 1) / 2))[..count];
     }
 }
 

@@ -21,7 +21,10 @@ internal readonly ref struct ChannelSets
     /// <summary>Σdy and Σdy·z, (2, C); empty for y.</summary>
     public ReadOnlySpan<double> Sums { get; init; }
 
-    /// <summary>The elements of a channel.</summary>
+    /// <summary>Whether γ is contained in the sums, which are Σg and Σg·x̂ then: those of a set of several channels.</summary>
+    public bool SumsContainGamma { get; init; }
+
+    /// <summary>The elements of a channel, or of such a set.</summary>
     public double ChannelElements { get; init; }
 
     /// <summary>Some channels of some chunks, of which each has the same γ and β.</summary>
@@ -49,8 +52,9 @@ internal readonly ref struct ChannelSets
         }
 
         TDouble g = TDouble.Create(gamma) * TDouble.Widen(in MemoryMarshal.GetReference(dy), i);
-        double meanG = gamma * Sums[c] / ChannelElements;
-        double meanGXHat = gamma * Sums[Statistics.Count + c] / ChannelElements;
+        double weight = SumsContainGamma ? 1 : gamma;
+        double meanG = weight * Sums[c] / ChannelElements;
+        double meanGXHat = weight * Sums[Statistics.Count + c] / ChannelElements;
         return SetFactors.Gradient(xHat, g, rstd, TDouble.Create(meanG), TDouble.Create(meanGXHat));
     }
 }

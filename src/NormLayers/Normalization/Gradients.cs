@@ -24,6 +24,15 @@ internal readonly ref struct Gradients
     /// <summary>With a ReLU: overwritten with the gradient before it; may be dy or dx.</summary>
     public Span<float> Masked { get; init; }
 
+    /// <summary>The part for some elements, without dγ and dβ.</summary>
+    public Gradients Slice(int start, int length) => new()
+    {
+        Dy = Dy.Slice(start, length),
+        Dx = Dx.IsEmpty ? default : Dx.Slice(start, length),
+        Output = Output.IsEmpty ? default : Output.Slice(start, length),
+        Masked = Masked.IsEmpty ? default : Masked.Slice(start, length),
+    };
+
     /// <summary>The gradient with respect to γ·x̂ + β: dy, or with a ReLU what <see cref="Mask"/> writes.</summary>
     public ReadOnlySpan<float> BeforeReLU => Output.IsEmpty ? Dy : Masked;
 

@@ -31,7 +31,7 @@ internal readonly ref struct RowBackward<S> : IKernel
     /// <summary>Overwritten with dx; empty if not wanted.</summary>
     public required Span<float> Dx { get; init; }
 
-    /// <summary>Overwritten with each block's Σdy, (C), where the statistic has a mean, and Σdy·x̂, (C).</summary>
+    /// <summary>Overwritten with each block's Σdy, (P, C), where the statistic has a mean, and Σdy·x̂, (P, C).</summary>
     public required Span<double> Sums { get; init; }
 
     /// <summary>Overwritten with each row's Σdy·x̂, (N); empty if not wanted.</summary>
@@ -73,18 +73,17 @@ internal readonly ref struct RowBackward<S> : IKernel
         doubles.Clear();
         RowBlock group = new(doubles, floats);
         group.LoadGamma([1], 0, RowBlock.Rows);
-        int bufferLength = RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C);
+        int bufferLength = Tensors.Period == 1 ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, Tensors.X);
-        bool twoRows = VectorWidth.Bits == 512; // With sixteen registers of 256 bits, the sums of two rows would spill.
+        bool twoRows = VectorWidth.Bits == 512 && Tensors.Period == 1; // With sixteen registers of 256 bits, the sums of two rows would spill.
         int groupRows = Math.Clamp(GroupElements / C, 2, RowBlock.Rows);
         int ahead = Cache.IsExceeded(Tensors.X.Length) ? groupRows * C : 0;
         bool fetchDx = ahead > 0 && !streamed && !Dx.IsEmpty;
         for (int block = first; block < first + count; block++)
         {
-            Columns columns = new(this, block);
-            columns.Clear();
+            new Columns(this, block, row: 0).Clear();
             int end = Blocks.Start(block + 1);
             for (int start = Blocks.Start(block); start < end; start += groupRows)
             {
@@ -98,6 +97,7 @@ internal readonly ref struct RowBackward<S> : IKernel
                 for (int k = 0; k < rows;)
                 {
                     bool two = twoRows && k + 1 < rows && group.Low(k) == 0 && group.Low(k + 1) == 0;
+                    Columns columns = new(this, block, start + k);
                     Prefetching fetch = new(ahead, fetchDx ? start + k : -1);
                     if (two)
                     {
@@ -120,7 +120,7 @@ internal readonly ref struct RowBackward<S> : IKernel
                     group.AddLanes(k);
                     if ((C & 15) != 0)
                     {
-                        AddTail<TScaled>(columns, group, start, k);
+                        AddTail<TScaled>(new Columns(this, block, start + k), group, start, k);
                     }
 
                     if (!RowSums.IsEmpty)
@@ -286,7 +286,11 @@ internal readonly ref struct RowBackward<S> : IKernel
 
             nint at = (nint)(start + k) * C;
             RowMapBackward<S, TScaled> map = new(
-                in Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), at), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), at), gamma, line, k);
+                in Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), at),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), at),
+                TScaled.Holds ? gamma[Tensors.ParametersOf(start + k)..] : gamma,
+                line,
+                k);
             RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), at), C, streamed);
         }
     }
@@ -313,10 +317,11 @@ internal readonly ref struct RowBackward<S> : IKernel
     {
         (double mean, double rstd, double scale) = (group.Mean(k), group.Rstd(k), group.Rstd(k) * group.Gamma(k));
         (double meanG, double meanGXHat) = (group.Sum(k) / Features, group.Product(k) * S.Share(Features));
+        int parameters = Tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
             SingleDouble xHat = SetFactors.XHat<SingleDouble>(new(Tensors.X[i]), new(mean), new(rstd));
-            double g = (Tensors.Gamma.IsEmpty ? 1.0 : Tensors.Gamma[c]) * Dy[i];
+            double g = (Tensors.Gamma.IsEmpty ? 1.0 : Tensors.Gamma[parameters + c]) * Dy[i];
             Dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(scale), new(meanG), new(meanGXHat)).Value;
         }
     }
@@ -324,7 +329,7 @@ internal readonly ref struct RowBackward<S> : IKernel
     /// <summary>How far ahead rows are prefetched, and the row of dx that is; 0 and −1 for neither.</summary>
     private readonly record struct Prefetching(int Ahead, int DxRow);
 
-    /// <summary>The columns' sums of a block, to which rows are added.</summary>
+    /// <summary>The columns' sums of a block, to which rows with the same γ and β are added.</summary>
     private readonly ref struct Columns
     {
         private readonly Span<double> _sums;
@@ -332,12 +337,14 @@ internal readonly ref struct RowBackward<S> : IKernel
         private readonly ref double _sumDyXHat;
         private readonly ref readonly float _gamma;
 
-        public Columns(RowBackward<S> pass, int block)
+        public Columns(RowBackward<S> pass, int block, int row)
         {
-            _sums = pass.Sums.Slice(SumsPerColumn * pass.Features * block, SumsPerColumn * pass.Features);
-            _sumDy = ref MemoryMarshal.GetReference(_sums);
-            _sumDyXHat = ref Unsafe.Add(ref _sumDy, (SumsPerColumn - 1) * pass.Features);
-            _gamma = ref MemoryMarshal.GetReference(pass.Tensors.Gamma);
+            int each = pass.Tensors.Period * pass.Features;
+            int first = pass.Tensors.ParametersOf(row);
+            _sums = pass.Sums.Slice(SumsPerColumn * each * block, SumsPerColumn * each);
+            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), first);
+            _sumDyXHat = ref Unsafe.Add(ref _sumDy, (SumsPerColumn - 1) * each);
+            _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Tensors.Gamma), first);
         }
 
         public void Clear() => _sums.Clear();

@@ -43,7 +43,7 @@ internal readonly ref struct RowForward<S> : IKernel
         where D : struct, IDoubleLanes<D>
     {
         int C = Features;
-        int bufferLength = RowMap.AlignedCopyLength(count, C);
+        int bufferLength = Tensors.Period == 1 ? RowMap.AlignedCopyLength(count, C) : 0;
         Span<float> buffers = bufferLength == 0 ? default : stackalloc float[2 * bufferLength];
         ref readonly float y = ref MemoryMarshal.GetReference(Tensors.Y);
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in y, buffers[..bufferLength]);
@@ -249,7 +249,9 @@ internal readonly ref struct RowForward<S> : IKernel
             }
 
             ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features);
-            RowMapForward<S, TAffine, TReLU> map = new(in RowAt(start + k), gamma, beta, block.Line, k);
+            int parameters = Tensors.ParametersOf(start + k);
+            RowMapForward<S, TAffine, TReLU> map = new(
+                in RowAt(start + k), gamma.IsEmpty ? gamma : gamma[parameters..], beta.IsEmpty ? beta : beta[parameters..], block.Line, k);
             RowMap.Apply<L, RowMapForward<S, TAffine, TReLU>>(map, ref y, Features, streamed);
         }
     }
@@ -257,10 +259,11 @@ internal readonly ref struct RowForward<S> : IKernel
     // The lines of the reference, for a row whose factors no float holds.
     private void NormalizeInDouble(RowBlock block, int start, int k)
     {
+        int parameters = Tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
             double xHat = SetFactors.XHat<SingleDouble>(new(X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
-            float y = (float)((Tensors.Gamma.IsEmpty ? block.Gamma(k) : Tensors.Gamma[c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[c]));
+            float y = (float)((Tensors.Gamma.IsEmpty ? block.Gamma(k) : Tensors.Gamma[parameters + c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[parameters + c]));
             Tensors.Y[i] = Tensors.ReLU && y <= 0 ? 0 : y;
         }
     }

@@ -38,7 +38,7 @@ internal static class RowNorm
         Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
     }
 
-    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
+    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ, whose sums stay at the beginning of the workspace.</summary>
     /// <typeparam name="S">The statistic.</typeparam>
     /// <param name="tensors">x and γ.</param>
     /// <param name="epsilon">ε; only its place matters.</param>
@@ -57,7 +57,8 @@ internal static class RowNorm
         }
 
         RowBlocks blocks = RowBlocks.Of(N, C);
-        int sumsLength = RowBackward<S>.SumsPerColumn * C;
+        int W = C * tensors.Period;
+        int sumsLength = RowBackward<S>.SumsPerColumn * W;
         RowBackward<S> pass = new()
         {
             Tensors = tensors,
@@ -80,17 +81,19 @@ internal static class RowNorm
         Span<double> sums = blocks.Total(workspace, sumsLength);
         if (S.HasMean)
         {
-            Accumulation.Add(sums[..C], gradients.DBeta); // [B1]
+            Accumulation.Add(sums[..W], gradients.DBeta); // [B1]
         }
 
-        Accumulation.Add(sums[(sumsLength - C)..], gradients.DGamma); // [B2]
+        Accumulation.Add(sums[(sumsLength - W)..], gradients.DGamma); // [B2]
     }
 
     /// <summary>How many doubles <see cref="Backward"/> needs as workspace.</summary>
     /// <param name="rows">N.</param>
     /// <param name="features">C.</param>
+    /// <param name="period">P.</param>
     /// <param name="rowGamma">Whether the elements of a row share a scale.</param>
-    public static int WorkspaceLength(int rows, int features, bool rowGamma = false) => 2 * features * RowBlocks.Of(rows, features).Count + (rowGamma ? rows : 0);
+    public static int WorkspaceLength(int rows, int features, int period = 1, bool rowGamma = false) =>
+        2 * features * period * RowBlocks.Of(rows, features).Count + (rowGamma ? rows : 0);
 
     // A sum for each row, or one for all of them, added in order.
     private static void AddRowSums(Span<double> sums, Span<float> dGamma)

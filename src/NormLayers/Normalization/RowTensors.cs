@@ -3,6 +3,10 @@ namespace NormLayers.Normalization;
 /// <summary>What both passes over rows are given: N rows of C elements, and what the elements of a row are scaled and shifted by.</summary>
 internal readonly ref struct RowTensors
 {
+    public RowTensors()
+    {
+    }
+
     /// <summary>The input, (N, C).</summary>
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -12,13 +16,16 @@ internal readonly ref struct RowTensors
     /// <summary>C.</summary>
     public required int Features { get; init; }
 
-    /// <summary>The scale, (C); empty means ones.</summary>
+    /// <summary>P: γ and β have a row of their own for each n mod P, as where a sample has P groups of channels.</summary>
+    public int Period { get; init; } = 1;
+
+    /// <summary>The scale, (P, C); empty means ones.</summary>
     public ReadOnlySpan<float> Gamma { get; init; }
 
     /// <summary>One scale for all elements of a row: a value for each row, (N), or one for all rows, (1). Empty means ones. Not together with the others.</summary>
     public ReadOnlySpan<float> RowGamma { get; init; }
 
-    /// <summary>The shift, (C); empty means zeros.</summary>
+    /// <summary>The shift, (P, C); empty means zeros.</summary>
     public ReadOnlySpan<float> Beta { get; init; }
 
     /// <summary>Whether y = max(·, 0).</summary>
@@ -26,4 +33,7 @@ internal readonly ref struct RowTensors
 
     /// <summary>N.</summary>
     public int Rows => X.Length / Features;
+
+    /// <summary>Where in γ and β the elements of row <paramref name="n"/> begin.</summary>
+    public int ParametersOf(int n) => Period == 1 ? 0 : n % Period * Features;
 }

@@ -20,7 +20,8 @@ internal readonly ref struct SetStatistics(Span<double> mean, Span<double> low, 
     public int Count => Rstd.Length;
 
     /// <summary>The statistics of some sets.</summary>
-    public SetStatistics Slice(int first, int count) => new(Mean.Slice(first, count), Low.Slice(first, count), Rstd.Slice(first, count));
+    public SetStatistics Slice(int first, int count) => new(
+        Mean.IsEmpty ? default : Mean.Slice(first, count), Low.IsEmpty ? default : Low.Slice(first, count), Rstd.Slice(first, count));
 
     /// <summary>The statistics of set <paramref name="s"/> and, unless the lanes are single, the seven after it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

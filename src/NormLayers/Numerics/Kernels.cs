@@ -11,8 +11,8 @@ internal static class Kernels
     /// </summary>
     public const MethodImplOptions Loops = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
-    // Below this size coherence traffic outweighs a second thread (docs/performance-history.md, what else was tried).
-    private const long FewestElements = 65536;
+    /// <summary>Smaller tensors stay on the calling thread: coherence traffic outweighs a second one (docs/performance-history.md, what else was tried).</summary>
+    public const int FewestElements = 65536;
 
     private const long ElementsPerPart = 16384;
     private const int MaxParts = 32;

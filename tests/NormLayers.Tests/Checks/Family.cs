@@ -10,7 +10,7 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
 
     public static Family BatchNorm { get; } = new(nameof(BatchNorm), IndexSets.Channels, IndexSets.Channels);
 
-    public static Family InstanceNorm { get; } = new(nameof(InstanceNorm), IndexSets.Instances, IndexSets.Channels) { Spatial = true };
+    public static Family InstanceNorm { get; } = new(nameof(InstanceNorm), IndexSets.Instances, IndexSets.Channels) { Spatial = true, GroupsOf = channels => channels };
 
     public static Family RmsNorm { get; } = LayerNorm with { Name = nameof(RmsNorm), Statistic = Statistic.RootMeanSquare, HasBeta = false };
 
@@ -38,6 +38,9 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
     /// <summary>Whether a set runs over the dimensions behind the channels, so that a test needs some.</summary>
     public bool Spatial { get; init; }
 
+    /// <summary>The groups of so many channels, where sets are groups of channels of a sample.</summary>
+    public Func<int, int>? GroupsOf { get; init; }
+
     /// <summary>The normalization that computes the same on the transposed (N, C); null where there is none.</summary>
     public Family? Transposed => Name == nameof(LayerNorm) ? BatchNorm : Name == nameof(BatchNorm) ? LayerNorm : null;
 
@@ -47,7 +50,7 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
     /// <summary>Layer normalization over several trailing dimensions.</summary>
     public static Family OverRows(int dimensions) => new("LayerNorm", IndexSets.Rows(dimensions), IndexSets.Columns(dimensions));
 
-    public static Family GroupNorm(int groups) => new(nameof(GroupNorm), IndexSets.Groups(groups), IndexSets.Channels) { Spatial = true };
+    public static Family GroupNorm(int groups) => new(nameof(GroupNorm), IndexSets.Groups(groups), IndexSets.Channels) { Spatial = true, GroupsOf = _ => groups };
 
     /// <summary>The reference with these values; null means none.</summary>
     public NormReference Reference(

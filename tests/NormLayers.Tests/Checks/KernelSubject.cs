@@ -9,7 +9,8 @@ internal sealed class KernelSubject(Family family) : ISubject
     public Family Family => family;
 
     public Outcome Run(Problem problem) =>
-        family.HasRunningStatistics ? RunBatchNorm(problem)
+        family.GroupsOf is { } groups ? RunGroupNorm(problem, groups(problem.Channels))
+        : family.HasRunningStatistics ? RunBatchNorm(problem)
         : family.Statistic == Statistic.MeanAndVariance ? RunRows<MeanAndVariance>(problem)
         : RunRows<RootMeanSquare>(problem);
 
@@ -31,6 +32,24 @@ internal sealed class KernelSubject(Family family) : ISubject
             DirtyDoubles(RowNorm.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
         Outcome outcome = Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
         return family.Statistic == Statistic.MeanAndVariance ? outcome : outcome with { DBeta = null }; // Without a mean there are no sums for dβ.
+    }
+
+    private static Outcome RunGroupNorm(Problem p, int perSample)
+    {
+        (float[] y, float[] dx, float[] dGamma, float[] dBeta) = Buffers(p);
+        Groups groups = new(p.Shape, perSample);
+        double[] mean = DirtyDoubles(groups.Sets);
+        double[] rstd = DirtyDoubles(groups.Sets);
+        SetStatistics statistics = new(mean, DirtyDoubles(groups.Sets), rstd);
+        double[] workspace = DirtyDoubles(GroupedNorm.WorkspaceLength(groups));
+        GroupTensors tensors = new() { Groups = groups, X = p.InPlace ? y : p.X, Y = y, Gamma = p.Gamma, Beta = p.Beta };
+        GroupedNorm.Forward(tensors, new Epsilon(p.Epsilon), statistics, DirtyDoubles(groups.Sets), workspace);
+        GroupedNorm.Backward(
+            new() { Groups = groups, X = p.X, Gamma = p.Gamma },
+            statistics,
+            new() { Dy = p.InPlace ? dx : p.Dy, Dx = p.WantsDx ? dx : [], DGamma = dGamma, DBeta = dBeta },
+            workspace);
+        return Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
     }
 
     private static Outcome RunBatchNorm(Problem p)

@@ -68,11 +68,12 @@ internal sealed class LayerSubject(Family family) : ISubject
         if (_layer is null || _configuration != configuration)
         {
             _configuration = configuration;
-            _layer = family == Family.LayerNorm
-                ? new LayerNorm1D(p.Channels, p.Epsilon, p.Gamma.Length > 0, p.Beta.Length > 0)
-                : family.Statistic == Statistic.RootMeanSquare
-                ? new RmsNorm(p.Channels, p.Epsilon, p.Gamma.Length > 0, family.OnePlusGamma && p.Gamma.Length > 0, family.EpsilonOutsideRoot)
-                : new BatchNorm1D(p.Channels, p.Epsilon, p.Momentum, p.Gamma.Length > 0, p.Beta.Length > 0);
+            (bool gamma, bool beta) = (p.Gamma.Length > 0, p.Beta.Length > 0);
+            _layer = family == Family.LayerNorm ? new LayerNorm1D(p.Channels, p.Epsilon, gamma, beta)
+                : family.Statistic == Statistic.RootMeanSquare ? new RmsNorm(p.Channels, p.Epsilon, gamma, family.OnePlusGamma && gamma, family.EpsilonOutsideRoot)
+                : family == Family.InstanceNorm ? new InstanceNorm(p.Channels, p.Epsilon, p.Momentum, gamma, beta)
+                : family.GroupsOf is { } groups ? new GroupNorm(groups(p.Channels), p.Channels, p.Epsilon, gamma, beta)
+                : new BatchNorm1D(p.Channels, p.Epsilon, p.Momentum, gamma, beta);
         }
 
         return _layer;

@@ -15,6 +15,14 @@ public sealed class OrdinaryCheckTests
 
     [Theory]
     [MemberData(nameof(Checks))]
+    public void GroupNormKernel_OrdinaryCheck_Passes(string check) => Run(check, new KernelSubject(Family.GroupNorm(2)));
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void InstanceNormKernel_OrdinaryCheck_Passes(string check) => Run(check, new KernelSubject(Family.InstanceNorm));
+
+    [Theory]
+    [MemberData(nameof(Checks))]
     public void LayerNorm1D_OrdinaryCheck_Passes(string check) => Run(check, new LayerSubject(Family.LayerNorm));
 
     [Theory]
@@ -38,6 +46,14 @@ public sealed class OrdinaryCheckTests
         Run(check, new LayerSubject(Family.RmsNormOnePlusGamma));
         Run(check, new LayerSubject(Family.RmsNormEpsilonOutside));
     }
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void GroupNorm_OrdinaryCheck_Passes(string check) => Run(check, new LayerSubject(Family.GroupNorm(2)));
+
+    [Theory]
+    [MemberData(nameof(Checks))]
+    public void InstanceNorm_OrdinaryCheck_Passes(string check) => Run(check, new LayerSubject(Family.InstanceNorm));
 
     private static void Run(string check, ISubject subject) => OrdinaryChecks.All.Single(c => c.Name == check).Run(subject);
 }

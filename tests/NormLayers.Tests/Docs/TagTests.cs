@@ -12,6 +12,8 @@ public sealed class TagTests
     [InlineData("GhostBatchNorm", "GBN")]
     [InlineData("BatchRenorm", "BRN")]
     [InlineData("RmsNorm", "RMS")]
+    [InlineData("GroupNorm", "GN")]
+    [InlineData("InstanceNorm", "IN")]
     [InlineData("WeightNorm", "WN", "WS")]
     [InlineData("WeightNorm", "WS", "WN")]
     [InlineData("ScaleNorm", "SN")]
@@ -46,6 +48,7 @@ public sealed class TagTests
         ["ChannelSets.cs"] = ["[B5]", "[F4]", "[F5]"],
         ["ChunkNorm.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],
         ["ColumnSums.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]"],
+        ["GroupedNorm.cs"] = ["[B1]", "[B2]", "[B3]", "[B4]", "[B5]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],
         ["Maps.cs"] = ["[B5]", "[F4]", "[F5]"],
         ["NormReference.cs"] = ["[B1]", "[B2]", "[B3]", "[B4]", "[B5]", "[B6]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],
         ["PlaneSums.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]"],

@@ -248,6 +248,65 @@ public sealed class WorkedExampleTests
         Assert.Equal(Floats(page[$"{prefix}-B5"]), dx);
     }
 
+    [Fact]
+    public void GroupNormPage_EachNumber_IsTheReferencesAndTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/GroupNorm/README.md");
+        double[] dGamma = new double[6];
+        double[] dBeta = new double[6];
+        (double[] y, double[] mean, double[] rstd) = GroupNormReference.Forward(page["x"], 1, 2, page["gamma"], page["beta"], page.Number("epsilon"));
+        double[] dx = GroupNormReference.Backward(page["x"], page["dy"], 1, page["gamma"], mean, rstd, dGamma, dBeta);
+        GroupsAre(page, "GN", page["gamma"], (mean, rstd, y, dx, dGamma, dBeta));
+        FloatsAre(page, "GN", new GroupNorm(2, 6, page.Number("epsilon")), (1, 6));
+    }
+
+    [Fact]
+    public void InstanceNormPage_EachNumber_IsTheReferencesAndTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/InstanceNorm/README.md");
+        double[] dGamma = new double[2];
+        double[] dBeta = new double[2];
+        (double[] y, double[] mean, double[] rstd) = InstanceNormReference.Forward(page["x"], 3, page["gamma"], page["beta"], page.Number("epsilon"));
+        double[] dx = InstanceNormReference.Backward(page["x"], page["dy"], 3, page["gamma"], mean, rstd, dGamma, dBeta);
+        GroupsAre(page, "IN", [.. page["gamma"].SelectMany(v => Enumerable.Repeat(v, 3))], (mean, rstd, y, dx, dGamma, dBeta));
+        FloatsAre(page, "IN", new InstanceNorm(2, page.Number("epsilon"), withGamma: true, withBeta: true), (1, 2, 3));
+    }
+
+    // Two sets of three elements.
+    private static void GroupsAre(
+        PageTables page, string tag, double[] gammaOf, (double[] Mean, double[] Rstd, double[] Y, double[] Dx, double[] DGamma, double[] DBeta) computed)
+    {
+        double[] xHat = [.. page["x"].Select((v, i) => (v - computed.Mean[i / 3]) * computed.Rstd[i / 3])];
+        double[] g = [.. gammaOf.Zip(page["dy"], (a, b) => a * b)];
+        double[] gXHat = [.. g.Zip(xHat, (a, b) => a * b)];
+        Equal(page[tag + "-F1"], computed.Mean);
+        Equal(page[tag + "-F2"], Array.ConvertAll(computed.Rstd, r => 1 / (r * r) - page.Number("epsilon")));
+        Equal(page[tag + "-F3"], computed.Rstd);
+        Equal(page[tag + "-F4"], xHat);
+        Equal(page[tag + "-F5"], computed.Y);
+        Equal(page[tag + "-B1"], computed.DBeta);
+        Equal(page[tag + "-B2"], computed.DGamma);
+        Equal(page["g"], g);
+        Equal(page[tag + "-B3"], [g[..3].Average(), g[3..].Average()]);
+        Equal(page[tag + "-B4"], [gXHat[..3].Average(), gXHat[3..].Average()]);
+        Equal(page[tag + "-B5"], computed.Dx);
+        Assert.Empty(page.Unread);
+    }
+
+    private static void FloatsAre(PageTables page, string tag, NormalizationLayer layer, Shape shape)
+    {
+        Floats(page["gamma"]).CopyTo(layer.Gamma!.Value.AsSpan());
+        Floats(page["beta"]).CopyTo(layer.Beta!.Value.AsSpan());
+        float[] y = new float[shape.Length];
+        float[] dx = new float[shape.Length];
+        layer.Forward(Floats(page["x"]), shape, y);
+        layer.Backward(Floats(page["x"]), Floats(page["dy"]), dx);
+        Assert.Equal(Floats(page[tag + "-F5"]), y);
+        Assert.Equal(Floats(page[tag + "-B1"]), layer.Beta.Gradient);
+        Assert.Equal(Floats(page[tag + "-B2"]), layer.Gamma.Gradient);
+        Assert.Equal(Floats(page[tag + "-B5"]), dx);
+    }
+
     private static void Equal(double[] page, double[] computed)
     {
         Assert.Equal(page.Length, computed.Length);

@@ -1,0 +1,177 @@
+using System.Numerics.Tensors;
+using NormLayers.Normalization;
+using NormLayers.Numerics;
+
+namespace NormLayers;
+
+/// <summary>Instance normalization: each channel of each sample gets mean 0 and variance 1 over its positions, then optionally a learnable scale and shift.</summary>
+/// <remarks>
+/// <para>y = γ·(x − μ)/√(σ² + ε) + β: <see cref="GroupNorm"/> with as many groups as channels, bit for bit. With running statistics, evaluation uses those in place of
+/// an instance's own. The derivation, line by line: README.md beside this file.</para>
+/// <para>Takes (N, C, …) of any rank: the dimensions behind C are positions, and an instance needs two of them. <c>y</c> may be <c>x</c> where no
+/// backward pass follows. NaN and infinity spread within their instance; what they do to running statistics says <see cref="NonFiniteStatistics"/>. No
+/// allocation after the largest batch has been seen.</para>
+/// </remarks>
+public sealed class InstanceNorm : NormalizationLayer
+{
+    private readonly RunningUpdate _update;
+    private readonly NormStatistics _statistics = new();
+    private readonly double[] _mean;
+    private readonly double[] _variance;
+    private AlignedBuffer _workspace;
+    private bool _usedOwnStatistics;
+
+    /// <summary>Creates a layer; its defaults are PyTorch's: no γ, no β, no running statistics.</summary>
+    /// <param name="channels">C, the second dimension of the input, ≥ 1.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant instance gives β all the same.</param>
+    /// <param name="momentum">How running statistics follow the batches; null for <see cref="Momentum.Default"/>.</param>
+    /// <param name="withGamma">Whether there is a learnable scale γ.</param>
+    /// <param name="withBeta">Whether there is a learnable shift β.</param>
+    /// <param name="trackRunningStatistics">Whether training averages the statistics of instances, and evaluation uses these averages.</param>
+    /// <param name="nonFinite">What averages that are not finite do to the running ones.</param>
+    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass: the bits of a <see cref="Network.ReLU"/> behind the layer, in less time.</param>
+    /// <param name="onePlusGamma">Whether x̂ is scaled by 1 + γ, with γ = 0 at the start.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentException"><paramref name="onePlusGamma"/> without γ.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="channels"/>, <paramref name="epsilon"/> or <paramref name="nonFinite"/> out of range.</exception>
+    public InstanceNorm(
+        int channels,
+        double epsilon = 1e-5,
+        Momentum? momentum = null,
+        bool withGamma = false,
+        bool withBeta = false,
+        bool trackRunningStatistics = false,
+        NonFiniteStatistics nonFinite = NonFiniteStatistics.Skip,
+        bool relu = false,
+        bool onePlusGamma = false,
+        string name = "instancenorm")
+        : base(name, new Affine(Throw.IfNotPositive(channels, nameof(channels)), withGamma, withBeta, onePlusGamma), epsilon, relu)
+    {
+        Throw.IfUndefined(nonFinite, nameof(nonFinite));
+        Channels = channels;
+        _update = new RunningUpdate(name, momentum ?? Momentum.Default, nonFinite);
+        Running = trackRunningStatistics ? new RunningStatistics(channels) : null;
+        _mean = new double[channels];
+        _variance = new double[channels];
+    }
+
+    /// <summary>C, the second dimension of the input.</summary>
+    public int Channels { get; }
+
+    /// <summary>How running statistics follow the batches.</summary>
+    public Momentum Momentum => _update.Momentum;
+
+    /// <summary>Of each channel, the running averages of its instances' means and unbiased variances; null if the layer tracks none.</summary>
+    public override RunningStatistics? Running { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
+
+    private bool UsesOwnStatistics => Training || Running is null;
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        if (input.Rank < 2 || input[1] != Channels)
+        {
+            Throw.Argument(nameof(input), $"a shape (N, {Channels}, …) for {Name}", $"{input}");
+        }
+
+        return input;
+    }
+
+    /// <inheritdoc/>
+    public override ReferenceLayer CreateReference() => new NormReference(UsesOwnStatistics ? IndexSets.Instances : IndexSets.Channels, IndexSets.Channels)
+    {
+        Epsilon = Epsilon,
+        Gamma = Affine.WideGamma,
+        Beta = Affine.WideBeta,
+        OnePlusGamma = OnePlusGamma,
+        ReLU = HasReLU,
+        Given = UsesOwnStatistics ? null : (Array.ConvertAll(Running!.Mean, v => (double)v), Array.ConvertAll(Running.Variance, v => (double)v)),
+    };
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        _usedOwnStatistics = UsesOwnStatistics;
+        SetStatistics statistics = _statistics.Resize(_usedOwnStatistics ? shape[0] * Channels : Channels).Sets;
+        if (x.IsEmpty)
+        {
+            return;
+        }
+
+        if (_usedOwnStatistics)
+        {
+            CheckPositions(shape);
+        }
+        else
+        {
+            TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, statistics.Mean);
+            TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _statistics.Variances);
+            statistics.Low.Clear();
+        }
+
+        Normalize(x, shape, y);
+        if (Training && Running is not null)
+        {
+            Average(_statistics.Mean, _mean);
+            Average(_statistics.Variance, _variance);
+            _update.Step(_mean, _variance, x.Length / _statistics.Count, Running);
+        }
+    }
+
+    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        Epsilon epsilon = new(Epsilon);
+        if (_usedOwnStatistics)
+        {
+            GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Y = y, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
+            Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
+            GroupedNorm.Forward(tensors, epsilon, _statistics.Sets, _statistics.Variances, workspace);
+        }
+        else
+        {
+            Planes planes = Planes.Of(shape);
+            ChannelOutput output = new() { Sets = ChannelSets, Y = y, ReLU = HasReLU };
+            ChannelNorm.Normalize(x, planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
+        }
+    }
+
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
+    {
+        if (_usedOwnStatistics)
+        {
+            GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Gamma = Affine.Scale };
+            GroupedNorm.Backward(tensors, _statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)));
+        }
+        else
+        {
+            Planes planes = Planes.Of(shape);
+            ChannelNorm.Backward(x, planes, ChannelSets, batchStatistics: false, gradients, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
+        }
+    }
+
+    private ChannelSets ChannelSets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift };
+
+    private void CheckPositions(Shape shape)
+    {
+        if (shape.Length == shape[0] * Channels)
+        {
+            string why = Training ? "training normalizes with an instance's own statistics" : "the layer tracks no running statistics";
+            Throw.Argument(nameof(shape), $"more than 1 position per channel for {Name}, because {why}", $"shape {shape}");
+        }
+    }
+
+    // average[c] = sum of values[n, c] / N
+    private static void Average(ReadOnlySpan<double> values, Span<double> average)
+    {
+        average.Clear();
+        for (int start = 0; start < values.Length; start += average.Length)
+        {
+            TensorPrimitives.Add(average, values.Slice(start, average.Length), average);
+        }
+
+        TensorPrimitives.Divide(average, values.Length / average.Length, average);
+    }
+}

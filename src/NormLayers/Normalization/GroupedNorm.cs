@@ -1,0 +1,321 @@
+using System.Diagnostics;
+using System.Numerics.Tensors;
+using NormLayers.Numerics;
+
+namespace NormLayers.Normalization;
+
+/// <summary>Normalization of groups of neighbouring channels of each sample of (N, C, L): group and instance normalization. Stateless, no checks beyond debug assertions.</summary>
+/// <remarks>
+/// <para>No loop over elements of its own: a chunk of sets is first a tensor of sets, for the statistics, and then one of planes, each a channel with the statistics of
+/// its set and a γ and β, for y and dx. A chunk is read from memory once and then from the cache; sets of 256 KiB and more are read twice.</para>
+/// <para>γ differs within a set, so mean(g) and mean(g·x̂) are sums over its planes of γ·Σdy and γ·Σdy·x̂. A set of one plane has one γ, and is
+/// <see cref="ChannelNorm"/>'s. Planes of less than sixteen elements are <see cref="RowNorm"/>'s, with γ and β for each element of a sample.</para>
+/// </remarks>
+internal static class GroupedNorm
+{
+    /// <summary>Overwrites y and the statistics.</summary>
+    /// <param name="tensors">x, y, γ and β.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="statistics">Overwritten with each set's, (N·G).</param>
+    /// <param name="variance">Overwritten with each set's biased variance, (N·G), unless <see cref="Groups.AreRows"/>.</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    public static void Forward(GroupTensors tensors, Epsilon epsilon, SetStatistics statistics, Span<double> variance, Span<double> workspace)
+    {
+        Groups groups = tensors.Groups;
+        Debug.Assert(statistics.Count >= groups.Sets && workspace.Length >= WorkspaceLength(groups), "Lengths differ.");
+        Workspace rest = new(workspace);
+        if (tensors.X.IsEmpty)
+        {
+            return;
+        }
+
+        if (groups.AreRows)
+        {
+            RowNorm.Forward<MeanAndVariance>(tensors.AsRows(ref rest), epsilon, statistics);
+            return;
+        }
+
+        ForwardPass pass = new() { Tensors = tensors.ForChunks(ref rest), Epsilon = epsilon, Statistics = statistics, Variance = variance };
+        Run(pass, groups, rest.Rest);
+    }
+
+    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
+    /// <param name="tensors">x and γ.</param>
+    /// <param name="statistics">Each set's, from the forward pass.</param>
+    /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
+    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    public static void Backward(GroupTensors tensors, SetStatistics statistics, Gradients gradients, Span<double> workspace)
+    {
+        Groups groups = tensors.Groups;
+        Debug.Assert(statistics.Count >= groups.Sets && workspace.Length >= WorkspaceLength(groups), "Lengths differ.");
+        Workspace rest = new(workspace);
+        if (tensors.X.IsEmpty)
+        {
+            return;
+        }
+
+        Span<double> sums;
+        if (groups.AreRows)
+        {
+            RowTensors rows = tensors.AsRows(ref rest);
+            RowNorm.Backward<MeanAndVariance>(rows, default, statistics, gradients.Slice(0, tensors.X.Length), rest.Rest);
+            sums = ChannelNorm.Reduce(rest.Doubles(2 * groups.Channels * groups.Length), groups.Length, rest);
+        }
+        else
+        {
+            sums = rest.Doubles(2 * groups.Planes);
+            BackwardPass pass = new() { Tensors = tensors.ForChunks(ref rest), Statistics = statistics, Gradients = gradients, Sums = sums };
+            Run(pass, groups, rest.Rest);
+            AddSamples(sums[..groups.Planes], groups.Channels);
+            AddSamples(sums[groups.Planes..], groups.Channels);
+        }
+
+        Accumulation.Add(sums[..groups.Channels], gradients.DBeta); // [B1]
+        Accumulation.Add(sums[(sums.Length / 2)..], gradients.DGamma); // [B2]
+    }
+
+    /// <summary>How many doubles each method needs as workspace.</summary>
+    /// <param name="groups">N, C, L and G.</param>
+    public static int WorkspaceLength(Groups groups)
+    {
+        int columns = groups.Channels * groups.Length;
+        return groups.AreRows
+            ? 5 * columns + 2 + RowNorm.WorkspaceLength(groups.Sets, groups.SetElements, groups.PerSample)
+            : 2 * groups.Planes + groups.SetsPerChunk * groups.Depth + 2 + groups.Parts * ChunkLength(groups);
+    }
+
+    // Factors and sums of a chunk's planes and sets.
+    private static int ChunkLength(Groups groups)
+    {
+        Planes planes = groups.PlanesOf(groups.SetsPerChunk);
+        return 13 * planes.Channels + 4 * groups.SetsPerChunk + 8 + ChannelNorm.WorkspaceLength(planes);
+    }
+
+    private static void Run<T>(T pass, Groups groups, Span<double> workspace)
+        where T : struct, IChunks, allows ref struct
+    {
+        if (groups.AreLong)
+        {
+            pass.Do(0, groups.Sets, new Workspace(workspace));
+            return;
+        }
+
+        InParts<T> parts = new(pass, groups, workspace);
+        Kernels.Run(ref parts, groups.Parts, (long)groups.Sets * groups.SetElements);
+    }
+
+    // Adds all samples to the first, in order.
+    private static void AddSamples(Span<double> sums, int channels)
+    {
+        for (int start = channels; start < sums.Length; start += channels)
+        {
+            TensorPrimitives.Add(sums[..channels], sums.Slice(start, channels), sums[..channels]);
+        }
+    }
+
+    // Those of each set's planes.
+    private static SetStatistics Broadcast(SetStatistics sets, int depth, ref Workspace rest) => new(
+        ChannelNorm.Broadcast<double>(sets.Mean, depth, rest.Doubles(sets.Mean.Length * depth)),
+        ChannelNorm.Broadcast<double>(sets.Low, depth, rest.Doubles(sets.Low.Length * depth)),
+        ChannelNorm.Broadcast<double>(sets.Rstd, depth, rest.Doubles(sets.Rstd.Length * depth)));
+
+    /// <summary>A pass that is made chunk by chunk.</summary>
+    private interface IChunks
+    {
+        /// <summary>Does the sets of a chunk.</summary>
+        void Do(int first, int count, Workspace rest);
+    }
+
+    /// <summary>The chunks of a pass. Units are parts.</summary>
+    private readonly ref struct InParts<T>(T pass, Groups groups, Span<double> workspace) : IKernel
+        where T : struct, IChunks, allows ref struct
+    {
+        private readonly T _pass = pass;
+        private readonly Groups _groups = groups;
+        private readonly Span<double> _workspace = workspace;
+
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D>
+        {
+            int length = ChunkLength(_groups);
+            for (int part = first; part < first + count; part++)
+            {
+                Workspace rest = new(_workspace.Slice(part * length, length));
+                int end = (int)((long)_groups.Chunks * (part + 1) / _groups.Parts);
+                for (int chunk = (int)((long)_groups.Chunks * part / _groups.Parts); chunk < end; chunk++)
+                {
+                    (int start, int sets) = _groups.Chunk(chunk);
+                    _pass.Do(start, sets, rest);
+                }
+            }
+        }
+    }
+
+    private readonly ref struct ForwardPass : IChunks
+    {
+        public required GroupTensors Tensors { get; init; }
+
+        public required Epsilon Epsilon { get; init; }
+
+        public required SetStatistics Statistics { get; init; }
+
+        public required Span<double> Variance { get; init; }
+
+        public void Do(int first, int count, Workspace rest)
+        {
+            Groups groups = Tensors.Groups;
+            int m = groups.SetElements;
+            ReadOnlySpan<float> x = Tensors.X.Slice(first * m, count * m);
+            SetStatistics sets = Statistics.Slice(first, count);
+            Span<double> variance = Variance.Slice(first, count);
+            if (groups.AreLong)
+            {
+                StatisticsOverPlanes(x, groups.PlanesOf(count), sets, variance, rest);
+            }
+            else
+            {
+                ChannelNorm.Statistics(x, new Planes(1, count, m), sets, variance, rest.Rest); // [F1] [F2]
+            }
+
+            SetStatistics planes = Broadcast(sets, groups.Depth, ref rest);
+            variance = ChannelNorm.Broadcast<double>(variance, groups.Depth, rest.Doubles(count * groups.Depth));
+            ChannelSets each = new() { Statistics = planes, Gamma = Tensors.Of(Tensors.Gamma, first, count), Beta = Tensors.Of(Tensors.Beta, first, count) };
+            ChannelOutput output = new() { Sets = each, Y = Tensors.Y.Slice(first * m, count * m), ReLU = Tensors.ReLU };
+            ChannelNorm.Normalize(x, groups.PlanesOf(count), variance, Epsilon, output, rest.Rest); // [F3] [F4] [F5]
+            for (int s = 0; s < count; s++)
+            {
+                sets.Rstd[s] = planes.Rstd[s * groups.Depth];
+            }
+        }
+
+        // As ChannelNorm.Statistics, from the sums of planes.
+        private static void StatisticsOverPlanes(ReadOnlySpan<float> x, Planes planes, SetStatistics sets, Span<double> variance, Workspace rest)
+        {
+            int m = x.Length / sets.Count;
+            int depth = planes.Channels / sets.Count;
+            Span<double> shift = rest.Doubles(sets.Count);
+            for (int s = 0; s < sets.Count; s++)
+            {
+                shift[s] = x[s * m];
+            }
+
+            Span<double> centre = rest.Doubles(planes.Channels);
+            Span<double> sums = rest.Doubles(2 * planes.Channels);
+            for (int attempt = 0; attempt < 2; attempt++)
+            {
+                PlaneSums<MomentTerm>.Run(new MomentTerm(x), ChannelNorm.Broadcast<double>(shift, depth, centre), planes, default, sums);
+                ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, sets, variance); // [F1] [F2]
+                if (ChannelFactors.Run(formula, sets.Count) == 0)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    private readonly ref struct BackwardPass : IChunks
+    {
+        public required GroupTensors Tensors { get; init; }
+
+        public required SetStatistics Statistics { get; init; }
+
+        public required Gradients Gradients { get; init; }
+
+        /// <summary>Overwritten with Σdy and Σdy·x̂ of each plane, (2, N, C).</summary>
+        public required Span<double> Sums { get; init; }
+
+        public void Do(int first, int count, Workspace rest)
+        {
+            Groups groups = Tensors.Groups;
+            int m = groups.SetElements;
+            ReadOnlySpan<float> x = Tensors.X.Slice(first * m, count * m);
+            ChannelSets sets = new() { Statistics = Statistics.Slice(first, count), Gamma = Tensors.Of(Tensors.Gamma, first, count) };
+            Gradients gradients = Gradients.Slice(first * m, count * m);
+            ReadOnlySpan<double> sums = groups.Depth == 1
+                ? ChannelNorm.Backward(x, groups.PlanesOf(count), sets, batchStatistics: true, gradients, rest.Rest)
+                : OverPlanes(x, sets, gradients, rest);
+            int P = sums.Length / 2;
+            sums[..P].CopyTo(Sums[(first * groups.Depth)..]);
+            sums[P..].CopyTo(Sums[(groups.Planes + first * groups.Depth)..]);
+        }
+
+        // Several planes a set.
+        private ReadOnlySpan<double> OverPlanes(ReadOnlySpan<float> x, ChannelSets sets, Gradients gradients, Workspace rest)
+        {
+            int depth = Tensors.Groups.Depth;
+            Planes planes = Tensors.Groups.PlanesOf(sets.Statistics.Count);
+            SetStatistics each = Broadcast(sets.Statistics, depth, ref rest);
+            Span<double> sums = rest.Doubles(2 * planes.Channels);
+            PlaneSums<GradientTerm>.Run(new GradientTerm(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums); // [B1] [B2]
+            _ = ChannelFactors.Run(new ChannelFactors.Normalize(each, sums), planes.Channels);
+            if (gradients.Dx.IsEmpty)
+            {
+                return sums;
+            }
+
+            Span<double> sumsOfG = SumsOfG(sums, sets.Gamma, depth, rest.Doubles(2 * sets.Statistics.Count));
+            Span<float> factors = rest.Floats(4 * planes.Channels);
+            int special = Factors(sets, sumsOfG, factors, rest);
+            ChannelPass<Yes> pass = new()
+            {
+                X = x,
+                Dy = gradients.BeforeReLU,
+                Planes = planes,
+                Special = ChannelNorm.FindSpecial(factors[(3 * planes.Channels)..], special, planes, ref rest),
+                Factors = ColumnFactors.Of(factors, planes.Channels),
+                Sets = new ChannelSets
+                {
+                    Statistics = each,
+                    Gamma = sets.Gamma,
+                    Sums = special == 0 ? default : ChannelNorm.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length)),
+                    SumsContainGamma = true,
+                    ChannelElements = Tensors.Groups.SetElements,
+                },
+                Result = gradients.Dx,
+            };
+            Kernels.Run(ref pass, planes.Channels, x.Length); // [B5]
+            return sums;
+        }
+
+        // sumG += gamma * sumDy [B3]; sumGXHat += gamma * sumDyXHat [B4]
+        private static Span<double> SumsOfG(ReadOnlySpan<double> sums, ReadOnlySpan<float> gamma, int depth, Span<double> sumsOfG)
+        {
+            int P = sums.Length / 2;
+            for (int s = 0; s < sumsOfG.Length; s++)
+            {
+                double sum = 0;
+                for (int p = s * depth; p < (s + 1) * depth; p++)
+                {
+                    sum += gamma.IsEmpty ? sums[p] : gamma[p % P] * sums[p];
+                }
+
+                sumsOfG[s] = sum;
+            }
+
+            return sumsOfG;
+        }
+
+        // Each plane's factors of dx: those of its set, with γ in the scale. Where floats do not hold them, the scale is NaN.
+        private int Factors(ChannelSets sets, ReadOnlySpan<double> sumsOfG, Span<float> factors, Workspace rest)
+        {
+            int count = sets.Statistics.Count;
+            int depth = Tensors.Groups.Depth;
+            int P = count * depth;
+            Span<float> line = rest.Floats(4 * count);
+            _ = ChannelFactors.Run(new ChannelFactors.Backward(sets.Statistics, default, sumsOfG, Tensors.Groups.SetElements, new LineFactors(line, count)), count);
+            ChannelNorm.Broadcast<float>(line, depth, factors);
+            Span<float> scales = factors[(3 * P)..];
+            int special = 0;
+            for (int p = 0; p < P; p++)
+            {
+                double scale = sets.Gamma.IsEmpty ? scales[p] : (double)scales[p] * sets.Gamma[p];
+                bool fits = FloatRange.FitAsFactors<SingleDouble>(new(scale));
+                scales[p] = fits ? (float)scale : float.NaN;
+                special += fits ? 0 : 1;
+            }
+
+            return special;
+        }
+    }
+}
