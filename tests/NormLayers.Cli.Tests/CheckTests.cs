@@ -26,9 +26,9 @@ public sealed class CheckTests : IDisposable
     public void Check_Accuracy_ShowsTheWorstErrorBesideItsBound()
     {
         string output = _tool.Run("check", "--accuracy").Expect(0).Output;
-        Assert.Contains("LayerNorm1D  dx", output, StringComparison.Ordinal);
-        Assert.Contains("RmsNorm      dx", output, StringComparison.Ordinal);
-        Assert.Contains("BatchNorm1D  running variance", output, StringComparison.Ordinal);
+        Assert.Contains("LayerNorm1D   dx", output, StringComparison.Ordinal);
+        Assert.Contains("RmsNorm       dx", output, StringComparison.Ordinal);
+        Assert.Contains("BatchNorm1D   running variance", output, StringComparison.Ordinal);
         Assert.Contains("Every error is within its bound.", output, StringComparison.Ordinal);
         Assert.DoesNotContain("searches", output, StringComparison.Ordinal);
     }

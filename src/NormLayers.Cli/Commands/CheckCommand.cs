@@ -76,7 +76,7 @@ internal static class CheckCommand
     private static string AccuracyTable(IReadOnlyList<AccuracyRow> rows, IReadOnlyList<AccuracyRow> found, bool passed)
     {
         StringBuilder text = new("u is one float ulp of the larger of the exact result and the largest term of its last sum.\n\n");
-        text.AppendLine("layer        output            worst error  bound  on");
+        text.AppendLine("layer         output            worst error  bound  on");
         foreach (IGrouping<(string Layer, string Output), AccuracyRow> group in rows.GroupBy(r => (r.Layer, r.Output)))
         {
             text.AppendLine(AccuracyLine(group.FirstOrDefault(r => double.IsNaN(r.WorstError)) ?? group.MaxBy(r => r.WorstError)!));
@@ -93,7 +93,7 @@ internal static class CheckCommand
     }
 
     private static string AccuracyLine(AccuracyRow row) => string.Create(
-        CultureInfo.InvariantCulture, $"{row.Layer,-11}  {row.Output,-16}  {row.WorstError,10:0.00}u  {row.Bound,4}u  {row.Data}{(row.Passed ? "" : "  EXCEEDED")}");
+        CultureInfo.InvariantCulture, $"{row.Layer,-12}  {row.Output,-16}  {row.WorstError,10:0.00}u  {row.Bound,4}u  {row.Data}{(row.Passed ? "" : "  EXCEEDED")}");
 }
 
 /// <summary>The gradient check of one network.</summary>

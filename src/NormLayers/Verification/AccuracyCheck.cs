@@ -6,11 +6,12 @@ namespace NormLayers.Verification;
 /// <remarks>
 /// The unit is u, one float ulp of the larger of the exact result and the largest term of its last sum. The oracle carries more than 300
 /// bits, and 100 where there are a million rows, so that it and the layers share no rounding. The bounds are from docs/numerics.md: the proved ones for y and dx, 2u for parameter
-/// gradients and statistics. Batch normalization is measured over (N, C), and over (N, C, L) with L below and above the sixteen lanes.
+/// gradients and statistics. Batch and group normalization are measured over (N, C), and over (N, C, L) with L below and above the sixteen lanes.
 /// </remarks>
 public static class AccuracyCheck
 {
     private const int FewSets = 3;
+    private const int Groups = 2;
     private const int ManyRows = 1_000_000;
 
     // A length that divides a size is also tried as the L of (N, C, L).
@@ -25,12 +26,14 @@ public static class AccuracyCheck
         {
             Statistic = Statistic.RootMeanSquare,
         },
+        new("GroupNorm", IndexSets.Groups(Groups), IndexSets.Channels, GroupShapes, (shape, epsilon) => new GroupNorm(Groups, shape[1], epsilon), 4.5, 8.5) { ManyRowsOf = 4 },
+        new("InstanceNorm", IndexSets.Instances, IndexSets.Channels, InstanceShapes, (shape, epsilon) => new InstanceNorm(shape[1], epsilon, withGamma: true, withBeta: true), 3.5, 7.5) { ManyRowsOf = 0 },
     ];
 
     /// <summary>The largest error allowed of parameter gradients and running statistics, in u.</summary>
     public const double SumBound = 2;
 
-    /// <summary>Runs the layers over all kinds of data.</summary>
+    /// <summary>Runs every layer over all kinds of data.</summary>
     /// <param name="seed">The seed of the data.</param>
     /// <param name="cancellationToken">Stops between two kinds.</param>
     /// <returns>A row for each layer, kind of data and output, in that order.</returns>
@@ -50,9 +53,9 @@ public static class AccuracyCheck
                     Measure<ExactNumber>(subject, data, shape, random, worst);
                 }
 
-                if (data.ManyRows)
+                if (data.ManyRows && subject.ManyRowsOf > 0)
                 {
-                    Measure<DoubleDouble>(subject, data, (ManyRows, FewSets), random, worst);
+                    Measure<DoubleDouble>(subject, data, (ManyRows, subject.ManyRowsOf), random, worst);
                 }
 
                 rows.AddRange(worst.Select(w => new AccuracyRow(
@@ -66,6 +69,12 @@ public static class AccuracyCheck
     // Channels of that many elements; one alone has no variance.
     private static IEnumerable<Shape> ChannelShapes(int size) =>
         size == 1 ? [] : [(size, FewSets), .. _lengths.Where(l => size % l == 0).Select(l => (Shape)(size / l, FewSets, l))];
+
+    // Groups of channels of one position, of some, and of one channel.
+    private static IEnumerable<Shape> GroupShapes(int size) =>
+        size == 1 ? [] : [(FewSets, Groups * size), .. _lengths.Where(l => size % l == 0).Select(l => (Shape)(FewSets, Groups * (size / l), l))];
+
+    private static IEnumerable<Shape> InstanceShapes(int size) => size == 1 ? [] : [(FewSets, 2, size)];
 
     private static void Measure<T>(Subject subject, HostileData data, Shape shape, RandomSource random, Dictionary<string, double> worst)
         where T : struct, IOracleNumber<T>
@@ -170,6 +179,9 @@ public static class AccuracyCheck
         string Name, IndexSets Sets, IndexSets Parameters, Func<int, IEnumerable<Shape>> Shapes, Func<Shape, double, Layer> Create, double YBound, double DxBound)
     {
         public Statistic Statistic { get; init; }
+
+        /// <summary>The columns of the matrix of very many rows; 0 for a layer that takes no matrix.</summary>
+        public int ManyRowsOf { get; init; } = FewSets;
     }
 
     /// <summary>A sum over the elements, with its largest term.</summary>

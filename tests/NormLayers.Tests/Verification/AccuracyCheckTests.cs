@@ -20,7 +20,8 @@ public sealed class AccuracyCheckTests
                 CultureInfo.InvariantCulture, $"{row.Layer,-12} {row.Data,-28} {row.Output,-16} {row.WorstError,8:0.000} of {row.Bound}"));
         }
 
-        Assert.Equal(2 * 18 * 4 + (18 - 1) * 2 + 18 * 3, rows.Count);
+        // y, dx, dγ and, but for RMS normalization, dβ of five layers on 18 kinds of data; running statistics of one on all that are finite. Instances need positions, so no million rows of them.
+        Assert.Equal(4 * 18 * 4 - 2 * 4 + 18 * 3 + (18 - 1) * 2, rows.Count);
         Assert.DoesNotContain(rows, r => !r.Passed);
         Assert.True(rows.Max(r => r.WorstError) > 0.4, "Errors below half an ulp everywhere would mean that nothing was measured.");
     }
