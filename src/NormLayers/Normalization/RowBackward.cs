@@ -73,7 +73,7 @@ internal readonly ref struct RowBackward<S> : IKernel
         doubles.Clear();
         RowBlock group = new(doubles, floats);
         group.LoadGamma([1], 0, RowBlock.Rows);
-        int bufferLength = Tensors.Period == 1 ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
+        int bufferLength = Tensors.ShareParameters ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, Tensors.X);
@@ -340,11 +340,11 @@ internal readonly ref struct RowBackward<S> : IKernel
         public Columns(RowBackward<S> pass, int block, int row)
         {
             int each = pass.Tensors.Period * pass.Features;
-            int first = pass.Tensors.ParametersOf(row);
+            int parameters = pass.Tensors.ParametersOf(row);
             _sums = pass.Sums.Slice(SumsPerColumn * each * block, SumsPerColumn * each);
-            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), first);
+            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), pass.Tensors.RowsPerParameters > 0 ? 0 : parameters);
             _sumDyXHat = ref Unsafe.Add(ref _sumDy, (SumsPerColumn - 1) * each);
-            _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Tensors.Gamma), first);
+            _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Tensors.Gamma), parameters);
         }
 
         public void Clear() => _sums.Clear();

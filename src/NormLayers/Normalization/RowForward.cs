@@ -43,7 +43,7 @@ internal readonly ref struct RowForward<S> : IKernel
         where D : struct, IDoubleLanes<D>
     {
         int C = Features;
-        int bufferLength = Tensors.Period == 1 ? RowMap.AlignedCopyLength(count, C) : 0;
+        int bufferLength = Tensors.ShareParameters ? RowMap.AlignedCopyLength(count, C) : 0;
         Span<float> buffers = bufferLength == 0 ? default : stackalloc float[2 * bufferLength];
         ref readonly float y = ref MemoryMarshal.GetReference(Tensors.Y);
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in y, buffers[..bufferLength]);

@@ -56,7 +56,8 @@ internal static class RowNorm
             return;
         }
 
-        RowBlocks blocks = RowBlocks.Of(N, C);
+        int T = tensors.RowsPerParameters;
+        RowBlocks blocks = T > 0 ? new RowBlocks(N, T) : RowBlocks.Of(N, C); // Where blocks have γ and β of their own, they are those rows.
         int W = C * tensors.Period;
         int sumsLength = RowBackward<S>.SumsPerColumn * W;
         RowBackward<S> pass = new()
@@ -78,13 +79,17 @@ internal static class RowNorm
             return;
         }
 
-        Span<double> sums = blocks.Total(workspace, sumsLength);
-        if (S.HasMean)
+        Span<double> sums = T > 0 ? workspace[..(blocks.Count * sumsLength)] : blocks.Total(workspace, sumsLength);
+        for (int start = 0; start < sums.Length; start += sumsLength)
         {
-            Accumulation.Add(sums[..W], gradients.DBeta); // [B1]
-        }
+            int parameters = start / RowBackward<S>.SumsPerColumn;
+            if (S.HasMean)
+            {
+                Accumulation.Add(sums.Slice(start, W), Part(gradients.DBeta, parameters, W)); // [B1]
+            }
 
-        Accumulation.Add(sums[(sumsLength - W)..], gradients.DGamma); // [B2]
+            Accumulation.Add(sums.Slice(start + sumsLength - W, W), Part(gradients.DGamma, parameters, W)); // [B2]
+        }
     }
 
     /// <summary>How many doubles <see cref="Backward"/> needs as workspace.</summary>
@@ -105,4 +110,6 @@ internal static class RowNorm
 
         Accumulation.Add(sums, dGamma); // [B2]
     }
+
+    private static Span<float> Part(Span<float> gradient, int start, int length) => gradient.IsEmpty ? gradient : gradient.Slice(start, length);
 }

@@ -19,13 +19,16 @@ internal readonly ref struct RowTensors
     /// <summary>P: γ and β have a row of their own for each n mod P, as where a sample has P groups of channels.</summary>
     public int Period { get; init; } = 1;
 
-    /// <summary>The scale, (P, C); empty means ones.</summary>
+    /// <summary>T: γ and β have a row of their own for each n / T, as where a sample has T tokens; 0 unless it is so.</summary>
+    public int RowsPerParameters { get; init; }
+
+    /// <summary>The scale, (P, C) or (N/T, C); empty means ones.</summary>
     public ReadOnlySpan<float> Gamma { get; init; }
 
     /// <summary>One scale for all elements of a row: a value for each row, (N), or one for all rows, (1). Empty means ones. Not together with the others.</summary>
     public ReadOnlySpan<float> RowGamma { get; init; }
 
-    /// <summary>The shift, (P, C); empty means zeros.</summary>
+    /// <summary>The shift, (P, C) or (N/T, C); empty means zeros.</summary>
     public ReadOnlySpan<float> Beta { get; init; }
 
     /// <summary>Whether y = max(·, 0).</summary>
@@ -35,5 +38,8 @@ internal readonly ref struct RowTensors
     public int Rows => X.Length / Features;
 
     /// <summary>Where in γ and β the elements of row <paramref name="n"/> begin.</summary>
-    public int ParametersOf(int n) => Period == 1 ? 0 : n % Period * Features;
+    public int ParametersOf(int n) => RowsPerParameters > 0 ? n / RowsPerParameters * Features : Period == 1 ? 0 : n % Period * Features;
+
+    /// <summary>Whether all rows have the same γ and β.</summary>
+    public bool ShareParameters => Period == 1 && RowsPerParameters == 0;
 }

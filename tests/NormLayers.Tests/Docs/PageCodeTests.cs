@@ -17,6 +17,7 @@ public sealed class PageCodeTests
     [InlineData("LocalResponseNorm", 5)]
     [InlineData("GroupNorm", 10)]
     [InlineData("InstanceNorm", 10)]
+    [InlineData("AdaptiveLayerNorm", 10)]
     public void Page_EachQuotedLine_StandsInTheReference(string layer, int tags)
     {
         HashSet<string> reference = [.. RepositoryFiles.ReadLines($"src/NormLayers/{layer}/{layer}Reference.cs").Select(l => l.Trim())];

@@ -14,6 +14,7 @@ public sealed class TagTests
     [InlineData("RmsNorm", "RMS")]
     [InlineData("GroupNorm", "GN")]
     [InlineData("InstanceNorm", "IN")]
+    [InlineData("AdaptiveLayerNorm", "ADA")]
     [InlineData("WeightNorm", "WN", "WS")]
     [InlineData("WeightNorm", "WS", "WN")]
     [InlineData("ScaleNorm", "SN")]

@@ -272,6 +272,27 @@ public sealed class WorkedExampleTests
         FloatsAre(page, "IN", new InstanceNorm(2, page.Number("epsilon"), withGamma: true, withBeta: true), (1, 2, 3));
     }
 
+    [Fact]
+    public void AdaptiveLayerNormPage_EachNumber_IsTheReferencesAndTheFloatLayers()
+    {
+        PageTables page = new("src/NormLayers/AdaptiveLayerNorm/README.md");
+        (double[] x, double[] scale, double[] shift) = (page["x"], page["scale"], page["shift"]);
+        (double[] y, double[] mean, double[] rstd) = AdaptiveLayerNormReference.Forward(x, 3, scale, shift, page.Number("epsilon"));
+        (double[] dx, double[] dScale, double[] dShift) = AdaptiveLayerNormReference.Backward(x, page["dy"], 3, scale, mean, rstd);
+        GroupsAre(page, "ADA", [.. scale.Concat(scale).Select(a => 1 + a)], (mean, rstd, y, dx, dScale, dShift));
+
+        AdaptiveLayerNorm layer = new(3, page.Number("epsilon"));
+        layer.SetCondition(Floats(scale), Floats(shift));
+        float[] actualY = new float[6];
+        float[] actualDx = new float[6];
+        layer.Forward(Floats(x), (1, 2, 3), actualY);
+        layer.Backward(Floats(x), Floats(page["dy"]), actualDx);
+        Assert.Equal(Floats(y), actualY);
+        Assert.Equal(Floats(dx), actualDx);
+        Assert.Equal(Floats(dScale), layer.ScaleGradient.ToArray());
+        Assert.Equal(Floats(dShift), layer.ShiftGradient.ToArray());
+    }
+
     // Two sets of three elements.
     private static void GroupsAre(
         PageTables page, string tag, double[] gammaOf, (double[] Mean, double[] Rstd, double[] Y, double[] Dx, double[] DGamma, double[] DBeta) computed)

@@ -1,0 +1,117 @@
+namespace NormLayers;
+
+/// <summary>Adaptive layer normalization: layer normalization over the last dimension whose scale and shift are inputs, one pair for each sample.</summary>
+/// <remarks>
+/// <para>y = (1 + a)·(x − μ)/√(σ² + ε) + b. The layer learns nothing: a and b come from a network before it, by <see cref="SetCondition"/>, and their gradients go
+/// back to it. The derivation, line by line: README.md beside this file.</para>
+/// <para>Takes (N, …, C): the dimensions between are tokens, which share the a and b of their sample. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and
+/// infinity spread within their token only. No allocation after the largest batch has been seen.</para>
+/// </remarks>
+public sealed class AdaptiveLayerNorm : Layer, INormalization
+{
+    private readonly NormStatistics _statistics = new();
+    private float[] _scale = [];
+    private float[] _shift = [];
+    private float[] _dScale = [];
+    private float[] _dShift = [];
+    private int _conditioned;
+
+    /// <summary>Creates a layer without a condition.</summary>
+    /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
+    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant token gives b all the same.</param>
+    /// <param name="onePlusScale">Whether x̂ is scaled by 1 + a, as in DiT, and not by a.</param>
+    /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
+    public AdaptiveLayerNorm(int features, double epsilon = 1e-5, bool onePlusScale = true, string name = "adaptivelayernorm")
+        : base(name)
+    {
+        Throw.IfNotPositive(features, nameof(features));
+        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        (Features, Epsilon, OnePlusScale) = (features, epsilon, onePlusScale);
+    }
+
+    /// <summary>C, the last dimension of the input.</summary>
+    public int Features { get; }
+
+    /// <summary>ε, added to the variance under the root.</summary>
+    public double Epsilon { get; }
+
+    /// <summary>Whether x̂ is scaled by 1 + a, and not by a.</summary>
+    public bool OnePlusScale { get; }
+
+    /// <summary>The gradient with respect to a, (N, C): overwritten by each backward pass.</summary>
+    public ReadOnlySpan<float> ScaleGradient => _dScale.AsSpan(0, _conditioned);
+
+    /// <summary>The gradient with respect to b, (N, C): overwritten by each backward pass.</summary>
+    public ReadOnlySpan<float> ShiftGradient => _dShift.AsSpan(0, _conditioned);
+
+    /// <inheritdoc/>
+    public bool IgnoresInputScale => true;
+
+    RunningStatistics? INormalization.Running => null;
+
+    bool INormalization.HasReLU => false;
+
+    /// <summary>Sets a and b of the next passes; both are copied.</summary>
+    /// <param name="scale">a of each sample, (N, C).</param>
+    /// <param name="shift">b of each sample, (N, C).</param>
+    /// <exception cref="ArgumentException">Lengths that differ, or no whole rows of C.</exception>
+    public void SetCondition(ReadOnlySpan<float> scale, ReadOnlySpan<float> shift)
+    {
+        if (scale.Length % Features != 0)
+        {
+            Throw.Argument(nameof(scale), $"whole rows of {Features} elements", $"{scale.Length} elements");
+        }
+
+        Throw.IfLengthDiffers(shift.Length, scale.Length, nameof(shift));
+        if (_scale.Length < scale.Length)
+        {
+            (_scale, _shift, _dScale, _dShift) = (new float[scale.Length], new float[scale.Length], new float[scale.Length], new float[scale.Length]);
+        }
+
+        scale.CopyTo(_scale);
+        shift.CopyTo(_shift);
+        _conditioned = scale.Length;
+    }
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        if (input.Rank < 2 || input.Last != Features)
+        {
+            Throw.Argument(nameof(input), $"a shape (N, …, {Features}) for {Name}", $"{input}");
+        }
+
+        return input;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Its gradients with respect to a and b are <see cref="NormReference.DGamma"/> and <see cref="NormReference.DBeta"/>.</remarks>
+    public override ReferenceLayer CreateReference()
+    {
+        int features = Features;
+        IndexSets ofSample = IndexSets.By((shape, i) => i / (shape.Length / shape[0]) * features + i % features);
+        return new NormReference(IndexSets.By((_, i) => i / features), ofSample)
+        {
+            Epsilon = Epsilon,
+            Gamma = Array.ConvertAll(_scale[.._conditioned], v => (double)v),
+            Beta = Array.ConvertAll(_shift[.._conditioned], v => (double)v),
+            OnePlusGamma = OnePlusScale,
+        };
+    }
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        if (_conditioned != shape[0] * Features)
+        {
+            Throw.Operation($"{Name}: the condition is of {_conditioned / Features} samples, and the input of {shape[0]}. SetCondition comes before Forward.");
+        }
+
+        Functional.AdaptiveLayerNorm(x, shape, _scale.AsSpan(0, _conditioned), _shift.AsSpan(0, _conditioned), Epsilon, y, _statistics, OnePlusScale);
+    }
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => Functional.AdaptiveLayerNormBackward(
+        x, dy, shape, _scale.AsSpan(0, _conditioned), _statistics, dx, _dScale.AsSpan(0, _conditioned), _dShift.AsSpan(0, _conditioned), OnePlusScale);
+}
