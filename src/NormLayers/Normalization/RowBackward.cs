@@ -77,13 +77,15 @@ internal readonly ref struct RowBackward<S> : IKernel
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
         bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, Tensors.X);
-        bool twoRows = VectorWidth.Bits == 512 && Tensors.Period == 1; // With sixteen registers of 256 bits, the sums of two rows would spill.
+        bool cycle = Tensors.Period > 1;
+        bool twoRows = VectorWidth.Bits == 512 && !cycle; // With sixteen registers of 256 bits, the sums of two rows would spill.
         int groupRows = Math.Clamp(GroupElements / C, 2, RowBlock.Rows);
         int ahead = Cache.IsExceeded(Tensors.X.Length) ? groupRows * C : 0;
         bool fetchDx = ahead > 0 && !streamed && !Dx.IsEmpty;
         for (int block = first; block < first + count; block++)
         {
-            new Columns(this, block, row: 0).Clear();
+            Columns columns = new(this, block, Blocks.Start(block));
+            columns.Clear();
             int end = Blocks.Start(block + 1);
             for (int start = Blocks.Start(block); start < end; start += groupRows)
             {
@@ -97,7 +99,11 @@ internal readonly ref struct RowBackward<S> : IKernel
                 for (int k = 0; k < rows;)
                 {
                     bool two = twoRows && k + 1 < rows && group.Low(k) == 0 && group.Low(k + 1) == 0;
-                    Columns columns = new(this, block, start + k);
+                    if (cycle)
+                    {
+                        columns = new(this, block, start + k);
+                    }
+
                     Prefetching fetch = new(ahead, fetchDx ? start + k : -1);
                     if (two)
                     {
@@ -120,7 +126,7 @@ internal readonly ref struct RowBackward<S> : IKernel
                     group.AddLanes(k);
                     if ((C & 15) != 0)
                     {
-                        AddTail<TScaled>(new Columns(this, block, start + k), group, start, k);
+                        AddTail<TScaled>(cycle ? new(this, block, start + k) : columns, group, start, k);
                     }
 
                     if (!RowSums.IsEmpty)
@@ -275,6 +281,7 @@ internal readonly ref struct RowBackward<S> : IKernel
     {
         int C = Features;
         LineFactors line = group.Line;
+        bool shared = Tensors.ShareParameters;
         bool ordinary = TryMakeFactors<D>(group, 0);
         for (int k = 0; k < rows; k++)
         {
@@ -288,7 +295,7 @@ internal readonly ref struct RowBackward<S> : IKernel
             RowMapBackward<S, TScaled> map = new(
                 in Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), at),
                 in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), at),
-                TScaled.Holds ? gamma[Tensors.ParametersOf(start + k)..] : gamma,
+                shared ? gamma : Tensors.Of(gamma, start + k),
                 line,
                 k);
             RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), at), C, streamed);

@@ -239,6 +239,7 @@ internal readonly ref struct RowForward<S> : IKernel
         where TAffine : struct, IFlag
         where TReLU : struct, IFlag
     {
+        bool shared = Tensors.ShareParameters;
         bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
         for (int k = 0; k < rows; k++)
         {
@@ -249,9 +250,8 @@ internal readonly ref struct RowForward<S> : IKernel
             }
 
             ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features);
-            int parameters = Tensors.ParametersOf(start + k);
             RowMapForward<S, TAffine, TReLU> map = new(
-                in RowAt(start + k), gamma.IsEmpty ? gamma : gamma[parameters..], beta.IsEmpty ? beta : beta[parameters..], block.Line, k);
+                in RowAt(start + k), shared ? gamma : Tensors.Of(gamma, start + k), shared ? beta : Tensors.Of(beta, start + k), block.Line, k);
             RowMap.Apply<L, RowMapForward<S, TAffine, TReLU>>(map, ref y, Features, streamed);
         }
     }
