@@ -303,7 +303,7 @@ internal static class GroupedNorm
             int depth = Tensors.Groups.Depth;
             int P = count * depth;
             Span<float> line = rest.Floats(4 * count);
-            _ = ChannelFactors.Run(new ChannelFactors.Backward(sets.Statistics, default, sumsOfG, Tensors.Groups.SetElements, new LineFactors(line, count)), count);
+            _ = ChannelFactors.Run(new ChannelFactors.Backward(new ChannelSets { Statistics = sets.Statistics }, sumsOfG, Tensors.Groups.SetElements, new LineFactors(line, count)), count);
             ChannelNorm.Broadcast<float>(line, depth, factors);
             Span<float> scales = factors[(3 * P)..];
             int special = 0;
