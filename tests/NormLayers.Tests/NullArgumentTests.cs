@@ -1,6 +1,7 @@
 using System.Reflection;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
 using NormLayers.Exchange;
 using NormLayers.Network;
 using NormLayers.Numerics;
@@ -28,6 +29,16 @@ public sealed class NullArgumentTests
         [typeof(SafetensorsReader)] = new SafetensorsReader(new MemoryStream(SafetensorsBytes.File("{}"))),
         [typeof(Sequential)] = new Sequential(new ReLU()),
         [typeof(Dataset)] = new Dataset("a", [1, 2], [0, 1], 1, 2),
+        [typeof(TrialOptions)] = new TrialOptions(),
+        [typeof(SweepGrid)] = new SweepGrid(new TrialOptions()),
+        [typeof(SeedData)] = SeedData.Of(new SyntheticOptions()),
+        [typeof(DataSummary)] = SeedData.Of(new SyntheticOptions()).Summary,
+        [typeof(DataSplit)] = SyntheticClassification.Generate(new SyntheticOptions()),
+        [typeof(TrialResult)] = new TrialResult(new TrialOptions(), null!, 0),
+        [typeof(IReadOnlyList<long>)] = (long[])[1],
+        [typeof(IReadOnlyList<SweepAxis>)] = Array.Empty<SweepAxis>(),
+        [typeof(IReadOnlyList<NormalizationKind>)] = (NormalizationKind[])[NormalizationKind.None, NormalizationKind.BatchNorm],
+        [typeof(Func<long, DataSplit>)] = (long seed) => SyntheticClassification.Generate(new SyntheticOptions()),
     };
 
     public static TheoryData<string> Calls => [.. All().Select(c => c.Name).Distinct()];

@@ -48,7 +48,7 @@ internal sealed class Settings
     /// <summary>The widths of the hidden layers: the list, or else the one width.</summary>
     public IReadOnlyList<int> HiddenWidths => [.. (Get(Keys.HiddenWidths) ?? [Get(Keys.HiddenWidth)]).Select(w => checked((int)w))];
 
-    /// <summary>The trial that the settings ask for.</summary>
+    /// <summary>The trial of the settings.</summary>
     public TrialOptions ToTrial() => new()
     {
         Normalization = Get(Keys.Mode),
@@ -68,7 +68,7 @@ internal sealed class Settings
         Seed = Get(Keys.Seed),
     };
 
-    /// <summary>The optimizer steps that the settings ask for.</summary>
+    /// <summary>The optimizer steps of the settings.</summary>
     public long CountSteps() => Trial.CountSteps(ToTrial(), Get(Keys.TrainCount));
 
     /// <summary>One line a key: its value and where it came from.</summary>

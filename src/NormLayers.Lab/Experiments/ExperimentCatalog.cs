@@ -12,5 +12,9 @@ public static class ExperimentCatalog
 
     /// <summary>The experiment of a name; null if there is none.</summary>
     /// <param name="name">The name, as in <c>init-gradients</c>.</param>
-    public static IExperiment? Find(string name) => All.FirstOrDefault(e => e.Name == name);
+    public static IExperiment? Find(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return All.FirstOrDefault(e => e.Name == name);
+    }
 }

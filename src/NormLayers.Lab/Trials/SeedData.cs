@@ -3,7 +3,7 @@ using NormLayers.Lab.Data;
 
 namespace NormLayers.Lab.Trials;
 
-/// <summary>The data of each seed, drawn or split when a trial first asks for it and shared by all trials of that seed.</summary>
+/// <summary>The data of each seed, drawn or split on its first use and shared by all trials of that seed.</summary>
 public sealed class SeedData
 {
     private readonly Func<long, DataSplit> _make;
@@ -51,7 +51,7 @@ public sealed class SeedData
     /// <param name="seed">The seed of a trial.</param>
     public DataSplit Get(long seed) => _splits.GetOrAdd(seed, s => new(() => _make(s))).Value;
 
-    /// <summary>Forgets a seed's data; it is made again if it is asked for again.</summary>
+    /// <summary>Forgets a seed's data; it is computed again on the next use.</summary>
     /// <param name="seed">The seed of the trials that are done.</param>
     public void Release(long seed) => _splits.TryRemove(seed, out _);
 

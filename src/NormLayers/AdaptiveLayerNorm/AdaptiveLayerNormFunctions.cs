@@ -13,7 +13,7 @@ public static partial class Functional
     /// <param name="shift">b of each sample, (N, C).</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="statistics">Overwritten with those of the tokens, for the backward pass; null if none follows.</param>
+    /// <param name="statistics">Overwritten with the tokens' statistics, for the backward pass; null if none follows.</param>
     /// <param name="onePlusScale">Whether x̂ is scaled by 1 + a, and not by a.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or without features, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
@@ -47,7 +47,7 @@ public static partial class Functional
     /// <param name="dy">The gradient with respect to y, as long as x.</param>
     /// <param name="shape">(N, …, C).</param>
     /// <param name="scale">a of each sample, (N, C).</param>
-    /// <param name="statistics">Those of the tokens, from the forward pass.</param>
+    /// <param name="statistics">The tokens' statistics, from the forward pass.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dScale">Overwritten, (N, C); empty if not wanted.</param>
     /// <param name="dShift">Overwritten, (N, C); empty if not wanted.</param>

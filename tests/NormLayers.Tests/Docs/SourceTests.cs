@@ -40,6 +40,6 @@ public sealed partial class SourceTests
     [GeneratedRegex(@"\b(Console|File\.(Write|Append|Create|Open\(|OpenWrite|Move|Copy|Delete|Replace)|Directory\.(Create|Move|Delete)|StreamWriter)\b?")]
     private static partial Regex Output();
 
-    [GeneratedRegex(@"\bunsafe\b")]
+    [GeneratedRegex(@"\bunsafe\b(?!-)")]
     private static partial Regex Unsafe();
 }
