@@ -16,7 +16,7 @@ public sealed class BatchRenorm : BatchNorm
 
     /// <summary>Creates a layer with y = x̂ (γ = 1, or 0 where the scale is 1 + γ, and β = 0), running mean 0 and running deviation 1.</summary>
     /// <param name="features">C, the number of channels: the second dimension of the input, ≥ 1.</param>
-    /// <param name="limits">The limits of R and D; <see cref="RenormLimits.Paper"/> for those of the paper.</param>
+    /// <param name="limits">The limits of R and D; <see cref="RenormLimits.Paper"/> for the paper's.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant channel gives β all the same.</param>
     /// <param name="momentum">How the running statistics follow the batches; null for <see cref="Momentum.Default"/>.</param>
     /// <param name="withGamma">Whether there is a learnable scale γ.</param>

@@ -14,12 +14,12 @@ public static partial class Functional
     /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
     /// <param name="runningMean">The running mean, (C).</param>
     /// <param name="runningDeviation">The running √(variance + ε), (C); a channel where it is 0 is not corrected.</param>
-    /// <param name="limits">R_max ≥ 1 and D_max ≥ 0: those of a step are <see cref="RenormLimits.At"/>.</param>
+    /// <param name="limits">R_max ≥ 1 and D_max ≥ 0: the limits of a step are <see cref="RenormLimits.At"/>.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
     /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="statistics">Overwritten with those of the channels, R and D among them.</param>
+    /// <param name="statistics">Overwritten with the channels' statistics, R and D among them.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limits"/> or <paramref name="epsilon"/> out of range.</exception>

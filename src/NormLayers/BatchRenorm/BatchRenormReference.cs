@@ -84,7 +84,7 @@ public sealed class BatchRenormReference(double[] runningMean, double[] runningD
         return ReLU ? Array.ConvertAll(_y, v => v <= 0 ? 0 : v) : _y;
     }
 
-    /// <summary>One step of the running statistics, towards those of the last forward pass.</summary>
+    /// <summary>One step of the running statistics, towards the statistics of the last forward pass.</summary>
     /// <param name="newWeight">The weight of the batch, 0 to 1.</param>
     public void UpdateRunning(double newWeight)
     {

@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <summary>Writes networks as ONNX files.</summary>
 /// <remarks>
 /// The network is written as it evaluates: batch normalization with its running statistics. Values have the names of <see cref="Layer.NamedState"/>,
-/// nodes those of the layers. The opset is 17, or the first that has all operators: 23 with RMS normalization. The bytes are the same for the same network.
+/// nodes the names of the layers. The opset is 17, or the first that has all operators: 23 with RMS normalization. The bytes are the same for the same network.
 /// </remarks>
 public static class OnnxFiles
 {
