@@ -33,7 +33,7 @@ public sealed class NormStatistics
     /// <summary>D of each channel, as <see cref="R"/>.</summary>
     public ReadOnlySpan<double> D => Corrections.D;
 
-    /// <summary>To be overwritten with R and D; empty unless <see cref="Resize"/> made room for them.</summary>
+    /// <summary>To be overwritten with R and D; empty unless <see cref="Resize"/> allocated them.</summary>
     internal Corrections Corrections => _corrected ? new(_r.AsSpan(0, Count), _d.AsSpan(0, Count)) : default;
 
     /// <summary>All that the backward pass needs of the sets themselves.</summary>

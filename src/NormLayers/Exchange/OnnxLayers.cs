@@ -65,7 +65,7 @@ internal static class OnnxLayers
         return norm.HasReLU ? graph.Node("Relu", 14, Name(norm, path) + ".relu", "max(x, 0)", [y], path + "relu.output") : y;
     }
 
-    // ONNX asks for a scale where a layer here may have none. 1 + γ is written as their sum.
+    // ONNX requires a scale where a layer here may have none. 1 + γ is written as their sum.
     private static string Scale(OnnxGraph graph, string path, int features, ReadOnlySpan<float> scale)
     {
         float[] ones = new float[features];

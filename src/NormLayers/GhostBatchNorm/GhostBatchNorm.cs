@@ -1,6 +1,6 @@
 namespace NormLayers;
 
-/// <summary>Ghost batch normalization: batch normalization whose statistics in training are those of chunks of the batch.</summary>
+/// <summary>Ghost batch normalization: batch normalization whose statistics in training are taken over chunks of the batch.</summary>
 /// <remarks>
 /// <para>The batch is cut in order into chunks of <see cref="ChunkSize"/> samples; the last has what is left. One value a channel has no variance: where that is
 /// left, it joins the chunk before. One chunk is <see cref="BatchNorm"/>, bit for bit. The derivation, line by line: README.md beside this file.</para>

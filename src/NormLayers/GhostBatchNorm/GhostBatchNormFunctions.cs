@@ -16,7 +16,7 @@ public static partial class Functional
     /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="statistics">Overwritten with those of the channels of each chunk, (K, C).</param>
+    /// <param name="statistics">Overwritten with the statistics of the channels of each chunk, (K, C).</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel in a chunk, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chunkSize"/> or <paramref name="epsilon"/> out of range.</exception>
@@ -48,7 +48,7 @@ public static partial class Functional
     /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
     /// <param name="chunkSize">B, as in the forward pass.</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="statistics">Those of the forward pass.</param>
+    /// <param name="statistics">The forward pass's statistics.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>

@@ -10,7 +10,7 @@ public static partial class Functional
     /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <param name="statistics">Overwritten with those of the instances, (N·C), for the backward pass.</param>
+    /// <param name="statistics">Overwritten with the instances' statistics, (N·C), for the backward pass.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <exception cref="ArgumentException">A shape of one dimension, one position, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
@@ -29,7 +29,7 @@ public static partial class Functional
     /// <param name="dy">The gradient with respect to y, as long as x.</param>
     /// <param name="shape">(N, C, …).</param>
     /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="statistics">Those of the instances, from the forward pass.</param>
+    /// <param name="statistics">The instances' statistics, from the forward pass.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>

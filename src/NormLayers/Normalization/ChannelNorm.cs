@@ -202,8 +202,8 @@ internal static class ChannelNorm
         return Reduce(blocks.Total(blockSums, 2 * W), planes.Length, rest);
     }
 
-    /// <summary>The sums of channels from those of their columns, in order.</summary>
-    /// <param name="columns">Sums of columns; those of a channel lie side by side.</param>
+    /// <summary>The sums of channels from the sums of their columns, in order.</summary>
+    /// <param name="columns">Sums of columns; the columns of a channel lie side by side.</param>
     /// <param name="length">The columns of a channel.</param>
     /// <param name="rest">Where the result lies, unless it is the columns themselves.</param>
     public static Span<double> Reduce(Span<double> columns, int length, Workspace rest)

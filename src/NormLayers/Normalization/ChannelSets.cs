@@ -21,7 +21,7 @@ internal readonly ref struct ChannelSets
     /// <summary>Σdy and Σdy·z, (2, C); empty for y.</summary>
     public ReadOnlySpan<double> Sums { get; init; }
 
-    /// <summary>Whether γ is contained in the sums, which are Σg and Σg·x̂ then: those of a set of several channels.</summary>
+    /// <summary>Whether γ is contained in the sums, which are Σg and Σg·x̂ then, of a set of several channels.</summary>
     public bool SumsContainGamma { get; init; }
 
     /// <summary>The elements of a channel, or of such a set.</summary>

@@ -51,7 +51,7 @@ internal readonly ref struct GroupTensors
     }
 
     /// <summary>γ or β of the planes of some sets; empty if there is none.</summary>
-    /// <param name="values">Those of a sample, or of a chunk.</param>
+    /// <param name="values">The values of a sample, or of a chunk.</param>
     /// <param name="first">The first set.</param>
     /// <param name="count">How many sets.</param>
     public ReadOnlySpan<float> Of(ReadOnlySpan<float> values, int first, int count) =>

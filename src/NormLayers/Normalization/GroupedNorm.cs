@@ -113,7 +113,7 @@ internal static class GroupedNorm
         }
     }
 
-    // Those of each set's planes.
+    // The values of each set's planes.
     private static SetStatistics Broadcast(SetStatistics sets, int depth, ref Workspace rest) => new(
         ChannelNorm.Broadcast<double>(sets.Mean, depth, rest.Doubles(sets.Mean.Length * depth)),
         ChannelNorm.Broadcast<double>(sets.Low, depth, rest.Doubles(sets.Low.Length * depth)),
@@ -296,7 +296,7 @@ internal static class GroupedNorm
             return sumsOfG;
         }
 
-        // Each plane's factors of dx: those of its set, with γ in the scale. Where floats do not hold them, the scale is NaN.
+        // Each plane's factors of dx: its set's, with γ in the scale. Where floats do not hold them, the scale is NaN.
         private int Factors(ChannelSets sets, ReadOnlySpan<double> sumsOfG, Span<float> factors, Workspace rest)
         {
             int count = sets.Statistics.Count;

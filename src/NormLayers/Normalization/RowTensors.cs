@@ -40,7 +40,7 @@ internal readonly ref struct RowTensors
     /// <summary>Where in γ and β the elements of row <paramref name="n"/> begin.</summary>
     public int ParametersOf(int n) => RowsPerParameters > 0 ? n / RowsPerParameters * Features : Period == 1 ? 0 : n % Period * Features;
 
-    /// <summary>γ or β from those of row <paramref name="n"/> on.</summary>
+    /// <summary>γ or β, from row <paramref name="n"/> on.</summary>
     public ReadOnlySpan<float> Of(ReadOnlySpan<float> values, int n) => values.IsEmpty ? values : values[ParametersOf(n)..];
 
     /// <summary>Whether all rows have the same γ and β.</summary>
