@@ -22,9 +22,11 @@ internal static class FloatError
         Linear linear => Of(linear, x, error),
         ReLU => (Array.ConvertAll(x, v => Math.Max(v, 0)), error),
         Sigmoid => (Array.ConvertAll(x, v => 1 / (1 + Math.Exp(-v))), Array.ConvertAll(error, e => e / 4 + 8 * U)),
-        BatchNorm1D norm => Of(norm, x, error, planeLength),
-        LayerNorm1D norm => Rows(norm.Features, x, error, norm.Gamma?.Value, norm.Beta?.Value, norm.Epsilon, centred: true, norm.HasReLU),
-        RmsNorm norm => Rows(norm.Features, x, error, norm.OnePlusGamma ? Array.ConvertAll(norm.Gamma!.Value, g => 1 + g) : norm.Gamma?.Value, null, norm.Epsilon, centred: false, relu: false),
+        SiLU => (Array.ConvertAll(x, v => v / (1 + Math.Exp(-v))), [.. error.Zip(x, (e, v) => 1.1 * e + 8 * U * Math.Abs(v))]),
+        Gelu => (layer.CreateReference()!.Forward(x, x.Length), [.. error.Zip(x, (e, v) => 1.2 * e + 16 * U * Math.Abs(v))]),
+        BatchNorm norm => Of(norm, x, error, planeLength),
+        LayerNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), norm.Beta?.Value, norm.Epsilon, centred: true, norm.HasReLU),
+        RmsNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), null, norm.Epsilon, centred: false, relu: false),
         _ => throw new ArgumentException(layer.GetType().Name, nameof(layer)),
     };
 
@@ -52,14 +54,14 @@ internal static class FloatError
         return (y, bound);
     }
 
-    private static (double[] Y, double[] Error) Of(BatchNorm1D norm, double[] x, double[] error, int length)
+    private static (double[] Y, double[] Error) Of(BatchNorm norm, double[] x, double[] error, int length)
     {
         double[] y = new double[x.Length];
         double[] bound = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
             int c = i / length % norm.Features;
-            double factor = (norm.Gamma?.Value[c] ?? 1) / Math.Sqrt(norm.Running!.Variance[c] + norm.Epsilon);
+            double factor = (Scale(norm.Gamma, norm.OnePlusGamma)?[c] ?? 1) / Math.Sqrt(norm.Running!.Variance[c] + norm.Epsilon);
             double beta = norm.Beta?.Value[c] ?? 0;
             y[i] = factor * (x[i] - norm.Running.Mean[c]) + beta;
             bound[i] = Math.Abs(factor) * error[i] + 8 * U * (Math.Abs(factor * x[i]) + Math.Abs(factor * norm.Running.Mean[c]) + Math.Abs(beta));
@@ -68,6 +70,8 @@ internal static class FloatError
 
         return (y, bound);
     }
+
+    private static float[]? Scale(Parameter? gamma, bool onePlusGamma) => onePlusGamma ? Array.ConvertAll(gamma!.Value, g => 1 + g) : gamma?.Value;
 
     private static (double[] Y, double[] Error) Rows(int C, double[] x, double[] error, float[]? gamma, float[]? beta, double epsilon, bool centred, bool relu)
     {

@@ -22,6 +22,11 @@ public sealed class OnnxRuntimeTests
         ["RMS norm"] = (() => new RmsNorm(6), (2, 6)),
         ["RMS norm without γ"] = (() => new RmsNorm(6, withGamma: false), 6),
         ["RMS norm with 1 + γ"] = (() => new Sequential(Linear(3, 6, "first"), new RmsNorm(6, epsilon: 1e-6, onePlusGamma: true, name: "norm"), Linear(6, 2, "last")), 3),
+        ["layer norm of two dimensions with 1 + γ"] = (() => new LayerNorm((3, 4), onePlusGamma: true), (2, 3, 4)),
+        ["linear of more dimensions"] = (() => new Sequential(Linear(3, 4, "a"), new ReLU(), new LayerNorm1D(4, name: "n"), new Linear(4, 2, new RandomSource(2), withBias: false, name: "b")), (5, 3)),
+        ["SiLU"] = (() => new Sequential(Linear(5, 4, "a"), new SiLU("s"), Linear(4, 3, "b")), 5),
+        ["GELU"] = (() => new Sequential(Linear(5, 4, "a"), new Gelu("g"), Linear(4, 3, "b")), 5),
+        ["batch norm of images with 1 + γ"] = (() => new BatchNorm(3, onePlusGamma: true), (3, 4, 5)),
         ["batch norm without γ and β"] = (() => new BatchNorm1D(4, withGamma: false, withBeta: false), 4),
         ["batch norm of planes, with ReLU"] = (() => new BatchNorm1D(4, epsilon: 1e-3, relu: true), (4, 9)),
         ["nested, with sigmoid"] = (() => new Sequential(new Sequential(Linear(5, 4, "a"), new Sigmoid("s")), new LayerNorm1D(4, epsilon: 0.1, name: "n"), Linear(4, 3, "a")), 5),
@@ -109,7 +114,7 @@ public sealed class OnnxRuntimeTests
             Shape shape = new([batch, .. Enumerable.Range(0, sample.Rank).Select(a => sample[a])]);
             float[] x = Samples.Normal(shape.Length, 2, 3, seed: (ulong)batch);
             float[] y = Samples.Forward(network, x, shape);
-            int length = network is BatchNorm1D && sample.Rank == 2 ? sample[1] : 1;
+            int length = network is BatchNorm ? shape.Length / batch / sample[0] : 1;
             (double[] exact, double[] error) = FloatError.Of(network, Compare.Widen(x), new double[x.Length], length);
             Compare.Within(exact, Compare.Widen(y), error, "the network's own");
             using OrtValue value = OrtValue.CreateTensorValueFromMemory(x, [.. Enumerable.Range(0, shape.Rank).Select(a => (long)shape[a])]);

@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <summary>Writes networks as ONNX files.</summary>
 /// <remarks>
 /// The network is written as it evaluates: batch normalization with its running statistics. Values have the names of <see cref="Layer.NamedState"/>,
-/// nodes the names of the layers. The opset is 17, or the first that has all operators: 23 with RMS normalization. The bytes are the same for the same network.
+/// nodes the names of the layers. The opset is 17, or the first that has all operators: 20 with GELU, 23 with RMS normalization. The bytes are the same for the same network.
 /// </remarks>
 public static class OnnxFiles
 {
@@ -14,7 +14,7 @@ public static class OnnxFiles
     private const long MostParameters = (int.MaxValue - (64L << 20)) / sizeof(float);
 
     /// <summary>Writes a network as an ONNX model for any batch size.</summary>
-    /// <param name="network">A <see cref="Sequential"/> or a layer: linear, ReLU, sigmoid, batch, layer or RMS normalization.</param>
+    /// <param name="network">A <see cref="Sequential"/> or a layer: linear, activations, softmax, batch, layer or RMS normalization.</param>
     /// <param name="stream">Where to; it stays open. Nothing is written before the model is complete.</param>
     /// <param name="sample">The shape of one sample, without the batch: <c>20</c>, or (C, L) as a tuple.</param>
     /// <param name="options">Names and text; null for the defaults.</param>
@@ -38,7 +38,7 @@ public static class OnnxFiles
         }
 
         OnnxGraph graph = new();
-        string last = OnnxLayers.Append(graph, network, path: "", graph.Declare(options.Input));
+        string last = new OnnxLayers(graph, input.Rank).Append(network, path: "", graph.Declare(options.Input));
         graph.Node("Identity", 13, "output", "the network's output", [last], options.Output);
         if (options.Softmax is { } softmax)
         {

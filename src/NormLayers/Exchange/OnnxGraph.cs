@@ -93,7 +93,7 @@ internal sealed class OnnxGraph
 
         // The version of the file format that came with the opset.
         ProtobufMessage model = new ProtobufMessage()
-            .Add(1, Opset >= 23 ? 11 : Opset >= 21 ? 10 : 8)
+            .Add(1, Opset >= 23 ? 11 : Opset >= 21 ? 10 : Opset >= 19 ? 9 : 8)
             .Add(2, "NormLayers")
             .Add(3, typeof(OnnxGraph).Assembly.GetName().Version!.ToString(3))
             .Add(6, options.Documentation)

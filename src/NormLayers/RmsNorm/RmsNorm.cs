@@ -52,9 +52,6 @@ public sealed class RmsNorm : Layer, INormalization
     /// <summary>γ, shape (C); null if the layer has none.</summary>
     public Parameter? Gamma => _affine.Gamma;
 
-    /// <summary>What x̂ is multiplied by: γ or 1 + γ; empty for ones.</summary>
-    internal ReadOnlySpan<float> Scale => _affine.Scale;
-
     /// <inheritdoc/>
     public bool IgnoresInputScale => true;
 

@@ -11,6 +11,7 @@ public sealed class OnnxFilesTests
     [Theory]
     [InlineData("batchnorm", 17, 8, "Gemm:linear1 BatchNormalization:norm1 Relu:relu1 Gemm:linear2 Identity:output")]
     [InlineData("layernorm", 17, 8, "Gemm:linear1 LayerNormalization:norm1 Relu:relu1 Gemm:linear2 Identity:output")]
+    [InlineData("rmsnorm", 23, 11, "Gemm:linear1 RMSNormalization:norm1 Relu:relu1 Gemm:linear2 Identity:output")]
     [InlineData("none", 17, 8, "Gemm:linear1 Relu:relu1 Gemm:linear2 Identity:output")]
     public void WriteOnnx_Mlp_HasTheLayersAsNodes(string mode, int opset, int version, string nodes)
     {
@@ -34,6 +35,25 @@ public sealed class OnnxFilesTests
         Assert.Equal(["batch"], shape.Messages(1).SelectMany(d => d.Texts(2)));
         Assert.Equal([4], shape.Messages(1).SelectMany(d => d.Integers(1)));
         Assert.Equal(Bytes(network, 4), Bytes(network, 4));
+    }
+
+    [Fact]
+    public void WriteOnnx_SamplesOfTwoDimensions_TakeMatMulAndAdd()
+    {
+        Linear linear = new(3, 2, new RandomSource(1));
+        Protobuf graph = Write(new Sequential(linear, new Gelu("g"), new SiLU("s"), new Softmax("p")), (5, 3)).Message(7);
+        Assert.Equal("MatMul:linear Add:linear.bias Gelu:g Sigmoid:s.sigmoid Mul:s Softmax:p Identity:output", string.Join(' ', graph.Messages(1).Select(n => $"{n.Text(4)}:{n.Text(3)}")));
+        float[] w = linear.Weight.Value;
+        Protobuf weight = graph.Messages(5).Single(t => t.Text(8) == "linear.weight_transposed");
+        Assert.Equal([3, 2], weight.Integers(1));
+        Compare.SameBits([w[0], w[3], w[1], w[4], w[2], w[5]], MemoryMarshal.Cast<byte, float>(weight.Bytes(9)), "Wᵀ");
+    }
+
+    [Fact]
+    public void WriteOnnx_LayerNormOfTwoDimensions_HasAxisMinus2()
+    {
+        Protobuf node = Write(new LayerNorm((2, 3), onePlusGamma: true), (4, 2, 3)).Message(7).Messages(1).First();
+        Assert.Equal(-2, node.Messages(5).Single(a => a.Text(1) == "axis").Integer(3));
     }
 
     [Fact]
