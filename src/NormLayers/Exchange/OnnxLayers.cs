@@ -69,15 +69,17 @@ internal sealed class OnnxLayers(OnnxGraph graph, int rank)
     {
         const string Formula = "x·Wᵀ + b";
         (int inputs, int outputs, float[] w) = (linear.Inputs, linear.Outputs, linear.Weight.Value);
+        // Gemm takes matrices only.
+        bool gemm = rank == 2;
+        string weight = gemm
+            ? graph.Initializer(node.Path + "weight", linear.Weight.Shape, w)
+            : graph.Initializer(node.Path + "weight_transposed", (inputs, outputs), [.. Enumerable.Range(0, w.Length).Select(i => w[i % outputs * inputs + i / outputs])]);
         string[] bias = linear.Bias is { } b ? [graph.Initializer(node.Path + "bias", b.Shape, b.Value)] : [];
-        if (rank == 2)
+        if (gemm)
         {
-            return graph.Node("Gemm", 13, node.Name, Formula, [x, graph.Initializer(node.Path + "weight", linear.Weight.Shape, w), .. bias], node.Output, ("transB", 1));
+            return graph.Node("Gemm", 13, node.Name, Formula, [x, weight, .. bias], node.Output, ("transB", 1));
         }
 
-        // Gemm takes matrices only.
-        float[] transposed = [.. Enumerable.Range(0, w.Length).Select(i => w[i % outputs * inputs + i / outputs])];
-        string weight = graph.Initializer(node.Path + "weight_transposed", (inputs, outputs), transposed);
         string product = bias.Length == 0 ? node.Output : node.Path + "product";
         graph.Node("MatMul", 13, node.Name, "x·Wᵀ", [x, weight], product);
         return bias.Length == 0 ? product : graph.Node("Add", 14, node.Name + ".bias", Formula, [product, .. bias], node.Output);
@@ -86,7 +88,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, int rank)
     private string WithReLU(NormalizationLayer norm, string name, string path, string y) =>
         norm.HasReLU ? graph.Node("Relu", 14, name + ".relu", "max(x, 0)", [y], path + "relu.output") : y;
 
-    // ONNX asks for both where a layer here may have neither.
+    // ONNX requires both where a layer here may have neither.
     private string[] ScaleAndShift(NormalizationLayer norm, Shape shape, string path) =>
     [
         graph.Initializer(path + "weight", shape, Scale(norm.Gamma, norm.OnePlusGamma, shape.Length)),
