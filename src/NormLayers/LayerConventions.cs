@@ -13,10 +13,16 @@ internal static class LayerConventions
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
     /// <param name="momentum">How running statistics follow the batches; null without any.</param>
     /// <param name="epsilonOutsideRoot">Whether ε is added to the root.</param>
+    /// <param name="more">What else the layer's function depends on and its parameters do not show.</param>
     public static IReadOnlyDictionary<string, string> Of(
-        double epsilon, bool hasGamma = false, bool onePlusGamma = false, Momentum? momentum = null, bool epsilonOutsideRoot = false)
+        double epsilon,
+        bool hasGamma = false,
+        bool onePlusGamma = false,
+        Momentum? momentum = null,
+        bool epsilonOutsideRoot = false,
+        params ReadOnlySpan<(string Name, double Value)> more)
     {
-        Dictionary<string, string> conventions = new() { ["epsilon"] = Text(epsilon) };
+        Dictionary<string, string> conventions = Numbers([("epsilon", epsilon), .. more]);
         if (hasGamma)
         {
             conventions["scale"] = onePlusGamma ? "1 + gamma" : "gamma";
@@ -30,6 +36,18 @@ internal static class LayerConventions
         if (epsilonOutsideRoot)
         {
             conventions["epsilon_place"] = "outside the root";
+        }
+
+        return conventions;
+    }
+
+    /// <summary>Numbers that the layer's function depends on and its parameters do not show.</summary>
+    public static Dictionary<string, string> Numbers(params ReadOnlySpan<(string Name, double Value)> numbers)
+    {
+        Dictionary<string, string> conventions = [];
+        foreach ((string name, double value) in numbers)
+        {
+            conventions[name] = Text(value);
         }
 
         return conventions;

@@ -39,6 +39,9 @@ public sealed class AdaptiveLayerNorm : Layer, INormalization
     /// <summary>Whether x̂ is scaled by 1 + a, and not by a.</summary>
     public bool OnePlusScale { get; }
 
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, hasGamma: true, OnePlusScale);
+
     /// <summary>The gradient with respect to a, (N, C): overwritten by each backward pass.</summary>
     public ReadOnlySpan<float> ScaleGradient => _dScale.AsSpan(0, _conditioned);
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Numerics.Tensors;
 using NormLayers.Normalization;
 using NormLayers.Numerics;
@@ -16,7 +15,7 @@ namespace NormLayers;
 /// </remarks>
 public class BatchNorm : NormalizationLayer
 {
-    private readonly NonFiniteStatistics _nonFinite;
+    private readonly RunningUpdate _update;
     private readonly NormStatistics _statistics = new();
     private AlignedBuffer _workspace;
     private bool _usedBatchStatistics;
@@ -59,16 +58,15 @@ public class BatchNorm : NormalizationLayer
     {
         Throw.IfUndefined(nonFinite, nameof(nonFinite));
         Features = options.Features;
-        Momentum = options.Momentum ?? Momentum.Default;
+        _update = new RunningUpdate(options.Name, options.Momentum ?? Momentum.Default, nonFinite);
         Running = running;
-        _nonFinite = nonFinite;
     }
 
     /// <summary>C, the number of channels.</summary>
     public int Features { get; }
 
     /// <summary>How the running statistics follow the batches.</summary>
-    public Momentum Momentum { get; }
+    public Momentum Momentum => _update.Momentum;
 
     /// <summary>The running statistics; null if the layer tracks none.</summary>
     public override RunningStatistics? Running { get; }
@@ -215,57 +213,15 @@ public class BatchNorm : NormalizationLayer
     private void UpdateRunning(RunningStatistics running, Planes planes)
     {
         // Nothing has changed when a chunk makes it throw.
-        for (int k = 0; k < planes.Chunks && _nonFinite == NonFiniteStatistics.Throw; k++)
+        for (int k = 0; k < planes.Chunks; k++)
         {
-            if (FirstNonFinite(planes, k) is { } c)
-            {
-                int at = k * Features + c;
-                Throw.Operation(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{Name}: the batch's statistics of channel {c} are not finite (mean {_statistics.Mean[at]}, variance {_statistics.Variance[at]})."));
-            }
+            _update.Check(MeanOf(k), SpreadOf(k), UnbiasedFactor(planes.Chunk(k).ChannelElements));
         }
 
         for (int k = 0; k < planes.Chunks; k++)
         {
-            UpdateRunning(running, planes, k);
+            _update.Step(MeanOf(k), SpreadOf(k), UnbiasedFactor(planes.Chunk(k).ChannelElements), running);
         }
-    }
-
-    private void UpdateRunning(RunningStatistics running, Planes planes, int k)
-    {
-        // The channels share the count that a cumulative average divides by, so a batch goes into all of them or into none.
-        if (_nonFinite == NonFiniteStatistics.Skip && Momentum.IsCumulative && FirstNonFinite(planes, k) is not null)
-        {
-            running.SkippedUpdates++;
-            return;
-        }
-
-        (double NewWeight, double Unbiased) step = (Momentum.WeightOfBatch(++running.BatchesSeen), UnbiasedFactor(planes.Chunk(k).ChannelElements));
-        int skipped = ChannelNorm.UpdateRunning(MeanOf(k), SpreadOf(k), step, _nonFinite == NonFiniteStatistics.Accept, running);
-        running.SkippedUpdates += skipped > 0 ? 1 : 0;
-    }
-
-    private int? FirstNonFinite(Planes planes, int k)
-    {
-        // At most doubled, both are far from what no float can hold; a NaN fails the comparison.
-        ReadOnlySpan<double> mean = MeanOf(k);
-        ReadOnlySpan<double> spread = SpreadOf(k);
-        if (TensorPrimitives.MaxMagnitude(mean) < 1e38 && TensorPrimitives.MaxMagnitude(spread) < 1e38)
-        {
-            return null;
-        }
-
-        double unbiased = UnbiasedFactor(planes.Chunk(k).ChannelElements);
-        for (int c = 0; c < Features; c++)
-        {
-            if (!ChannelNorm.FitFloat(mean[c], spread[c] * unbiased))
-            {
-                return c;
-            }
-        }
-
-        return null;
     }
 
     private ReadOnlySpan<double> MeanOf(int k) => _statistics.Mean.Slice(k * Features, Features);

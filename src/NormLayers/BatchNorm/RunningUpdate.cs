@@ -13,37 +13,43 @@ internal sealed class RunningUpdate(string layer, Momentum momentum, NonFiniteSt
     /// <summary>The weight of a batch.</summary>
     public Momentum Momentum => momentum;
 
+    /// <summary>Throws, if that is the policy, where a batch's statistics are not finite floats: to be called before the first <see cref="Step"/>.</summary>
+    /// <param name="mean">The batch's mean of each channel, (C).</param>
+    /// <param name="variance">The batch's biased variance of each channel, (C), or its deviation where that is tracked.</param>
+    /// <param name="unbiased">What the variance is multiplied by: m/(m − 1), and 1 for a deviation.</param>
+    /// <exception cref="InvalidOperationException">The statistics are not finite and the policy is to throw.</exception>
+    public void Check(ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, double unbiased)
+    {
+        if (nonFinite == NonFiniteStatistics.Throw && FirstNonFinite(mean, variance, unbiased) is { } channel)
+        {
+            Throw.Operation(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{layer}: the batch's statistics of channel {channel} are not finite (mean {mean[channel]}, variance {variance[channel]})."));
+        }
+    }
+
     /// <summary>Makes one step. [F6] [F7]</summary>
     /// <param name="mean">The batch's mean of each channel, (C).</param>
-    /// <param name="variance">The batch's biased variance of each channel, (C).</param>
-    /// <param name="m">The elements that each was taken over, ≥ 2.</param>
+    /// <param name="variance">The batch's biased variance of each channel, (C), or its deviation where that is tracked.</param>
+    /// <param name="unbiased">What the variance is multiplied by: m/(m − 1), and 1 for a deviation.</param>
     /// <param name="running">Overwritten.</param>
-    /// <exception cref="InvalidOperationException">The statistics are not finite and the policy is to throw; nothing has changed then.</exception>
-    public void Step(ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, int m, RunningStatistics running)
+    public void Step(ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, double unbiased, RunningStatistics running)
     {
-        bool allOrNone = nonFinite == NonFiniteStatistics.Throw || (nonFinite == NonFiniteStatistics.Skip && momentum.IsCumulative);
-        if (allOrNone && FirstNonFinite(mean, variance, m) is { } channel)
+        // The channels share the count that a cumulative average divides by, so a batch goes into all of them or into none.
+        if (nonFinite == NonFiniteStatistics.Skip && momentum.IsCumulative && FirstNonFinite(mean, variance, unbiased) is not null)
         {
-            if (nonFinite == NonFiniteStatistics.Throw)
-            {
-                Throw.Operation(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{layer}: the batch's statistics of channel {channel} are not finite (mean {mean[channel]}, variance {variance[channel]})."));
-            }
-
-            // The channels share the count that a cumulative average divides by, so a batch goes into all of them or into none.
             running.SkippedUpdates++;
             return;
         }
 
         double newWeight = momentum.WeightOfBatch(++running.BatchesSeen);
-        if (ChannelNorm.UpdateRunning(mean, variance, (newWeight, m / (m - 1.0)), nonFinite == NonFiniteStatistics.Accept, running) > 0)
+        if (ChannelNorm.UpdateRunning(mean, variance, (newWeight, unbiased), nonFinite == NonFiniteStatistics.Accept, running) > 0)
         {
             running.SkippedUpdates++;
         }
     }
 
-    private static int? FirstNonFinite(ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, int m)
+    private static int? FirstNonFinite(ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, double unbiased)
     {
         // At most doubled, both are far from what no float can hold; a NaN fails the comparison.
         if (TensorPrimitives.MaxMagnitude(mean) < 1e38 && TensorPrimitives.MaxMagnitude(variance) < 1e38)
@@ -53,7 +59,7 @@ internal sealed class RunningUpdate(string layer, Momentum momentum, NonFiniteSt
 
         for (int c = 0; c < mean.Length; c++)
         {
-            if (!ChannelNorm.FitFloat(mean[c], variance[c] * (m / (m - 1.0))))
+            if (!ChannelNorm.FitFloat(mean[c], variance[c] * unbiased))
             {
                 return c;
             }

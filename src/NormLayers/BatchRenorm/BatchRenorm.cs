@@ -57,6 +57,10 @@ public sealed class BatchRenorm : BatchNorm
     public override bool IgnoresInputScale => false;
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Momentum, more: [("r_max", Limits.RMax), ("d_max", Limits.DMax)]);
+
+    /// <inheritdoc/>
     public override ReferenceLayer CreateReference()
     {
         double[] deviation = Array.ConvertAll(Running!.Deviation, v => (double)v);

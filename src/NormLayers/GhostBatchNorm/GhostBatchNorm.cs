@@ -41,6 +41,10 @@ public sealed class GhostBatchNorm : BatchNorm
     public int ChunkSize { get; }
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, more: ("chunk_size", ChunkSize));
+
+    /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => !UsesBatchStatistics ? base.CreateReference() : new NormReference(GhostBatchNormReference.Sets(ChunkSize), IndexSets.Channels)
     {
         Epsilon = Epsilon,

@@ -50,6 +50,10 @@ public sealed class GroupNorm : NormalizationLayer
     internal NormStatistics Statistics { get; } = new();
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, more: ("groups", Groups));
+
+    /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
         if (input.Rank < 2 || input[1] != Channels)

@@ -67,6 +67,10 @@ public sealed class InstanceNorm : NormalizationLayer
     /// <inheritdoc/>
     public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
 
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum);
+
     private bool UsesOwnStatistics => Training || Running is null;
 
     /// <inheritdoc/>
@@ -117,7 +121,9 @@ public sealed class InstanceNorm : NormalizationLayer
         {
             Average(_statistics.Mean, _mean);
             Average(_statistics.Variance, _variance);
-            _update.Step(_mean, _variance, x.Length / _statistics.Count, Running);
+            double m = x.Length / _statistics.Count;
+            _update.Check(_mean, _variance, m / (m - 1));
+            _update.Step(_mean, _variance, m / (m - 1), Running);
         }
     }
 

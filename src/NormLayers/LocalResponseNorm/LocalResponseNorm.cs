@@ -44,6 +44,10 @@ public sealed class LocalResponseNorm : Layer
     public bool EvenReachesUp { get; }
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Numbers(("size", Size), ("alpha", Alpha), ("beta", Beta), ("k", K), ("even_reaches_up", EvenReachesUp ? 1 : 0));
+
+    /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
         if (input.Rank < 2)

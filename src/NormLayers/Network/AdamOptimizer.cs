@@ -78,7 +78,7 @@ public sealed class AdamOptimizer : Optimizer
                 Rate = LearningRate / (1 - Power(Beta1, step)),
                 Correction = 1 / (1 - Power(Beta2, step)),
             };
-            Kernels.Run(ref kernel, Stretches.Count(kernel.W.Length), 4L * kernel.W.Length);
+            Kernels.Run(ref kernel, ElementChunks.Count(kernel.W.Length), 4L * kernel.W.Length);
         }
     }
 
@@ -121,7 +121,7 @@ public sealed class AdamOptimizer : Optimizer
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            (int start, int end) = Stretches.Elements(first, count, W.Length);
+            (int start, int end) = ElementChunks.Elements(first, count, W.Length);
             int i = start;
             for (; i <= end - 8; i += 8)
             {

@@ -37,7 +37,7 @@ public abstract class ElementwiseLayer : Layer
         where F : struct, IFormula
     {
         Kernel<F> kernel = new() { X = x, Dy = dy, Result = result };
-        Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
+        Kernels.Run(ref kernel, ElementChunks.Count(x.Length), x.Length);
     }
 
     /// <summary>The two formulas, on one lane or eight.</summary>
@@ -81,7 +81,7 @@ public abstract class ElementwiseLayer : Layer
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            (int i, int end) = Stretches.Elements(first, count, X.Length);
+            (int i, int end) = ElementChunks.Elements(first, count, X.Length);
             for (; i <= end - 8; i += 8)
             {
                 ApplyAt<D>(i);

@@ -25,7 +25,7 @@ public sealed class ReLU : Layer
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         Gate kernel = new() { Signal = x, Value = x, Result = y };
-        Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
+        Kernels.Run(ref kernel, ElementChunks.Count(x.Length), x.Length);
     }
 
     /// <inheritdoc/>
@@ -37,7 +37,7 @@ public sealed class ReLU : Layer
         }
 
         Gate kernel = new() { Signal = x, Value = dy, Result = dx };
-        Kernels.Run(ref kernel, Stretches.Count(x.Length), x.Length);
+        Kernels.Run(ref kernel, ElementChunks.Count(x.Length), x.Length);
     }
 
     /// <summary>The value where the signal is not ≤ 0, else 0. Units are chunks of elements.</summary>
@@ -58,7 +58,7 @@ public sealed class ReLU : Layer
             ref readonly float signal = ref MemoryMarshal.GetReference(Signal);
             ref readonly float value = ref MemoryMarshal.GetReference(Value);
             ref float result = ref MemoryMarshal.GetReference(Result);
-            (int start, int end) = Stretches.Elements(first, count, Signal.Length);
+            (int start, int end) = ElementChunks.Elements(first, count, Signal.Length);
             int whole = end & ~15;
             for (int i = start; i < whole; i += 16)
             {

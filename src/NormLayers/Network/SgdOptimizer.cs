@@ -43,7 +43,7 @@ public sealed class SgdOptimizer : Optimizer
                     Velocity = Momentum > 0 ? _velocities[p] : default,
                     Optimizer = this,
                 };
-                Kernels.Run(ref kernel, Stretches.Count(kernel.W.Length), 2L * kernel.W.Length);
+                Kernels.Run(ref kernel, ElementChunks.Count(kernel.W.Length), 2L * kernel.W.Length);
             }
         }
     }
@@ -64,7 +64,7 @@ public sealed class SgdOptimizer : Optimizer
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            (int start, int end) = Stretches.Elements(first, count, W.Length);
+            (int start, int end) = ElementChunks.Elements(first, count, W.Length);
             Span<float> w = W[start..end];
             ReadOnlySpan<float> direction = Gradient[start..end];
             float rate = (float)-Optimizer.LearningRate;

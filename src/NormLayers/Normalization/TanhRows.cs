@@ -48,7 +48,8 @@ internal readonly ref struct TanhForward : IKernel
 {
     public required RowTensors Tensors { get; init; }
 
-    public required float Alpha { get; init; }
+    /// <summary>α as a double: converted for every eight elements, it would tie each step to the last by a register that both write.</summary>
+    public required double Alpha { get; init; }
 
     [MethodImpl(Kernels.Loops)]
     public void Run<L, D>(int first, int count)
@@ -89,7 +90,8 @@ internal readonly ref struct TanhBackward : IKernel
 {
     public required RowTensors Tensors { get; init; }
 
-    public required float Alpha { get; init; }
+    /// <summary>α as a double: converted for every eight elements, it would tie each step to the last by a register that both write.</summary>
+    public required double Alpha { get; init; }
 
     public required ReadOnlySpan<float> Dy { get; init; }
 

@@ -24,7 +24,7 @@ internal readonly ref struct ZeroKernel : IKernel
         }
 
         ZeroKernel kernel = new(values);
-        Kernels.Run(ref kernel, Stretches.Count(values.Length), values.Length);
+        Kernels.Run(ref kernel, ElementChunks.Count(values.Length), values.Length);
     }
 
     [MethodImpl(Kernels.Loops)]
@@ -32,7 +32,7 @@ internal readonly ref struct ZeroKernel : IKernel
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        (int start, int end) = Stretches.Elements(first, count, _values.Length);
+        (int start, int end) = ElementChunks.Elements(first, count, _values.Length);
         RowMap.Apply<L, Map>(default, ref Unsafe.Add(ref MemoryMarshal.GetReference(_values), start), end - start, streamed: true);
         RowMap.Fence(streamed: true);
     }

@@ -129,6 +129,27 @@ public sealed class LayerFilesTests
         Assert.DoesNotContain("scale", new LayerNorm1D(3, withGamma: false).Conventions.Keys);
     }
 
+    /// <summary>What the parameters' shapes do not show: each file below loads without a word where its layer keeps silent about it.</summary>
+    [Fact]
+    public void Load_AnotherFunctionOfTheSameParameters_IsRefused()
+    {
+        Momentum half = Momentum.NewWeight(0.5);
+        (Layer Saved, Layer Here, string Difference)[] pairs =
+        [
+            (new GroupNorm(2, 4), new GroupNorm(4, 4), "groups: '2' in the file, '4' here"),
+            (new InstanceNorm(4, trackRunningStatistics: true), new InstanceNorm(4, momentum: half, trackRunningStatistics: true), "momentum: '0.1' in the file, '0.5' here"),
+            (new GhostBatchNorm(4, 8), new GhostBatchNorm(4, 16), "chunk_size: '8' in the file, '16' here"),
+            (new BatchRenorm(4, new RenormLimits(3, 5)), new BatchRenorm(4, new RenormLimits(3, 4)), "d_max: '5' in the file, '4' here"),
+            (new AdaptiveLayerNorm(4), new AdaptiveLayerNorm(4, onePlusScale: false), "scale: '1 + gamma' in the file, 'gamma' here"),
+            (new LocalResponseNorm(3), new LocalResponseNorm(5), "size: '3' in the file, '5' here"),
+        ];
+        foreach ((Layer saved, Layer here, string difference) in pairs)
+        {
+            Assert.Contains(difference, Refused(here, SafetensorsBytes.Of(saved)), StringComparison.Ordinal);
+            Assert.Empty(saved.Load(new MemoryStream(SafetensorsBytes.Of(saved))).Different);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Layers))]
     public void Load_SavedLayer_IsTheSameBitForBit(string name)

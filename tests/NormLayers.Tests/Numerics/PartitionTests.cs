@@ -13,11 +13,11 @@ public sealed class PartitionTests
     [InlineData(int.MaxValue)]
     public void Stretches_AnyLength_CoverIt(int length)
     {
-        int count = Stretches.Count(length);
-        Assert.Equal((0, length), Stretches.Elements(0, count, length));
-        (int start, int end) = Stretches.Elements(count - 1, 1, length);
+        int count = ElementChunks.Count(length);
+        Assert.Equal((0, length), ElementChunks.Elements(0, count, length));
+        (int start, int end) = ElementChunks.Elements(count - 1, 1, length);
         Assert.True(start < end && end == length, $"The last of {count} goes from {start} to {end}.");
-        Assert.Equal(start, Stretches.Elements(0, count - 1, length).End);
+        Assert.Equal(start, ElementChunks.Elements(0, count - 1, length).End);
     }
 
     [Theory]

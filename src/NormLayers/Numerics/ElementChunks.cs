@@ -1,7 +1,7 @@
 namespace NormLayers.Numerics;
 
 /// <summary>The units of a kernel that treats every element of an array alike: chunks of whole vectors.</summary>
-internal static class Stretches
+internal static class ElementChunks
 {
     private const int Length = 4096;
 
