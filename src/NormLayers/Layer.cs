@@ -11,8 +11,9 @@ namespace NormLayers;
 public abstract class Layer
 {
     private Shape? _lastShape;
-    private int _inUse;
     private Shape _lastOutput;
+    private bool _hasForward;
+    private int _inUse;
 
     /// <summary>Creates a layer.</summary>
     /// <param name="name">Its name in reports and in parameter names, unique within a network: <c>norm1</c>.</param>
@@ -43,7 +44,7 @@ public abstract class Layer
     /// </summary>
     public virtual IReadOnlyDictionary<string, string> Conventions => LayerConventions.None;
 
-    /// <summary>The shape of the output for an input shape.</summary>
+    /// <summary>The shape of the output for an input shape. It depends on nothing else: passes ask again only when the input's shape has changed.</summary>
     /// <param name="input">The input's shape.</param>
     /// <exception cref="ArgumentException">The layer does not take this shape.</exception>
     public abstract Shape OutputShape(Shape input);
@@ -56,16 +57,16 @@ public abstract class Layer
     /// <exception cref="InvalidOperationException">Another thread is in a pass of this layer.</exception>
     public void Forward(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        Shape output = OutputShape(shape);
-        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        Throw.IfLengthDiffers(y.Length, output, nameof(y));
-        CheckOverlap(x, y, nameof(y));
         Enter();
         try
         {
-            _lastShape = null;
+            Shape output = _lastShape == shape ? _lastOutput : OutputShape(shape);
+            Throw.IfLengthDiffers(x.Length, shape, nameof(x));
+            Throw.IfLengthDiffers(y.Length, output, nameof(y));
+            CheckOverlap(x, y, nameof(y));
+            _hasForward = false;
             ForwardCore(x, shape, y);
-            (_lastShape, _lastOutput) = (shape, output);
+            (_lastShape, _lastOutput, _hasForward) = (shape, output, true);
         }
         finally
         {
@@ -99,7 +100,7 @@ public abstract class Layer
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in y's memory.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
     {
-        if (_lastShape is not { } shape)
+        if (!_hasForward || _lastShape is not { } shape)
         {
             Throw.Operation($"{Name}: Backward needs a Forward before it, and none succeeded.");
             return;

@@ -32,7 +32,7 @@ internal sealed class StepWork
         _network.Forward(x, (_case.BatchSize, _case.Features), _logits);
         (Loss, _) = SoftmaxCrossEntropy.Evaluate(_logits, _data.BatchLabels(_step), _dLogits);
         _network.ZeroGradients();
-        _network.Backward(x, _dLogits, default);
+        _network.Backward(x, _logits, _dLogits, default);
         _optimizer.Step();
         _step++;
     }

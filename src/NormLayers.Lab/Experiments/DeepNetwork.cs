@@ -10,6 +10,7 @@ internal sealed class DeepNetwork
     private const int Width = 256;
 
     private readonly Sequential _network;
+    private readonly float[] _y;
     private readonly int _layersPerBlock;
     private readonly int _samples;
 
@@ -31,8 +32,8 @@ internal sealed class DeepNetwork
 
         _network = new Sequential(layers);
         float[] x = Draw(random);
-        float[] y = new float[x.Length];
-        _network.Forward(x, (samples, Width), y);
+        _y = new float[x.Length];
+        _network.Forward(x, (samples, Width), _y);
         _network.Backward(x, Draw(random), []);
     }
 
@@ -51,7 +52,7 @@ internal sealed class DeepNetwork
     /// <summary>The mean cosine between two samples, and the participation rank of all, at the output of a block.</summary>
     public (double Cosine, double Rank) Similarity(int block)
     {
-        ReadOnlySpan<float> y = _network.Activations(_layersPerBlock * (block + 1) - 1);
+        ReadOnlySpan<float> y = block == Depth - 1 ? _y : _network.Activations(_layersPerBlock * (block + 1) - 1);
         double[] gram = new double[_samples * _samples];
         for (int i = 0; i < _samples; i++)
         {

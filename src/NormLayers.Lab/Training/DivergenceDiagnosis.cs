@@ -33,30 +33,29 @@ internal static class DivergenceDiagnosis
         // Gradients flow from the last layer to the first, so the last layer with a bad one is where it began.
         foreach (Layer layer in network.Layers.Reverse())
         {
-            if (FirstNonFinite(layer, p => p.Gradient) is { } name)
+            if (FirstNonFinite(layer, p => p.Gradient) is { } parameter)
             {
-                return (layer.Name, DivergenceKind.Gradients, $"the gradient of {layer.Name}.{name} overflowed in the step before");
+                return (layer.Name, DivergenceKind.Gradients, $"the gradient of {layer.Name}.{parameter} overflowed in the step before");
             }
         }
 
         foreach (Layer layer in network.Layers)
         {
-            if (FirstNonFinite(layer, p => p.Value) is { } name)
+            if (FirstNonFinite(layer, p => p.Value) is { } parameter)
             {
-                return (layer.Name, DivergenceKind.Gradients, $"the update of {layer.Name}.{name} overflowed in an earlier step");
+                return (layer.Name, DivergenceKind.Gradients, $"the update of {layer.Name}.{parameter} overflowed in an earlier step");
             }
         }
 
-        for (int i = 0; i < network.Layers.Count; i++)
+        // Where all before are finite it is the last layer: the loss of finite logits is finite.
+        int first = 0;
+        while (first < network.Layers.Count - 1 && AllFinite(network.Activations(first)))
         {
-            if (!AllFinite(network.Activations(i)))
-            {
-                return (network.Layers[i].Name, DivergenceKind.Activations, $"the output of {network.Layers[i].Name} overflowed first");
-            }
+            first++;
         }
 
-        string last = network.Layers[^1].Name;
-        return (last, DivergenceKind.Activations, $"the logits of {last} are finite but their loss is not");
+        string name = network.Layers[first].Name;
+        return (name, DivergenceKind.Activations, $"the output of {name} overflowed first");
     }
 
     private static string? FirstNonFinite(Layer layer, Func<Parameter, float[]> part) =>

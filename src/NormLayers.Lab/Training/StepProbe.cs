@@ -32,9 +32,10 @@ internal sealed class StepProbe
     /// <summary>The record of the step.</summary>
     /// <param name="metrics">What the step saw.</param>
     /// <param name="batch">The step's mini-batch.</param>
-    /// <param name="dLogits">The gradient of the loss with respect to the network's output.</param>
+    /// <param name="logits">The network's output in the step.</param>
+    /// <param name="dLogits">The gradient of the loss with respect to it.</param>
     /// <param name="learningRate">The optimizer's step length.</param>
-    public ProbeRecord Finish(in StepMetrics metrics, in MiniBatch batch, ReadOnlySpan<float> dLogits, double learningRate)
+    public ProbeRecord Finish(in StepMetrics metrics, in MiniBatch batch, ReadOnlySpan<float> logits, ReadOnlySpan<float> dLogits, double learningRate)
     {
         IReadOnlyList<Layer> layers = _network.Layers;
         LayerProbe[] probes = new LayerProbe[layers.Count];
@@ -43,8 +44,9 @@ internal sealed class StepProbe
         int parameter = 0;
         for (int i = 0; i < layers.Count; i++)
         {
-            ReadOnlySpan<float> output = _network.Activations(i);
-            ReadOnlySpan<float> gradient = i == layers.Count - 1 ? dLogits : _network.ActivationGradients(i);
+            bool isLast = i == layers.Count - 1;
+            ReadOnlySpan<float> output = isLast ? logits : _network.Activations(i);
+            ReadOnlySpan<float> gradient = isLast ? dLogits : _network.ActivationGradients(i);
             (double mean, double deviation) = ActivationStatistics.Moments(output);
             bool scaleHasNoEffect = i + 1 < layers.Count && layers[i + 1] is INormalization { IgnoresInputScale: true };
             probes[i] = new LayerProbe(

@@ -110,7 +110,7 @@ public sealed class Trainer
                 }
 
                 _network.ZeroGradients();
-                _network.Backward(batch.Features, gradient, default);
+                _network.Backward(batch.Features, output, gradient, default);
                 _optimizer.Step();
                 step++;
                 lossSum += loss * batch.Count;
@@ -119,7 +119,7 @@ public sealed class Trainer
                 StepMetrics stepMetrics = new(step, epoch, batch.Count, loss, correct);
                 if (probe is not null)
                 {
-                    _observer!.OnProbe(probe.Finish(stepMetrics, batch, gradient, _optimizer.LearningRate));
+                    _observer!.OnProbe(probe.Finish(stepMetrics, batch, output, gradient, _optimizer.LearningRate));
                 }
 
                 _observer?.OnStep(stepMetrics);

@@ -2,8 +2,8 @@ namespace NormLayers.Network;
 
 /// <summary>Layers one after the other, as one layer.</summary>
 /// <remarks>
-/// It owns the buffers between its layers and makes them grow as needed: after the first pass at the largest batch, a thread allocates nothing
-/// any more. One thread at a time may use it, in evaluation too (see <see cref="Layer"/>). Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
+/// It owns the buffers between its layers and makes them grow as needed; the last layer writes to the caller's. After the first pass at the largest batch, a thread
+/// allocates nothing any more. One thread at a time may use it, in evaluation too (see <see cref="Layer"/>). Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
 /// </remarks>
 public sealed class Sequential : Layer
 {
@@ -50,8 +50,8 @@ public sealed class Sequential : Layer
 
         _named = [.. _layers.SelectMany(l => l.Parameters.Select(p => new NamedParameter($"{l.Name}.{p.Name}", p)))];
         _parameters = [.. _named.Select(n => n.Parameter)];
-        _activations = new float[_layers.Length][];
-        _gradients = new float[_layers.Length][];
+        _activations = new float[_layers.Length - 1][];
+        _gradients = new float[_layers.Length - 1][];
         Array.Fill(_activations, []);
         Array.Fill(_gradients, []);
         _shapes = new Shape[_layers.Length + 1];
@@ -89,14 +89,16 @@ public sealed class Sequential : Layer
     }
 
     /// <summary>The output of one layer in the last forward pass.</summary>
-    /// <param name="layer">0 to the number of layers − 1.</param>
+    /// <param name="layer">0 to the number of layers − 2: the last layer's is what the caller got.</param>
     /// <returns>The values, valid until the next forward pass.</returns>
-    public ReadOnlySpan<float> Activations(int layer) => _activations[layer].AsSpan(0, _shapes[layer + 1].Length);
+    /// <exception cref="ArgumentOutOfRangeException">There is no such layer, or it is the last.</exception>
+    public ReadOnlySpan<float> Activations(int layer) => Between(_activations, layer);
 
     /// <summary>The gradient of the loss with respect to the output of one layer, in the last backward pass.</summary>
     /// <param name="layer">0 to the number of layers − 2: the last layer's is what the caller gave.</param>
     /// <returns>The values, valid until the next backward pass.</returns>
-    public ReadOnlySpan<float> ActivationGradients(int layer) => _gradients[layer].AsSpan(0, _shapes[layer + 1].Length);
+    /// <exception cref="ArgumentOutOfRangeException">There is no such layer, or it is the last.</exception>
+    public ReadOnlySpan<float> ActivationGradients(int layer) => Between(_gradients, layer);
 
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
@@ -119,41 +121,73 @@ public sealed class Sequential : Layer
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        _shapes[0] = shape;
+        FollowShape(shape);
         ReadOnlySpan<float> input = x;
-        for (int i = 0; i < _layers.Length; i++)
+        for (int i = 0; i < _activations.Length; i++)
         {
-            _shapes[i + 1] = _layers[i].OutputShape(_shapes[i]);
-            Span<float> output = Buffer(_activations, i, _shapes[i + 1].Length);
+            Span<float> output = Buffer(_activations, i);
             _layers[i].Forward(input, _shapes[i], output);
             input = output;
         }
 
-        input.CopyTo(y);
+        _layers[^1].Forward(input, _shapes[^2], y);
     }
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>
+        BackwardCore(x, default, dy, shape, dx);
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
     {
-        ReadOnlySpan<float> upstream = dy;
-        for (int i = _layers.Length - 1; i > 0; i--)
+        for (int i = _activations.Length - 1; i >= 0; i--)
         {
-            Span<float> downstream = Buffer(_gradients, i - 1, _shapes[i].Length);
-            _layers[i].Backward(Activations(i - 1), Activations(i), upstream, downstream);
-            upstream = downstream;
+            ReadOnlySpan<float> input = Activations(i);
+            Span<float> downstream = Buffer(_gradients, i);
+            _layers[i + 1].Backward(input, y, dy, downstream);
+            y = input;
+            dy = downstream;
         }
 
-        _layers[0].Backward(x, Activations(0), upstream, dx);
+        _layers[0].Backward(x, y, dy, dx);
     }
 
-    private static Span<float> Buffer(float[][] buffers, int index, int length)
+    // The shapes between the layers, kept until another one comes.
+    private void FollowShape(Shape shape)
     {
-        if (buffers[index].Length < length)
+        if (_shapes[0] == shape)
         {
-            buffers[index] = new float[length];
+            return;
         }
 
-        return buffers[index].AsSpan(0, length);
+        _shapes[0] = default;
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            _shapes[i + 1] = _layers[i].OutputShape(i == 0 ? shape : _shapes[i]);
+        }
+
+        _shapes[0] = shape;
+    }
+
+    private Span<float> Buffer(float[][] buffers, int layer)
+    {
+        int length = _shapes[layer + 1].Length;
+        if (buffers[layer].Length < length)
+        {
+            buffers[layer] = new float[length];
+        }
+
+        return buffers[layer].AsSpan(0, length);
+    }
+
+    private ReadOnlySpan<float> Between(float[][] buffers, int layer)
+    {
+        if ((uint)layer >= (uint)buffers.Length)
+        {
+            Throw.OutOfRange(nameof(layer), $"a layer from 0 to {buffers.Length - 1}, the last but one", layer);
+        }
+
+        return buffers[layer].AsSpan(0, _shapes[layer + 1].Length);
     }
 
     private sealed class Reference : ReferenceLayer

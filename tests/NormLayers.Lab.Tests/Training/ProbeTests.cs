@@ -209,8 +209,9 @@ public sealed class ProbeTests
         for (int i = 0; i < network.Layers.Count; i++)
         {
             Layer layer = network.Layers[i];
-            double[] output = Compare.Widen(network.Activations(i));
-            double[] gradient = Compare.Widen(i == network.Layers.Count - 1 ? dLogits : network.ActivationGradients(i));
+            bool isLast = i == network.Layers.Count - 1;
+            double[] output = Compare.Widen(isLast ? logits : network.Activations(i));
+            double[] gradient = Compare.Widen(isLast ? dLogits : network.ActivationGradients(i));
             Close(NaiveProbe.Layer(input, output, gradient, rows, layer, running[i]), NaiveProbe.Flatten(record.Layers[i]), $"step {record.Step}, {layer.Name}");
             Assert.Equal(layer.Parameters.Select(p => p.Name), record.Layers[i].Parameters.Select(p => p.Name));
             bool beforeNorm = i + 1 < network.Layers.Count && network.Layers[i + 1] is BatchNorm1D or LayerNorm1D or RmsNorm;

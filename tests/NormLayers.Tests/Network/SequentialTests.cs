@@ -25,9 +25,9 @@ public sealed class SequentialTests
         float[] gradient = dy;
         for (int i = alone.Layers.Count - 1; i >= 0; i--)
         {
-            Compare.SameBits(inputs[i + 1], network.Activations(i), $"activations {i}");
             if (i < alone.Layers.Count - 1)
             {
+                Compare.SameBits(inputs[i + 1], network.Activations(i), $"activations {i}");
                 Compare.SameBits(gradient, network.ActivationGradients(i), $"activation gradients {i}");
             }
 
@@ -87,7 +87,7 @@ public sealed class SequentialTests
         float[] x = Samples.Normal(3 * 4, seed: 9);
         Compare.SameBits(Samples.Forward(fresh, x, (3, 4)), Samples.Forward(used, x, (3, 4)), "y");
         Compare.SameBits(Samples.Backward(fresh, x, Samples.Upstream(6)), Samples.Backward(used, x, Samples.Upstream(6)), "dx");
-        Assert.Equal(3 * 2, used.Activations(3).Length);
+        Assert.Equal(3 * 5, used.Activations(2).Length);
     }
 
     [Fact]
@@ -105,6 +105,65 @@ public sealed class SequentialTests
             network.Forward(x, (20, 4), y);
             network.Backward(x, y, dx);
         }
+    }
+
+    [Fact]
+    public void Activations_OfTheLastLayer_AreTheCallers()
+    {
+        Sequential network = Network(1);
+        Samples.Forward(network, Samples.Normal(6 * 4), (6, 4));
+        Assert.Throws<ArgumentOutOfRangeException>(() => network.Activations(3).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => network.Activations(-1).Length);
+        ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => network.ActivationGradients(3).Length);
+        Assert.StartsWith("Expected a layer from 0 to 2, the last but one, got 3.", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Forward_SameShapeAgain_AsksNoLayerForItsOutputShape()
+    {
+        Twinless layer = new();
+        Sequential network = new(new ReLU(), layer, new ReLU("relu2"));
+        foreach (int rows in (int[])[6, 4, 6])
+        {
+            Samples.Forward(network, Samples.Normal(rows * 4), (rows, 4));
+            int asked = layer.Asked;
+            float[] x = Samples.Normal(rows * 4, seed: 7);
+            float[] y = new float[x.Length];
+            network.Forward(x, (rows, 4), y);
+            network.Backward(x, y, []);
+            Assert.Equal(asked, layer.Asked);
+            Assert.Equal(x.Select(v => Math.Max(v, 0)), y);
+        }
+
+        // A shape of the same length is another shape; and one that failed leaves the last pass as it was.
+        float[] last = Samples.Normal(24, seed: 8);
+        Assert.Throws<ArgumentException>(() => network.Forward(last, (5, 4), new float[20]));
+        network.Backward(last, last, new float[24]);
+        int before = layer.Asked;
+        network.Forward(last, (3, 8), new float[24]);
+        Assert.NotEqual(before, layer.Asked);
+    }
+
+    [Fact]
+    public void Backward_LastLayerWithReLU_IsTheSameWithAndWithoutTheOutput()
+    {
+        float[] x = Samples.Normal(6 * 4);
+        float[] dy = Samples.Upstream(x.Length);
+        float[] y = new float[x.Length];
+        Sequential network = new(new Linear(4, 4, new RandomSource(3)), new LayerNorm(4, relu: true));
+        network.Forward(x, (6, 4), y);
+        (float[] without, float[] with) = (new float[x.Length], new float[x.Length]);
+        network.Backward(x, dy, without);
+        float[] weight = [.. network.Parameters[0].Gradient];
+        network.ZeroGradients();
+        network.Backward(x, y, dy, with);
+        Compare.SameBits(without, with, "dx");
+        Compare.SameBits(weight, network.Parameters[0].Gradient, "weight");
+        Assert.Contains(with, v => v != 0);
+
+        // It is the output given that says where the ReLU was open.
+        network.Backward(x, new float[x.Length], dy, with);
+        Compare.AllEqual(0, with, "dx of a closed ReLU");
     }
 
     [Fact]
@@ -142,7 +201,13 @@ public sealed class SequentialTests
 
     private sealed class Twinless() : Layer("twinless")
     {
-        public override Shape OutputShape(Shape input) => input;
+        public int Asked { get; private set; }
+
+        public override Shape OutputShape(Shape input)
+        {
+            Asked++;
+            return input;
+        }
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
 
