@@ -60,7 +60,7 @@ public sealed class SweepTests
     public void Add_TrialOfAnEarlierRun_IsNotRunAgain()
     {
         Sweep sweep = new(_grid, [1], Data);
-        TrialSummary known = TrialSummary.Of(Trial.Run(sweep.Trials[0], Data.Get(1), cancellationToken: TestContext.Current.CancellationToken), 3) with { TrainLoss = 7 };
+        TrialSummary known = TrialSummary.Of(Trial.Run(sweep.Trials[0], Data.Get(1), cancellationToken: TestContext.Current.CancellationToken), Data.Summary) with { TrainLoss = 7 };
         sweep.Add(0, known);
 
         sweep.Run(cancellationToken: TestContext.Current.CancellationToken);
@@ -75,7 +75,7 @@ public sealed class SweepTests
         TrialSummary summary = new()
         {
             Seed = 1,
-            Classes = 4,
+            GuessingLoss = Math.Log(4),
             TrainLoss = 0.5 * Math.Log(4),
             TrainAccuracy = 1,
             TestLoss = 1,
