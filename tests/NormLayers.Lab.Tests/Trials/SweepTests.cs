@@ -37,7 +37,7 @@ public sealed class SweepTests
         Assert.Matches("^none, learning_rate 1E\\+30: 2 of 2 diverge, first at step \\d+ in linear", result.DescribeDivergence(result.Cells[1]));
         Assert.Null(result.DescribeDivergence(result.Cells[0]));
         TrialResult alone = Trial.Run(_grid.Points[2].Options with { Seed = 2 }, Data.Get(2), cancellationToken: TestContext.Current.CancellationToken);
-        Assert.Equal(TrialSummary.Of(alone, 3), result.Cells[2].Trials[1]);
+        Assert.Equal(TrialSummary.Of(alone, Data.Summary), result.Cells[2].Trials[1]);
     }
 
     [Fact]
