@@ -75,7 +75,7 @@ public static class DatasetExtensions
     /// <param name="data">The set.</param>
     /// <returns>
     /// A sentence without a full stop for each feature of which different values become one, or which is rounded by more than a thousandth of its
-    /// range; for the first ones of many. Empty for a set made of floats.
+    /// range; for the first few, then the number of the others. Empty for a set of floats.
     /// </returns>
     public static IReadOnlyList<string> DescribeRounding(this Dataset data)
     {

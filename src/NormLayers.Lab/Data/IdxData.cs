@@ -98,7 +98,7 @@ public static class IdxData
         }
     }
 
-    // MNIST and what goes by its names have ten classes; a label beyond them is read as it stands, and may be a damaged byte.
+    // MNIST and the sets named alike have ten classes; a label above 9 is a class of its own, and may be a damaged byte.
     private static string? RemarkBeyondDigits(IdxFile labels)
     {
         int first = Array.FindIndex(labels.Data, label => label > LargestDigit);
