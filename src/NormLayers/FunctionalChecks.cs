@@ -137,18 +137,18 @@ public static partial class Functional
     }
 
     // A NaN fails the first comparison: the minimum of numbers with NaN is NaN.
-    private static void CheckVariance(ReadOnlySpan<float> variance)
+    private static void CheckSpread(ReadOnlySpan<float> spread, string expected, string name)
     {
-        if (variance.IsEmpty || TensorPrimitives.Min(variance) >= 0)
+        if (spread.IsEmpty || TensorPrimitives.Min(spread) >= 0)
         {
             return;
         }
 
-        for (int c = 0; c < variance.Length; c++)
+        for (int c = 0; c < spread.Length; c++)
         {
-            if (!(variance[c] >= 0))
+            if (!(spread[c] >= 0))
             {
-                Throw.Argument(nameof(variance), "variances ≥ 0", System.FormattableString.Invariant($"{variance[c]} in channel {c}"));
+                Throw.Argument(name, expected, System.FormattableString.Invariant($"{spread[c]} in channel {c}"));
             }
         }
     }

@@ -47,7 +47,7 @@ internal sealed class SweepRun
             Settings settings = _settings[_sweep.Trials[i]];
             if (PathOf(settings) is var path && File.Exists(path))
             {
-                _sweep.Add(i, TrialFile.Read(path, settings, DataHash));
+                _sweep.Add(i, TrialFile.Read(path, settings, _session.Data.Summary));
                 found++;
             }
         }

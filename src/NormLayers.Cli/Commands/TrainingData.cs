@@ -54,6 +54,7 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
         {
             // What no float can hold is an error here, and not of a later seed.
             _ = all.Features;
+            notes.AddRange(all.DescribeRounding());
         }
 
         NoteSubset(all.Name, all.Count - _testCount, Keys.TrainCount);

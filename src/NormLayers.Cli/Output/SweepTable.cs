@@ -18,7 +18,7 @@ internal static class SweepTable
             $"""
             {TextTable.Format(Map(result))}
 
-            {why}trains: train loss at the end at most half of ln(classes); stalls: finite, but above; diverges: not finite{disagree}
+            {why}trains: train loss at the end at most half of the loss of guessing; stalls: finite, but above; diverges: not finite{disagree}
             {result.Done} of {result.Total} trials, {result.Cells.Count} cells of {result.Seeds.Count} seeds
             """);
     }

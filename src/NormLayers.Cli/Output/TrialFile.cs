@@ -66,14 +66,14 @@ internal sealed record TrialFile
 
     /// <summary>Reads the file of a trial, and checks that it is what its name says.</summary>
     /// <exception cref="InvalidDataException">It is damaged, or another trial's.</exception>
-    public static TrialSummary Read(string path, Settings settings, string? data)
+    public static TrialSummary Read(string path, Settings settings, DataSummary data)
     {
         try
         {
             TrialFile? file = JsonSerializer.Deserialize(File.ReadAllBytes(path), ResultJson.Default.TrialFile);
-            return (file is null ? "is damaged (it holds null)" : file.FindProblem(settings, data)) is { } problem
+            return (file is null ? "is damaged (it holds null)" : file.FindProblem(settings, data.Hash)) is { } problem
                 ? throw new InvalidDataException($"'{path}' {problem}; delete it to run its trial again")
-                : file!.ToSummary(settings);
+                : file!.ToSummary(settings, data);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException or NotSupportedException or FormatException)
         {
@@ -83,10 +83,11 @@ internal sealed record TrialFile
 
     /// <summary>The trial in the numbers that a sweep goes on with.</summary>
     /// <param name="settings">The trial's settings.</param>
-    private TrialSummary ToSummary(Settings settings) => new()
+    /// <param name="data">What it was run on.</param>
+    private TrialSummary ToSummary(Settings settings, DataSummary data) => new()
     {
         Seed = Seed,
-        Classes = settings.GetInt(Keys.Classes),
+        GuessingLoss = data.GuessingLoss,
         TrainLoss = TrainLoss,
         TrainAccuracy = TrainAccuracy,
         TestLoss = TestLoss,

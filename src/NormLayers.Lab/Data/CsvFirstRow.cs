@@ -9,7 +9,7 @@ internal enum CsvRowKind
     /// <summary>No feature is a number, and one at least is a word: a header.</summary>
     Names,
 
-    /// <summary>Anything between, such as a sample with a missing value.</summary>
+    /// <summary>Anything between, such as a sample with a missing or a damaged value.</summary>
     Unclear,
 }
 
@@ -27,7 +27,8 @@ internal sealed class CsvFirstRow
         bool[] isFeature = [.. Enumerable.Range(0, fields.Length).Select(i => i != labelColumn)];
         int finite = _numbers.Where((v, i) => isFeature[i] && double.IsFinite(v)).Count();
         Kind = finite == fields.Length - 1 ? CsvRowKind.Numbers
-            : finite == 0 && fields.Where((f, i) => isFeature[i] && !numbers.IsMissing(f)).Any() ? CsvRowKind.Names
+            : finite > 0 || fields.Where((f, i) => isFeature[i] && numbers.IsDamaged(f)).Any() ? CsvRowKind.Unclear
+            : fields.Where((f, i) => isFeature[i] && !numbers.IsMissing(f)).Any() ? CsvRowKind.Names
             : CsvRowKind.Unclear;
     }
 

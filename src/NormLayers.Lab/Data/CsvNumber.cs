@@ -18,6 +18,10 @@ internal sealed class CsvNumber(char decimalMark)
     public bool IsMissing(string field) =>
         _missing.Contains(field, StringComparer.OrdinalIgnoreCase) || (TryParse(field, _format, out double value) && !double.IsFinite(value));
 
+    /// <summary>Whether a field is no number and no name either: one with another mark, digits without a letter, control characters.</summary>
+    public bool IsDamaged(string field) =>
+        !TryParse(field, out _) && (HasOtherMark(field) || field.Any(char.IsControl) || (field.Any(char.IsDigit) && !field.Any(char.IsLetter)));
+
     /// <summary>Whether a field would be a number with the other decimal mark.</summary>
     public bool HasOtherMark(ReadOnlySpan<char> field) =>
         new CsvNumber(decimalMark == ',' ? '.' : ',').TryParse(field, out _);

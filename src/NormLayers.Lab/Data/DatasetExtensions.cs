@@ -8,6 +8,8 @@ namespace NormLayers.Lab.Data;
 /// <summary>Splits, reduces and standardizes data sets; each returns new sets and leaves the given ones as they are.</summary>
 public static class DatasetExtensions
 {
+    private const int MostNamed = 5;
+
     /// <summary>Splits a set at random into a part to train on and a part to test on, alike in their classes.</summary>
     /// <param name="data">The set, of N samples.</param>
     /// <param name="testCount">The samples to test on, 1 to N − 1.</param>
@@ -67,6 +69,33 @@ public static class DatasetExtensions
         }
 
         return new DataSplit(With(split.Train, train, split.Train.Labels), With(split.Test, test, split.Test.Labels));
+    }
+
+    /// <summary>Says which features lose what tells their values apart when they are rounded to float without being standardized.</summary>
+    /// <param name="data">The set.</param>
+    /// <returns>
+    /// A sentence without a full stop for each feature of which different values become one, or which is rounded by more than a thousandth of its
+    /// range; for the first few, then the number of the others. Empty for a set of floats.
+    /// </returns>
+    public static IReadOnlyList<string> DescribeRounding(this Dataset data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        const double NoticedShare = 1e-3;
+        List<string> sentences = [];
+        for (int f = 0; data.Doubles is not null && f < data.FeatureCount; f++)
+        {
+            double[] values = [.. Enumerable.Range(0, data.Count).Select(i => data.Feature(i, f)).Distinct()];
+            int floats = values.Select(v => (float)v).Distinct().Count();
+            double error = values.Max(v => Math.Abs(v - (float)v));
+            if (floats < values.Length || (values.Length > 1 && error > NoticedShare * (values.Max() - values.Min())))
+            {
+                sentences.Add(FormattableString.Invariant(
+                    $"feature {f} (counted from 0) has {values.Length} different values, {floats} as floats, rounded by up to {error:g3}; standardized first, they stay apart"));
+            }
+        }
+
+        return sentences.Count <= MostNamed ? sentences
+            : [.. sentences.Take(MostNamed), FormattableString.Invariant($"{sentences.Count - MostNamed} more features lose digits as floats")];
     }
 
     /// <summary>The number of samples of each class.</summary>
@@ -141,7 +170,6 @@ public static class DatasetExtensions
     public static IReadOnlyList<string> DescribeAbsentClasses(this DataSplit split)
     {
         ArgumentNullException.ThrowIfNull(split);
-        const int MostNamed = 5;
         return [.. Absent(split.Train, "training", split.Test, "test"), .. Absent(split.Test, "test", split.Train, "training")];
 
         static IEnumerable<string> Absent(Dataset data, string set, Dataset other, string otherSet)

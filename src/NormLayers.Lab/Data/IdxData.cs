@@ -8,6 +8,8 @@ public static class IdxData
     private const string Names =
         "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (plain or .gz)";
 
+    private const int LargestDigit = 9;
+
     private static readonly Part _trainImages = new(["train"], "images", 3);
     private static readonly Part _trainLabels = new(["train"], "labels", 1);
     private static readonly Part _testImages = new(["t10k", "test"], "images", 3);
@@ -80,7 +82,13 @@ public static class IdxData
 
         string summary = FormattableString.Invariant($"{name}: {split.Train.Count} training and {split.Test.Count} test images of {split.Train.FeatureCount} pixels; ")
             + DataText.DescribeClasses(split.Train.ClassNames, [.. split.Train.Labels, .. split.Test.Labels], "both together");
-        DataOrigin origin = new() { Remarks = labels.IsDoubtful ? [summary, labels.Problem] : [summary] };
+        List<string> remarks = labels.IsDoubtful ? [summary, labels.Problem] : [summary];
+        if (prefix.Length == 0)
+        {
+            remarks.AddRange(((IdxFile[])[trainLabels, testLabels]).Select(RemarkBeyondDigits).OfType<string>());
+        }
+
+        DataOrigin origin = new() { Remarks = remarks };
         return new DataSplit(split.Train.With(origin), split.Test.With(origin));
 
         IdxFile Read(Part part)
@@ -88,6 +96,14 @@ public static class IdxData
             string path = Path.Combine(folder, found[part]!);
             return DataFile.Read(path, s => IdxFile.Read(s, path, part.Rank));
         }
+    }
+
+    // MNIST and the sets named alike have ten classes; a label above 9 is a class of its own, and may be a damaged byte.
+    private static string? RemarkBeyondDigits(IdxFile labels)
+    {
+        int first = Array.FindIndex(labels.Data, label => label > LargestDigit);
+        return first < 0 ? null : FormattableString.Invariant(
+            $"{Path.GetFileName(labels.Path)}: {labels.Data.Count(label => label > LargestDigit)} of {labels.Count} labels are above {LargestDigit}, the largest under this name in MNIST, the first {labels.Data[first]} at image {first} (counted from 0); each such label is a class");
     }
 
     private static int PixelsOf(IdxFile images) => images.Data.Length / images.Count;

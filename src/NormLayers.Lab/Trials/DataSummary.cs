@@ -13,6 +13,19 @@ namespace NormLayers.Lab.Trials;
 public sealed record DataSummary(
     string Source, string Name, string? Hash, bool? Header, string? LabelColumn, IReadOnlyList<ClassSummary> Classes, IReadOnlyList<string> Remarks)
 {
+    /// <summary>
+    /// The loss of guessing in nats: the lowest training loss of an answer that does not look at the sample. It is the entropy of the classes' shares in
+    /// the training set, ln(classes) if all are equally frequent.
+    /// </summary>
+    public double GuessingLoss
+    {
+        get
+        {
+            double samples = Classes.Sum(c => (double)c.Train);
+            return Classes.Where(c => c.Train > 0).Sum(c => c.Train / samples * Math.Log(samples / c.Train));
+        }
+    }
+
     /// <summary>The summary of a split.</summary>
     /// <param name="source">How it was come by.</param>
     /// <param name="split">The split.</param>

@@ -58,7 +58,6 @@ public sealed class Sweep
             Throw.OutOfRange(nameof(part), $"a part from 1 to {parts}", part);
         }
 
-        int classes = _data.Summary.Classes.Count;
         int[] missing = [.. Enumerable.Range(0, Trials.Count).Where(i => i % parts == part - 1 && _done[i] is null)];
         _data.RunAll([.. missing.Select(i => Trials[i])], everyEpoch: false, observer, Keep, cancellationToken);
         return Array.TrueForAll(missing, i => _done[i] is not null);
@@ -67,7 +66,7 @@ public sealed class Sweep
         {
             if (trial.Result.Status != TrainingStatus.Cancelled)
             {
-                _done[missing[index]] = TrialSummary.Of(trial, classes);
+                _done[missing[index]] = TrialSummary.Of(trial, _data.Summary);
             }
         }
     }

@@ -24,7 +24,7 @@ public static class SweepReport
                 Map(
                     result,
                     "What trains",
-                    "The share of the seeds that train. ✕: most seeds diverge; –: most stall, finite but above half of the loss of guessing evenly.",
+                    "The share of the seeds that train. ✕: most seeds diverge; –: most stall, finite but above half of the loss of guessing.",
                     "share of seeds that train",
                     c => c.Outcome is null ? double.NaN : (double)c.Count(SweepOutcome.Trains) / c.Trials.Count),
                 Map(

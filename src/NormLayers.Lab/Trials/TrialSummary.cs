@@ -5,14 +5,14 @@ namespace NormLayers.Lab.Trials;
 /// <summary>A trial of a sweep in a few numbers, the same on every run.</summary>
 public sealed record TrialSummary
 {
-    /// <summary>Below this share of ln(classes), the loss of guessing, a training loss counts as learnt.</summary>
+    /// <summary>Up to this share of the loss of guessing, a training loss counts as learnt.</summary>
     private const double LearntShare = 0.5;
 
     /// <summary>Its seed.</summary>
     public required long Seed { get; init; }
 
-    /// <summary>The classes of its data, ≥ 2.</summary>
-    public required int Classes { get; init; }
+    /// <summary>The loss of guessing on its data (<see cref="DataSummary.GuessingLoss"/>), in nats.</summary>
+    public required double GuessingLoss { get; init; }
 
     /// <summary>The training loss at the end, in nats.</summary>
     public required double TrainLoss { get; init; }
@@ -35,19 +35,20 @@ public sealed record TrialSummary
     /// <summary>What the trial is in the map.</summary>
     public SweepOutcome Outcome =>
         Divergence is not null ? SweepOutcome.Diverges
-        : TrainLoss <= LearntShare * Math.Log(Classes) ? SweepOutcome.Trains
+        : TrainLoss <= LearntShare * GuessingLoss ? SweepOutcome.Trains
         : SweepOutcome.Stalls;
 
     /// <summary>The summary of a trial.</summary>
     /// <param name="trial">The trial, run to its end.</param>
-    /// <param name="classes">The classes of its data.</param>
-    public static TrialSummary Of(TrialResult trial, int classes)
+    /// <param name="data">What it was run on.</param>
+    public static TrialSummary Of(TrialResult trial, DataSummary data)
     {
         ArgumentNullException.ThrowIfNull(trial);
+        ArgumentNullException.ThrowIfNull(data);
         return new TrialSummary
         {
             Seed = trial.Options.Seed,
-            Classes = classes,
+            GuessingLoss = data.GuessingLoss,
             TrainLoss = trial.Result.Train.Loss,
             TrainAccuracy = trial.Result.Train.Accuracy,
             TestLoss = trial.Result.Test.Loss,

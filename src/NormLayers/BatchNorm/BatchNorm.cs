@@ -137,6 +137,11 @@ public class BatchNorm : NormalizationLayer
             return;
         }
 
+        if (!_usedBatchStatistics || Corrects)
+        {
+            _update.CheckSpread(Running!);
+        }
+
         Planes planes = PlanesOf(shape);
         NormStatistics statistics = _statistics.Resize(planes.Chunks * Features, corrected: _usedBatchStatistics && Corrects);
         if (!_usedBatchStatistics)

@@ -34,7 +34,7 @@ public static partial class Functional
         CheckBeta(beta, C);
         Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
         Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
-        CheckVariance(variance);
+        CheckSpread(variance, "variances ≥ 0", nameof(variance));
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
         new Output<float>(y, nameof(y)).IsApartFrom(mean, nameof(mean)).IsApartFrom(variance, nameof(variance));

@@ -17,7 +17,10 @@ public enum NonFiniteStatistics
 }
 
 /// <summary>The running mean, and variance or deviation, of a batch normalization layer: state that no gradient changes.</summary>
-/// <remarks>The arrays belong to the object for good; a caller may read them, save them and write them in place.</remarks>
+/// <remarks>
+/// The arrays belong to the object for good; a caller may read them, save them and write them in place. A pass that would use a negative variance or deviation, or
+/// NaN without <see cref="NonFiniteStatistics.Accept"/>, throws an <see cref="InvalidOperationException"/>.
+/// </remarks>
 public sealed class RunningStatistics
 {
     // Arrays, so that NamedState can hand them out.

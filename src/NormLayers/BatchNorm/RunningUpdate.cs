@@ -4,7 +4,7 @@ using NormLayers.Normalization;
 
 namespace NormLayers;
 
-/// <summary>How running statistics follow the batches' statistics.</summary>
+/// <summary>How running statistics follow the batches' statistics, and whether a layer can use them.</summary>
 /// <param name="layer">The layer's name, for messages.</param>
 /// <param name="momentum">The weight of a batch.</param>
 /// <param name="nonFinite">What statistics that are not finite do.</param>
@@ -46,6 +46,25 @@ internal sealed class RunningUpdate(string layer, Momentum momentum, NonFiniteSt
         if (ChannelNorm.UpdateRunning(mean, variance, (newWeight, unbiased), nonFinite == NonFiniteStatistics.Accept, running) > 0)
         {
             running.SkippedUpdates++;
+        }
+    }
+
+    /// <summary>Refuses a running variance or deviation that no data has: a negative one, or NaN unless statistics that are not finite are accepted.</summary>
+    /// <param name="running">What a pass is about to use.</param>
+    /// <exception cref="InvalidOperationException">There is one.</exception>
+    public void CheckSpread(RunningStatistics running)
+    {
+        float[] spread = running.Spread;
+        if (TensorPrimitives.Min<float>(spread) >= 0)
+        {
+            return;
+        }
+
+        int c = Array.FindIndex(spread, v => v < 0 || (float.IsNaN(v) && nonFinite != NonFiniteStatistics.Accept));
+        if (c >= 0)
+        {
+            string what = running.Deviation.Length > 0 ? "deviations" : "variances";
+            Throw.Operation(string.Create(CultureInfo.InvariantCulture, $"{layer}: expected running {what} ≥ 0, got {spread[c]} in channel {c}."));
         }
     }
 

@@ -21,7 +21,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the channels' statistics, R and D among them.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, or spans that overlap.</exception>
+    /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, a negative or NaN deviation, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limits"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void BatchRenormTraining(
         ReadOnlySpan<float> x,
@@ -40,6 +40,7 @@ public static partial class Functional
         int C = shape[1];
         Throw.IfLengthDiffers(runningMean.Length, C, nameof(runningMean));
         Throw.IfLengthDiffers(runningDeviation.Length, C, nameof(runningDeviation));
+        CheckSpread(runningDeviation, "deviations ≥ 0", nameof(runningDeviation));
         new Output<float>(y, nameof(y)).IsApartFrom(runningMean, nameof(runningMean)).IsApartFrom(runningDeviation, nameof(runningDeviation));
         if (!(limits.RMax >= 1 && limits.DMax >= 0))
         {

@@ -111,6 +111,7 @@ public sealed class InstanceNorm : NormalizationLayer
         }
         else
         {
+            _update.CheckSpread(Running!);
             TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, statistics.Mean);
             TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _statistics.Variances);
             statistics.Low.Clear();

@@ -271,4 +271,35 @@ public class DatasetExtensionsTests
     [Fact]
     public void ClassNames_TooFew_Throws() =>
         Assert.Throws<ArgumentException>(() => new Dataset("d", [1], [0], 1, 3) { ClassNames = ["a"] });
+
+    [Theory]
+    [InlineData("3 different values, 1 as floats, rounded by up to 40", 1_700_000_000d, 1_700_000_020d, 1_700_000_040d)]
+    [InlineData("3 different values, 3 as floats, rounded by up to 28", 1e9, 1_000_000_100d, 1_000_000_200d)]
+    [InlineData("2 different values, 1 as floats, rounded by up to 1e-46", 0d, 1e-46)]
+    [InlineData("2 different values, 1 as floats", 0.1, 0.10000000000000002)]
+    [InlineData("", 0.1, 0.2, 1e-7)]
+    [InlineData("", 16_777_217d, 16_777_217d)]
+    [InlineData("", 1_700_000_000d, 0d)]
+    public void DescribeRounding_OfAFeature_SaysWhatFloatsDoNotTellApart(string expected, params double[] values)
+    {
+        double[] features = [.. values.SelectMany(v => (double[])[1, v])];
+        Dataset data = Dataset.FromDoubles("d", features, [.. values.Select((_, i) => i % 2)], 2, ["a", "b"]);
+
+        string said = string.Join('\n', data.DescribeRounding());
+
+        Assert.Equal(expected.Length > 0, said.Length > 0);
+        Assert.StartsWith(expected.Length > 0 ? $"feature 1 (counted from 0) has {expected}" : "", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DescribeRounding_OfManyFeatures_IsCut()
+    {
+        double[] features = [.. Enumerable.Repeat(1e10, 8), .. Enumerable.Repeat(1e10 + 1, 8)];
+
+        IReadOnlyList<string> said = Dataset.FromDoubles("d", features, [0, 1], 8, ["a", "b"]).DescribeRounding();
+
+        Assert.Equal(6, said.Count);
+        Assert.Equal("3 more features lose digits as floats", said[^1]);
+        Assert.Empty(new Dataset("f", [1, 2], [0, 1], 1, 2).DescribeRounding());
+    }
 }

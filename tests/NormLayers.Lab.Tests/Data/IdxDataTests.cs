@@ -172,6 +172,28 @@ public class IdxDataTests
     }
 
     [Fact]
+    public void ReadFolder_LabelBeyondTheDigitsUnderTheirNames_IsRemarked()
+    {
+        using TemporaryFolder folder = new();
+        byte[] digits = [.. Enumerable.Range(0, 40).Select(i => (byte)(i % 10))];
+        byte[] damaged = [.. digits];
+        (damaged[7], damaged[9]) = (37, 200);
+        folder.Write(TrainImages, [0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, .. digits]);
+        folder.Write(TestImages, [0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, .. digits]);
+        folder.Write(TestLabels, [0, 0, 8, 1, 0, 0, 0, 40, .. digits]);
+        folder.Write(TrainLabels, [0, 0, 8, 1, 0, 0, 0, 40, .. digits]);
+        Assert.Single(IdxData.ReadFolder(folder.Path).Train.Origin.Remarks);
+
+        folder.Write(TrainLabels, [0, 0, 8, 1, 0, 0, 0, 40, .. damaged]);
+        Dataset train = IdxData.ReadFolder(folder.Path).Train;
+
+        Assert.Equal(12, train.ClassCount);
+        Assert.Equal(
+            $"{TrainLabels}: 2 of 40 labels are above 9, the largest under this name in MNIST, the first 37 at image 7 (counted from 0); each such label is a class",
+            train.Origin.Remarks[^1]);
+    }
+
+    [Fact]
     public void ReadFolder_OneClassOrOneASample_IsRefused()
     {
         using TemporaryFolder folder = new();

@@ -37,7 +37,7 @@ public sealed class SweepTests
         Assert.Matches("^none, learning_rate 1E\\+30: 2 of 2 diverge, first at step \\d+ in linear", result.DescribeDivergence(result.Cells[1]));
         Assert.Null(result.DescribeDivergence(result.Cells[0]));
         TrialResult alone = Trial.Run(_grid.Points[2].Options with { Seed = 2 }, Data.Get(2), cancellationToken: TestContext.Current.CancellationToken);
-        Assert.Equal(TrialSummary.Of(alone, 3), result.Cells[2].Trials[1]);
+        Assert.Equal(TrialSummary.Of(alone, Data.Summary), result.Cells[2].Trials[1]);
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class SweepTests
     public void Add_TrialOfAnEarlierRun_IsNotRunAgain()
     {
         Sweep sweep = new(_grid, [1], Data);
-        TrialSummary known = TrialSummary.Of(Trial.Run(sweep.Trials[0], Data.Get(1), cancellationToken: TestContext.Current.CancellationToken), 3) with { TrainLoss = 7 };
+        TrialSummary known = TrialSummary.Of(Trial.Run(sweep.Trials[0], Data.Get(1), cancellationToken: TestContext.Current.CancellationToken), Data.Summary) with { TrainLoss = 7 };
         sweep.Add(0, known);
 
         sweep.Run(cancellationToken: TestContext.Current.CancellationToken);
@@ -75,7 +75,7 @@ public sealed class SweepTests
         TrialSummary summary = new()
         {
             Seed = 1,
-            Classes = 4,
+            GuessingLoss = Math.Log(4),
             TrainLoss = 0.5 * Math.Log(4),
             TrainAccuracy = 1,
             TestLoss = 1,
