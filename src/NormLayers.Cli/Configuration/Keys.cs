@@ -33,6 +33,7 @@ internal static class Keys
     public const long LargestSeed = 9_007_199_254_740_991;
 
     private static readonly SyntheticOptions _synthetic = new();
+    private static readonly NormalizationOptions _options = NormalizationOptions.Default;
 
     public static ChoiceType<DataSource> DataSources { get; } = new(
         ("synthetic", DataSource.Synthetic), ("digits", DataSource.Digits), ("csv", DataSource.Csv), ("idx", DataSource.Idx));
@@ -62,7 +63,7 @@ internal static class Keys
 
     public static Key<long> Seed { get; } = new("data.random_seed", 42, new IntegerType(0, LargestSeed));
 
-    public static Key<bool?> Standardize { get; } = new("data.standardize", null, new OptionalBooleanType());
+    public static Key<bool?> Standardize { get; } = new("data.standardize", null, new OptionalValueType<bool>(new BooleanType()));
 
     public static Key<double> Separation { get; } = new("data.separation", _synthetic.Separation, new NumberType(0, 1e6));
 
@@ -72,7 +73,7 @@ internal static class Keys
 
     public static Key<string?> LabelColumn { get; } = new("data.label_column", null, Optional("the name or number of a column"));
 
-    public static Key<bool?> Header { get; } = new("data.header", null, new OptionalBooleanType());
+    public static Key<bool?> Header { get; } = new("data.header", null, new OptionalValueType<bool>(new BooleanType()));
 
     public static Key<char> Delimiter { get; } = new("data.delimiter", ',', new CharacterType("one character, no quote or line break", "\"\r\n\0"));
 
@@ -100,6 +101,20 @@ internal static class Keys
     public static Key<MomentumSetting> BatchNormMomentum { get; } = new(
         "model.batchnorm_momentum", new MomentumSetting(MomentumSetting.NewWeight, 0.1), new MomentumType());
 
+    public static Key<long?> Groups { get; } = new("model.groups", null, new OptionalValueType<long>(new IntegerType(1, WidestLayer)));
+
+    public static Key<long> ChunkSize { get; } = new("model.chunk_size", _options.ChunkSize, new IntegerType(2, MostSamples));
+
+    public static Key<double> RenormRMax { get; } = new("model.renorm_r_max", _options.Limits.RMax, new NumberType(1, 1e6));
+
+    public static Key<double> RenormDMax { get; } = new("model.renorm_d_max", _options.Limits.DMax, new NumberType(0, 1e6));
+
+    public static Key<long> RenormWarmUp { get; } = new("model.renorm_warmup_steps", _options.Limits.WarmUpSteps, new IntegerType(0, 1_000_000_000));
+
+    public static Key<long> WindowSize { get; } = new("model.window_size", _options.WindowSize, new IntegerType(1, WidestLayer));
+
+    public static Key<double> ResponseScale { get; } = new("model.response_scale", _options.ResponseScale, new NumberType(0, 1e6));
+
     public static Key<long> Epochs { get; } = new("training.epochs", 30, new IntegerType(1, 1_000_000));
 
     public static Key<double> LearningRate { get; } = new("training.learning_rate", 0.05, new NumberType(0, 1e30, withoutLeast: true));
@@ -124,8 +139,21 @@ internal static class Keys
         Source, DataPath, TrainCount, TestCount, Features, Classes, Seed, Standardize,
         Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, DecimalMark, SkipLines,
         Mode, HiddenWidth, HiddenWidths, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
+        Groups, ChunkSize, RenormRMax, RenormDMax, RenormWarmUp, WindowSize, ResponseScale,
         Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast, ProbeInterval,
         .. SweepKeys.All,
+    ];
+
+    /// <summary>The keys of what only some normalizations have, with the name of the option that each sets.</summary>
+    public static IReadOnlyList<(Key Key, string Option)> OptionsOfModes { get; } =
+    [
+        (Groups, nameof(NormalizationOptions.Groups)),
+        (ChunkSize, nameof(NormalizationOptions.ChunkSize)),
+        (RenormRMax, nameof(NormalizationOptions.Limits)),
+        (RenormDMax, nameof(NormalizationOptions.Limits)),
+        (RenormWarmUp, nameof(NormalizationOptions.Limits)),
+        (WindowSize, nameof(NormalizationOptions.WindowSize)),
+        (ResponseScale, nameof(NormalizationOptions.ResponseScale)),
     ];
 
     public static IEnumerable<string> Sections { get; } = All.Select(k => k.Section).Distinct();

@@ -46,25 +46,27 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
 
         long batch = settings.Get(Keys.BatchSize);
         bool dropLast = settings.Get(Keys.DropLast);
-        NormalizationKind mode = settings.Get(Keys.Mode);
+        NormalizationKind? overBatch = Modes.FirstOrDefault(m => m.UsesBatch);
         if (dropLast && samples < batch)
         {
             AddError(
                 $"with drop_last no mini-batch is left: {samples} training samples are fewer than batch_size {batch}; lower batch_size or set drop_last to false",
                 Keys.BatchSize, Keys.DropLast, Keys.TrainCount);
         }
-        else if (mode.UsesBatch && batch == 1)
+        else if (overBatch is not null && batch == 1)
         {
             AddError(
-                $"{mode.Title} needs 2 samples or more in a mini-batch, got batch_size 1: one value per channel has no variance; raise batch_size, or use layernorm or none",
+                $"{overBatch.Title} needs 2 samples or more in a mini-batch, got batch_size 1: one value per channel has no variance; raise batch_size, or use layernorm or none",
                 Keys.BatchSize);
         }
-        else if (mode.UsesBatch && !dropLast && samples % batch == 1)
+        else if (overBatch is not null && !dropLast && samples % batch == 1)
         {
             AddError(
-                $"{mode.Title} needs 2 samples or more in a mini-batch, but {samples} training samples in batches of {batch} leave 1 for the last; change batch_size or n_train, or set training.drop_last to true",
+                $"{overBatch.Title} needs 2 samples or more in a mini-batch, but {samples} training samples in batches of {batch} leave 1 for the last; change batch_size or n_train, or set training.drop_last to true",
                 Keys.BatchSize, Keys.TrainCount);
         }
+
+        CheckNormalizations();
     }
 
     /// <summary>What was given and has no effect, in sentences.</summary>
@@ -79,9 +81,34 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
             }
         }
 
+        foreach ((Key key, string option) in Keys.OptionsOfModes)
+        {
+            if (settings.IsGiven(key) && !Modes.Any(m => m.Options.Contains(option)))
+            {
+                yield return $"{key.Path} has no effect with model.normalization {string.Join(", ", Modes)}";
+            }
+        }
+
         if (settings.Get(Keys.Momentum) > 0 && settings.Get(Keys.Optimizer) == OptimizerKind.Adam)
         {
             yield return "training.momentum has no effect with training.optimizer adam";
+        }
+    }
+
+    private IReadOnlyList<NormalizationKind> Modes => settings.Modes.Count > 0 ? settings.Modes : [settings.Get(Keys.Mode)];
+
+    private void CheckNormalizations()
+    {
+        foreach (NormalizationKind mode in Modes)
+        {
+            Key[] options = [.. from o in Keys.OptionsOfModes where mode.Options.Contains(o.Option) && settings.IsGiven(o.Key) select o.Key];
+            foreach (int width in settings.HiddenWidths.Distinct())
+            {
+                if (mode.Check(new NormalizationSettings(width) { Options = settings.NormalizationOptions }) is { } problem)
+                {
+                    AddError($"{problem}", [.. options, Keys.Mode, Keys.HiddenWidths, Keys.HiddenWidth]);
+                }
+            }
         }
     }
 

@@ -45,6 +45,7 @@ public static class Trial
             HiddenFeatures = options.HiddenFeatures,
             Classes = data.Train.ClassCount,
             Normalization = options.Normalization,
+            NormalizationOptions = options.NormalizationOptions,
             Initialization = options.Initialization,
             InitializationScale = options.InitializationScale,
             Epsilon = options.Epsilon,

@@ -9,6 +9,9 @@ public sealed record TrialOptions
     /// <summary>The normalization of every hidden layer.</summary>
     public NormalizationKind Normalization { get; init; } = NormalizationKind.BatchNorm;
 
+    /// <summary>What only some normalizations have, such as the groups of group normalization.</summary>
+    public NormalizationOptions NormalizationOptions { get; init; } = NormalizationOptions.Default;
+
     /// <summary>The width of each hidden layer, ≥ 1 each; at least one layer.</summary>
     public IReadOnlyList<int> HiddenFeatures { get; init; } = [32];
 
@@ -55,6 +58,11 @@ public sealed record TrialOptions
     internal JsonObject ToJson() => new()
     {
         ["normalization"] = Normalization.Name,
+        ["groups"] = NormalizationOptions.Groups,
+        ["chunk_size"] = NormalizationOptions.ChunkSize,
+        ["renorm_limits"] = NormalizationOptions.Limits.ToString(),
+        ["window_size"] = NormalizationOptions.WindowSize,
+        ["response_scale"] = NormalizationOptions.ResponseScale,
         ["hidden_features"] = new JsonArray([.. HiddenFeatures.Select(w => (JsonNode)w)]),
         ["initialization"] = Initialization.ToString(),
         ["initialization_scale"] = InitializationScale,

@@ -10,12 +10,13 @@ public static class Mlp
     /// <summary>Creates a multi-layer perceptron with freshly drawn weights.</summary>
     /// <param name="options">Widths, normalization, initialization and seed.</param>
     /// <returns>A network of layers <c>linear1, norm1, relu1, linear2, …</c>; the same options give the same bits.</returns>
-    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such initialization, or an initialization scale that is not above 0.</exception>
+    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such initialization, an initialization scale that is not above 0, or a normalization that does not take a width.</exception>
     public static Sequential Create(MlpOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         Throw.IfNotPositive(options.InputFeatures, nameof(options.InputFeatures));
         ArgumentNullException.ThrowIfNull(options.Normalization);
+        ArgumentNullException.ThrowIfNull(options.NormalizationOptions);
         if (options.Classes < 2)
         {
             Throw.OutOfRange(nameof(options.Classes), "2 classes or more", options.Classes);
@@ -32,15 +33,17 @@ public static class Mlp
         }
 
         RandomSource random = new(options.Seed);
-        NormalizationSettings settings = new(options.InputFeatures) { Epsilon = options.Epsilon, Momentum = options.Momentum };
+        NormalizationSettings settings = new(options.InputFeatures) { Epsilon = options.Epsilon, Momentum = options.Momentum, Options = options.NormalizationOptions };
         List<Layer> layers = [];
         int features = options.InputFeatures;
         int index = 0;
         foreach (int width in options.HiddenFeatures)
         {
             string number = (++index).ToString(CultureInfo.InvariantCulture);
-            layers.Add(options.Normalization.Wrap(CreateLinear(options, features, width, random, "linear" + number)));
-            if (options.Normalization.Create(settings with { Features = width, Name = "norm" + number }) is { } norm)
+            Linear linear = CreateLinear(options, features, width, random, "linear" + number);
+            NormalizationSettings own = settings with { Features = width, Name = "norm" + number };
+            layers.Add(options.Normalization.Wrap?.Invoke(linear, own) ?? linear);
+            if (options.Normalization.Create(own) is { } norm)
             {
                 layers.Add(norm);
             }
