@@ -33,6 +33,7 @@ internal static class Keys
     public const long LargestSeed = 9_007_199_254_740_991;
 
     private static readonly SyntheticOptions _synthetic = new();
+    private static readonly PatchOptions _patches = new();
     private static readonly NormalizationOptions _options = NormalizationOptions.Default;
 
     public static ChoiceType<DataSource> DataSources { get; } = new(
@@ -88,6 +89,12 @@ internal static class Keys
     public static Key<IReadOnlyList<long>?> HiddenWidths { get; } = new(
         "model.hidden_dims", null, new OptionalType<IReadOnlyList<long>>(new IntegerListType(new IntegerType(1, WidestLayer), 100)));
 
+    public static Key<bool> Patches { get; } = new("model.network", false, new ChoiceType<bool>(("mlp", false), ("patches", true)));
+
+    public static Key<long> PatchSize { get; } = new("model.patch_size", _patches.Size, new IntegerType(1, 1000));
+
+    public static Key<long> PatchStride { get; } = new("model.patch_stride", _patches.Stride, new IntegerType(1, 1000));
+
     public static Key<Initialization> Initialization { get; } = new("model.initialization", Network.Initialization.HeNormal, new ChoiceType<Initialization>(
         ("he_normal", Network.Initialization.HeNormal),
         ("he_uniform", Network.Initialization.HeUniform),
@@ -138,7 +145,7 @@ internal static class Keys
         LogLevel, LogFile,
         Source, DataPath, TrainCount, TestCount, Features, Classes, Seed, Standardize,
         Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, DecimalMark, SkipLines,
-        Mode, HiddenWidth, HiddenWidths, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
+        Mode, HiddenWidth, HiddenWidths, Patches, PatchSize, PatchStride, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
         Groups, ChunkSize, RenormRMax, RenormDMax, RenormWarmUp, WindowSize, ResponseScale,
         Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast, ProbeInterval,
         .. SweepKeys.All,

@@ -53,6 +53,9 @@ internal sealed class Settings
     /// <summary>The widths of the hidden layers: the list, or else the one width.</summary>
     public IReadOnlyList<int> HiddenWidths => [.. (Get(Keys.HiddenWidths) ?? [Get(Keys.HiddenWidth)]).Select(w => checked((int)w))];
 
+    /// <summary>How images are cut into patches; null where they are not.</summary>
+    public PatchOptions? Patches => Get(Keys.Patches) ? new PatchOptions(GetInt(Keys.PatchSize), GetInt(Keys.PatchStride)) : null;
+
     /// <summary>What only some normalizations have.</summary>
     public NormalizationOptions NormalizationOptions => new()
     {
@@ -69,6 +72,7 @@ internal sealed class Settings
         Normalization = Get(Keys.Mode),
         NormalizationOptions = NormalizationOptions,
         HiddenFeatures = HiddenWidths,
+        Patches = Patches,
         Initialization = Get(Keys.Initialization),
         InitializationScale = Get(Keys.InitializationScale),
         Epsilon = Get(Keys.Epsilon),

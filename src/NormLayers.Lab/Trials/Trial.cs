@@ -46,6 +46,7 @@ public static class Trial
             Classes = data.Train.ClassCount,
             Normalization = options.Normalization,
             NormalizationOptions = options.NormalizationOptions,
+            Patches = options.Patches,
             Initialization = options.Initialization,
             InitializationScale = options.InitializationScale,
             Epsilon = options.Epsilon,

@@ -15,6 +15,9 @@ public sealed record TrialOptions
     /// <summary>The width of each hidden layer, ≥ 1 each; at least one layer.</summary>
     public IReadOnlyList<int> HiddenFeatures { get; init; } = [32];
 
+    /// <summary>How square images are cut into patches that share the hidden layers; null where a sample is one row of features.</summary>
+    public PatchOptions? Patches { get; init; }
+
     /// <summary>How weights are drawn.</summary>
     public Initialization Initialization { get; init; } = Initialization.HeNormal;
 
@@ -64,6 +67,8 @@ public sealed record TrialOptions
         ["window_size"] = NormalizationOptions.WindowSize,
         ["response_scale"] = NormalizationOptions.ResponseScale,
         ["hidden_features"] = new JsonArray([.. HiddenFeatures.Select(w => (JsonNode)w)]),
+        ["patch_size"] = Patches?.Size,
+        ["patch_stride"] = Patches?.Stride,
         ["initialization"] = Initialization.ToString(),
         ["initialization_scale"] = InitializationScale,
         ["epsilon"] = Epsilon,
