@@ -22,6 +22,7 @@ public sealed class Rearrangement : Layer
     public static Rearrangement Patches(int features, PatchOptions patches, string name = "patches")
     {
         ArgumentNullException.ThrowIfNull(patches);
+        ArgumentNullException.ThrowIfNull(name);
         int positions = patches.PositionsOf(features);
         (int size, int side) = (patches.Size, PatchOptions.SideOf(features));
         int across = (side - size) / patches.Stride + 1;

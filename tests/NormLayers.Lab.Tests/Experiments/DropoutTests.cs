@@ -14,7 +14,7 @@ public sealed class DropoutTests
         float[] x = [.. Enumerable.Repeat(3f, 10_000)];
         float[] y = new float[x.Length];
         layer.Forward(x, (100, 100), y);
-        Assert.Equal([0, 3 / 0.8f], y.Distinct().Order());
+        Assert.Equal((float[])[0, 3 / 0.8f], y.Distinct().Order());
         Assert.InRange(y.Count(v => v > 0), 7800, 8200);
         float[] dx = new float[x.Length];
         layer.Backward(x, x, dx);

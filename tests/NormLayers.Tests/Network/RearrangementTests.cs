@@ -15,7 +15,7 @@ public sealed class RearrangementTests
         Assert.Equal((Shape)(2, 4, 4), layer.OutputShape((2, 9)));
         float[] x = [.. Enumerable.Range(0, 18).Select(i => (float)i)];
         Assert.Equal(
-            [0, 1, 3, 4, 1, 2, 4, 5, 3, 4, 6, 7, 4, 5, 7, 8, 9, 10, 12, 13, 10, 11, 13, 14, 12, 13, 15, 16, 13, 14, 16, 17],
+            (float[])[0, 1, 3, 4, 1, 2, 4, 5, 3, 4, 6, 7, 4, 5, 7, 8, 9, 10, 12, 13, 10, 11, 13, 14, 12, 13, 15, 16, 13, 14, 16, 17],
             Samples.Forward(layer, x, (2, 9)));
     }
 
