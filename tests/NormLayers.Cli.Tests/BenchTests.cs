@@ -24,13 +24,16 @@ public sealed class BenchTests : IDisposable
         Assert.Contains((int)document["machine"]!["vector_bits"]!, (int[])[0, 128, 256, 512]);
         Assert.Equal(
             from count in threads
-            from kind in (string[])["batchnorm forward", "batchnorm evaluation", "batchnorm forward+backward", "layernorm forward", "layernorm forward+backward", "rmsnorm forward", "rmsnorm forward+backward"]
+            from layer in (string[])["batchnorm", "layernorm", "rmsnorm", "groupnorm", "instancenorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm"]
+            from pass in (string[])["forward", "evaluation", "forward+backward"]
+            where pass != "evaluation" || layer.Contains("batch", StringComparison.Ordinal)
             from shape in (string[])["8x16", "2x3x5"]
-            select $"{kind} {shape} {count}",
+            where layer != "instancenorm" || shape != "8x16"
+            select $"{layer} {pass} {shape} {count}",
             document["norms"]!.AsArray().Select(n => $"{n!["layer"]} {n["pass"]} {n["shape"]} {n["threads"]}"));
         Assert.Equal(
             from count in threads
-            from mode in (string[])["none", "batchnorm", "layernorm", "rmsnorm"]
+            from mode in (string[])["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization"]
             select $"20-32-3 batch 32 {mode} {count}",
             document["steps"]!.AsArray().Select(s => $"{s!["network"]} {s["mode"]} {s["threads"]}"));
     }

@@ -10,14 +10,22 @@ public sealed class CheckTests : IDisposable
     public void Dispose() => _tool.Dispose();
 
     [Fact]
-    public void Check_Gradients_PassInEveryMode()
+    public void Check_Layers_PassInEveryMode()
     {
         string output = _tool.Run("check").Expect(0).Output;
-        Assert.Contains("norm1.gamma", output, StringComparison.Ordinal);
-        Assert.Contains("Every gradient agrees", output, StringComparison.Ordinal);
+        Assert.Contains("BatchRenorm ", output, StringComparison.Ordinal);
+        Assert.Contains("Every layer agrees", output, StringComparison.Ordinal);
 
-        JsonArray modes = JsonNode.Parse(_tool.Run("check", "--json").Expect(0).Output)!.AsArray();
-        Assert.Equal(["none", "batchnorm", "layernorm", "rmsnorm"], modes.Select(m => (string?)m!["mode"]));
+        JsonObject document = _tool.Run("check", "--json").Expect(0).Json;
+        Assert.True((bool)document["passed"]!);
+        Assert.Equal(
+            ["LayerNorm1D", "LayerNorm", "RmsNorm", "BatchNorm", "GroupNorm", "InstanceNorm", "GhostBatchNorm", "BatchRenorm", "ScaleNorm", "DyT", "LocalResponseNorm", "WeightNorm", "WeightStandardization", "AdaptiveLayerNorm"],
+            document["layers"]!.AsArray().Select(l => (string?)l!["layer"]));
+        Assert.All(document["layers"]!.AsArray(), l => Assert.True((bool)l!["passed"]! && (long)l["quotients"]! > 0 && (double)l["worst_error"]! > 0));
+        JsonArray modes = document["networks"]!.AsArray();
+        Assert.Equal(
+            ["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization"],
+            modes.Select(m => (string?)m!["mode"]));
         Assert.All(modes, m => Assert.All(m!["tensors"]!.AsArray(), t => Assert.True((bool)t!["passed"]!)));
     }
 

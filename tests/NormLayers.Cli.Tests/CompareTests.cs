@@ -36,6 +36,19 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
+    public void Compare_OneModeOfSeveralWithWrongOptions_IsNamed()
+    {
+        Assert.Contains(
+            "5 groups do not divide a width of 32",
+            Compare("--modes", "batchnorm,none,groupnorm", "--set", "model.groups=5").Expect(2).Error,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "model.chunk_size has no effect with model.normalization batchnorm, groupnorm",
+            Compare("--modes", "batchnorm,groupnorm", "--seeds", "2", "--set", "model.chunk_size=4").Expect(0).Error,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Compare_OneCoreAndMany_GivesTheSameBits()
     {
         string many = Timeless(Compare("--seeds", "2", "--json").Expect(0).Json);

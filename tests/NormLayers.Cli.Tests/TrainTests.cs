@@ -47,6 +47,44 @@ public sealed class TrainTests : IDisposable
     }
 
     [Theory]
+    [InlineData("groupnorm")]
+    [InlineData("instancenorm")]
+    [InlineData("batchnorm")]
+    [InlineData("layernorm")]
+    public void Train_NetworkOfPatches_LearnsDigits(string mode)
+    {
+        JsonObject document = _tool.Run("--mode", mode, "--data", "digits", "--set", "model.network=patches", "--epochs", "5", "--json", "--quiet").Expect(0).Json;
+
+        Assert.True((double)document["test_accuracy"]! > 0.8);
+        Assert.Equal("patches", (string?)document["config"]!["model"]!["network"]);
+        Assert.Equal(4, (int)document["config"]!["model"]!["patch_size"]!);
+    }
+
+    [Fact]
+    public void Train_KeysOfOtherModes_AreNoted()
+    {
+        string error = _tool.Run("--epochs", "1", "--mode", "layernorm", "--set", "model.groups=4", "--set", "model.patch_size=3").Expect(0).Error;
+        Assert.Contains("note: model.groups has no effect with model.normalization layernorm", error, StringComparison.Ordinal);
+        Assert.Contains("note: model.patch_size has no effect with model.network mlp", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("no effect", _tool.Run("--epochs", "1", "--mode", "groupnorm", "--set", "model.groups=4").Expect(0).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Train_OptionsOfModes_ReachTheTraining()
+    {
+        double Loss(string mode, params string[] sets) =>
+            (double)_tool.Run(["--mode", mode, "--json", "--quiet", "--epochs", "2", .. sets.SelectMany(s => (string[])["--set", s])]).Expect(0).Json["train_loss"]!;
+
+        Assert.NotEqual(Loss("groupnorm"), Loss("groupnorm", "model.groups=4"));
+        Assert.Equal(Loss("groupnorm"), Loss("groupnorm", "model.groups=8"));
+        Assert.NotEqual(Loss("ghostbatchnorm"), Loss("ghostbatchnorm", "model.chunk_size=8"));
+        Assert.Equal(Loss("batchnorm"), Loss("ghostbatchnorm", "model.chunk_size=32"));
+        Assert.NotEqual(Loss("batchrenorm", "model.renorm_warmup_steps=10"), Loss("batchrenorm", "model.renorm_warmup_steps=10", "model.renorm_d_max=0"));
+        Assert.NotEqual(Loss("batchrenorm", "model.renorm_warmup_steps=10"), Loss("batchrenorm", "model.renorm_warmup_steps=10", "model.renorm_r_max=1"));
+        Assert.NotEqual(Loss("localresponsenorm"), Loss("localresponsenorm", "model.response_scale=1"));
+    }
+
+    [Theory]
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
     [InlineData("rmsnorm")]

@@ -8,7 +8,7 @@ namespace NormLayers.Onnx.Tests;
 /// <summary>ONNX Runtime loads what is written, and computes what the network computes in evaluation, within the bound of float arithmetic.</summary>
 public sealed class OnnxRuntimeTests
 {
-    public static TheoryData<string> Modes => [.. NormalizationKind.All.Select(k => k.Name)];
+    public static TheoryData<string> Modes => ["none", "batchnorm", "layernorm", "rmsnorm", "ghostbatchnorm"];
 
     public static TheoryData<string> Networks => [.. s_networks.Keys];
 

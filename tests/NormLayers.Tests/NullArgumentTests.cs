@@ -22,6 +22,7 @@ public sealed class NullArgumentTests
         [typeof(double)] = 0.5,
         [typeof(string)] = "a",
         [typeof(Shape)] = new Shape(2, 3),
+        [typeof(PatchOptions)] = new PatchOptions(),
         [typeof(RenormLimits)] = RenormLimits.Paper,
         [typeof(RandomSource)] = new RandomSource(1),
         [typeof(NormalizationKind)] = NormalizationKind.None,

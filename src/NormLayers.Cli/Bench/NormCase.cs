@@ -29,6 +29,9 @@ internal sealed record NormCase(NormalizationKind Layer, Shape Shape, NormPass P
     /// <summary>L of (N, C, L); 1 for (N, C).</summary>
     public int Length => Layer.IsPerChannel && Shape.Rank == 3 ? Shape[2] : 1;
 
+    /// <summary>What the layer is created with.</summary>
+    public NormalizationSettings Settings => new(Features) { Epsilon = Epsilon, Positions = Length };
+
     public bool HasBackward => Pass == NormPass.ForwardBackward;
 
     /// <summary>The bytes that must cross the memory bus if nothing is cached: x in and y out; backward, x and dy in and dx out.</summary>

@@ -1,4 +1,3 @@
-using NormLayers.Network;
 
 namespace NormLayers.Cli.Bench;
 
@@ -13,18 +12,18 @@ internal sealed class NormWork
     {
         _case = timed;
         _data = data;
-        _layer = timed.Layer.Create(new NormalizationSettings(timed.Features) { Epsilon = NormCase.Epsilon })
+        _layer = timed.Layer.Create(timed.Settings)
             ?? throw new ArgumentException($"'{timed.LayerName}' has no layer to time.", nameof(timed));
         _layer.Training = timed.Pass != NormPass.Evaluation;
-        foreach ((Parameter parameter, float[] values) in _layer.Parameters.Zip((float[][])[data.Gamma, data.Beta]))
+        foreach (Parameter parameter in _layer.Parameters)
         {
-            values.CopyTo(parameter.Value.AsSpan());
+            (parameter.Name switch { "gamma" => data.Gamma, "beta" => data.Beta, _ => [] }).CopyTo(parameter.Value.AsSpan());
         }
 
         if (_layer is INormalization { Running: { } running })
         {
             data.RunningMean.CopyTo(running.Mean.AsSpan());
-            data.RunningVariance.CopyTo(running.Variance.AsSpan());
+            data.RunningVariance.CopyTo((running.Deviation.Length > 0 ? running.Deviation : running.Variance).AsSpan());
         }
 
         Y = new float[data.X.Length];

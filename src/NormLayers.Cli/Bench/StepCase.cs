@@ -11,8 +11,8 @@ internal sealed record StepCase(IReadOnlyList<int> Widths, int BatchSize, Normal
 {
     public const double LearningRate = 0.05;
 
-    /// <summary>The network of the default configuration, once a mode.</summary>
-    public static IEnumerable<StepCase> Defaults => NormalizationKind.All.Select(mode => new StepCase([20, 32, 3], 32, mode));
+    /// <summary>The network of the default configuration, once a mode that takes features.</summary>
+    public static IEnumerable<StepCase> Defaults => NormalizationKind.All.Where(mode => !mode.NeedsPositions).Select(mode => new StepCase([20, 32, 3], 32, mode));
 
     public int Features => Widths[0];
 

@@ -8,7 +8,7 @@ using NormLayers.Verification;
 
 namespace NormLayers.Cli.Commands;
 
-/// <summary><c>normlayers check</c>: holds gradients to difference quotients, or results to exact arithmetic, on this machine.</summary>
+/// <summary><c>normlayers check</c>: holds every layer to its reference and to difference quotients, or results to exact arithmetic, on this machine.</summary>
 internal static class CheckCommand
 {
     private const int Samples = 6;
@@ -21,7 +21,7 @@ internal static class CheckCommand
         Option<bool> accuracy = new("--accuracy") { Description = "Measure float results against exact arithmetic, on hostile data." };
         Option<bool> search = new("--search") { Description = "With --accuracy, also search for the worst errors of y and dx." };
         Option<bool> json = new("--json") { Description = "Print JSON." };
-        Command command = new("check", "Check every gradient against difference quotients, or every result against exact arithmetic.") { accuracy, search, json };
+        Command command = new("check", "Check every layer against its reference in double and difference quotients, or every result against exact arithmetic.") { accuracy, search, json };
         command.Validators.Add(parsed =>
         {
             if (parsed.GetValue(search) && !parsed.GetValue(accuracy))
@@ -34,7 +34,7 @@ internal static class CheckCommand
             using Interruption interruption = new();
             try
             {
-                return parsed.GetValue(accuracy) ? CheckAccuracy(parsed.GetValue(search), parsed.GetValue(json), interruption.Token) : CheckGradients(parsed.GetValue(json));
+                return parsed.GetValue(accuracy) ? CheckAccuracy(parsed.GetValue(search), parsed.GetValue(json), interruption.Token) : CheckLayers(parsed.GetValue(json), interruption.Token);
             }
             catch (OperationCanceledException)
             {
@@ -44,25 +44,57 @@ internal static class CheckCommand
         return command;
     }
 
-    private static int CheckGradients(bool json)
+    private static int CheckLayers(bool json, CancellationToken cancellationToken)
     {
-        List<GradientDocument> documents = [];
-        StringBuilder text = new();
-        bool passed = true;
-        foreach (NormalizationKind normalization in NormalizationKind.All)
+        IReadOnlyList<LayerCheckRow> layers = LayerCheck.Run(cancellationToken);
+        List<NetworkDocument> networks = [];
+        foreach (NormalizationKind normalization in NormalizationKind.All.Where(k => !k.NeedsPositions))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             Sequential network = Mlp.Create(new MlpOptions { InputFeatures = Features, HiddenFeatures = [9, 8], Classes = 4, Normalization = normalization });
             GradientReport report = GradientCheck.Check(network, (Samples, Features));
-            string mode = normalization.Name;
-            passed &= report.Passed;
-            documents.Add(new GradientDocument(mode, report.Passed, report.Tensors));
-            text.AppendLine(CultureInfo.InvariantCulture, $"{mode}: {Features}-9-8-4, {Samples} samples").AppendLine(report.ToString()).AppendLine();
+            networks.Add(new NetworkDocument(normalization.Name, report.Passed, report.Tensors));
         }
 
-        text.Append(passed ? "Every gradient agrees with its difference quotient." : "Gradients and difference quotients DISAGREE.");
-        Console.Out.WriteLine(json ? JsonSerializer.Serialize(documents, ResultJson.Default.ListGradientDocument) : text.ToString());
+        bool passed = layers.All(l => l.Passed) && networks.All(n => n.Passed);
+        Console.Out.WriteLine(json ? JsonSerializer.Serialize(new CheckDocument(passed, layers, networks), ResultJson.Default.CheckDocument) : LayerTable(layers, networks, passed));
         return passed ? ExitCode.Success : ExitCode.Mismatch;
     }
+
+    private static string LayerTable(IReadOnlyList<LayerCheckRow> layers, List<NetworkDocument> networks, bool passed)
+    {
+        const int MostFaults = 5;
+        string bound = LayerCheck.Bound.ToString("0e-0", CultureInfo.InvariantCulture);
+        StringBuilder text = new(TextTable.Format([
+            ["layer", "cases", "values", "worst error", "gradients", "worst", string.Empty],
+            .. layers.Select(l => (string[])[l.Layer, Whole(l.Cases), Whole(l.Values), Error(l.WorstError), Whole(l.Quotients), Share(l.WorstQuotient), Verdict(l.Passed)])]));
+        text.AppendLine().AppendLine().AppendLine(TextTable.Format([
+            [$"network {Features}-9-8-4", "gradients", "worst", string.Empty],
+            .. networks.Select(n => (string[])[n.Mode, Whole(n.Tensors.Sum(t => t.Elements)), Share(n.Tensors.Max(Used)), Verdict(n.Passed)])]));
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"values: outputs, gradients and running statistics, beside plain loops in double; the error is a share of the tensor's largest value, at most {bound}.");
+        text.AppendLine("gradients: beside difference quotients; the worst uses so much of what it is allowed.");
+        foreach (string fault in layers.SelectMany(l => l.Faults.Take(MostFaults).Select(f => $"{l.Layer}: {f}")))
+        {
+            text.AppendLine(fault);
+        }
+
+        foreach (NetworkDocument network in networks.Where(n => !n.Passed))
+        {
+            text.AppendLine(network.Mode).AppendLine(new GradientReport(network.Tensors).ToString());
+        }
+
+        return text.AppendLine().Append(passed ? "Every layer agrees with its reference, and every gradient with its difference quotient." : "A layer is WRONG.").ToString();
+    }
+
+    private static double Used(TensorGradientError row) => row.LargestError == 0 ? 0 : row.LargestError / row.Tolerance;
+
+    private static string Whole(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
+
+    private static string Error(double value) => value.ToString("0.0e-0", CultureInfo.InvariantCulture);
+
+    private static string Share(double value) => value.ToString("0 %", CultureInfo.InvariantCulture);
+
+    private static string Verdict(bool passed) => passed ? "ok" : "WRONG";
 
     private static int CheckAccuracy(bool search, bool json, CancellationToken cancellationToken)
     {
@@ -97,4 +129,7 @@ internal static class CheckCommand
 }
 
 /// <summary>The gradient check of one network.</summary>
-internal sealed record GradientDocument(string Mode, bool Passed, IReadOnlyList<TensorGradientError> Tensors);
+internal sealed record NetworkDocument(string Mode, bool Passed, IReadOnlyList<TensorGradientError> Tensors);
+
+/// <summary>The check of all layers, and of a network with each mode.</summary>
+internal sealed record CheckDocument(bool Passed, IReadOnlyList<LayerCheckRow> Layers, IReadOnlyList<NetworkDocument> Networks);

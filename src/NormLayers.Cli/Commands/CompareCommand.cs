@@ -51,13 +51,22 @@ internal sealed class CompareCommand
         List<NormalizationKind> modes = ReadModes(parsed, modeErrors);
         IReadOnlyList<long> seeds = [];
         double target = double.NaN;
-        (string, Key, string) mode = (_modes.Name, Keys.Mode, Keys.Modes.NameOf(Strictest(modes)));
-        using RunSession? session = RunSession.Open(parsed, _options, [mode], (settings, errors) =>
-        {
-            errors.AddRange(modeErrors);
-            seeds = _seeds.Read(parsed, settings, errors);
-            target = FlagValue.Read(parsed, _targetLoss, _lossType, errors, double.NaN);
-        });
+        using RunSession? session = RunSession.Open(
+            parsed,
+            _options,
+            [],
+            (settings, errors) =>
+            {
+                errors.AddRange(modeErrors);
+                seeds = _seeds.Read(parsed, settings, errors);
+                target = FlagValue.Read(parsed, _targetLoss, _lossType, errors, double.NaN);
+            },
+            settings =>
+            {
+                settings.Modes = modes;
+                Origin origin = Origin.Flag(_modes.Name);
+                return modes.Take(1).Select(m => new Assignment(Keys.Mode, new ScalarNode(origin, m.Name, IsPlain: true), origin));
+            });
         if (session is null)
         {
             return ExitCode.Usage;
@@ -76,10 +85,6 @@ internal sealed class CompareCommand
         TrialsProgress progress = new(session.ShowsNoProgress, session.Color, session.Log.Trial);
         return progress.Run(() => Comparison.Run(session.Settings.ToTrial(), modes, seeds, session.Data, targetLoss, progress, session.Cancellation));
     }
-
-    // A kind that normalizes over the batch restricts the mini-batches: where one is among the modes, the settings are checked for it.
-    private static NormalizationKind Strictest(List<NormalizationKind> modes) =>
-        modes.Find(m => m.UsesBatch) ?? modes.FirstOrDefault() ?? NormalizationKind.None;
 
     private List<NormalizationKind> ReadModes(ParseResult parsed, List<Diagnostic> errors)
     {

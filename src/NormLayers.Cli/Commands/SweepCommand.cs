@@ -3,6 +3,7 @@ using System.Globalization;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
 using NormLayers.Lab.Trials;
+using NormLayers.Network;
 
 namespace NormLayers.Cli.Commands;
 
@@ -89,6 +90,7 @@ internal sealed class SweepCommand
         IEnumerable<Assignment> FirstCell(Settings settings)
         {
             grid = ReadGrid(parsed, settings, gridNotes, gridErrors);
+            settings.Modes = [.. grid.Axes.Where(a => a.Kind.Key == Keys.Mode).SelectMany(a => a.Values).Select(NormalizationKind.Find).OfType<NormalizationKind>()];
             return gridErrors.Count > 0 ? [] : grid.Axes.Where(a => a.Kind.Key is not null)
                 .Select(a => new Assignment(a.Kind.Key!, new ScalarNode(a.Origin, a.Values[0], IsPlain: true), a.Origin));
         }

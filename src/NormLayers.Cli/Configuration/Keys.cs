@@ -33,6 +33,8 @@ internal static class Keys
     public const long LargestSeed = 9_007_199_254_740_991;
 
     private static readonly SyntheticOptions _synthetic = new();
+    private static readonly PatchOptions _patches = new();
+    private static readonly NormalizationOptions _options = NormalizationOptions.Default;
 
     public static ChoiceType<DataSource> DataSources { get; } = new(
         ("synthetic", DataSource.Synthetic), ("digits", DataSource.Digits), ("csv", DataSource.Csv), ("idx", DataSource.Idx));
@@ -62,7 +64,7 @@ internal static class Keys
 
     public static Key<long> Seed { get; } = new("data.random_seed", 42, new IntegerType(0, LargestSeed));
 
-    public static Key<bool?> Standardize { get; } = new("data.standardize", null, new OptionalBooleanType());
+    public static Key<bool?> Standardize { get; } = new("data.standardize", null, new OptionalValueType<bool>(new BooleanType()));
 
     public static Key<double> Separation { get; } = new("data.separation", _synthetic.Separation, new NumberType(0, 1e6));
 
@@ -72,7 +74,7 @@ internal static class Keys
 
     public static Key<string?> LabelColumn { get; } = new("data.label_column", null, Optional("the name or number of a column"));
 
-    public static Key<bool?> Header { get; } = new("data.header", null, new OptionalBooleanType());
+    public static Key<bool?> Header { get; } = new("data.header", null, new OptionalValueType<bool>(new BooleanType()));
 
     public static Key<char> Delimiter { get; } = new("data.delimiter", ',', new CharacterType("one character, no quote or line break", "\"\r\n\0"));
 
@@ -87,6 +89,12 @@ internal static class Keys
     public static Key<IReadOnlyList<long>?> HiddenWidths { get; } = new(
         "model.hidden_dims", null, new OptionalType<IReadOnlyList<long>>(new IntegerListType(new IntegerType(1, WidestLayer), 100)));
 
+    public static Key<bool> Patches { get; } = new("model.network", false, new ChoiceType<bool>(("mlp", false), ("patches", true)));
+
+    public static Key<long> PatchSize { get; } = new("model.patch_size", _patches.Size, new IntegerType(1, 1000));
+
+    public static Key<long> PatchStride { get; } = new("model.patch_stride", _patches.Stride, new IntegerType(1, 1000));
+
     public static Key<Initialization> Initialization { get; } = new("model.initialization", Network.Initialization.HeNormal, new ChoiceType<Initialization>(
         ("he_normal", Network.Initialization.HeNormal),
         ("he_uniform", Network.Initialization.HeUniform),
@@ -99,6 +107,20 @@ internal static class Keys
 
     public static Key<MomentumSetting> BatchNormMomentum { get; } = new(
         "model.batchnorm_momentum", new MomentumSetting(MomentumSetting.NewWeight, 0.1), new MomentumType());
+
+    public static Key<long?> Groups { get; } = new("model.groups", null, new OptionalValueType<long>(new IntegerType(1, WidestLayer)));
+
+    public static Key<long> ChunkSize { get; } = new("model.chunk_size", _options.ChunkSize, new IntegerType(2, MostSamples));
+
+    public static Key<double> RenormRMax { get; } = new("model.renorm_r_max", _options.Limits.RMax, new NumberType(1, 1e6));
+
+    public static Key<double> RenormDMax { get; } = new("model.renorm_d_max", _options.Limits.DMax, new NumberType(0, 1e6));
+
+    public static Key<long> RenormWarmUp { get; } = new("model.renorm_warmup_steps", _options.Limits.WarmUpSteps, new IntegerType(0, 1_000_000_000));
+
+    public static Key<long> WindowSize { get; } = new("model.window_size", _options.WindowSize, new IntegerType(1, WidestLayer));
+
+    public static Key<double> ResponseScale { get; } = new("model.response_scale", _options.ResponseScale, new NumberType(0, 1e6));
 
     public static Key<long> Epochs { get; } = new("training.epochs", 30, new IntegerType(1, 1_000_000));
 
@@ -123,9 +145,22 @@ internal static class Keys
         LogLevel, LogFile,
         Source, DataPath, TrainCount, TestCount, Features, Classes, Seed, Standardize,
         Separation, ScaleSpread, OffsetSpread, LabelColumn, Header, Delimiter, DecimalMark, SkipLines,
-        Mode, HiddenWidth, HiddenWidths, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
+        Mode, HiddenWidth, HiddenWidths, Patches, PatchSize, PatchStride, Initialization, InitializationScale, Epsilon, BatchNormMomentum,
+        Groups, ChunkSize, RenormRMax, RenormDMax, RenormWarmUp, WindowSize, ResponseScale,
         Epochs, LearningRate, BatchSize, Optimizer, Momentum, WeightDecay, Shuffle, DropLast, ProbeInterval,
         .. SweepKeys.All,
+    ];
+
+    /// <summary>The keys of what only some normalizations have, with the name of the option that each sets.</summary>
+    public static IReadOnlyList<(Key Key, string Option)> OptionsOfModes { get; } =
+    [
+        (Groups, nameof(NormalizationOptions.Groups)),
+        (ChunkSize, nameof(NormalizationOptions.ChunkSize)),
+        (RenormRMax, nameof(NormalizationOptions.Limits)),
+        (RenormDMax, nameof(NormalizationOptions.Limits)),
+        (RenormWarmUp, nameof(NormalizationOptions.Limits)),
+        (WindowSize, nameof(NormalizationOptions.WindowSize)),
+        (ResponseScale, nameof(NormalizationOptions.ResponseScale)),
     ];
 
     public static IEnumerable<string> Sections { get; } = All.Select(k => k.Section).Distinct();

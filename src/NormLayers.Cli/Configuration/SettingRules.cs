@@ -38,6 +38,12 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
     /// <summary>Checks the mini-batches against the number of training samples, and what they and the network take against what there is.</summary>
     public void CheckBatches(long samples)
     {
+        if (settings.Patches?.FindProblem(settings.GetInt(Keys.Features)) is { } problem)
+        {
+            AddError($"{problem}", Keys.Patches, Keys.PatchSize, Keys.PatchStride, Keys.Features);
+            return;
+        }
+
         CheckMemory();
         if (settings.IsUnreadable(Keys.Mode) || settings.IsUnreadable(Keys.DropLast))
         {
@@ -46,25 +52,27 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
 
         long batch = settings.Get(Keys.BatchSize);
         bool dropLast = settings.Get(Keys.DropLast);
-        NormalizationKind mode = settings.Get(Keys.Mode);
+        NormalizationKind? overBatch = Modes.FirstOrDefault(m => m.UsesBatch);
         if (dropLast && samples < batch)
         {
             AddError(
                 $"with drop_last no mini-batch is left: {samples} training samples are fewer than batch_size {batch}; lower batch_size or set drop_last to false",
                 Keys.BatchSize, Keys.DropLast, Keys.TrainCount);
         }
-        else if (mode.UsesBatch && batch == 1)
+        else if (overBatch is not null && batch == 1)
         {
             AddError(
-                $"{mode.Title} needs 2 samples or more in a mini-batch, got batch_size 1: one value per channel has no variance; raise batch_size, or use layernorm or none",
+                $"{overBatch.Title} needs 2 samples or more in a mini-batch, got batch_size 1: one value per channel has no variance; raise batch_size, or use layernorm or none",
                 Keys.BatchSize);
         }
-        else if (mode.UsesBatch && !dropLast && samples % batch == 1)
+        else if (overBatch is not null && !dropLast && samples % batch == 1)
         {
             AddError(
-                $"{mode.Title} needs 2 samples or more in a mini-batch, but {samples} training samples in batches of {batch} leave 1 for the last; change batch_size or n_train, or set training.drop_last to true",
+                $"{overBatch.Title} needs 2 samples or more in a mini-batch, but {samples} training samples in batches of {batch} leave 1 for the last; change batch_size or n_train, or set training.drop_last to true",
                 Keys.BatchSize, Keys.TrainCount);
         }
+
+        CheckNormalizations();
     }
 
     /// <summary>What was given and has no effect, in sentences.</summary>
@@ -79,9 +87,45 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
             }
         }
 
+        foreach ((Key key, string option) in Keys.OptionsOfModes)
+        {
+            if (settings.IsGiven(key) && !Modes.Any(m => m.Options.Contains(option)))
+            {
+                yield return $"{key.Path} has no effect with model.normalization {string.Join(", ", Modes)}";
+            }
+        }
+
+        foreach (Key key in (Key[])[Keys.PatchSize, Keys.PatchStride])
+        {
+            if (settings.IsGiven(key) && settings.Patches is null)
+            {
+                yield return $"{key.Path} has no effect with model.network mlp";
+            }
+        }
+
         if (settings.Get(Keys.Momentum) > 0 && settings.Get(Keys.Optimizer) == OptimizerKind.Adam)
         {
             yield return "training.momentum has no effect with training.optimizer adam";
+        }
+    }
+
+    private IReadOnlyList<NormalizationKind> Modes => settings.Modes.Count > 0 ? settings.Modes : [settings.Get(Keys.Mode)];
+
+    private int Positions => settings.Patches?.PositionsOf(settings.GetInt(Keys.Features)) ?? 1;
+
+    private void CheckNormalizations()
+    {
+        foreach (NormalizationKind mode in Modes)
+        {
+            Key[] options = [.. from o in Keys.OptionsOfModes where mode.Options.Contains(o.Option) && settings.IsGiven(o.Key) select o.Key];
+            foreach (int width in settings.HiddenWidths.Distinct())
+            {
+                if (mode.Check(new NormalizationSettings(width) { Positions = Positions, Options = settings.NormalizationOptions }) is { } problem)
+                {
+                    string hint = mode.NeedsPositions ? "; set model.network to patches, on images" : string.Empty;
+                    AddError($"{problem}{hint}", [.. options, Keys.Mode, Keys.HiddenWidths, Keys.HiddenWidth]);
+                }
+            }
         }
     }
 
@@ -120,38 +164,41 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         }
 
         long rows = Math.Min(settings.Get(Keys.BatchSize), settings.Get(Keys.TrainCount));
-        long[] widths = [features, .. settings.HiddenWidths.Select(w => (long)w), settings.Get(Keys.Classes)];
-        for (int i = 1; i < widths.Length; i++)
+        long positions = Positions;
+        long[] hidden = [settings.Patches is { Size: var size } ? size * size : features, .. settings.HiddenWidths.Select(w => (long)w)];
+        (long Rows, long Inputs, long Outputs)[] layers =
+            [.. hidden.Zip(hidden.Skip(1), (inputs, outputs) => (rows * positions, inputs, outputs)), (rows, positions * hidden[^1], settings.Get(Keys.Classes))];
+        foreach ((long layerRows, long inputs, long outputs) in layers)
         {
-            if (rows * widths[i] > Array.MaxLength)
+            if (layerRows * outputs > Array.MaxLength)
             {
                 AddError(
-                    $"a mini-batch of {rows} samples in a layer of width {widths[i]} does not fit one array of {Array.MaxLength} numbers; lower batch_size",
+                    $"a mini-batch of {layerRows} samples in a layer of width {outputs} does not fit one array of {Array.MaxLength} numbers; lower batch_size",
                     Keys.BatchSize, Keys.HiddenWidths, Keys.HiddenWidth);
             }
 
-            if (widths[i - 1] * widths[i] > Array.MaxLength)
+            if (inputs * outputs > Array.MaxLength)
             {
                 AddError(
-                    $"a layer of {widths[i - 1]} x {widths[i]} weights does not fit one array of {Array.MaxLength} numbers",
+                    $"a layer of {inputs} x {outputs} weights does not fit one array of {Array.MaxLength} numbers",
                     Keys.HiddenWidths, Keys.HiddenWidth, Keys.Features);
             }
         }
 
         if (errors.Count == before)
         {
-            CheckTotal(widths, rows);
+            CheckTotal(features, layers);
         }
     }
 
     // The least that it takes: data, weights with their gradients and the optimizer's numbers, and each layer's output with its gradient.
-    private void CheckTotal(long[] widths, long rows)
+    private void CheckTotal(long features, (long Rows, long Inputs, long Outputs)[] layers)
     {
         double copies = settings.Get(Keys.Optimizer) == OptimizerKind.Adam ? 4 : settings.Get(Keys.Momentum) > 0 ? 3 : 2;
-        double numbers = ((double)settings.Get(Keys.TrainCount) + settings.Get(Keys.TestCount)) * widths[0];
-        for (int i = 1; i < widths.Length; i++)
+        double numbers = ((double)settings.Get(Keys.TrainCount) + settings.Get(Keys.TestCount)) * features;
+        foreach ((long rows, long inputs, long outputs) in layers)
         {
-            numbers += copies * widths[i - 1] * widths[i] + 2.0 * rows * widths[i];
+            numbers += copies * inputs * outputs + 2.0 * rows * outputs;
         }
 
         const double Gigabyte = 1 << 30;

@@ -176,23 +176,22 @@ internal sealed class OptionalType<T>(SettingType<T> type) : SettingType<T?>
     public override string Hint(ConfigNode node) => type.Hint(node);
 }
 
-/// <summary>A yes-or-no, or <c>null</c> for "it depends".</summary>
-internal sealed class OptionalBooleanType : SettingType<bool?>
+/// <summary>A number or a yes-or-no, or <c>null</c> for "it depends".</summary>
+internal sealed class OptionalValueType<T>(SettingType<T> type) : SettingType<T?>
+    where T : struct
 {
-    private readonly BooleanType _type = new();
+    public override string Expected => type.Expected + ", or null";
 
-    public override string Expected => _type.Expected + ", or null";
-
-    public override bool TryRead(ConfigNode node, out bool? value)
+    public override bool TryRead(ConfigNode node, out T? value)
     {
-        bool read = _type.TryRead(node, out bool given);
+        bool read = type.TryRead(node, out T given);
         value = read ? given : null;
         return read || node is ScalarNode { Kind: ScalarKind.Null };
     }
 
-    public override JsonNode? ToJson(bool? value) => JsonValue.Create(value);
+    public override JsonNode? ToJson(T? value) => value is { } given ? type.ToJson(given) : null;
 
-    public override string Hint(ConfigNode node) => _type.Hint(node);
+    public override string Hint(ConfigNode node) => type.Hint(node);
 }
 
 /// <summary>A list of integers, at least one.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NormLayers.Lab.Trials;
+using NormLayers.Network;
 
 namespace NormLayers.Cli.Configuration;
 
@@ -19,7 +20,11 @@ internal sealed class Settings
     {
         _values = new(other._values);
         _unreadable = [.. other._unreadable];
+        Modes = other.Modes;
     }
+
+    /// <summary>The normalizations of a verb that trains with several; empty where <see cref="Keys.Mode"/> is the one.</summary>
+    public IReadOnlyList<NormalizationKind> Modes { get; set; } = [];
 
     /// <summary>The same settings, to be changed without changing these.</summary>
     public Settings Copy() => new(this);
@@ -48,11 +53,26 @@ internal sealed class Settings
     /// <summary>The widths of the hidden layers: the list, or else the one width.</summary>
     public IReadOnlyList<int> HiddenWidths => [.. (Get(Keys.HiddenWidths) ?? [Get(Keys.HiddenWidth)]).Select(w => checked((int)w))];
 
+    /// <summary>How images are cut into patches; null where they are not.</summary>
+    public PatchOptions? Patches => Get(Keys.Patches) ? new PatchOptions(GetInt(Keys.PatchSize), GetInt(Keys.PatchStride)) : null;
+
+    /// <summary>What only some normalizations have.</summary>
+    public NormalizationOptions NormalizationOptions => new()
+    {
+        Groups = (int?)Get(Keys.Groups),
+        ChunkSize = GetInt(Keys.ChunkSize),
+        Limits = new RenormLimits(Get(Keys.RenormRMax), Get(Keys.RenormDMax)) { WarmUpSteps = Get(Keys.RenormWarmUp) },
+        WindowSize = GetInt(Keys.WindowSize),
+        ResponseScale = Get(Keys.ResponseScale),
+    };
+
     /// <summary>The trial of the settings.</summary>
     public TrialOptions ToTrial() => new()
     {
         Normalization = Get(Keys.Mode),
+        NormalizationOptions = NormalizationOptions,
         HiddenFeatures = HiddenWidths,
+        Patches = Patches,
         Initialization = Get(Keys.Initialization),
         InitializationScale = Get(Keys.InitializationScale),
         Epsilon = Get(Keys.Epsilon),

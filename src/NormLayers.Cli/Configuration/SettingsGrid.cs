@@ -22,6 +22,7 @@ internal sealed record SettingsGrid(IReadOnlyList<GridAxis> Axes)
     public Settings Apply(Settings settings, IReadOnlyList<string> values, List<Diagnostic> errors)
     {
         Settings cell = settings.Copy();
+        cell.Modes = [];
         foreach ((GridAxis axis, string value) in Axes.Zip(values))
         {
             if (axis.Kind.Apply(cell, value, axis.Origin) is { } error)

@@ -28,7 +28,7 @@ internal sealed record SweepAxisKind(string Name, string Flag, string Descriptio
     /// <summary>All of them; the width comes before the depth, which repeats it.</summary>
     public static IReadOnlyList<SweepAxisKind> All { get; } =
     [
-        new("mode", "--mode", $"Normalizations ({string.Join(",", NormalizationKind.All)}).") { Key = Keys.Mode },
+        new("mode", "--mode", $"Normalizations ({string.Join(", ", NormalizationKind.All)}).") { Key = Keys.Mode },
         new("learning_rate", "--learning-rate", "Step lengths.") { Key = Keys.LearningRate },
         new("batch_size", "--batch-size", "Samples in a mini-batch.") { Key = Keys.BatchSize },
         new("hidden_dim", "--hidden-dim", "Widths of the hidden layers.") { Key = Keys.HiddenWidth },

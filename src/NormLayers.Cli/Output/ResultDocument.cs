@@ -122,6 +122,6 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(ExperimentDocument))]
 [JsonSerializable(typeof(List<ExperimentEntry>))]
-[JsonSerializable(typeof(List<Commands.GradientDocument>))]
+[JsonSerializable(typeof(Commands.CheckDocument))]
 [JsonSerializable(typeof(List<Verification.AccuracyRow>))]
 internal sealed partial class ResultJson : JsonSerializerContext;

@@ -7,7 +7,7 @@ public static class ExperimentCatalog
     public static IReadOnlyList<IExperiment> All { get; } =
     [
         new Invariances(), new InitGradients(), new InitRank(), new LearningRateSweep(), new BatchSize(), new IoffeMnist(), new PreVersusPostLayerNorm(),
-        new NoisyBatchNorm(), new Landscape(), new Equilibrium(),
+        new NoisyBatchNorm(), new Landscape(), new Equilibrium(), new DropoutOrder(), new GhostBatches(), new Renorm(), new TanhInPlace(),
     ];
 
     /// <summary>The experiment of a name; null if there is none.</summary>

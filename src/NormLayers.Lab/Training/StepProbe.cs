@@ -22,7 +22,7 @@ internal sealed class StepProbe
         _network = network;
         _values = [.. network.Parameters.Select(p => (float[])p.Value.Clone())];
         _running = [.. network.Layers.Select(l => l is INormalization { Running: { } running }
-            ? ((float[])running.Mean.Clone(), (float[])running.Variance.Clone())
+            ? ((float[])running.Mean.Clone(), VarianceOf((BatchNorm)l, running))
             : ((float[], float[])?)null)];
         using EvaluationMode evaluation = new(network);
         network.Forward(batch.Features, batch.Shape, logits);
@@ -79,6 +79,11 @@ internal sealed class StepProbe
             ActivationStatistics.Distance(parameter.Value, before) / norm,
             learningRate / (norm * norm));
     }
+
+    // Batch renormalization tracks √(variance + ε).
+    private static float[] VarianceOf(BatchNorm layer, RunningStatistics running) => running.Deviation.Length > 0
+        ? Array.ConvertAll(running.Deviation, s => (float)((double)s * s - layer.Epsilon))
+        : (float[])running.Variance.Clone();
 
     private static StatisticsDrift Drift(BatchNorm layer, ReadOnlySpan<float> input, Shape shape, (float[] Mean, float[] Variance) running)
     {

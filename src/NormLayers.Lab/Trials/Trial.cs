@@ -45,6 +45,8 @@ public static class Trial
             HiddenFeatures = options.HiddenFeatures,
             Classes = data.Train.ClassCount,
             Normalization = options.Normalization,
+            NormalizationOptions = options.NormalizationOptions,
+            Patches = options.Patches,
             Initialization = options.Initialization,
             InitializationScale = options.InitializationScale,
             Epsilon = options.Epsilon,

@@ -9,8 +9,14 @@ public sealed record TrialOptions
     /// <summary>The normalization of every hidden layer.</summary>
     public NormalizationKind Normalization { get; init; } = NormalizationKind.BatchNorm;
 
+    /// <summary>What only some normalizations have, such as the groups of group normalization.</summary>
+    public NormalizationOptions NormalizationOptions { get; init; } = NormalizationOptions.Default;
+
     /// <summary>The width of each hidden layer, ≥ 1 each; at least one layer.</summary>
     public IReadOnlyList<int> HiddenFeatures { get; init; } = [32];
+
+    /// <summary>How square images are cut into patches that share the hidden layers; null where a sample is one row of features.</summary>
+    public PatchOptions? Patches { get; init; }
 
     /// <summary>How weights are drawn.</summary>
     public Initialization Initialization { get; init; } = Initialization.HeNormal;
@@ -55,7 +61,14 @@ public sealed record TrialOptions
     internal JsonObject ToJson() => new()
     {
         ["normalization"] = Normalization.Name,
+        ["groups"] = NormalizationOptions.Groups,
+        ["chunk_size"] = NormalizationOptions.ChunkSize,
+        ["renorm_limits"] = NormalizationOptions.Limits.ToString(),
+        ["window_size"] = NormalizationOptions.WindowSize,
+        ["response_scale"] = NormalizationOptions.ResponseScale,
         ["hidden_features"] = new JsonArray([.. HiddenFeatures.Select(w => (JsonNode)w)]),
+        ["patch_size"] = Patches?.Size,
+        ["patch_stride"] = Patches?.Stride,
         ["initialization"] = Initialization.ToString(),
         ["initialization_scale"] = InitializationScale,
         ["epsilon"] = Epsilon,

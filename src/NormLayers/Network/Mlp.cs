@@ -5,17 +5,22 @@ using NormLayers.Numerics;
 namespace NormLayers.Network;
 
 /// <summary>Builds the project's classifier: Linear → normalization → ReLU → … → Linear.</summary>
+/// <remarks>
+/// With <see cref="MlpOptions.Patches"/> the hidden layers are shared by the patches of an image: (N, L, C) with the features last, in front of a
+/// normalization over channels (N, C, L) and back. The last layer sees all positions.
+/// </remarks>
 public static class Mlp
 {
     /// <summary>Creates a multi-layer perceptron with freshly drawn weights.</summary>
     /// <param name="options">Widths, normalization, initialization and seed.</param>
-    /// <returns>A network of layers <c>linear1, norm1, relu1, linear2, …</c>; the same options give the same bits.</returns>
-    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such initialization, or an initialization scale that is not above 0.</exception>
+    /// <returns>A network of layers <c>linear1, norm1, relu1, linear2, …</c>, with patches <c>patches</c>, <c>channels1</c>, <c>features1</c> and <c>flatten</c> between them; the same options give the same bits.</returns>
+    /// <exception cref="ArgumentException">A width below 1, no hidden layer, fewer than two classes, no such initialization, an initialization scale that is not above 0, a normalization that does not take a width, or samples that cannot be cut into patches.</exception>
     public static Sequential Create(MlpOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         Throw.IfNotPositive(options.InputFeatures, nameof(options.InputFeatures));
         ArgumentNullException.ThrowIfNull(options.Normalization);
+        ArgumentNullException.ThrowIfNull(options.NormalizationOptions);
         if (options.Classes < 2)
         {
             Throw.OutOfRange(nameof(options.Classes), "2 classes or more", options.Classes);
@@ -32,21 +37,47 @@ public static class Mlp
         }
 
         RandomSource random = new(options.Seed);
-        NormalizationSettings settings = new(options.InputFeatures) { Epsilon = options.Epsilon, Momentum = options.Momentum };
+        NormalizationSettings settings = new(options.InputFeatures) { Epsilon = options.Epsilon, Momentum = options.Momentum, Options = options.NormalizationOptions };
         List<Layer> layers = [];
         int features = options.InputFeatures;
         int index = 0;
+        int positions = 1;
+        if (options.Patches is { } patches)
+        {
+            layers.Add(Rearrangement.Patches(features, patches));
+            (positions, features) = (patches.PositionsOf(features), patches.Size * patches.Size);
+        }
+
+        bool swaps = options.Patches is not null && options.Normalization.IsPerChannel;
         foreach (int width in options.HiddenFeatures)
         {
             string number = (++index).ToString(CultureInfo.InvariantCulture);
-            layers.Add(options.Normalization.Wrap(CreateLinear(options, features, width, random, "linear" + number)));
-            if (options.Normalization.Create(settings with { Features = width, Name = "norm" + number }) is { } norm)
+            Linear linear = CreateLinear(options, features, width, random, "linear" + number);
+            NormalizationSettings own = settings with { Features = width, Positions = positions, Name = "norm" + number };
+            layers.Add(options.Normalization.Wrap?.Invoke(linear, own) ?? linear);
+            if (swaps)
+            {
+                layers.Add(Rearrangement.SwapAxes(positions, width, "channels" + number));
+            }
+
+            if (options.Normalization.Create(own) is { } norm)
             {
                 layers.Add(norm);
             }
 
             layers.Add(new ReLU("relu" + number));
+            if (swaps)
+            {
+                layers.Add(Rearrangement.SwapAxes(width, positions, "features" + number));
+            }
+
             features = width;
+        }
+
+        if (options.Patches is not null)
+        {
+            layers.Add(Rearrangement.Flatten(positions, features));
+            features *= positions;
         }
 
         string last = (index + 1).ToString(CultureInfo.InvariantCulture);

@@ -31,6 +31,12 @@ public sealed record MlpOptions
     /// <summary>The normalization in every hidden layer.</summary>
     public NormalizationKind Normalization { get; init; } = NormalizationKind.BatchNorm;
 
+    /// <summary>What only some normalizations have, such as the groups of group normalization.</summary>
+    public NormalizationOptions NormalizationOptions { get; init; } = NormalizationOptions.Default;
+
+    /// <summary>How square images are cut into patches that share the hidden layers; null where a sample is one row of features.</summary>
+    public PatchOptions? Patches { get; init; }
+
     /// <summary>How weights are drawn.</summary>
     public Initialization Initialization { get; init; } = Initialization.HeNormal;
 

@@ -52,8 +52,108 @@ public sealed class NormalizationKind
         "each sample, over its features",
         s => new RmsNorm(s.Features, s.Epsilon, name: s.Name));
 
+    /// <summary>Group normalization: Linear → GroupNorm → ReLU.</summary>
+    public static NormalizationKind GroupNorm { get; } = new(
+        "groupnorm",
+        "group normalization",
+        "each sample, over a group of its channels",
+        CreateGroups)
+    {
+        IsPerChannel = true,
+        Options = [nameof(NormalizationOptions.Groups)],
+        Check = CheckGroups,
+    };
+
+    /// <summary>Instance normalization with γ and β: it needs positions, (N, C, L) with L ≥ 2.</summary>
+    public static NormalizationKind InstanceNorm { get; } = new(
+        "instancenorm",
+        "instance normalization",
+        "each channel of each sample, over its positions",
+        s => new InstanceNorm(s.Features, s.Epsilon, withGamma: true, withBeta: true, name: s.Name))
+    {
+        IsPerChannel = true,
+        NeedsPositions = true,
+        Check = s => s.Positions > 1 ? null : "instance normalization needs two positions of a channel or more, and a layer of features has one: its output would be beta, whatever comes in",
+    };
+
+    /// <summary>Ghost batch normalization: Linear → GhostBatchNorm → ReLU.</summary>
+    public static NormalizationKind GhostBatchNorm { get; } = new(
+        "ghostbatchnorm",
+        "ghost batch normalization",
+        "each channel, over a chunk of the mini-batch",
+        s => new GhostBatchNorm(s.Features, s.Options.ChunkSize, s.Epsilon, s.Momentum, name: s.Name))
+    {
+        UsesBatch = true,
+        IsPerChannel = true,
+        Options = [nameof(NormalizationOptions.ChunkSize)],
+        Check = s => s.Options.ChunkSize > 1 || s.Positions > 1 ? null : "ghost batch normalization needs two samples or more in a chunk: one value per channel has no variance",
+    };
+
+    /// <summary>Batch renormalization: Linear → BatchRenorm → ReLU.</summary>
+    public static NormalizationKind BatchRenorm { get; } = new(
+        "batchrenorm",
+        "batch renormalization",
+        "each channel, over the mini-batch, corrected towards the running statistics",
+        s => new BatchRenorm(s.Features, s.Options.Limits, s.Epsilon, s.Momentum, name: s.Name))
+    {
+        UsesBatch = true,
+        IsPerChannel = true,
+        Options = [nameof(NormalizationOptions.Limits)],
+    };
+
+    /// <summary>ScaleNorm: Linear → ScaleNorm → ReLU. ε limits the length of a row.</summary>
+    public static NormalizationKind ScaleNorm { get; } = new(
+        "scalenorm",
+        "ScaleNorm",
+        "each sample, over its features",
+        s => new ScaleNorm(s.Features, s.Epsilon, s.Name));
+
+    /// <summary>Dynamic tanh: Linear → DyT → ReLU.</summary>
+    public static NormalizationKind DyT { get; } = new(
+        "dyt",
+        "dynamic tanh",
+        "nothing: each element by itself",
+        s => new DyT(s.Features, name: s.Name));
+
+    /// <summary>Local response normalization: Linear → LocalResponseNorm → ReLU.</summary>
+    public static NormalizationKind LocalResponseNorm { get; } = new(
+        "localresponsenorm",
+        "local response normalization",
+        "each element, over the neighbouring channels",
+        s => new LocalResponseNorm(s.Options.WindowSize, s.Options.ResponseScale, name: s.Name))
+    {
+        IsPerChannel = true,
+        Options = [nameof(NormalizationOptions.WindowSize), nameof(NormalizationOptions.ResponseScale)],
+    };
+
+    /// <summary>Weight normalization: WeightNorm(Linear) → ReLU, as the linear layer starts, without initialization from data.</summary>
+    public static NormalizationKind WeightNorm { get; } = new(
+        "weightnorm",
+        "weight normalization",
+        "the weights of each unit",
+        _ => null)
+    {
+        Wrap = (linear, _) => new WeightNorm(linear),
+    };
+
+    /// <summary>Weight standardization with group normalization, as its paper has it: WeightStandardization(Linear) → GroupNorm → ReLU.</summary>
+    public static NormalizationKind WeightStandardization { get; } = new(
+        "weightstandardization",
+        "weight standardization",
+        "the weights of each unit, then a group of the sample's channels",
+        CreateGroups)
+    {
+        IsPerChannel = true,
+        Options = [nameof(NormalizationOptions.Groups)],
+        Check = CheckGroups,
+        Wrap = (linear, s) => new WeightStandardization(linear, s.Epsilon),
+    };
+
     /// <summary>Every kind of the library, in the order of the documents.</summary>
-    public static IReadOnlyList<NormalizationKind> All { get; } = [None, BatchNorm, LayerNorm, RmsNorm];
+    public static IReadOnlyList<NormalizationKind> All { get; } =
+    [
+        None, BatchNorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, GhostBatchNorm, BatchRenorm, ScaleNorm, DyT, LocalResponseNorm, WeightNorm, WeightStandardization,
+    ];
 
     /// <summary>The name in configurations and documents: <c>batchnorm</c>.</summary>
     public string Name { get; }
@@ -67,11 +167,20 @@ public sealed class NormalizationKind
     /// <summary>Whether statistics come from the mini-batch in training and are running ones in evaluation: a mini-batch needs two samples or more.</summary>
     public bool UsesBatch { get; init; }
 
-    /// <summary>What a hidden linear layer becomes: itself, or a layer around it that normalizes its weights.</summary>
-    public Func<Linear, Layer> Wrap { get; init; } = linear => linear;
+    /// <summary>What a hidden linear layer becomes: a layer around it that normalizes its weights. Null where it stays as it is.</summary>
+    public Func<Linear, NormalizationSettings, Layer>? Wrap { get; init; }
+
+    /// <summary>The names of the <see cref="NormalizationOptions"/> that the kind takes.</summary>
+    public IReadOnlyList<string> Options { get; init; } = [];
+
+    /// <summary>Says in a sentence why the layer has no use, or cannot be created, with these settings; null where it can.</summary>
+    public Func<NormalizationSettings, string?> Check { get; init; } = _ => null;
 
     /// <summary>Whether the parameters belong to axis 1 of (N, C, …), the channels, and not to the last axis.</summary>
     public bool IsPerChannel { get; init; }
+
+    /// <summary>Whether a channel must have two positions or more: features (N, C) are not enough.</summary>
+    public bool NeedsPositions { get; init; }
 
     /// <summary>Finds a kind of <see cref="All"/>.</summary>
     /// <param name="name">Its name, in any case.</param>
@@ -84,14 +193,28 @@ public sealed class NormalizationKind
 
     /// <summary>Creates the layer.</summary>
     /// <param name="settings">Width, ε, momentum and name.</param>
-    /// <returns>A new layer; null for <see cref="None"/>.</returns>
-    /// <exception cref="ArgumentException">The layer does not take these settings.</exception>
+    /// <returns>A new layer; null for a kind that has none behind the linear layer: <see cref="None"/>, <see cref="WeightNorm"/>.</returns>
+    /// <exception cref="ArgumentException">The layer does not take these settings: see <see cref="Check"/>.</exception>
     public Layer? Create(NormalizationSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        return _create(settings);
+        return Check(settings) is { } problem ? throw new ArgumentException(problem, nameof(settings)) : _create(settings);
     }
 
     /// <summary>The name.</summary>
     public override string ToString() => Name;
+
+    private static int Groups(NormalizationSettings settings) => settings.Options.Groups ?? NormalizationOptions.GroupsOf(settings.Features);
+
+    private static GroupNorm CreateGroups(NormalizationSettings settings) => new(Groups(settings), settings.Features, settings.Epsilon, name: settings.Name);
+
+    private static string? CheckGroups(NormalizationSettings settings)
+    {
+        (int groups, int features) = (Groups(settings), settings.Features);
+        return groups < 1 || features % groups != 0
+                ? FormattableString.Invariant($"{groups} groups do not divide a width of {features}: group normalization needs groups of equal size")
+            : settings.Positions == 1 && groups == features
+                ? FormattableString.Invariant($"{groups} groups of a width of {features} leave one value a group, and its output is beta, whatever comes in: group normalization needs two values a group or more")
+            : null;
+    }
 }

@@ -14,10 +14,26 @@ public sealed class SameBitsTests
     [InlineData("batchnorm", "27FE2133335C09FE")]
     [InlineData("layernorm", "7A4DB7D4AA77796C")]
     [InlineData("rmsnorm", "9EF1E1057D032767")]
+    [InlineData("scalenorm", "331B97DE51E5BF1D")]
+    [InlineData("dyt", "DA733771275D9CEA")]
+    [InlineData("weightnorm", "03C6034F0333CDF1")]
+    [InlineData("groupnorm", "46A3072B596BB9E2")]
+    [InlineData("ghostbatchnorm", "BC89A9508FBD24B9")]
+    [InlineData("batchrenorm", "14C8468EB926201E")]
+    [InlineData("localresponsenorm", "C68B16BDEF0FB7E3")]
+    [InlineData("weightstandardization", "BB0AB44CCA424F90")]
     public void Fit_FixedSeedAndData_GivesPinnedBits(string mode, string pinned)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
-        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 7, HiddenFeatures = [33, 18], Classes = 3, Normalization = normalization, Seed = 5 });
+        Sequential network = Mlp.Create(new MlpOptions
+        {
+            InputFeatures = 7,
+            HiddenFeatures = [33, 18],
+            Classes = 3,
+            Normalization = normalization,
+            NormalizationOptions = new() { Limits = new(3, 5) { WarmUpSteps = 3 } },
+            Seed = 5,
+        });
         DataSplit data = new(Clusters("train", 150, seed: 11), Clusters("test", 40, seed: 12));
         SgdOptimizer optimizer = new(network.Parameters, learningRate: 0.05, momentum: 0.9, weightDecay: 1e-4);
         TrainingResult result = new Trainer(network, optimizer, new TrainingOptions { Epochs = 4, BatchSize = 32, Seed = 9 }).Fit(data, TestContext.Current.CancellationToken);

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using NormLayers.Network;
+using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Network;
@@ -14,6 +15,9 @@ public sealed class MlpTests
     [InlineData("batchnorm", "linear1,norm1,relu1,linear2", typeof(BatchNorm1D))]
     [InlineData("layernorm", "linear1,norm1,relu1,linear2", typeof(LayerNorm1D))]
     [InlineData("rmsnorm", "linear1,norm1,relu1,linear2", typeof(RmsNorm))]
+    [InlineData("groupnorm", "linear1,norm1,relu1,linear2", typeof(GroupNorm))]
+    [InlineData("weightnorm", "linear1,relu1,linear2", null)]
+    [InlineData("weightstandardization", "linear1,norm1,relu1,linear2", typeof(GroupNorm))]
     public void Create_Normalization_StandsBeforeTheRectifier(string mode, string names, Type? type)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -28,6 +32,14 @@ public sealed class MlpTests
     [InlineData("batchnorm")]
     [InlineData("layernorm")]
     [InlineData("rmsnorm")]
+    [InlineData("groupnorm")]
+    [InlineData("ghostbatchnorm")]
+    [InlineData("batchrenorm")]
+    [InlineData("scalenorm")]
+    [InlineData("dyt")]
+    [InlineData("localresponsenorm")]
+    [InlineData("weightnorm")]
+    [InlineData("weightstandardization")]
     public void Forward_RowInAnyBatchInEvaluation_GivesTheSameBits(string mode)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -100,7 +112,7 @@ public sealed class MlpTests
     public void Create_EveryMode_StartsFromTheSameWeights()
     {
         float[] expected = Mlp.Create(s_options).Layers.OfType<Linear>().Last().Weight.Value;
-        foreach (NormalizationKind normalization in NormalizationKind.All)
+        foreach (NormalizationKind normalization in NormalizationKind.All.Where(k => !k.NeedsPositions))
         {
             Sequential network = Mlp.Create(s_options with { Normalization = normalization });
             Compare.SameBits(expected, network.Layers.OfType<Linear>().Last().Weight.Value, $"{normalization}");
@@ -138,10 +150,82 @@ public sealed class MlpTests
         foreach (NormalizationKind kind in NormalizationKind.All)
         {
             Assert.Same(kind, NormalizationKind.Find(kind.Name.ToUpperInvariant()));
-            Layer? layer = kind.Create(new NormalizationSettings(6) { Name = "norm7" });
-            Assert.Equal(kind == NormalizationKind.None ? null : "norm7", layer?.Name);
+            Layer? layer = kind.Create(new NormalizationSettings(6) { Name = "norm7", Positions = 2 });
+            Assert.Equal(kind == NormalizationKind.None || kind == NormalizationKind.WeightNorm ? null : "norm7", layer?.Name);
             Assert.Equal(kind.UsesBatch, layer is INormalization { Running: not null });
+            Assert.Equal(kind.IsPerChannel, layer is BatchNorm or GroupNorm or InstanceNorm or LocalResponseNorm);
+            Assert.All(kind.Options, o => Assert.NotNull(typeof(NormalizationOptions).GetProperty(o)));
+            Assert.Equal(kind.NeedsPositions, kind.Check(new NormalizationSettings(6)) is not null);
         }
+    }
+
+    [Fact]
+    public void All_Kinds_HaveEveryLayerOfTheLibrary()
+    {
+        // Adaptive layer normalization needs a condition of each sample, which a classifier has not.
+        Type[] layers = [.. typeof(NormalizationKind).Assembly.GetTypes().Where(t => t.IsPublic && !t.IsAbstract
+            && (typeof(INormalization).IsAssignableFrom(t) || typeof(NormalizedLinear).IsAssignableFrom(t) || t == typeof(LocalResponseNorm)))];
+        HashSet<Type> ofKinds = [];
+        foreach (NormalizationKind kind in NormalizationKind.All)
+        {
+            NormalizationSettings settings = new(6) { Positions = 2 };
+            ofKinds.UnionWith(((Layer?[])[kind.Create(settings), kind.Wrap?.Invoke(new Linear(3, 6, new RandomSource(1)), settings)]).OfType<Layer>().Select(l => l.GetType()));
+        }
+
+        Assert.Equal(
+            ["AdaptiveLayerNorm", "BatchNorm", "BatchNorm2D", "BatchNorm3D", "LayerNorm"],
+            layers.Except(ofKinds).Select(t => t.Name).Order());
+        Assert.Equal(12, ofKinds.Count);
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 1)]
+    [InlineData(7, 1)]
+    [InlineData(8, 2)]
+    [InlineData(20, 5)]
+    [InlineData(32, 8)]
+    [InlineData(100, 25)]
+    [InlineData(128, 32)]
+    [InlineData(1280, 32)]
+    public void GroupsOf_Width_DividesItWithFourChannelsOrMore(int width, int groups) => Assert.Equal(groups, NormalizationOptions.GroupsOf(width));
+
+    [Fact]
+    public void Create_NormalizationOptions_ReachTheLayers()
+    {
+        NormalizationOptions options = new() { Groups = 8, ChunkSize = 5, Limits = new RenormLimits(2, 1), WindowSize = 3, ResponseScale = 0.5 };
+        Assert.Equal(8, Norm<GroupNorm>(NormalizationKind.GroupNorm).Groups);
+        Assert.Equal(5, Norm<GhostBatchNorm>(NormalizationKind.GhostBatchNorm).ChunkSize);
+        Assert.Same(options.Limits, Norm<BatchRenorm>(NormalizationKind.BatchRenorm).Limits);
+        Assert.Equal((3, 0.5), Norm<LocalResponseNorm>(NormalizationKind.LocalResponseNorm) is var lrn ? (lrn.Size, lrn.Alpha) : default);
+        Assert.Equal(8, Norm<GroupNorm>(NormalizationKind.WeightStandardization).Groups);
+        Sequential standardized = Mlp.Create(s_options with { Normalization = NormalizationKind.WeightStandardization, Epsilon = 0.5 });
+        Assert.Equal(0.5, Assert.IsType<WeightStandardization>(standardized.Layers[0]).Epsilon);
+
+        T Norm<T>(NormalizationKind kind) => Assert.IsType<T>(Mlp.Create(s_options with { Normalization = kind, NormalizationOptions = options, HiddenFeatures = [16] }).Layers[1]);
+    }
+
+    [Theory]
+    [InlineData("groupnorm", 5, 1, "5 groups do not divide a width of 6")]
+    [InlineData("groupnorm", 6, 1, "leave one value a group")]
+    [InlineData("weightstandardization", 4, 1, "4 groups do not divide a width of 6")]
+    [InlineData("instancenorm", null, 1, "two positions of a channel")]
+    [InlineData("groupnorm", 6, 2, null)]
+    [InlineData("groupnorm", 3, 1, null)]
+    [InlineData("instancenorm", null, 2, null)]
+    [InlineData("layernorm", 5, 1, null)]
+    public void Check_Settings_SaysWhyTheLayerHasNoUse(string mode, int? groups, int positions, string? expected)
+    {
+        NormalizationKind kind = NormalizationKind.Find(mode)!;
+        NormalizationSettings settings = new(6) { Positions = positions, Options = new() { Groups = groups } };
+        if (expected is null)
+        {
+            Assert.Null(kind.Check(settings));
+            return;
+        }
+
+        Assert.Contains(expected, kind.Check(settings), StringComparison.Ordinal);
+        Assert.Equal("settings", Assert.Throws<ArgumentException>(() => kind.Create(settings)).ParamName);
     }
 
     private static string Hash(Sequential network)

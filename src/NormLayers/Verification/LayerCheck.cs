@@ -1,0 +1,210 @@
+using System.Globalization;
+using NormLayers.Numerics;
+
+namespace NormLayers.Verification;
+
+/// <summary>Holds every normalization layer of the library to its reference in double, and to difference quotients.</summary>
+/// <remarks>
+/// Outputs, gradients and running statistics are compared with plain loops in double, on shapes that reach each way through the engines;
+/// where an input is small, each gradient is compared with a difference quotient too. γ is not constant, x has an offset, dy a mean, and ε is large enough to be seen.
+/// </remarks>
+public static class LayerCheck
+{
+    /// <summary>The largest error allowed, as a share of the tensor's largest value.</summary>
+    public const double Bound = 2e-6;
+
+    private const int MostForQuotients = 160;
+
+    /// <summary>Checks every layer.</summary>
+    /// <param name="cancellationToken">Stops between two cases.</param>
+    /// <returns>A row for each layer.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static IReadOnlyList<LayerCheckRow> Run(CancellationToken cancellationToken = default)
+    {
+        List<LayerCheckRow> rows = [];
+        foreach (IGrouping<string, LayerCase> layer in LayerCase.All.GroupBy(c => c.Create().GetType().Name))
+        {
+            Findings findings = new();
+            foreach (LayerCase one in layer)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                Check(one, findings);
+            }
+
+            rows.Add(new LayerCheckRow(layer.Key, layer.Count(), findings.Values, findings.WorstError, findings.Quotients, findings.WorstQuotient)
+            {
+                Faults = findings.Faults,
+            });
+        }
+
+        return rows;
+    }
+
+    private static void Check(LayerCase one, Findings findings)
+    {
+        RandomSource random = new(7);
+        Shape shape = one.Shape;
+        float[] x = Draw(shape.Length, () => one.Scale * (0.5 + 1.5 * random.NextNormal()));
+        Layer layer = Prepared(one, random);
+        float[] dy = Draw(layer.OutputShape(shape).Length, () => 0.4 + random.NextNormal());
+        ReferenceLayer reference = layer.CreateReference()!;
+        (float[] Mean, float[] Spread)? running = layer is INormalization { Running: { } before } && layer.Training ? Expected(layer, before, x, shape) : null;
+        double[] exactY = reference.Forward(Wide(x), shape);
+        double[] exactDx = reference.Backward(Wide(dy));
+        float[] y = new float[dy.Length];
+        float[] dx = new float[x.Length];
+        layer.Forward(x, shape, y);
+        layer.Backward(x, dy, dx);
+
+        string place = string.Create(CultureInfo.InvariantCulture, $"{shape}{(one.Evaluation ? ", evaluation" : string.Empty)}");
+        findings.Compare($"y of {place}", y, exactY);
+        findings.Compare($"dx of {place}", dx, exactDx);
+        foreach ((Parameter own, ReferenceParameter exact) in layer.Parameters.Zip(reference.Parameters))
+        {
+            findings.Compare($"the gradient of {own.Name} of {place}", own.Gradient, exact.Gradient);
+        }
+
+        if (layer is AdaptiveLayerNorm adaptive)
+        {
+            findings.Compare($"the gradient of the scale of {place}", adaptive.ScaleGradient, ((NormReference)reference).DGamma!);
+            findings.Compare($"the gradient of the shift of {place}", adaptive.ShiftGradient, ((NormReference)reference).DBeta!);
+        }
+
+        if (running is { } expected)
+        {
+            RunningStatistics actual = ((INormalization)layer).Running!;
+            findings.Compare($"the running mean of {place}", actual.Mean, Wide(expected.Mean));
+            findings.Compare($"the running variance of {place}", actual.Spread, Wide(expected.Spread));
+        }
+
+        if (shape.Length <= MostForQuotients && one.Scale == 1)
+        {
+            // The condition of adaptive layer normalization is no parameter of the layer, but of the reference.
+            Layer fresh = Prepared(one, new RandomSource(7));
+            findings.Take(place, layer is AdaptiveLayerNorm ? GradientCheck.Check(fresh.CreateReference()!, shape) : GradientCheck.Check(fresh, shape));
+        }
+    }
+
+    private static Layer Prepared(LayerCase one, RandomSource random)
+    {
+        Layer layer = one.Create();
+        layer.Training = !one.Evaluation;
+        foreach (Parameter parameter in layer.Parameters)
+        {
+            foreach (ref float value in parameter.Value.AsSpan())
+            {
+                value += (float)(0.4 * random.NextNormal());
+            }
+        }
+
+        if (layer is INormalization { Running: { } running })
+        {
+            Draw(running.Mean.Length, () => 0.4 + 0.5 * random.NextNormal()).CopyTo(running.Mean, 0);
+            Draw(running.Mean.Length, () => random.NextDouble(0.5, 3)).CopyTo(running.Spread, 0);
+        }
+
+        return layer;
+    }
+
+    // The running statistics after a batch, from the statistics of its sets: of batch normalization a step a chunk, of instance normalization one of the average.
+    private static (float[] Mean, float[] Spread) Expected(Layer layer, RunningStatistics running, float[] x, Shape shape)
+    {
+        int channels = running.Mean.Length;
+        int[][] sets = (layer is GhostBatchNorm ghost ? GhostBatchNormReference.Sets(ghost.ChunkSize) : layer is InstanceNorm ? IndexSets.Instances : IndexSets.Channels).Of(shape);
+        (double[] mean, double[] spread) = (Wide(running.Mean), Wide(running.Spread));
+        (Momentum momentum, double epsilon) = layer is InstanceNorm instance ? (instance.Momentum, instance.Epsilon) : (((BatchNorm)layer).Momentum, ((BatchNorm)layer).Epsilon);
+        int together = layer is InstanceNorm ? sets.Length / channels : 1;
+        for (int c = 0; c < channels; c++)
+        {
+            (double Mean, double Spread)[] ofSets = [.. sets.Where(s => s[0] / (shape.Length / (shape[0] * channels)) % channels == c).Select(Statistics)];
+            foreach ((double Mean, double Spread)[] batch in ofSets.Chunk(together))
+            {
+                double w = momentum.WeightOfBatch(1);
+                mean[c] += w * (batch.Average(b => b.Mean) - mean[c]);
+                spread[c] += w * (batch.Average(b => b.Spread) - spread[c]);
+            }
+        }
+
+        return (Array.ConvertAll(mean, v => (float)v), Array.ConvertAll(spread, v => (float)v));
+
+        (double, double) Statistics(int[] set)
+        {
+            double average = set.Average(i => (double)x[i]);
+            double squares = set.Sum(i => (x[i] - average) * (x[i] - average));
+            return (average, layer is BatchRenorm ? Math.Sqrt(squares / set.Length + epsilon) : squares / (set.Length - 1));
+        }
+    }
+
+    private static float[] Draw(int count, Func<double> draw)
+    {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++)
+        {
+            values[i] = (float)draw();
+        }
+
+        return values;
+    }
+
+    private static double[] Wide(float[] values) => Array.ConvertAll(values, v => (double)v);
+
+    /// <summary>What was seen of one layer so far.</summary>
+    private sealed class Findings
+    {
+        public long Values { get; private set; }
+
+        public double WorstError { get; private set; }
+
+        public long Quotients { get; private set; }
+
+        public double WorstQuotient { get; private set; }
+
+        public List<string> Faults { get; } = [];
+
+        public void Compare(string what, ReadOnlySpan<float> actual, double[] exact)
+        {
+            if (actual.Length != exact.Length || exact.Length == 0)
+            {
+                Faults.Add(string.Create(CultureInfo.InvariantCulture, $"{what} has {actual.Length} values, and the reference {exact.Length}"));
+                return;
+            }
+
+            double largest = exact.Max(Math.Abs);
+            int worst = 0;
+            double error = 0;
+            for (int i = 0; i < exact.Length; i++)
+            {
+                double own = Math.Abs(actual[i] - exact[i]) / largest;
+                if (!(own <= error))
+                {
+                    (worst, error) = (i, own);
+                }
+
+                if (double.IsNaN(own))
+                {
+                    break;
+                }
+            }
+
+            Values += exact.Length;
+            WorstError = Math.Max(WorstError, error);
+            if (!(error <= Bound))
+            {
+                Faults.Add(string.Create(CultureInfo.InvariantCulture, $"{what} at [{worst}]: {actual[worst]:g9}, the reference has {exact[worst]:g9}"));
+            }
+        }
+
+        public void Take(string place, GradientReport report)
+        {
+            foreach (TensorGradientError row in report.Tensors)
+            {
+                Quotients += row.Elements;
+                WorstQuotient = Math.Max(WorstQuotient, row.LargestError == 0 ? 0 : row.LargestError / row.Tolerance);
+                if (!row.Passed)
+                {
+                    Faults.Add(string.Create(CultureInfo.InvariantCulture, $"{row.Tensor} of {place} at [{row.WorstIndex}]: gradient {row.Analytic:g9}, difference quotient {row.Numeric:g9}{(row.Fault is null ? string.Empty : "; " + row.Fault)}"));
+                }
+            }
+        }
+    }
+}
