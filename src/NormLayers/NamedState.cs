@@ -30,8 +30,21 @@ public sealed class NamedState
         (Name, Shape, Counters) = (name, counters.Length, counters);
     }
 
+    /// <summary>Creates a part of doubles, for what a file holds beside a network's values.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="doubles">Its values, row-major; not copied.</param>
+    /// <exception cref="ArgumentException">As many values as the shape has are expected.</exception>
+    public NamedState(string name, Shape shape, double[] doubles)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(doubles);
+        Throw.IfLengthDiffers(doubles.Length, shape, nameof(doubles));
+        (Name, Shape, Doubles) = (name, shape, doubles);
+    }
+
     private NamedState(string name, NamedState part) =>
-        (Name, Shape, Floats, Counters, IsInStateDict) = (name, part.Shape, part.Floats, part.Counters, part.IsInStateDict);
+        (Name, Shape, Floats, Doubles, Counters, IsInStateDict) = (name, part.Shape, part.Floats, part.Doubles, part.Counters, part.IsInStateDict);
 
     /// <summary>The name; in a network with the layer's before it, as in <c>norm1.running_mean</c>.</summary>
     public string Name { get; }
@@ -39,10 +52,13 @@ public sealed class NamedState
     /// <summary>The shape of the values.</summary>
     public Shape Shape { get; }
 
-    /// <summary>The layer's own values, row-major; null for counters.</summary>
+    /// <summary>The layer's own values, row-major; null for counters and doubles.</summary>
     public float[]? Floats { get; }
 
-    /// <summary>The layer's own counters; null for floats.</summary>
+    /// <summary>Values in double, row-major, which no layer has; null for floats and counters.</summary>
+    public double[]? Doubles { get; }
+
+    /// <summary>The layer's own counters; null for floats and doubles.</summary>
     public long[]? Counters { get; }
 
     /// <summary>
@@ -57,15 +73,18 @@ public sealed class NamedState
     public void CopyFrom(NamedState source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        if (source.Name != Name || source.Shape != Shape || (source.Floats is null) != (Floats is null))
+        if (source.Name != Name || source.Shape != Shape || Type(source) != Type(this))
         {
             Throw.Argument(nameof(source), Describe(this), Describe(source));
         }
 
         source.Floats?.CopyTo(Floats!, 0);
+        source.Doubles?.CopyTo(Doubles!, 0);
         source.Counters?.CopyTo(Counters!, 0);
 
-        static string Describe(NamedState part) => $"{(part.Floats is null ? "counters" : "floats")} '{part.Name}' of shape {part.Shape}";
+        static string Describe(NamedState part) => $"{Type(part)} '{part.Name}' of shape {part.Shape}";
+
+        static string Type(NamedState part) => part.Floats is not null ? "floats" : part.Doubles is not null ? "doubles" : "counters";
     }
 
     /// <summary>The same values under the name that they have in a network.</summary>

@@ -13,6 +13,8 @@ public sealed class HelpTests : IDisposable
     [Theory]
     [InlineData("help")]
     [InlineData("help-train", "train")]
+    [InlineData("help-predict", "predict")]
+    [InlineData("help-evaluate", "evaluate")]
     [InlineData("help-compare", "compare")]
     [InlineData("help-sweep", "sweep")]
     [InlineData("help-experiment", "experiment")]

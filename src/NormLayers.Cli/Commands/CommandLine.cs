@@ -40,6 +40,8 @@ internal static class CommandLine
         Command train = TrainCommand.Create(options);
         Command compare = new CompareCommand().Create();
         Command sweep = new SweepCommand().Create();
+        Command predict = new PredictCommand().Create();
+        Command evaluate = new EvaluateCommand().Create();
         Command experiment = new ExperimentCommand(ExperimentCatalog.All).Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
@@ -48,6 +50,8 @@ internal static class CommandLine
         RootCommand root = new(TrainCommand.Description + " Without a verb it trains.") { HelpName = ToolName };
         TrainCommand.AddTo(root, options);
         root.Subcommands.Add(train);
+        root.Subcommands.Add(predict);
+        root.Subcommands.Add(evaluate);
         root.Subcommands.Add(compare);
         root.Subcommands.Add(sweep);
         root.Subcommands.Add(experiment);
@@ -62,6 +66,8 @@ internal static class CommandLine
         {
             [root] = TrainCommand.Examples,
             [train] = TrainCommand.Examples,
+            [predict] = PredictCommand.Examples,
+            [evaluate] = EvaluateCommand.Examples,
             [compare] = CompareCommand.Examples,
             [sweep] = SweepCommand.Examples,
             [experiment] = ExperimentCommand.Examples,

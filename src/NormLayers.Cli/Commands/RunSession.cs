@@ -61,7 +61,7 @@ internal sealed class RunSession : IDisposable
         string? configPath = parsed.GetValue(options.Config);
         Settings settings = SettingsReader.Read(configPath, [.. options.Given(parsed), .. further], parsed.GetValue(options.Set) ?? [], errors, late);
         OutputRules.Check(
-            settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg]).Select(o => (o.Name, parsed.GetValue(o))), folder, errors);
+            settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg, options.Save]).Select(o => (o.Name, parsed.GetValue(o))), folder, errors);
         List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
         if (Directory.Exists(EnvironmentSettings.FileName))
         {
@@ -106,6 +106,8 @@ internal sealed class RunSession : IDisposable
         return StandardStreams.TryShow(_parsed.GetValue(_options.Json), document, table, ReportFailure) && saved;
     }
 
+    public bool IsGiven(Option<string> flag) => _parsed.GetValue(flag) is not null;
+
     /// <summary>Tells the user what is worth knowing, unless it is to be quiet.</summary>
     public void Note(string text)
     {
@@ -128,7 +130,8 @@ internal sealed class RunSession : IDisposable
         _logs.Dispose();
     }
 
-    private bool TrySave(Option<string> flag, string what, Func<byte[]> content) =>
+    /// <summary>Writes the file of one flag, if it is given.</summary>
+    public bool TrySave(Option<string> flag, string what, Func<byte[]> content) =>
         ResultFile.TryWrite(_parsed.GetValue(flag), what, content, Quiet, ReportFailure);
 
     /// <summary>Tells the user all that is wrong, and that nothing was run.</summary>

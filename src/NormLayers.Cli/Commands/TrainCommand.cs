@@ -18,7 +18,7 @@ internal static class TrainCommand
         "normlayers --mode layernorm --output results.json",
         "normlayers train --mode layernorm --report report.html",
         "normlayers train --probe 10 --output results.json",
-        "normlayers train --data digits --epochs 10 --learning-rate 0.1",
+        "normlayers train --data digits --epochs 10 --learning-rate 0.1 --save model.safetensors",
         "normlayers train --data csv --data-path wine.csv --set data.n_test=40 --json",
         "normlayers train --set training.optimizer=adam --set model.hidden_dims=[64,32]",
     ];
@@ -32,7 +32,7 @@ internal static class TrainCommand
 
     public static void AddTo(Command command, TrainOptions options)
     {
-        foreach (Option option in (Option[])[.. options.All, .. options.Reporting])
+        foreach (Option option in (Option[])[.. options.All, options.Save, .. options.Reporting])
         {
             command.Options.Add(option);
         }
@@ -58,7 +58,7 @@ internal static class TrainCommand
         TrainingRun run = TrainingRun.Execute(settings, session.Data.Get(settings.Get(Keys.Seed)), progress, session.Log, session.Cancellation);
         session.Log.End(run.Result);
         ResultDocument document = run.ToDocument(session.Data.Summary);
-        bool saved = session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(run.Trial, session.Data.Summary, document.Probes, document.Config));
+        bool saved = TrySaveModel(session, options, run) & session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(run.Trial, session.Data.Summary, document.Probes, document.Config));
         if (run.Result.Divergence is { } divergence)
         {
             StandardStreams.WriteError("diverged: " + divergence.Message);
@@ -70,5 +70,22 @@ internal static class TrainCommand
             TrainingStatus.Completed when saved => ExitCode.Success,
             _ => ExitCode.Failed,
         };
+    }
+
+    // A diverged network is of no use, and what an earlier run has saved may be.
+    private static bool TrySaveModel(RunSession session, TrainOptions options, TrainingRun run)
+    {
+        if (run.Result.Status == TrainingStatus.Diverged)
+        {
+            if (session.IsGiven(options.Save))
+            {
+                session.ReportFailure("the model is not saved, because its training diverged");
+            }
+
+            return false;
+        }
+
+        return session.TrySave(options.Save, "model", () => ModelFile.ToBytes(
+            run.Prepared.ToClassifier(), ModelOrigin.Of(session.Settings, session.Data.Summary, session.Data.Get(session.Settings.Get(Keys.Seed)))));
     }
 }

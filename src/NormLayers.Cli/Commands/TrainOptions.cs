@@ -19,6 +19,7 @@ internal sealed class TrainOptions
         Output = new Option<string>("--output", "-o") { Description = "Write the results to this file as JSON.", HelpName = "file" };
         Report = new Option<string>("--report") { Description = "Write a report with charts to this file: HTML that opens anywhere, offline.", HelpName = "file" };
         Svg = new Option<string>("--svg") { Description = "Write the first chart of the report to this file as an SVG picture.", HelpName = "file" };
+        Save = new Option<string>("--save") { Description = "Save the trained model to this file (safetensors), for predict, evaluate and export.", HelpName = "file" };
         AddKeyed("--data", Keys.Source, "The data: synthetic (default), digits, csv or idx.", "source", Keys.DataSources.Names);
         AddKeyed("--data-path", Keys.DataPath, "The file (csv) or folder (idx) to read.", "path", []);
         AddKeyed("--epochs", Keys.Epochs, "Passes over the training set (30).", "n", []);
@@ -46,6 +47,8 @@ internal sealed class TrainOptions
     public Option<string> Report { get; }
 
     public Option<string> Svg { get; }
+
+    public Option<string> Save { get; }
 
     public Option<string[]> Set { get; }
 

@@ -128,7 +128,7 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
         }
     }
 
-    private static SyntheticOptions ToOptions(Settings settings, ulong seed) => new()
+    public static SyntheticOptions ToOptions(Settings settings, ulong seed) => new()
     {
         TrainCount = settings.GetInt(Keys.TrainCount),
         TestCount = settings.GetInt(Keys.TestCount),
@@ -140,7 +140,7 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
         Seed = seed,
     };
 
-    private static CsvOptions ToCsvOptions(Settings settings) => new()
+    public static CsvOptions ToCsvOptions(Settings settings) => new()
     {
         LabelColumn = settings.Get(Keys.LabelColumn),
         Header = settings.Get(Keys.Header),

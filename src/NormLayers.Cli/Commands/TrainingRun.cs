@@ -7,7 +7,7 @@ using NormLayers.Lab.Trials;
 namespace NormLayers.Cli.Commands;
 
 /// <summary>One training, from settings to result.</summary>
-internal sealed record TrainingRun(Settings Settings, TrialResult Trial, IReadOnlyList<ProbeRecord> Probes)
+internal sealed record TrainingRun(Settings Settings, PreparedTrial Prepared, TrialResult Trial, IReadOnlyList<ProbeRecord> Probes)
 {
     public TrainingResult Result => Trial.Result;
 
@@ -16,9 +16,9 @@ internal sealed record TrainingRun(Settings Settings, TrialResult Trial, IReadOn
     public static TrainingRun Execute(Settings settings, DataSplit data, Progress progress, RunLogger log, CancellationToken cancellation)
     {
         Observers observers = new(progress, log);
-        TrialResult trial = progress.Run(() => Lab.Trials.Trial.Run(
-            settings.ToTrial(), data, observers, settings.GetInt(Keys.ProbeInterval), cancellationToken: cancellation));
-        return new TrainingRun(settings, trial, observers.Probes);
+        PreparedTrial prepared = new(settings.ToTrial(), data);
+        TrialResult trial = progress.Run(() => prepared.Run(observers, settings.GetInt(Keys.ProbeInterval), cancellationToken: cancellation));
+        return new TrainingRun(settings, prepared, trial, observers.Probes);
     }
 
     public string ToTable() => ResultTable.Format(Result, Mode, Trial.Options.Epochs, Trial.Seconds);

@@ -19,14 +19,7 @@ internal sealed class OutputRules(List<Diagnostic> errors)
         Settings settings, string? configPath, IEnumerable<(string Flag, string? Path)> files, (string Flag, string? Path)? folder, List<Diagnostic> errors)
     {
         OutputRules rules = new(errors);
-        rules.Protect(configPath ?? SettingsReader.DefaultFile, "the configuration");
-        rules.Protect(EnvironmentSettings.FileName, "the environment's file");
-        rules.Protect(settings.Get(Keys.DataPath), "the data");
-        if (settings.Get(Keys.Source) == DataSource.Idx)
-        {
-            rules.ProtectImages(settings.Get(Keys.DataPath));
-        }
-
+        rules.ProtectInput(settings, configPath);
         rules.CheckFolder(folder?.Flag, folder?.Path);
         if (settings.Get(Keys.LogFile) is { } log)
         {
@@ -34,6 +27,31 @@ internal sealed class OutputRules(List<Diagnostic> errors)
         }
 
         rules.Check(files);
+    }
+
+    /// <summary>Checks the files of a verb that uses a model on data and keeps no log.</summary>
+    /// <param name="settings">Names the data.</param>
+    /// <param name="configPath">The configuration's file; null is the usual one.</param>
+    /// <param name="model">The model's file.</param>
+    /// <param name="files">Each flag that names a file to write, and the file; null where the flag is not given.</param>
+    /// <param name="errors">Receives what is wrong.</param>
+    public static void CheckUse(Settings settings, string? configPath, string model, IEnumerable<(string Flag, string? Path)> files, List<Diagnostic> errors)
+    {
+        OutputRules rules = new(errors);
+        rules.ProtectInput(settings, configPath);
+        rules.Protect(model, "the model");
+        rules.Check(files);
+    }
+
+    private void ProtectInput(Settings settings, string? configPath)
+    {
+        Protect(configPath ?? SettingsReader.DefaultFile, "the configuration");
+        Protect(EnvironmentSettings.FileName, "the environment's file");
+        Protect(settings.Get(Keys.DataPath), "the data");
+        if (settings.Get(Keys.Source) == DataSource.Idx)
+        {
+            ProtectImages(settings.Get(Keys.DataPath));
+        }
     }
 
     /// <summary>Checks the files that flags name.</summary>
@@ -76,6 +94,7 @@ internal sealed class OutputRules(List<Diagnostic> errors)
     {
         "--report" => "report",
         "--svg" => "picture",
+        "--save" => "model",
         _ => "results",
     };
 

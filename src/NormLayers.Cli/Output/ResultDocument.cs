@@ -118,6 +118,8 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(CompareDocument))]
 [JsonSerializable(typeof(SweepDocument))]
 [JsonSerializable(typeof(BenchDocument))]
+[JsonSerializable(typeof(PredictionDocument))]
+[JsonSerializable(typeof(EvaluationDocument))]
 [JsonSerializable(typeof(TrialFile))]
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(ExperimentDocument))]

@@ -24,6 +24,23 @@ public static class CsvData
         return DataFile.Read(path, stream => Read(stream, path, options));
     }
 
+    /// <summary>Reads a file of samples for a classifier, with labels or without.</summary>
+    /// <param name="path">The file; one whose name ends in <c>.gz</c> is unpacked.</param>
+    /// <param name="format">What the classifier takes.</param>
+    /// <param name="options">How to read it; null for the defaults.</param>
+    /// <returns>
+    /// The samples, in the order of the file. A column more than the classifier has features holds labels: the one that the header names as
+    /// <see cref="CsvOptions.LabelColumn"/> or as in training, or else the one in the same place. The remarks say which.
+    /// </returns>
+    /// <exception cref="DataFormatException">The file cannot be read, or holds other features.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public static SampleSet ReadSamples(string path, SampleFormat format, CsvOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(format);
+        return DataFile.Read(path, stream => Read(stream, reader => ReadTable(reader, path, options, format).ToSamples()));
+    }
+
     /// <summary>Reads a text.</summary>
     /// <param name="reader">The text; read to its end, and left open.</param>
     /// <param name="path">What errors call it, and whose last part names the data set.</param>
@@ -35,6 +52,21 @@ public static class CsvData
     {
         ArgumentNullException.ThrowIfNull(reader);
         ArgumentNullException.ThrowIfNull(path);
+        return ReadTable(reader, path, options, known: null).ToDataset();
+    }
+
+    internal static Dataset Read(Stream stream, string path, CsvOptions? options) =>
+        Read(stream, reader => Read(reader, path, options));
+
+    private static T Read<T>(Stream stream, Func<TextReader, T> read)
+    {
+        UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+        using StreamReader reader = new(stream, strict, detectEncodingFromByteOrderMarks: false);
+        return read(reader);
+    }
+
+    private static CsvTable ReadTable(TextReader reader, string path, CsvOptions? options, SampleFormat? known)
+    {
         options ??= new CsvOptions();
         Check(options);
         CsvRecords records = new(reader, path, options.Delimiter);
@@ -44,19 +76,12 @@ public static class CsvData
 
         if (!records.Read())
         {
-            throw new DataFormatException(path, "expected rows of labelled samples, got an empty file.");
+            throw new DataFormatException(path, $"expected rows of {(known is null ? "labelled " : "")}samples, got an empty file.");
         }
 
-        CsvTable table = new(records, path, options);
+        CsvTable table = new(records, path, options, known);
         table.ReadRows();
-        return table.ToDataset();
-    }
-
-    internal static Dataset Read(Stream stream, string path, CsvOptions? options)
-    {
-        UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-        using StreamReader reader = new(stream, strict, detectEncodingFromByteOrderMarks: false);
-        return Read(reader, path, options);
+        return table;
     }
 
     private static void Check(CsvOptions options)

@@ -13,7 +13,7 @@ internal enum CsvRowKind
     Unclear,
 }
 
-/// <summary>The first row of a file, which is a header or a sample.</summary>
+/// <summary>The first row of a file, which is a header or a sample. A label column of −1 is none.</summary>
 internal sealed class CsvFirstRow
 {
     private readonly int _labelColumn;
@@ -25,8 +25,9 @@ internal sealed class CsvFirstRow
         Fields = fields;
         _numbers = Array.ConvertAll(fields, f => numbers.TryParse(f, out double value) ? value : double.NaN);
         bool[] isFeature = [.. Enumerable.Range(0, fields.Length).Select(i => i != labelColumn)];
+        FeatureCount = isFeature.Count(f => f);
         int finite = _numbers.Where((v, i) => isFeature[i] && double.IsFinite(v)).Count();
-        Kind = finite == fields.Length - 1 ? CsvRowKind.Numbers
+        Kind = finite == FeatureCount ? CsvRowKind.Numbers
             : finite > 0 || fields.Where((f, i) => isFeature[i] && numbers.IsDamaged(f)).Any() ? CsvRowKind.Unclear
             : fields.Where((f, i) => isFeature[i] && !numbers.IsMissing(f)).Any() ? CsvRowKind.Names
             : CsvRowKind.Unclear;
@@ -35,6 +36,11 @@ internal sealed class CsvFirstRow
     public string[] Fields { get; }
 
     public CsvRowKind Kind { get; }
+
+    public int FeatureCount { get; }
+
+    /// <summary>Whether the features count the columns from 0, as in <c>0,1,2,target</c>.</summary>
+    public bool CountsColumns => _numbers.Length > 2 && Counts(0);
 
     /// <summary>Whether a row of numbers is a header after all: its label tells, beside the labels of all rows. Null if it could be either.</summary>
     /// <remarks>
@@ -54,7 +60,7 @@ internal sealed class CsvFirstRow
         }
 
         return !isWord ? Counts(0) || Counts(1) ? null : false
-            : _numbers.Length > 2 && Counts(0) ? true
+            : CountsColumns ? true
             : null;
     }
 

@@ -5,6 +5,7 @@ namespace NormLayers.Lab.Data;
 /// <summary>The samples of a file of comma-separated values, while they are read.</summary>
 internal sealed class CsvTable
 {
+    private const int NoColumn = -1;
     private const string Settle = "set the option 'header' to true or false";
 
     private readonly CsvRecords _records;
@@ -17,27 +18,36 @@ internal sealed class CsvTable
     private readonly CsvFirstRow _first;
     private readonly List<double> _features = [];
     private readonly CsvLabels _labels;
+    private readonly SampleFormat? _known;
     private string[]? _header;
 
     /// <summary>Looks at the first row, which has been read.</summary>
-    public CsvTable(CsvRecords records, string path, CsvOptions options)
+    /// <param name="records">The rows.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="options">How to read it.</param>
+    /// <param name="known">What the samples are for; null if they make classes of their own.</param>
+    public CsvTable(CsvRecords records, string path, CsvOptions options, SampleFormat? known = null)
     {
+        _known = known;
         (_records, _path, _options) = (records, path, options);
         _numbers = new CsvNumber(options.DecimalMark);
         _labels = new CsvLabels(_numbers);
         _firstLine = records.Line;
         _width = records.Count;
-        if (_width < 2)
+        if (_width < 2 && known is null)
         {
             throw Error($"expected a label and at least one feature separated by '{options.Delimiter}', got one field.");
         }
 
         string[] fields = [.. Enumerable.Range(0, _width).Select(i => records[i].ToString())];
-        _labelColumn = FindLabelColumn(fields, out bool byName);
+        _labelColumn = known is null ? FindLabelColumn(fields, out bool byName) : FindLabelColumn(fields, known, out byName);
         _first = new CsvFirstRow(fields, _labelColumn, _numbers);
-        if (options.Header ?? (byName || _first.Kind == CsvRowKind.Names))
+        string[] names = [.. FeaturesOf(fields)];
+        bool asInTraining = known?.FeatureNames?.SequenceEqual(names) == true;
+        if (options.Header ?? (byName || asInTraining || _first.Kind == CsvRowKind.Names))
         {
             _header = fields;
+            CheckNames(names);
         }
     }
 
@@ -74,13 +84,33 @@ internal sealed class CsvTable
             throw new DataFormatException(_path, labels.Problem + "; choose another label column.");
         }
 
-        DataOrigin origin = new()
-        {
-            Header = _header is not null,
-            LabelColumn = _header?[_labelColumn] ?? _labelColumn.ToString(CultureInfo.InvariantCulture),
-            Remarks = [Summarize(classes), .. Doubts(classes, labels)],
-        };
+        DataOrigin origin = Origin([
+            Summarize(classes.Labels.Length, DataText.DescribeClasses(classes.Names, classes.Labels, Column(_labelColumn))),
+            .. Doubts(classes, labels),
+        ]);
         return Dataset.FromDoubles(Path.GetFileName(_path), [.. _features], classes.Labels, _width - 1, classes.Names, origin);
+    }
+
+    /// <summary>The samples for a classifier, with its classes where there are labels.</summary>
+    public SampleSet ToSamples()
+    {
+        CsvClasses classes = _labels.ToClasses();
+        CsvLabelMap map = new(_known!.ClassNames, _numbers);
+        if (_header is null && _options.Header is null && classes.Labels.Length > 1 && map.Find(classes.Texts[classes.Labels[0]]) is null && _first.CountsColumns)
+        {
+            TakeFirstAsHeader();
+            classes = _labels.ToClasses();
+        }
+
+        int?[] indices = Array.ConvertAll(classes.Texts, map.Find);
+        int unknown = Array.IndexOf(indices, null);
+        string? problem = _labelColumn == NoColumn ? $"{Path.GetFileName(_path)} has no label column"
+            : unknown >= 0 ? $"the label {DataText.Quote(classes.Names[unknown])} in {Column(_labelColumn)} is no class of the model"
+            : null;
+        int count = _features.Count / _known.FeatureCount;
+        int[] labels = problem is null ? Array.ConvertAll(classes.Labels, c => indices[c]!.Value) : new int[count];
+        DataOrigin origin = Origin([Summarize(count, _labelColumn == NoColumn ? "no label column" : $"the labels are in {Column(_labelColumn)}")]);
+        return new SampleSet(Dataset.FromDoubles(Path.GetFileName(_path), [.. _features], labels, _known.FeatureCount, _known.ClassNames, origin), problem);
     }
 
     // The first row has been read as a sample; its label shows that it is a header, or that it may be one.
@@ -94,11 +124,36 @@ internal sealed class CsvTable
                 _firstLine);
         }
 
+        TakeFirstAsHeader();
+        return _labels.ToClasses();
+    }
+
+    private void TakeFirstAsHeader()
+    {
         _header = _first.Fields;
         _features.RemoveRange(0, _width - 1);
         _labels.RemoveFirst();
-        return _labels.ToClasses();
     }
+
+    private IEnumerable<string> FeaturesOf(string[] fields) => fields.Where((_, i) => i != _labelColumn);
+
+    // Columns in another order would be taken for one another.
+    private void CheckNames(string[] names)
+    {
+        if (_known?.FeatureNames is { } expected && expected.Zip(names).FirstOrDefault(n => n.First != n.Second) is { First: { } name, Second: var found })
+        {
+            throw Error($"expected the features in the order of the training, {DataText.Quote(name)} where {DataText.Quote(found)} is.");
+        }
+    }
+
+    private DataOrigin Origin(IReadOnlyList<string> remarks) => new()
+    {
+        Header = _header is not null,
+        LabelColumn = _labelColumn == NoColumn ? null : _header?[_labelColumn] ?? _labelColumn.ToString(CultureInfo.InvariantCulture),
+        LabelIndex = _labelColumn == NoColumn ? null : _labelColumn,
+        FeatureNames = _header is null ? null : [.. FeaturesOf(_header)],
+        Remarks = remarks,
+    };
 
     private void ReadRow()
     {
@@ -119,7 +174,7 @@ internal sealed class CsvTable
 
                 _features.Add(value);
             }
-            else if (field.IsEmpty)
+            else if (field.IsEmpty && _known is null)
             {
                 throw Error($"expected a class label in {Column(i)}, got nothing.");
             }
@@ -159,10 +214,33 @@ internal sealed class CsvTable
         return number < 0 ? number + _width : number;
     }
 
-    private string Summarize(CsvClasses classes) => FormattableString.Invariant(
+    // A file for a classifier has its labels where the header says, or where they were in training, or none.
+    private int FindLabelColumn(string[] first, SampleFormat known, out bool byName)
+    {
+        string?[] names = [.. ((string?[])[_options.LabelColumn, known.LabelColumn]).Where(n => n is not null && !IsNumber(n))];
+        int named = _options.Header == false ? NoColumn : names.Select(n => Array.IndexOf(first, n)).FirstOrDefault(i => i >= 0, NoColumn);
+        byName = named >= 0;
+        int features = byName ? _width - 1 : _width;
+        if (features == known.FeatureCount)
+        {
+            return named;
+        }
+
+        if (byName || features != known.FeatureCount + 1)
+        {
+            throw Error(FormattableString.Invariant(
+                $"expected {known.FeatureCount} features as the model takes{(byName ? $" beside the label {DataText.Quote(first[named])}" : ", and one label or none")}, got {features} {(byName ? "features" : "fields")}."));
+        }
+
+        return _options.LabelColumn is not null ? FindLabelColumn(first, out byName) : known.LabelIndex is { } index && index < _width ? index : _width - 1;
+
+        static bool IsNumber(string text) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _);
+    }
+
+    private string Summarize(int count, string labels) => FormattableString.Invariant(
         $"{Path.GetFileName(_path)}: line {_firstLine} is {(_header is null ? "a sample, there is no header" : "the header")}; fields separated by {DataText.Quote([_options.Delimiter])}; ")
-        + FormattableString.Invariant($"{classes.Labels.Length} samples of {_width - 1} features; ")
-        + DataText.DescribeClasses(classes.Names, classes.Labels, Column(_labelColumn));
+        + FormattableString.Invariant($"{count} samples of {_first.FeatureCount} features; ")
+        + labels;
 
     private IEnumerable<string> Doubts(CsvClasses classes, LabelColumn labels)
     {

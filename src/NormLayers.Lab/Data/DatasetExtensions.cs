@@ -47,28 +47,27 @@ public static class DatasetExtensions
     /// (x − μ)/σ with the mean μ and the standard deviation σ (over N, not N − 1) of the feature in the training set; 0
     /// in both sets for a feature that is constant there.
     /// </returns>
-    /// <remarks>All sums are in double, of data in double too: only the standardized result is rounded to float.</remarks>
+    /// <remarks>All sums are in double, of data in double too: only the standardized result is rounded to float. What was done is in <see cref="DataSplit.Standardization"/>.</remarks>
+    /// <exception cref="ArgumentException">Sets of different features, or no training samples.</exception>
     public static DataSplit Standardize(this DataSplit split)
     {
         ArgumentNullException.ThrowIfNull(split);
-        int features = split.Train.FeatureCount;
-        Throw.IfLengthDiffers(split.Test.FeatureCount, features, nameof(split));
-        float[] train = new float[split.Train.Count * features];
-        float[] test = new float[split.Test.Count * features];
-        double[] column = new double[split.Train.Count];
-        for (int f = 0; f < features; f++)
-        {
-            for (int i = 0; i < column.Length; i++)
-            {
-                column[i] = split.Train.Feature(i, f);
-            }
+        Throw.IfLengthDiffers(split.Test.FeatureCount, split.Train.FeatureCount, nameof(split));
+        Standardization standardization = Standardization.Of(split.Train);
+        return new DataSplit(standardization.Apply(split.Train), standardization.Apply(split.Test)) { Standardization = standardization };
+    }
 
-            Standardization standardization = Standardization.Of(column);
-            standardization.Apply(split.Train, f, train);
-            standardization.Apply(split.Test, f, test);
-        }
-
-        return new DataSplit(With(split.Train, train, split.Train.Labels), With(split.Test, test, split.Test.Labels));
+    /// <summary>Puts the samples of a second set behind those of a first.</summary>
+    /// <param name="data">The first, of floats.</param>
+    /// <param name="other">The second, with the same features and classes, of floats.</param>
+    /// <exception cref="ArgumentException">Other features or classes.</exception>
+    public static Dataset Concat(this Dataset data, Dataset other)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(other);
+        Throw.IfLengthDiffers(other.FeatureCount, data.FeatureCount, nameof(other));
+        Throw.IfLengthDiffers(other.ClassCount, data.ClassCount, nameof(other));
+        return data.With([.. data.Features, .. other.Features], [.. data.Labels, .. other.Labels]);
     }
 
     /// <summary>Says which features lose what tells their values apart when they are rounded to float without being standardized.</summary>
@@ -227,48 +226,6 @@ public static class DatasetExtensions
     internal static Dataset With(this Dataset data, DataOrigin origin) =>
         new(data.Name, data.Features, data.Labels, data.FeatureCount, data.ClassCount) { ClassNames = data.ClassNames, Origin = origin };
 
-    private static Dataset With(Dataset data, float[] features, int[] labels) =>
+    internal static Dataset With(this Dataset data, float[] features, int[] labels) =>
         new(data.Name, features, labels, data.FeatureCount, data.ClassCount) { ClassNames = data.ClassNames, Origin = data.Origin };
-
-    /// <summary>z = (s·x − s·x₀ − mean)/deviation: x₀ is the first value, so that no digits are lost where the spread is far below the values.</summary>
-    /// <param name="Scale">s, a power of 2 that brings the largest value to about 1, so that no square leaves the range of doubles.</param>
-    /// <param name="Shift">s·x₀.</param>
-    /// <param name="Mean">Of s·x − s·x₀ over the training set.</param>
-    /// <param name="Deviation">Its standard deviation; exactly 0 for a constant feature.</param>
-    private readonly record struct Standardization(double Scale, double Shift, double Mean, double Deviation)
-    {
-        private const int LargestExponent = 1023;
-
-        public static Standardization Of(double[] values)
-        {
-            double largest = values.Max(Math.Abs);
-            int exponent = largest == 0 ? 0 : Math.Clamp(-Math.ILogB(largest), -LargestExponent, LargestExponent);
-            double scale = Math.ScaleB(1, exponent);
-            double shift = scale * values[0];
-            double sum = 0;
-            foreach (double value in values)
-            {
-                sum += scale * value - shift;
-            }
-
-            double mean = sum / values.Length;
-            double squares = 0;
-            foreach (double value in values)
-            {
-                double centred = scale * value - shift - mean;
-                squares += centred * centred;
-            }
-
-            return new Standardization(scale, shift, mean, Math.Sqrt(squares / values.Length));
-        }
-
-        public void Apply(Dataset data, int feature, float[] result)
-        {
-            for (int i = 0; i < data.Count; i++)
-            {
-                result[i * data.FeatureCount + feature] =
-                    Deviation == 0 ? 0 : (float)((Scale * data.Feature(i, feature) - Shift - Mean) / Deviation);
-            }
-        }
-    }
 }

@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
-using NormLayers.Network;
 
 namespace NormLayers.Lab.Trials;
 
@@ -37,36 +35,6 @@ public static class Trial
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(data);
-        long started = Stopwatch.GetTimestamp();
-        RunSeeds seeds = RunSeeds.From(options.Seed);
-        Sequential network = Mlp.Create(new MlpOptions
-        {
-            InputFeatures = data.Train.FeatureCount,
-            HiddenFeatures = options.HiddenFeatures,
-            Classes = data.Train.ClassCount,
-            Normalization = options.Normalization,
-            NormalizationOptions = options.NormalizationOptions,
-            Patches = options.Patches,
-            Initialization = options.Initialization,
-            InitializationScale = options.InitializationScale,
-            Epsilon = options.Epsilon,
-            Momentum = options.BatchNormMomentum,
-            Seed = seeds.Weights,
-        });
-        Optimizer optimizer = options.Optimizer == OptimizerKind.Adam
-            ? new AdamOptimizer(network.Parameters, options.LearningRate, weightDecay: options.WeightDecay)
-            : new SgdOptimizer(network.Parameters, options.LearningRate, options.Momentum, options.WeightDecay);
-        TrainingOptions training = new()
-        {
-            Epochs = options.Epochs,
-            BatchSize = options.BatchSize,
-            DropLast = options.DropLast,
-            Shuffle = options.Shuffle,
-            Seed = seeds.Order,
-            ProbeInterval = probeInterval,
-            EvaluationInterval = everyEpoch ? 1 : int.MaxValue,
-        };
-        TrainingResult result = new Trainer(network, optimizer, training, observer).Fit(data, cancellationToken);
-        return new TrialResult(options, result, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        return new PreparedTrial(options, data).Run(observer, probeInterval, everyEpoch, cancellationToken);
     }
 }

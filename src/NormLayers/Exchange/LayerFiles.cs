@@ -17,8 +17,9 @@ public static class LayerFiles
     /// <param name="layer">The layer or network.</param>
     /// <param name="stream">Where to; it stays open.</param>
     /// <param name="metadata">More text by key, for whoever reads the file; null for none.</param>
+    /// <param name="more">More tensors, which <see cref="Load(Layer, SafetensorsReader, bool, bool)"/> finds unexpected; null for none.</param>
     /// <exception cref="ArgumentException">A key that is also a convention's, or what <see cref="SafetensorsWriter.Write"/> refuses.</exception>
-    public static void Save(this Layer layer, Stream stream, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Save(this Layer layer, Stream stream, IReadOnlyDictionary<string, string>? metadata = null, IEnumerable<NamedState>? more = null)
     {
         ArgumentNullException.ThrowIfNull(layer);
         ArgumentNullException.ThrowIfNull(stream);
@@ -39,7 +40,7 @@ public static class LayerFiles
 
         // The value that says whose names the tensors have.
         text.TryAdd(FormatKey, "pt");
-        SafetensorsWriter.Write(stream, state.Where(s => s.IsInStateDict), text);
+        SafetensorsWriter.Write(stream, state.Where(s => s.IsInStateDict).Concat(more ?? []), text);
     }
 
     /// <summary><b>Overwrites</b> parameters, running statistics and counters with the values of a file, or throws and changes nothing.</summary>

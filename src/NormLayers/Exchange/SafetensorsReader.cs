@@ -86,6 +86,18 @@ public sealed class SafetensorsReader
         };
     }
 
+    /// <summary>Reads a tensor of F64 with its bits.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    /// <returns>Its values, row-major.</returns>
+    /// <exception cref="ArgumentException">A tensor of another file, or of another type.</exception>
+    /// <exception cref="InvalidDataException">The stream ends before the tensor does.</exception>
+    /// <exception cref="InvalidOperationException">The stream cannot seek and is past the tensor.</exception>
+    public double[] ReadDoubles(SafetensorsTensor tensor)
+    {
+        Seek(tensor);
+        return tensor.DataType == "F64" ? Read(tensor, BinaryPrimitives.ReadDoubleLittleEndian) : throw OtherType(tensor, "F64");
+    }
+
     /// <summary>Reads a tensor of signed or unsigned integers of 8 to 64 bits.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
     /// <returns>Its values, row-major.</returns>

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace NormLayers.Exchange;
 
-/// <summary>Writes safetensors files: floats as F32, counters as I64, and text about them.</summary>
+/// <summary>Writes safetensors files: floats as F32, doubles as F64, counters as I64, and text about them.</summary>
 /// <remarks>
 /// The same content gives the same bytes: metadata sorted by key, tensors by the size of an element, largest first, then by name (ordinal), as the
 /// reference implementation sorts them; no blank in the header, but for those at its end that make its length a multiple of 8. So each tensor begins at a
@@ -28,7 +28,7 @@ public static class SafetensorsWriter
             Throw.Argument(nameof(stream), "a stream to write to", "one that is closed or only for reading");
         }
 
-        NamedState[] sorted = [.. tensors.OrderBy(t => t.Counters is null).ThenBy(t => t.Name, StringComparer.Ordinal)];
+        NamedState[] sorted = [.. tensors.OrderBy(t => t.Floats is not null).ThenBy(t => t.Name, StringComparer.Ordinal)];
         byte[] header = Header(sorted, metadata);
         Span<byte> length = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
@@ -38,6 +38,7 @@ public static class SafetensorsWriter
         foreach (NamedState tensor in sorted)
         {
             Write<long>(stream, tensor.Counters, sizeof(long), BinaryPrimitives.WriteInt64LittleEndian, buffer);
+            Write<double>(stream, tensor.Doubles, sizeof(double), BinaryPrimitives.WriteDoubleLittleEndian, buffer);
             Write<float>(stream, tensor.Floats, sizeof(float), BinaryPrimitives.WriteSingleLittleEndian, buffer);
         }
     }
@@ -68,7 +69,7 @@ public static class SafetensorsWriter
             }
 
             json.WriteStartObject(tensor.Name);
-            json.WriteString("dtype", tensor.Counters is null ? "F32" : "I64");
+            json.WriteString("dtype", tensor.Floats is not null ? "F32" : tensor.Doubles is not null ? "F64" : "I64");
             json.WriteStartArray("shape");
             for (int axis = 0; axis < tensor.Shape.Rank && tensor.Counters is not { Length: 1 }; axis++)
             {
@@ -78,7 +79,7 @@ public static class SafetensorsWriter
             json.WriteEndArray();
             json.WriteStartArray("data_offsets");
             json.WriteNumberValue(begin);
-            json.WriteNumberValue(begin += (long)tensor.Shape.Length * (tensor.Counters is null ? sizeof(float) : sizeof(long)));
+            json.WriteNumberValue(begin += (long)tensor.Shape.Length * (tensor.Floats is not null ? sizeof(float) : sizeof(long)));
             json.WriteEndArray();
             json.WriteEndObject();
         }

@@ -14,7 +14,7 @@ public sealed class SafetensorsWriterTests
         using MemoryStream stream = new();
         SafetensorsWriter.Write(
             stream,
-            [new NamedState("b", (1, 2), [1f, -2f]), new NamedState("ä", 1, [0.5f]), new NamedState("z", [7L]), new NamedState("a", (0, 3), []), new NamedState("y", [1L, -1L])],
+            [new NamedState("b", (1, 2), [1f, -2f]), new NamedState("ä", 1, [0.5f]), new NamedState("z", [7L]), new NamedState("a", (0, 3), Array.Empty<float>()), new NamedState("y", [1L, -1L])],
             new Dictionary<string, string> { ["n"] = "1", ["format"] = "pt" });
         const string Header = """{"__metadata__":{"format":"pt","n":"1"},"y":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"z":{"dtype":"I64","shape":[],"data_offsets":[16,24]}"""
             + ""","a":{"dtype":"F32","shape":[0,3],"data_offsets":[24,24]},"b":{"dtype":"F32","shape":[1,2],"data_offsets":[24,32]},"ä":{"dtype":"F32","shape":[1],"data_offsets":[32,36]}}""";
@@ -22,6 +22,23 @@ public sealed class SafetensorsWriterTests
         Assert.Equal(
             SafetensorsBytes.File(padded, Convert.FromHexString("0100000000000000FFFFFFFFFFFFFFFF07000000000000000000803F000000C00000003F")),
             stream.ToArray());
+    }
+
+    [Fact]
+    public void Write_Doubles_AreReadBackWithTheirBits()
+    {
+        double[] values = [Math.PI, -0.0, double.Epsilon, double.MaxValue, double.NaN, 1e300];
+        using MemoryStream stream = new();
+        SafetensorsWriter.Write(stream, [new NamedState("f", 1, [1f]), new NamedState("d", (2, 3), values), new NamedState("c", [5L])]);
+        stream.Position = 0;
+        SafetensorsReader reader = new(stream);
+        Assert.Equal(["I64 'c' []", "F64 'd' [2, 3]", "F32 'f' [1]"], reader.Tensors.Select(t => t.ToString()));
+        Assert.Equal(values.Select(BitConverter.DoubleToInt64Bits), reader.ReadDoubles(reader.Tensors[1]).Select(BitConverter.DoubleToInt64Bits));
+        Assert.Throws<ArgumentException>(() => reader.ReadDoubles(reader.Tensors[2]));
+        NamedState copy = new("d", (2, 3), new double[6]);
+        copy.CopyFrom(new NamedState("d", (2, 3), values));
+        Assert.Equal(values, copy.Doubles);
+        Assert.Throws<ArgumentException>(() => copy.CopyFrom(new NamedState("d", (2, 3), new float[6])));
     }
 
     [Theory]

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Output;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
+
+namespace NormLayers.Cli.Commands;
+
+/// <summary>A model as <c>train --save</c> writes it: a classifier, and what it was trained on.</summary>
+internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
+{
+    private const string OriginKey = "training";
+
+    /// <summary>The bytes of a model.</summary>
+    public static byte[] ToBytes(Classifier classifier, ModelOrigin origin)
+    {
+        using MemoryStream stream = new();
+        classifier.Save(stream, new Dictionary<string, string> { [OriginKey] = JsonSerializer.Serialize(origin, ModelJson.Default.ModelOrigin) });
+        return stream.ToArray();
+    }
+
+    /// <summary>Reads a model, or says what is wrong with it.</summary>
+    public static ModelFile? Read(string flag, string path, List<Diagnostic> errors)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+            {
+                throw new InvalidDataException("expected a file, got a folder.");
+            }
+
+            using FileStream stream = File.OpenRead(path);
+            Classifier classifier = Classifier.Load(stream);
+            return new ModelFile(classifier, classifier.Metadata.TryGetValue(OriginKey, out string? json) ? Parse(json) : null);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            errors.Add(new Diagnostic(Configuration.Origin.Flag(flag), $"the file '{path}' does not exist"));
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            errors.Add(new Diagnostic(Configuration.Origin.Flag(flag), $"cannot read '{path}': {e.Message}"));
+        }
+
+        return null;
+    }
+
+    private static ModelOrigin Parse(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, ModelJson.Default.ModelOrigin) is { Source: not null, Name: not null, Library: not null, Config: not null } origin
+                ? origin
+                : throw new JsonException("a field is null");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"expected what the model was trained on as JSON in the metadata '{OriginKey}', got something else: {e.Message}", e);
+        }
+    }
+}
+
+/// <summary>What a model was trained on, as its file says it.</summary>
+/// <param name="Source">Which kind of data.</param>
+/// <param name="Name">What they are called.</param>
+/// <param name="Hash">Names their content.</param>
+/// <param name="Seed">The seed, which also chose the samples held out.</param>
+/// <param name="TestCount">How many were held out.</param>
+/// <param name="Library">The version that trained it.</param>
+/// <param name="Config">The resolved configuration, without the log and paths.</param>
+internal sealed record ModelOrigin(string Source, string Name, string Hash, long Seed, int TestCount, string Library, JsonObject Config)
+{
+    public static ModelOrigin Of(Settings settings, DataSummary data, DataSplit split) => new(
+        data.Source,
+        data.Name,
+        data.Hash ?? HashOf(split),
+        settings.Get(Keys.Seed),
+        settings.GetInt(Keys.TestCount),
+        MachineInfo.NormLayersVersion,
+        settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval, Keys.DataPath));
+
+    /// <summary>Names the content of data that come in two sets.</summary>
+    public static string HashOf(DataSplit split) => $"{split.Train.ComputeHash()}+{split.Test.ComputeHash()}";
+}
+
+[System.Text.Json.Serialization.JsonSourceGenerationOptions(PropertyNamingPolicy = System.Text.Json.Serialization.JsonKnownNamingPolicy.SnakeCaseLower)]
+[System.Text.Json.Serialization.JsonSerializable(typeof(ModelOrigin))]
+internal sealed partial class ModelJson : System.Text.Json.Serialization.JsonSerializerContext;

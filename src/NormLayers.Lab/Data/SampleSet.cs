@@ -1,0 +1,65 @@
+namespace NormLayers.Lab.Data;
+
+/// <summary>Samples for a classifier; their labels, if they have any, are among its classes.</summary>
+public sealed class SampleSet
+{
+    /// <summary>Samples with the classifier's features and classes.</summary>
+    /// <param name="data">The samples; the labels have no meaning if there is a problem with them.</param>
+    /// <param name="labelProblem">Why there are no labels; null if there are.</param>
+    internal SampleSet(Dataset data, string? labelProblem) => (Data, LabelProblem) = (data, labelProblem);
+
+    /// <summary>The number of samples.</summary>
+    public int Count => Data.Count;
+
+    /// <summary>The class of each sample, an index of the classifier's classes; null if there are no labels, or other classes among them.</summary>
+    public IReadOnlyList<int>? Labels => LabelProblem is null ? Data.Labels : null;
+
+    /// <summary>Why there are no <see cref="Labels"/>, in words; null if there are.</summary>
+    public string? LabelProblem { get; }
+
+    /// <summary>What they are called in results.</summary>
+    public string Name => Data.Name;
+
+    /// <summary>What the reader of the data decided.</summary>
+    public DataOrigin Origin => Data.Origin;
+
+    internal Dataset Data { get; }
+
+    /// <summary>Names what they hold, as <see cref="DatasetExtensions.ComputeHash"/> does; for samples with labels.</summary>
+    public string ComputeHash() => Data.ComputeHash();
+
+    /// <summary>One of the two parts that <see cref="DatasetExtensions.Split"/> makes; for samples with labels.</summary>
+    /// <param name="testCount">The samples to test on.</param>
+    /// <param name="seed">The seed.</param>
+    /// <param name="test">Whether to take them, and not the others.</param>
+    public SampleSet Part(int testCount, ulong seed, bool test)
+    {
+        DataSplit split = Data.Split(testCount, seed);
+        return new SampleSet(test ? split.Test : split.Train, LabelProblem);
+    }
+
+    /// <summary>The samples of a data set, whose classes are found by their names.</summary>
+    /// <param name="data">The data set.</param>
+    /// <param name="format">What the classifier takes.</param>
+    /// <exception cref="DataFormatException">Another number of features.</exception>
+    public static SampleSet Of(Dataset data, SampleFormat format)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(format);
+        if (data.FeatureCount != format.FeatureCount)
+        {
+            throw new DataFormatException(data.Name, FormattableString.Invariant($"expected {format.FeatureCount} features as the model takes, got {data.FeatureCount}."));
+        }
+
+        CsvLabelMap map = new(format.ClassNames, new CsvNumber('.'));
+        int?[] indices = [.. data.ClassNames.Select(n => map.Find([n]))];
+        int unknown = data.CountClasses().Select((count, c) => count > 0 && indices[c] is null ? c : -1).Max();
+        string? problem = unknown >= 0 ? $"class {DataText.Quote(data.ClassNames[unknown])} of {data.Name} is no class of the model" : null;
+        int[] labels = problem is null ? Array.ConvertAll(data.Labels, c => indices[c]!.Value) : new int[data.Count];
+        return new SampleSet(
+            data.Doubles is { } doubles
+                ? Dataset.FromDoubles(data.Name, doubles, labels, data.FeatureCount, format.ClassNames, data.Origin)
+                : new Dataset(data.Name, data.Features, labels, data.FeatureCount, format.ClassNames.Count) { ClassNames = format.ClassNames, Origin = data.Origin },
+            problem);
+    }
+}

@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NormLayers.Cli.Tests.Support;
+
+namespace NormLayers.Cli.Tests;
+
+/// <summary>What becomes of a trained model: saved, and used on data.</summary>
+public sealed class ModelTests : IDisposable
+{
+    private readonly Tool _tool = new();
+
+    public void Dispose() => _tool.Dispose();
+
+    [Fact]
+    public void Predict_Digits_SaysClassAndProbabilityOfEach()
+    {
+        JsonObject trained = _tool.Run("train", "--data", "digits", "--epochs", "3", "--save", "m.safetensors", "--json", "-q").Expect(0).Json;
+
+        ToolResult csv = _tool.Run("predict", "--model", "m.safetensors", "--data", "digits").Expect(0);
+        JsonObject json = _tool.Run("predict", "--model", "m.safetensors", "--data", "digits", "--json", "--probabilities").Expect(0).Json;
+        JsonObject evaluation = _tool.Run("evaluate", "--model", "m.safetensors", "--data", "digits", "--json").Expect(0).Json;
+
+        string[] lines = csv.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("sample,class,probability", lines[0]);
+        Assert.Equal(1797, lines.Length - 1);
+        Assert.Contains("note: the model was trained on samples of digits", csv.Error, StringComparison.Ordinal);
+        JsonArray predictions = json["predictions"]!.AsArray();
+        Assert.Equal(
+            lines.Skip(1), predictions.Select(p => string.Create(CultureInfo.InvariantCulture, $"{(int)p!["sample"]!},{(string?)p["class"]},{(float)p["probability"]!:R}")));
+        Assert.All(predictions, p => Assert.Equal((float)p!["probability"]!, p["probabilities"]!.AsArray().Max(v => (float)v!)));
+        Assert.Equal((double)trained["test_loss"]!, (double)evaluation["loss"]!);
+        Assert.Equal((double)trained["test_accuracy"]!, (double)evaluation["accuracy"]!);
+        Assert.Equal(("test", 500), ((string?)evaluation["data"]!["part"], (int)evaluation["data"]!["samples"]!));
+        Assert.Equal(500, evaluation["confusion"]!.AsArray().Sum(row => row!.AsArray().Sum(n => (int)n!)));
+        JsonObject onTrain = _tool.Run("evaluate", "--model", "m.safetensors", "--data", "digits", "--part", "train", "--json").Expect(0).Json;
+        Assert.Equal((double)trained["train_loss"]!, (double)onTrain["loss"]!);
+        Assert.Equal(["logs", "logs/app.log", "m.safetensors"], _tool.List());
+    }
+
+    [Theory]
+    [InlineData("", "test_loss")]
+    [InlineData("--part train", "train_loss")]
+    public void Evaluate_Csv_UsesWhatTheModelWasStandardizedWith(string part, string loss)
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        JsonObject trained = _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 5 --save m.st --json -q")).Expect(0).Json;
+
+        ToolResult evaluated = _tool.Run(Words($"evaluate --model m.st --data csv --data-path d.csv {part} --json")).Expect(0);
+
+        Assert.Equal((double)trained[loss]!, (double)evaluated.Json["loss"]!);
+        Assert.Contains("the labels are in column 'kind'", evaluated.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Predict_CsvWithoutLabels_IsAsWithThem()
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Write("u.csv", Table("a,b", withLabel: false));
+        _tool.Write("n.csv", Table(null, withLabel: false));
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 5 --save m.st -q --set logging.file=null")).Expect(0);
+
+        string all = _tool.Run(Words("predict --model m.st --data csv --data-path d.csv")).Expect(0).Output;
+        ToolResult unlabelled = _tool.Run(Words("predict --model m.st --data csv --data-path u.csv")).Expect(0);
+        _tool.Run(Words("predict --model m.st --data csv --data-path n.csv --output p.csv -q")).Expect(0);
+
+        Assert.Equal(all, unlabelled.Output);
+        Assert.Equal(all, _tool.Read("p.csv"));
+        Assert.Contains("no label column", unlabelled.Error, StringComparison.Ordinal);
+        Assert.Equal(201, all.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Contains("\"b,\"\"2\"\"\"", all, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("predict --model m.st --data digits", "digits: expected 2 features as the model takes, got 64")]
+    [InlineData("predict --model no.st --data digits", "the file 'no.st' does not exist")]
+    [InlineData("predict --model . --data digits", "cannot read '.': expected a file, got a folder")]
+    [InlineData("predict --model d.csv --data digits", "cannot read 'd.csv': expected a safetensors")]
+    [InlineData("predict --model other.st --data digits", "with the metadata 'classifier' (widths, normalization, classes), got a file without it")]
+    [InlineData("predict --model cut.st --data digits", "cannot read 'cut.st': expected")]
+    [InlineData("predict --model m.st --data csv --data-path d.csv --output m.st", "'m.st' is the model")]
+    [InlineData("predict --model m.st --data csv --data-path d.csv --output d.csv", "'d.csv' is the data")]
+    [InlineData("predict --model m.st --data csv --data-path d.csv --output .", "'.' is a folder")]
+    [InlineData("evaluate --model m.st --data csv --data-path u.csv", "u.csv has no label column; labels are needed to evaluate")]
+    [InlineData("evaluate --model m.st --data csv --data-path z.csv", "the label 'z' in column 'kind' is no class of the model")]
+    [InlineData("evaluate --model m.st --data csv --data-path turned.csv", "'a' where 'b' is")]
+    [InlineData("evaluate --model m.st --data csv --data-path one.csv --part test", "expected the data that the model was trained on")]
+    [InlineData("evaluate --model m.st --data csv", "needs data.path")]
+    [InlineData("evaluate --model m.st --data csv --data-path d.csv --part some", "'--part' must be one of")]
+    [InlineData("train --data csv --data-path d.csv --save d.csv", "'d.csv' is the data; write the model to another file")]
+    [InlineData("train --save x --output x", "'x' is the file of --output; write the model to another file")]
+    [InlineData("train --save /proc/x", "is a device, not a file")]
+    public void Run_WrongFiles_SaysWhat(string arguments, string expected)
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Write("u.csv", "1,2\n3,4\n");
+        _tool.Write("one.csv", "a,b,kind\n1,2,a\n");
+        _tool.Write("z.csv", "a,b,kind\n1,2,z\n");
+        _tool.Write("turned.csv", "b,a,kind\n1,2,a\n");
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q --set logging.file=null")).Expect(0);
+        byte[] model = File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st"));
+        File.WriteAllBytes(Path.Combine(_tool.Folder, "cut.st"), model[..^3]);
+        using (FileStream other = File.Create(Path.Combine(_tool.Folder, "other.st")))
+        {
+            new BatchNorm1D(3).Save(other);
+        }
+
+        string[] before = _tool.List();
+
+        ToolResult result = _tool.Run(Words(arguments)).Expect(2);
+
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.Contains("nothing was run", result.Error, StringComparison.Ordinal);
+        Assert.Equal("", result.Output);
+        Assert.Equal(before, _tool.List());
+        Assert.Equal(model, File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st")));
+    }
+
+    [Fact]
+    public void Evaluate_OneClassOfThem_IsEnough()
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Write("one.csv", "a,b,kind\n1,2,a\n2,2,a\n");
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+
+        ToolResult result = _tool.Run(Words("evaluate --model m.st --data csv --data-path one.csv --output e.json")).Expect(0);
+
+        Assert.Contains("on 2 samples of one.csv (all)", result.Output, StringComparison.Ordinal);
+        Assert.Null(_tool.ReadJson("e.json")["classes"]![1]!["recall"]);
+    }
+
+    [Fact]
+    public void Save_DivergedTraining_LeavesTheOldModel()
+    {
+        _tool.Write("m.st", "old");
+
+        ToolResult result = _tool.Run(Words("train --mode none --learning-rate 1e20 --save m.st")).Expect(1);
+
+        Assert.Contains("the model is not saved, because its training diverged", result.Error, StringComparison.Ordinal);
+        Assert.Equal("old", _tool.Read("m.st"));
+    }
+
+    [Fact]
+    public void Save_Synthetic_IsTheSameTwice()
+    {
+        _tool.Run(Words("train --epochs 2 --save a.st -q")).Expect(0);
+        _tool.Run(Words("--epochs 2 --save b.st -q --probe 7 --set logging.level=DEBUG")).Expect(0);
+
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_tool.Folder, "a.st")), File.ReadAllBytes(Path.Combine(_tool.Folder, "b.st")));
+        Assert.Contains("other settings draw other classes", _tool.Run(Words("evaluate --model a.st --seed 3")).Expect(0).Error, StringComparison.Ordinal);
+    }
+
+    private static string[] Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    // Features far from 0, so that nothing works without the standardization; the classes alternate.
+    private static string Table(string? header, bool withLabel) =>
+        (header is null ? "" : header + "\n") + string.Concat(Enumerable.Range(0, 200).Select(i => string.Create(
+            CultureInfo.InvariantCulture, $"{1e9 + i % 7 * 0.25 + i % 2},{i % 5}{(withLabel ? i % 2 == 0 ? ",a" : ",\"b,\"\"2\"\"\"" : "")}\n")));
+}
