@@ -201,7 +201,11 @@ public sealed class InstanceNorm : NormalizationLayer
         }
 
         Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        ChannelNorm.Backward(Kept.GatherX(x), _planes, ChannelSets, batchStatistics: false, left, channels);
+        if (_planes.Elements > 0)
+        {
+            ChannelNorm.Backward(Kept.GatherX(x), _planes, ChannelSets, batchStatistics: false, left, channels);
+        }
+
         Kept.Scatter(left.Dy, gradients.Dx);
     }
 
