@@ -65,6 +65,7 @@ public abstract class Layer
             Throw.IfLengthDiffers(y.Length, output, nameof(y));
             CheckOverlap(x, y, nameof(y));
             _hasForward = false;
+            Prepare(shape);
             ForwardCore(x, shape, y);
             (_lastShape, _lastOutput, _hasForward) = (shape, output, true);
         }
@@ -159,6 +160,11 @@ public abstract class Layer
 
     /// <summary>Whether y may be x, and dx may be dy; no other overlap is allowed. True unless a layer says otherwise.</summary>
     protected virtual bool MayBeInPlace => true;
+
+    /// <summary>What comes before the forward pass proper.</summary>
+    private protected virtual void Prepare(Shape shape)
+    {
+    }
 
     /// <summary>The forward pass proper; lengths and shape have been checked.</summary>
     protected abstract void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y);

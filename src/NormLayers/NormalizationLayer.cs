@@ -4,7 +4,7 @@ using NormLayers.Numerics;
 namespace NormLayers;
 
 /// <summary>A normalization with optional γ and β, and optionally a ReLU, as a layer: y = γ·x̂ + β, or max(y, 0).</summary>
-public abstract class NormalizationLayer : Layer, INormalization
+public abstract class NormalizationLayer : MaskableLayer, INormalization
 {
     private readonly Affine _affine;
     private AlignedBuffer _output;

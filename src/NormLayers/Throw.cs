@@ -36,6 +36,21 @@ internal static class Throw
         }
     }
 
+    /// <summary>Checks that a mask has a value for each row, or each position of channels, or where it may for each element.</summary>
+    /// <param name="length">The mask's.</param>
+    /// <param name="elements">The elements of the tensor.</param>
+    /// <param name="together">How many elements share a value.</param>
+    /// <param name="orElements">Whether a value for each element will do.</param>
+    /// <param name="name">The mask's name.</param>
+    public static void IfMaskDiffers(int length, int elements, int together, bool orElements, string name)
+    {
+        int units = elements / together;
+        if (length != units && !(orElements && length == elements))
+        {
+            Argument(name, orElements ? $"a value for each of {units} rows, or for each of {elements} elements" : $"a value for each of {units} positions", $"{length} values");
+        }
+    }
+
     /// <summary>Checks that the last dimension of a layer's input is the layer's number of features.</summary>
     public static void IfLastDiffers(Shape shape, int features, string layer, string name)
     {

@@ -134,6 +134,8 @@ internal sealed record ClassifierText
         };
     }
 
+    public SampleFormat ToFormat() => new(Features, Classes) { FeatureNames = FeatureNames, LabelColumn = LabelColumn, LabelIndex = LabelIndex };
+
     private PatchOptions? ToPatches()
     {
         PatchOptions? patches = PatchSize is { } size ? new PatchOptions(size, PatchStride ?? 0) : null;
@@ -152,8 +154,6 @@ internal sealed record ClassifierText
 
         return usual with { Groups = Groups, ChunkSize = chunk, Limits = new RenormLimits(rMax, dMax), WindowSize = window, ResponseScale = scale };
     }
-
-    public SampleFormat ToFormat() => new(Features, Classes) { FeatureNames = FeatureNames, LabelColumn = LabelColumn, LabelIndex = LabelIndex };
 }
 
 [JsonSourceGenerationOptions(

@@ -1,3 +1,5 @@
+using NormLayers.Normalization;
+
 namespace NormLayers;
 
 /// <summary>Adaptive layer normalization: layer normalization over the last dimension whose scale and shift are inputs, one pair for each sample.</summary>
@@ -5,9 +7,9 @@ namespace NormLayers;
 /// <para>y = (1 + a)·(x − μ)/√(σ² + ε) + b. The layer learns nothing: a and b come from a network before it, by <see cref="SetCondition"/>, and their gradients go
 /// back to it. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, …, C): the dimensions between are tokens, which share the a and b of their sample. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and
-/// infinity spread within their token only. No allocation after the largest batch has been seen.</para>
+/// infinity spread within their token only. A mask has a value for each element, or for each token. No allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class AdaptiveLayerNorm : Layer, INormalization
+public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 {
     private readonly NormStatistics _statistics = new();
     private float[] _scale = [];
@@ -100,8 +102,17 @@ public sealed class AdaptiveLayerNorm : Layer, INormalization
             Gamma = Array.ConvertAll(_scale[.._conditioned], v => (double)v),
             Beta = Array.ConvertAll(_shift[.._conditioned], v => (double)v),
             OnePlusGamma = OnePlusScale,
+            Mask = Mask,
+            MaskedTogether = IndexSets.Rows(),
         };
     }
+
+    private protected override int MaskedTogether => Features;
+
+    private protected override bool MasksElements => true;
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) =>
+        kept.KeepRows(mask, shape.Length / Features, Features, Functional.TokensOf(shape));
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
@@ -111,10 +122,10 @@ public sealed class AdaptiveLayerNorm : Layer, INormalization
             Throw.Operation($"{Name}: the condition is of {_conditioned / Features} samples, and the input of {shape[0]}. SetCondition comes before Forward.");
         }
 
-        Functional.AdaptiveLayerNorm(x, shape, _scale.AsSpan(0, _conditioned), _shift.AsSpan(0, _conditioned), Epsilon, y, _statistics, OnePlusScale);
+        Functional.AdaptiveLayerNorm(x, shape, _scale.AsSpan(0, _conditioned), _shift.AsSpan(0, _conditioned), Epsilon, y, _statistics, OnePlusScale, Kept);
     }
 
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => Functional.AdaptiveLayerNormBackward(
-        x, dy, shape, _scale.AsSpan(0, _conditioned), _statistics, dx, _dScale.AsSpan(0, _conditioned), _dShift.AsSpan(0, _conditioned), OnePlusScale);
+        x, dy, shape, _scale.AsSpan(0, _conditioned), _statistics, dx, _dScale.AsSpan(0, _conditioned), _dShift.AsSpan(0, _conditioned), OnePlusScale, Kept);
 }

@@ -15,6 +15,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the tokens' statistics, for the backward pass; null if none follows.</param>
     /// <param name="onePlusScale">Whether x̂ is scaled by 1 + a, and not by a.</param>
+    /// <param name="mask">Which elements count: a value for each, or for each token, as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or without features, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void AdaptiveLayerNorm(
@@ -25,17 +26,32 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         NormStatistics? statistics = null,
-        bool onePlusScale = true)
+        bool onePlusScale = true,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckCondition(x, shape, scale, epsilon);
         Throw.IfLengthDiffers(shift.Length, scale.Length, nameof(shift));
         CheckOutput(x, y);
         new Output<float>(y, nameof(y)).IsApartFrom(scale, nameof(scale)).IsApartFrom(shift, nameof(shift));
-        SetStatistics rows = RowsOf(statistics, x.Length / shape.Last);
+        AdaptiveLayerNorm(x, shape, scale, shift, epsilon, y, statistics, onePlusScale, KeptRows(mask, x.Length, shape.Last, TokensOf(shape)));
+    }
+
+    internal static void AdaptiveLayerNorm(
+        ReadOnlySpan<float> x,
+        Shape shape,
+        ReadOnlySpan<float> scale,
+        ReadOnlySpan<float> shift,
+        double epsilon,
+        Span<float> y,
+        NormStatistics? statistics,
+        bool onePlusScale,
+        Compaction? kept)
+    {
+        SetStatistics rows = RowsOf(statistics, kept?.Rows ?? x.Length / shape.Last);
         if (!x.IsEmpty)
         {
             Workspace rest = new(_workspace.AtLeast(scale.Length / 2 + 1));
-            RowNorm.Forward<MeanAndVariance>(Conditioned(x, shape, scale, onePlusScale, rest) with { Y = y, Beta = shift }, new Epsilon(epsilon), rows);
+            MaskedRows.Forward<MeanAndVariance>(Conditioned(x, shape, scale, onePlusScale, rest) with { Y = y, Beta = shift }, new Epsilon(epsilon), rows, kept);
         }
     }
 
@@ -52,6 +68,7 @@ public static partial class Functional
     /// <param name="dScale">Overwritten, (N, C); empty if not wanted.</param>
     /// <param name="dShift">Overwritten, (N, C); empty if not wanted.</param>
     /// <param name="onePlusScale">Whether x̂ was scaled by 1 + a, and not by a.</param>
+    /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or without features, a length that does not fit, or spans that overlap.</exception>
     public static void AdaptiveLayerNormBackward(
         ReadOnlySpan<float> x,
@@ -62,11 +79,28 @@ public static partial class Functional
         Span<float> dx,
         Span<float> dScale,
         Span<float> dShift,
-        bool onePlusScale = true)
+        bool onePlusScale = true,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckCondition(x, shape, scale, epsilon: 0);
-        CheckStatistics(statistics, x.Length / shape.Last);
+        Compaction? kept = KeptRows(mask, x.Length, shape.Last, TokensOf(shape));
+        CheckStatistics(statistics, kept?.Rows ?? x.Length / shape.Last);
         CheckGradients(x, default, dy, scale, dx, dScale, dShift, scale.Length);
+        AdaptiveLayerNormBackward(x, dy, shape, scale, statistics, dx, dScale, dShift, onePlusScale, kept);
+    }
+
+    internal static void AdaptiveLayerNormBackward(
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> dy,
+        Shape shape,
+        ReadOnlySpan<float> scale,
+        NormStatistics statistics,
+        Span<float> dx,
+        Span<float> dScale,
+        Span<float> dShift,
+        bool onePlusScale,
+        Compaction? kept)
+    {
         dScale.Clear();
         dShift.Clear();
         if (!x.IsEmpty)
@@ -74,7 +108,7 @@ public static partial class Functional
             Workspace rest = new(_workspace.AtLeast(scale.Length / 2 + 1 + 2 * scale.Length));
             RowTensors tensors = Conditioned(x, shape, scale, onePlusScale, rest);
             Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dScale, DBeta = dShift };
-            RowNorm.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, rest.Rest[(scale.Length / 2 + 1)..]);
+            MaskedRows.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, rest.Rest[(scale.Length / 2 + 1)..], kept);
         }
     }
 
@@ -88,9 +122,11 @@ public static partial class Functional
             X = x,
             Features = shape.Last,
             Gamma = onePlusScale ? onePlus : scale,
-            RowsPerParameters = shape.Length / (shape[0] * shape.Last),
+            RowsPerParameters = TokensOf(shape),
         };
     }
+
+    internal static int TokensOf(Shape shape) => shape.Length == 0 ? 0 : shape.Length / (shape[0] * shape.Last);
 
     private static void CheckCondition(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> scale, double epsilon)
     {

@@ -11,7 +11,7 @@ namespace NormLayers;
 /// README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank ≥ 2: the dimensions behind C are positions. An empty batch gives an empty output, adds nothing to the gradients and leaves the
 /// statistics alone. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity spread within their channel;
-/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. No allocation after the largest batch has been seen.</para>
+/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. A mask has a value for each position, (N, …); the unmasked ones are normalized as rows (K, C). No allocation after the largest batch has been seen.</para>
 /// </remarks>
 public class BatchNorm : NormalizationLayer
 {
@@ -19,6 +19,7 @@ public class BatchNorm : NormalizationLayer
     private readonly NormStatistics _statistics = new();
     private AlignedBuffer _workspace;
     private bool _usedBatchStatistics;
+    private Planes _planes;
 
     /// <summary>Creates a layer with y = x̂ (γ = 1, or 0 where the scale is 1 + γ, and β = 0), running mean 0 and running variance 1.</summary>
     /// <param name="features">C, the number of channels: the second dimension of the input, ≥ 1.</param>
@@ -126,7 +127,13 @@ public class BatchNorm : NormalizationLayer
         OnePlusGamma = OnePlusGamma,
         ReLU = HasReLU,
         Given = UsesBatchStatistics ? null : (Array.ConvertAll(Running!.Mean, v => (double)v), Array.ConvertAll(Running.Variance, v => (double)v)),
+        Mask = Mask,
+        MaskedTogether = IndexSets.Over(1),
     };
+
+    private protected override int MaskedTogether => Features;
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => _planes = kept.KeepPositions(mask, PlanesOf(shape));
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
@@ -142,7 +149,26 @@ public class BatchNorm : NormalizationLayer
             _update.CheckSpread(Running!);
         }
 
-        Planes planes = PlanesOf(shape);
+        if (Kept is null)
+        {
+            _planes = PlanesOf(shape);
+            NormalizeBatch(x, shape, y);
+            return;
+        }
+
+        Span<float> left = Kept.GatherX(x);
+        NormalizeBatch(left, shape, left);
+        Kept.Scatter(left, y);
+    }
+
+    private void NormalizeBatch(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        Planes planes = _planes;
+        if (planes.Elements == 0)
+        {
+            return; // All is masked.
+        }
+
         NormStatistics statistics = _statistics.Resize(planes.Chunks * Features, corrected: _usedBatchStatistics && Corrects);
         if (!_usedBatchStatistics)
         {
@@ -152,9 +178,10 @@ public class BatchNorm : NormalizationLayer
         }
         else
         {
-            if (planes.Chunk(0).ChannelElements == 1)
+            if (planes.HasChunkOfOne)
             {
-                Throw.Argument(nameof(x), $"more than 1 value per {Unit} for {Name}, because {WhyBatchStatistics()}", $"shape {shape}");
+                string but = Kept is null ? "" : ", with one that is not masked";
+                Throw.Argument(nameof(x), $"more than 1 value per {Unit} for {Name}, because {WhyBatchStatistics()}", $"shape {shape}{but}");
             }
 
             ChunkNorm.Statistics(x, planes, statistics, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
@@ -165,7 +192,7 @@ public class BatchNorm : NormalizationLayer
             }
         }
 
-        Normalize(x, shape, y);
+        Normalize(x, y);
     }
 
     /// <summary>What has statistics of its own, in words.</summary>
@@ -194,7 +221,20 @@ public class BatchNorm : NormalizationLayer
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        Planes planes = PlanesOf(shape);
+        if (Kept is null)
+        {
+            Normalize(x, y);
+            return;
+        }
+
+        Span<float> left = Kept.GatherX(x);
+        Normalize(left, left);
+        Kept.Scatter(left, y);
+    }
+
+    private void Normalize(ReadOnlySpan<float> x, Span<float> y)
+    {
+        Planes planes = _planes;
         ChannelOutput output = new() { Sets = Sets, Y = y, ReLU = HasReLU };
         Epsilon epsilon = new(EpsilonOf(_usedBatchStatistics));
         ChunkNorm.Normalize(x, planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
@@ -202,14 +242,26 @@ public class BatchNorm : NormalizationLayer
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
     {
-        Planes planes = PlanesOf(shape);
-        ChunkNorm.Backward(x, planes, Sets, _usedBatchStatistics, gradients, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
+        Span<double> workspace = _workspace.AtLeast(ChunkNorm.WorkspaceLength(_planes));
+        if (Kept is null)
+        {
+            ChunkNorm.Backward(x, _planes, Sets, _usedBatchStatistics, gradients, workspace);
+            return;
+        }
+
+        Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
+        if (_planes.Elements > 0)
+        {
+            ChunkNorm.Backward(Kept.GatherX(x), _planes, Sets, _usedBatchStatistics, left, workspace);
+        }
+
+        Kept.Scatter(left.Dy, gradients.Dx);
     }
 
     private ChannelSets Sets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = _statistics.Corrections };
 
     // The running statistics serve all chunks.
-    private Planes PlanesOf(Shape shape) => Planes.Of(shape) with { ChunkSize = _usedBatchStatistics ? SamplesTogether : 0 };
+    private Planes PlanesOf(Shape shape) => Planes.Of(shape) with { ChunkSize = UsesBatchStatistics ? SamplesTogether : 0 };
 
     private string WhyBatchStatistics() => Training
         ? "training normalizes with the statistics of the batch"

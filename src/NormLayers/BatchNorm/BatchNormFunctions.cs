@@ -62,6 +62,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the channels' statistics.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <param name="mask">Which positions count, (N, …), as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void BatchNormTraining(
@@ -72,13 +73,11 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         NormStatistics statistics,
-        bool relu = false)
+        bool relu = false,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckChannels(x, shape, gamma, epsilon);
-        if (TakeStatistics(x, shape, 0, gamma, beta, y, statistics))
-        {
-            NormalizeChunks(x, Planes.Of(shape), gamma, beta, epsilon, y, statistics, relu);
-        }
+        NormalizeChunks(TakeStatistics(x, shape, 0, gamma, beta, y, statistics, mask), gamma, beta, epsilon, statistics, relu);
     }
 
     /// <summary>
@@ -95,6 +94,7 @@ public static partial class Functional
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient; if not, they were constants.</param>
     /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
+    /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">A shape of one dimension, a length that does not fit, or spans that overlap.</exception>
     public static void BatchNormBackward(
         ReadOnlySpan<float> x,
@@ -106,22 +106,17 @@ public static partial class Functional
         Span<float> dGamma,
         Span<float> dBeta,
         bool batchStatistics = true,
-        ReadOnlySpan<float> y = default)
+        ReadOnlySpan<float> y = default,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckChannels(x, shape, gamma, epsilon: 0);
-        int C = shape[1];
-        CheckStatistics(statistics, C);
-        CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, C);
-        if (x.IsEmpty)
-        {
-            return;
-        }
-
-        Backward(x, Planes.Of(shape), gamma, statistics, batchStatistics, new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx });
+        CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, shape[1]);
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
+        Backward(x, shape, 0, gamma, statistics, batchStatistics, gradients, mask);
     }
 
-    // Checks what is left to check, and overwrites the statistics of each chunk (0 for one chunk); false for an empty batch.
-    private static bool TakeStatistics(
+    // Checks what is left to check, and overwrites the statistics of each chunk (0 for one chunk).
+    private static Batch TakeStatistics(
         ReadOnlySpan<float> x,
         Shape shape,
         int chunkSize,
@@ -129,46 +124,92 @@ public static partial class Functional
         ReadOnlySpan<float> beta,
         Span<float> y,
         NormStatistics statistics,
+        ReadOnlySpan<bool> mask,
         bool corrected = false)
     {
         CheckBeta(beta, shape[1]);
         ArgumentNullException.ThrowIfNull(statistics);
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
-        if (x.IsEmpty)
+        Batch batch = BatchOf(x, shape, chunkSize, y, mask);
+        if (batch.Planes.HasChunkOfOne)
         {
-            return false;
+            string but = batch.Kept is null ? "" : ", with one that is not masked";
+            Throw.Argument(nameof(x), $"more than 1 value per channel{(chunkSize == 0 ? "" : " in each chunk")}", $"shape {shape}{but}");
         }
 
-        Planes planes = Planes.Of(shape) with { ChunkSize = chunkSize };
-        if (planes.Chunk(0).ChannelElements == 1)
+        statistics.Resize(batch.IsEmpty ? 0 : batch.Planes.Chunks * batch.Planes.Channels, corrected);
+        if (!batch.IsEmpty)
         {
-            Throw.Argument(nameof(x), $"more than 1 value per channel{(chunkSize == 0 ? "" : " in each chunk")}", $"shape {shape}");
+            ChunkNorm.Statistics(batch.X, batch.Planes, statistics, _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes)));
         }
 
-        ChunkNorm.Statistics(
-            x, planes, statistics.Resize(planes.Chunks * planes.Channels, corrected), _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
-        return true;
+        return batch;
     }
 
     private static void NormalizeChunks(
-        ReadOnlySpan<float> x,
-        Planes planes,
-        ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta,
-        double epsilon,
-        Span<float> y,
-        NormStatistics statistics,
-        bool relu)
+        Batch batch, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, NormStatistics statistics, bool relu)
     {
-        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Beta = beta, Corrections = statistics.Corrections };
-        ChannelOutput output = new() { Sets = sets, Y = y, ReLU = relu };
-        ChunkNorm.Normalize(x, planes, statistics.Variance, new Epsilon(epsilon), output, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
+        Span<float> y = batch.Kept is null ? batch.Y : batch.Left;
+        if (!batch.IsEmpty)
+        {
+            ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Beta = beta, Corrections = statistics.Corrections };
+            ChannelOutput output = new() { Sets = sets, Y = y, ReLU = relu };
+            Span<double> workspace = _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes));
+            ChunkNorm.Normalize(batch.X, batch.Planes, statistics.Variance, new Epsilon(epsilon), output, workspace);
+        }
+
+        batch.Kept?.Scatter(y, batch.Y);
     }
 
-    private static void Backward(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<float> gamma, NormStatistics statistics, bool batchStatistics, Gradients gradients)
+    private static void Backward(
+        ReadOnlySpan<float> x,
+        Shape shape,
+        int chunkSize,
+        ReadOnlySpan<float> gamma,
+        NormStatistics statistics,
+        bool batchStatistics,
+        Gradients gradients,
+        ReadOnlySpan<bool> mask)
     {
-        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Corrections = statistics.Corrections };
-        ChunkNorm.Backward(x, planes, sets, batchStatistics, gradients, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
+        ArgumentNullException.ThrowIfNull(statistics);
+        Batch batch = BatchOf(x, shape, chunkSize, default, mask);
+        Gradients left = batch.Kept is null ? gradients : batch.Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
+        if (!batch.IsEmpty)
+        {
+            CheckStatistics(statistics, batch.Planes.Chunks * batch.Planes.Channels);
+            ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Corrections = statistics.Corrections };
+            Span<double> workspace = _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes));
+            ChunkNorm.Backward(batch.X, batch.Planes, sets, batchStatistics, left, workspace);
+        }
+
+        batch.Kept?.Scatter(left.Dy, gradients.Dx);
+    }
+
+    private static Batch BatchOf(ReadOnlySpan<float> x, Shape shape, int chunkSize, Span<float> y, ReadOnlySpan<bool> mask)
+    {
+        Planes planes = x.IsEmpty ? default : Planes.Of(shape) with { ChunkSize = chunkSize };
+        Compaction? kept = KeptPositions(mask, shape, ref planes);
+        Span<float> left = kept is null ? default : kept.GatherX(x);
+        return new() { Planes = planes, Kept = kept, X = kept is null ? x : left, Left = left, Y = y };
+    }
+
+    /// <summary>A batch, or what a mask leaves of it.</summary>
+    private readonly ref struct Batch
+    {
+        public required Planes Planes { get; init; }
+
+        public required Compaction? Kept { get; init; }
+
+        /// <summary>The input that counts, of <see cref="Planes"/>.</summary>
+        public required ReadOnlySpan<float> X { get; init; }
+
+        /// <summary>The same where there is a mask, to be overwritten with the output.</summary>
+        public required Span<float> Left { get; init; }
+
+        /// <summary>The whole output.</summary>
+        public required Span<float> Y { get; init; }
+
+        public bool IsEmpty => X.IsEmpty;
     }
 }

@@ -67,7 +67,7 @@ public sealed class BatchRenorm : BatchNorm
         double[] mean = Array.ConvertAll(Running.Mean, v => (double)v);
         (double[]? gamma, double[]? beta) = (Affine.WideGamma, Affine.WideBeta);
         return UsesBatchStatistics
-            ? new BatchRenormReference(mean, deviation, Limits.At(Running.BatchesSeen)) { Epsilon = Epsilon, Gamma = gamma, Beta = beta, OnePlusGamma = OnePlusGamma, ReLU = HasReLU }
+            ? new BatchRenormReference(mean, deviation, Limits.At(Running.BatchesSeen)) { Epsilon = Epsilon, Gamma = gamma, Beta = beta, OnePlusGamma = OnePlusGamma, ReLU = HasReLU, Mask = Mask }
             : new NormReference(IndexSets.Channels, IndexSets.Channels)
             {
                 Epsilon = 0,
@@ -76,6 +76,8 @@ public sealed class BatchRenorm : BatchNorm
                 OnePlusGamma = OnePlusGamma,
                 ReLU = HasReLU,
                 Given = (mean, Array.ConvertAll(deviation, s => s * s)),
+                Mask = Mask,
+                MaskedTogether = IndexSets.Over(1),
             };
     }
 

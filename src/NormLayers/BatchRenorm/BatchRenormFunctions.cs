@@ -21,6 +21,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the channels' statistics, R and D among them.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <param name="mask">Which positions count, (N, …), as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, a negative or NaN deviation, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limits"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void BatchRenormTraining(
@@ -34,7 +35,8 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         NormStatistics statistics,
-        bool relu = false)
+        bool relu = false,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckChannels(x, shape, gamma, epsilon);
         int C = shape[1];
@@ -47,11 +49,13 @@ public static partial class Functional
             Throw.OutOfRange(nameof(limits), "R_max ≥ 1 and D_max ≥ 0", limits);
         }
 
-        if (TakeStatistics(x, shape, 0, gamma, beta, y, statistics, corrected: true))
+        Batch batch = TakeStatistics(x, shape, 0, gamma, beta, y, statistics, mask, corrected: true);
+        if (!batch.IsEmpty)
         {
             Span<double> deviation = _workspace.AtLeast(C)[..C];
             _ = ChannelFactors.Run(new RenormFactors(statistics, runningMean, runningDeviation, new RenormStep(epsilon, limits.RMax, limits.DMax), deviation), C);
-            NormalizeChunks(x, Planes.Of(shape), gamma, beta, epsilon, y, statistics, relu);
         }
+
+        NormalizeChunks(batch, gamma, beta, epsilon, statistics, relu);
     }
 }

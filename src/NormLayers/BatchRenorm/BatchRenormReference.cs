@@ -32,6 +32,9 @@ public sealed class BatchRenormReference(double[] runningMean, double[] runningD
     /// <summary>Whether y = max(0, γ·x̂ + β).</summary>
     public bool ReLU { get; init; }
 
+    /// <summary>Which positions count, (N, …); null for all.</summary>
+    public IReadOnlyList<bool>? Mask { get; init; }
+
     /// <summary>Each channel's mean in the last forward pass, (C).</summary>
     public double[] Mean { get; } = new double[runningMean.Length];
 
@@ -54,13 +57,19 @@ public sealed class BatchRenormReference(double[] runningMean, double[] runningD
     /// <inheritdoc/>
     public override double[] Forward(double[] x, Shape shape)
     {
-        _sets = IndexSets.Channels.Of(shape);
+        int[] positionOf = IndexSets.Over(1).NumberOf(shape);
+        _sets = Array.ConvertAll(IndexSets.Channels.Of(shape), S => Array.FindAll(S, i => Mask is null || Mask[positionOf[i]]));
         (_z, _y) = (new double[x.Length], new double[x.Length]);
         (double rMax, double dMax) = limits;
         for (int c = 0; c < _sets.Length; c++)
         {
             int[] S = _sets[c];
             double m = S.Length;
+            if (m == 0)
+            {
+                continue; // All is masked.
+            }
+
             double sum = S.Sum(i => x[i]);
             Mean[c] = sum / m; // [BRN-F1]
             double squares = S.Sum(i => (x[i] - Mean[c]) * (x[i] - Mean[c]));

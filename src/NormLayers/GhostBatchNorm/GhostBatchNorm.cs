@@ -52,6 +52,8 @@ public sealed class GhostBatchNorm : BatchNorm
         Beta = Affine.WideBeta,
         OnePlusGamma = OnePlusGamma,
         ReLU = HasReLU,
+        Mask = Mask,
+        MaskedTogether = IndexSets.Over(1),
     };
 
     private protected override string Unit => "channel in each chunk";

@@ -18,6 +18,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the statistics of the channels of each chunk, (K, C).</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <param name="mask">Which positions count, (N, …), as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel in a chunk, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chunkSize"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void GhostBatchNormTraining(
@@ -29,14 +30,12 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         NormStatistics statistics,
-        bool relu = false)
+        bool relu = false,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckChannels(x, shape, gamma, epsilon);
         Throw.IfNotPositive(chunkSize, nameof(chunkSize));
-        if (TakeStatistics(x, shape, chunkSize, gamma, beta, y, statistics))
-        {
-            NormalizeChunks(x, Planes.Of(shape) with { ChunkSize = chunkSize }, gamma, beta, epsilon, y, statistics, relu);
-        }
+        NormalizeChunks(TakeStatistics(x, shape, chunkSize, gamma, beta, y, statistics, mask), gamma, beta, epsilon, statistics, relu);
     }
 
     /// <summary>
@@ -53,6 +52,7 @@ public static partial class Functional
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
+    /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">A shape of one dimension, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chunkSize"/> is below 1.</exception>
     public static void GhostBatchNormBackward(
@@ -65,16 +65,13 @@ public static partial class Functional
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        ReadOnlySpan<float> y = default)
+        ReadOnlySpan<float> y = default,
+        ReadOnlySpan<bool> mask = default)
     {
         Throw.IfNotPositive(chunkSize, nameof(chunkSize));
         CheckChannels(x, shape, gamma, epsilon: 0);
         CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, shape[1]);
-        if (!x.IsEmpty)
-        {
-            Planes planes = Planes.Of(shape) with { ChunkSize = chunkSize };
-            CheckStatistics(statistics, planes.Chunks * planes.Channels);
-            Backward(x, planes, gamma, statistics, true, new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx });
-        }
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
+        Backward(x, shape, chunkSize, gamma, statistics, batchStatistics: true, gradients, mask);
     }
 }

@@ -8,7 +8,7 @@ namespace NormLayers;
 /// <para>y = γ·(x − μ)/√(σ² + ε) + β with μ and the biased σ² of C/G channels of one sample, over all positions, so training and evaluation are the same
 /// and no sample depends on another. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank ≥ 2: the dimensions behind C are positions. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity
-/// spread within their group only. No allocation after the largest batch has been seen.</para>
+/// spread within their group only. A mask has a value for each position, (N, …). No allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class GroupNorm : NormalizationLayer
 {
@@ -72,26 +72,36 @@ public sealed class GroupNorm : NormalizationLayer
         Beta = Affine.WideBeta,
         OnePlusGamma = OnePlusGamma,
         ReLU = HasReLU,
+        Mask = Mask,
+        MaskedTogether = IndexSets.Over(1),
     };
+
+    private protected override int MaskedTogether => Channels;
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape)
+    {
+        kept.KeepSamples(mask, Planes.Of(shape));
+        Functional.CheckGroupSize(kept, shape, Groups, Name);
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         Functional.CheckGroupSize(shape, Groups, Name);
-        Statistics.Resize(shape[0] * Groups);
+        Statistics.Resize((Kept?.Rows ?? shape[0]) * Groups);
         Normalize(x, shape, y);
     }
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         GroupTensors tensors = Tensors(x, shape, y);
-        GroupedNorm.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(tensors));
+        MaskedGroups.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(tensors), Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
     {
         GroupTensors tensors = Tensors(x, shape, default);
-        GroupedNorm.Backward(tensors, Statistics.Sets, gradients, Workspace(tensors));
+        MaskedGroups.Backward(tensors, Statistics.Sets, gradients, Workspace(tensors), Kept);
     }
 
     private GroupTensors Tensors(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>

@@ -15,6 +15,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the groups' statistics, (N·G), for the backward pass.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <param name="mask">Which positions count, (N, …), as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A shape of one dimension, channels that are no multiple of the groups, groups of one value, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="groups"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void GroupNorm(
@@ -26,7 +27,8 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         NormStatistics statistics,
-        bool relu = false)
+        bool relu = false,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckGroups(x, shape, groups, gamma, epsilon);
         CheckBeta(beta, shape[1]);
@@ -34,8 +36,11 @@ public static partial class Functional
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Y = y, Gamma = gamma, Beta = beta, ReLU = relu };
-        SetStatistics sets = statistics.Resize(tensors.Groups.Sets).Sets;
-        GroupedNorm.Forward(tensors, new Epsilon(epsilon), sets, statistics.Variances, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)));
+        Compaction? kept = KeptSamples(mask, shape);
+        CheckGroupSize(kept, shape, groups, nameof(GroupNorm));
+        SetStatistics sets = statistics.Resize((kept?.Rows ?? shape[0]) * groups).Sets;
+        Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
+        MaskedGroups.Forward(tensors, new Epsilon(epsilon), sets, statistics.Variances, workspace, kept);
     }
 
     /// <summary>The backward pass of group normalization: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>.</summary>
@@ -49,6 +54,7 @@ public static partial class Functional
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
+    /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">As in the forward pass.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="groups"/> out of range.</exception>
     public static void GroupNormBackward(
@@ -61,14 +67,16 @@ public static partial class Functional
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        ReadOnlySpan<float> y = default)
+        ReadOnlySpan<float> y = default,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckGroups(x, shape, groups, gamma, epsilon: 0);
-        CheckStatistics(statistics, shape[0] * groups);
+        Compaction? kept = KeptSamples(mask, shape);
+        CheckStatistics(statistics, (kept?.Rows ?? shape[0]) * groups);
         CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, shape[1]);
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
-        GroupedNorm.Backward(tensors, statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)));
+        MaskedGroups.Backward(tensors, statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)), kept);
     }
 
     /// <summary>Checks that a group has more than one value: one is its own mean, and y would be β for every input.</summary>
@@ -77,6 +85,17 @@ public static partial class Functional
         if (shape.Length > 0 && shape.Length == shape[0] * groups)
         {
             Throw.Argument(nameof(shape), $"more than 1 value per group for {name}, because one is its own mean", $"shape {shape} with {groups} groups");
+        }
+    }
+
+    internal static void CheckGroupSize(Compaction? kept, Shape shape, int groups, string name)
+    {
+        foreach (Compaction.Block block in kept is null ? [] : kept.Blocks)
+        {
+            if (block.RowLength == groups)
+            {
+                Throw.Argument("mask", $"more than 1 unmasked value per group for {name}, because one is its own mean", $"one in sample {kept!.Kept[block.Start] / (shape.Length / shape[0])}");
+            }
         }
     }
 

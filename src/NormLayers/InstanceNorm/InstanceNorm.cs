@@ -9,8 +9,8 @@ namespace NormLayers;
 /// <para>y = γ·(x − μ)/√(σ² + ε) + β: <see cref="GroupNorm"/> with as many groups as channels, bit for bit. With running statistics, evaluation uses those in place of
 /// an instance's own. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank: the dimensions behind C are positions, and an instance needs two of them. <c>y</c> may be <c>x</c> where no
-/// backward pass follows. NaN and infinity spread within their instance; what they do to running statistics says <see cref="NonFiniteStatistics"/>. No
-/// allocation after the largest batch has been seen.</para>
+/// backward pass follows. NaN and infinity spread within their instance; what they do to running statistics says <see cref="NonFiniteStatistics"/>. A mask has a
+/// value for each position, (N, …). No allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class InstanceNorm : NormalizationLayer
 {
@@ -20,6 +20,7 @@ public sealed class InstanceNorm : NormalizationLayer
     private readonly double[] _variance;
     private AlignedBuffer _workspace;
     private bool _usedOwnStatistics;
+    private Planes _planes;
 
     /// <summary>Creates a layer; its defaults are PyTorch's: no γ, no β, no running statistics.</summary>
     /// <param name="channels">C, the second dimension of the input, ≥ 1.</param>
@@ -93,13 +94,30 @@ public sealed class InstanceNorm : NormalizationLayer
         OnePlusGamma = OnePlusGamma,
         ReLU = HasReLU,
         Given = UsesOwnStatistics ? null : (Array.ConvertAll(Running!.Mean, v => (double)v), Array.ConvertAll(Running.Variance, v => (double)v)),
+        Mask = Mask,
+        MaskedTogether = IndexSets.Over(1),
     };
+
+    private protected override int MaskedTogether => Channels;
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape)
+    {
+        if (UsesOwnStatistics)
+        {
+            kept.KeepSamples(mask, Planes.Of(shape));
+            Functional.CheckGroupSize(kept, shape, Channels, Name);
+        }
+        else
+        {
+            _planes = kept.KeepPositions(mask, Planes.Of(shape));
+        }
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         _usedOwnStatistics = UsesOwnStatistics;
-        SetStatistics statistics = _statistics.Resize(_usedOwnStatistics ? shape[0] * Channels : Channels).Sets;
+        SetStatistics statistics = _statistics.Resize(_usedOwnStatistics ? (Kept?.Rows ?? shape[0]) * Channels : Channels).Sets;
         if (x.IsEmpty)
         {
             return;
@@ -115,17 +133,39 @@ public sealed class InstanceNorm : NormalizationLayer
             TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, statistics.Mean);
             TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _statistics.Variances);
             statistics.Low.Clear();
+            _planes = Kept is null ? Planes.Of(shape) : _planes;
         }
 
         Normalize(x, shape, y);
-        if (Training && Running is not null)
+        if (Training && Running is not null && _statistics.Count > 0)
         {
+            double unbiased = UnbiasedFactor(shape);
             Average(_statistics.Mean, _mean);
             Average(_statistics.Variance, _variance);
-            double m = x.Length / _statistics.Count;
-            _update.Check(_mean, _variance, m / (m - 1));
-            _update.Step(_mean, _variance, m / (m - 1), Running);
+            _update.Check(_mean, _variance, unbiased);
+            _update.Step(_mean, _variance, unbiased, Running);
         }
+    }
+
+    // m/(m − 1), by which an average of variances is multiplied; where a mask has left instances of different sizes, each variance by its own.
+    private double UnbiasedFactor(Shape shape)
+    {
+        if (Kept is null or { Blocks.Length: 1 })
+        {
+            double m = Kept is null ? shape.Length / _statistics.Count : Kept.Blocks[0].RowLength / Channels;
+            return m / (m - 1);
+        }
+
+        int set = 0;
+        foreach (Compaction.Block block in Kept.Blocks)
+        {
+            double m = block.RowLength / Channels;
+            Span<double> variances = _statistics.Variances.Slice(set, block.Rows * Channels);
+            TensorPrimitives.Multiply(variances, m / (m - 1), variances);
+            set += variances.Length;
+        }
+
+        return 1;
     }
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
@@ -135,14 +175,14 @@ public sealed class InstanceNorm : NormalizationLayer
         {
             GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Y = y, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
             Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
-            GroupedNorm.Forward(tensors, epsilon, _statistics.Sets, _statistics.Variances, workspace);
+            MaskedGroups.Forward(tensors, epsilon, _statistics.Sets, _statistics.Variances, workspace, Kept);
+            return;
         }
-        else
-        {
-            Planes planes = Planes.Of(shape);
-            ChannelOutput output = new() { Sets = ChannelSets, Y = y, ReLU = HasReLU };
-            ChannelNorm.Normalize(x, planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
-        }
+
+        Span<float> left = Kept is null ? y : Kept.GatherX(x);
+        ChannelOutput output = new() { Sets = ChannelSets, Y = left, ReLU = HasReLU };
+        ChannelNorm.Normalize(Kept is null ? x : left, _planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes)));
+        Kept?.Scatter(left, y);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
@@ -150,13 +190,24 @@ public sealed class InstanceNorm : NormalizationLayer
         if (_usedOwnStatistics)
         {
             GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Gamma = Affine.Scale };
-            GroupedNorm.Backward(tensors, _statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)));
+            MaskedGroups.Backward(tensors, _statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
+            return;
         }
-        else
+
+        Span<double> channels = _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes));
+        if (Kept is null)
         {
-            Planes planes = Planes.Of(shape);
-            ChannelNorm.Backward(x, planes, ChannelSets, batchStatistics: false, gradients, _workspace.AtLeast(ChannelNorm.WorkspaceLength(planes)));
+            ChannelNorm.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, channels);
+            return;
         }
+
+        Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
+        if (_planes.Elements > 0)
+        {
+            ChannelNorm.Backward(Kept.GatherX(x), _planes, ChannelSets, batchStatistics: false, left, channels);
+        }
+
+        Kept.Scatter(left.Dy, gradients.Dx);
     }
 
     private ChannelSets ChannelSets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift };

@@ -12,6 +12,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the instances' statistics, (N·C), for the backward pass.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
+    /// <param name="mask">Which positions count, (N, …), as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A shape of one dimension, one position, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void InstanceNorm(
@@ -22,7 +23,8 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         NormStatistics statistics,
-        bool relu = false) => GroupNorm(x, shape, ChannelsOf(shape), gamma, beta, epsilon, y, statistics, relu);
+        bool relu = false,
+        ReadOnlySpan<bool> mask = default) => GroupNorm(x, shape, ChannelsOf(shape), gamma, beta, epsilon, y, statistics, relu, mask);
 
     /// <summary>The backward pass of instance normalization: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>.</summary>
     /// <param name="x">The input of the forward pass, of shape <paramref name="shape"/>.</param>
@@ -34,6 +36,7 @@ public static partial class Functional
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
+    /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">As in the forward pass.</exception>
     public static void InstanceNormBackward(
         ReadOnlySpan<float> x,
@@ -44,7 +47,8 @@ public static partial class Functional
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        ReadOnlySpan<float> y = default) => GroupNormBackward(x, dy, shape, ChannelsOf(shape), gamma, statistics, dx, dGamma, dBeta, y);
+        ReadOnlySpan<float> y = default,
+        ReadOnlySpan<bool> mask = default) => GroupNormBackward(x, dy, shape, ChannelsOf(shape), gamma, statistics, dx, dGamma, dBeta, y, mask);
 
     // As many groups as channels; what is wrong with other shapes says group normalization.
     private static int ChannelsOf(Shape shape) => shape.Rank < 2 ? 1 : Math.Max(1, shape[1]);

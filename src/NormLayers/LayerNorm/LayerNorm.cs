@@ -8,7 +8,7 @@ namespace NormLayers;
 /// <para>y = γ·(x − μ)/√(σ² + ε) + β with μ and the biased σ² of the set itself, so training and evaluation are the same
 /// and no set depends on another. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes any rank whose last dimensions are <see cref="NormalizedShape"/>, with no sets too. <c>y</c> may be <c>x</c> where no
-/// backward pass follows. NaN and infinity spread within their set only. No allocation after the largest batch has been seen.</para>
+/// backward pass follows. NaN and infinity spread within their set only. A mask has a value for each element, or for each set. No allocation after the largest batch has been seen.</para>
 /// </remarks>
 public class LayerNorm : NormalizationLayer
 {
@@ -60,17 +60,25 @@ public class LayerNorm : NormalizationLayer
         Beta = Affine.WideBeta,
         OnePlusGamma = OnePlusGamma,
         ReLU = HasReLU,
+        Mask = Mask,
+        MaskedTogether = IndexSets.Rows(NormalizedShape.Rank),
     };
+
+    private protected override int MaskedTogether => Features;
+
+    private protected override bool MasksElements => true;
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), _statistics.Resize(x.Length / Features).Sets);
+        MaskedRows.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), default);
+        MaskedRows.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), default, Kept);
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => RowNorm.Backward<MeanAndVariance>(
-        Tensors(x, default), new Epsilon(Epsilon), _statistics.Sets, gradients, _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)));
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => MaskedRows.Backward<MeanAndVariance>(
+        Tensors(x, default), new Epsilon(Epsilon), _statistics.Sets, gradients, _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)), Kept);
 
     private RowTensors Tensors(ReadOnlySpan<float> x, Span<float> y) =>
         new() { X = x, Y = y, Features = Features, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };

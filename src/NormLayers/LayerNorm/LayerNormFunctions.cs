@@ -14,6 +14,7 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
     /// <param name="statistics">Overwritten with the rows' statistics, for the backward pass; null if none follows.</param>
+    /// <param name="mask">Which elements count: a value for each, or for each row, as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void LayerNorm(
@@ -24,14 +25,16 @@ public static partial class Functional
         double epsilon,
         Span<float> y,
         bool relu = false,
-        NormStatistics? statistics = null)
+        NormStatistics? statistics = null,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilon);
         CheckBeta(beta, features);
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
         RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta, ReLU = relu };
-        RowNorm.Forward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, x.Length / features));
+        Compaction? kept = KeptRows(mask, x.Length, features);
+        MaskedRows.Forward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
     }
 
     /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
@@ -70,7 +73,7 @@ public static partial class Functional
     }
 
     /// <summary>
-    /// The backward pass of <see cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, NormStatistics?)"/>:
+    /// The backward pass of <see cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, NormStatistics?, ReadOnlySpan{bool})"/>:
     /// <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>. After a residual addition
     /// x is the sum, and dx the gradient with respect to each of its two terms.
     /// </summary>
@@ -83,6 +86,7 @@ public static partial class Functional
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
     /// <param name="y">The output of a forward pass with a ReLU, which tells where it was open; dx must be wanted then. Empty without a ReLU.</param>
+    /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
     public static void LayerNormBackward(
@@ -94,15 +98,17 @@ public static partial class Functional
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        ReadOnlySpan<float> y = default)
+        ReadOnlySpan<float> y = default,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilon: 0);
         int N = x.Length / features;
-        CheckStatistics(statistics, N);
+        Compaction? kept = KeptRows(mask, x.Length, features);
+        CheckStatistics(statistics, kept?.Rows ?? N);
         CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, features);
         RowTensors tensors = new() { X = x, Features = features, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features));
-        RowNorm.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, workspace);
+        MaskedRows.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, workspace, kept);
     }
 }

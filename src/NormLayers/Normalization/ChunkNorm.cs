@@ -73,7 +73,14 @@ internal static class ChunkNorm
 
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C, L and the chunks.</param>
-    public static int WorkspaceLength(Planes planes) => planes.Chunks == 1
-        ? ChannelNorm.WorkspaceLength(planes)
-        : 2 * planes.Channels + Math.Max(ChannelNorm.WorkspaceLength(planes.Chunk(0)), ChannelNorm.WorkspaceLength(planes.Chunk(planes.Chunks - 1)));
+    public static int WorkspaceLength(Planes planes)
+    {
+        int longest = ChannelNorm.WorkspaceLength(planes.Chunk(0));
+        for (int k = 1; k < planes.Chunks; k++)
+        {
+            longest = Math.Max(longest, ChannelNorm.WorkspaceLength(planes.Chunk(k)));
+        }
+
+        return longest + (planes.Chunks == 1 ? 0 : 2 * planes.Channels);
+    }
 }

@@ -70,8 +70,15 @@ internal static class GroupedNorm
             AddSamples(sums[groups.Planes..], groups.Channels);
         }
 
-        Accumulation.Add(sums[..groups.Channels], gradients.DBeta); // [B1]
-        Accumulation.Add(sums[(sums.Length / 2)..], gradients.DGamma); // [B2]
+        Span<double> sumDy = sums[..groups.Channels];
+        Span<double> sumDyXHat = sums.Slice(sums.Length / 2, groups.Channels);
+        Accumulation.Add(sumDy, gradients.DBeta); // [B1]
+        Accumulation.Add(sumDyXHat, gradients.DGamma); // [B2]
+        if (!gradients.Totals.IsEmpty)
+        {
+            TensorPrimitives.Add(gradients.Totals[..groups.Channels], sumDy, gradients.Totals);
+            TensorPrimitives.Add(gradients.Totals[groups.Channels..], sumDyXHat, gradients.Totals[groups.Channels..]);
+        }
     }
 
     /// <summary>How many doubles each method needs as workspace.</summary>

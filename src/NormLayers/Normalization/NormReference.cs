@@ -48,8 +48,11 @@ public sealed class NormReference : ReferenceLayer
     /// <summary>Whether y = max(0, γ·x̂ + β).</summary>
     public bool ReLU { get; init; }
 
-    /// <summary>Which elements of x count, one value each; null for all. Where it is false, x and dy are not read, and y and dx are 0.</summary>
+    /// <summary>Which elements of x count, a value for each, or for each set of <see cref="MaskedTogether"/>; null for all. Where it is false, x and dy are not read, and y and dx are 0.</summary>
     public IReadOnlyList<bool>? Mask { get; init; }
+
+    /// <summary>The elements that may share a value of <see cref="Mask"/>; null where each has its own.</summary>
+    public IndexSets? MaskedTogether { get; init; }
 
     /// <summary>Mean and variance of each set where they do not come from x, as in evaluation with running statistics.</summary>
     public (double[] Mean, double[] Variance)? Given { get; init; }
@@ -170,8 +173,9 @@ public sealed class NormReference : ReferenceLayer
     private void Prepare(double[] x, Shape shape)
     {
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        Throw.IfLengthDiffers(Mask?.Count ?? x.Length, shape, nameof(Mask));
-        _sets = Array.ConvertAll(_partition.Of(shape), S => Array.FindAll(S, i => Mask is null || Mask[i]));
+        int[]? maskOf = Mask?.Count == x.Length ? null : MaskedTogether?.NumberOf(shape);
+        Throw.IfLengthDiffers(Mask?.Count ?? x.Length, maskOf is null ? x.Length : maskOf.DefaultIfEmpty(-1).Max() + 1, nameof(Mask));
+        _sets = Array.ConvertAll(_partition.Of(shape), S => Array.FindAll(S, i => Mask is null || Mask[maskOf is null ? i : maskOf[i]]));
         _parameterOf = _parameters.NumberOf(shape);
         foreach (double[]? values in (double[]?[])[Gamma, Beta])
         {

@@ -14,8 +14,28 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
     /// <summary>B, the samples whose channels are normalized together: the batch is cut into chunks of so many, in order; 0 for no cut.</summary>
     public int ChunkSize { get; init; }
 
+    /// <summary>Where a mask has left chunks of different sizes: the samples up to the end of each; else empty.</summary>
+    public ReadOnlyMemory<int> Ends { get; init; }
+
     /// <summary>K, the number of chunks. The last has what is left; where that is one value a channel, which has no variance, it joins the chunk before.</summary>
-    public int Chunks => ChunkSize == 0 || Samples <= ChunkSize ? 1 : (Samples - 1) / ChunkSize + (LastJoins ? 0 : 1);
+    public int Chunks => !Ends.IsEmpty ? Ends.Length : ChunkSize == 0 || Samples <= ChunkSize ? 1 : (Samples - 1) / ChunkSize + (LastJoins ? 0 : 1);
+
+    /// <summary>Whether some chunk has one value a channel.</summary>
+    public bool HasChunkOfOne
+    {
+        get
+        {
+            for (int k = 0; k < Chunks; k++)
+            {
+                if (Chunk(k).ChannelElements == 1)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
 
     /// <summary>N·C·L.</summary>
     public int Elements => Samples * Channels * Length;
@@ -29,13 +49,15 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
     /// <summary>m, the elements of a channel.</summary>
     public int ChannelElements => Samples * Length;
 
+    private int End(int k) => k < 0 ? 0 : !Ends.IsEmpty ? Ends.Span[k] : k == Chunks - 1 ? Samples : (k + 1) * ChunkSize;
+
     private bool LastJoins => Length == 1 && ChunkSize > 1 && Samples % ChunkSize == 1;
 
     /// <summary>The planes of one chunk.</summary>
-    public Planes Chunk(int k) => new(k == Chunks - 1 ? Samples - k * ChunkSize : ChunkSize, Channels, Length);
+    public Planes Chunk(int k) => new(End(k) - End(k - 1), Channels, Length);
 
     /// <summary>The elements of one chunk.</summary>
-    public Range ElementsOf(int k) => (k * ChunkSize * Columns)..(k == Chunks - 1 ? Elements : (k + 1) * ChunkSize * Columns);
+    public Range ElementsOf(int k) => (End(k - 1) * Columns)..(End(k) * Columns);
 
     /// <summary>The blocks of rows of the matrix.</summary>
     public RowBlocks Blocks => RowBlocks.Of(Samples, Columns);

@@ -45,7 +45,8 @@ internal static class RowNorm
     /// <param name="statistics">Each row's, from the forward pass.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Backward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Gradients gradients, Span<double> workspace)
+    /// <returns>The sums in the workspace: Σdy, if the statistic has a mean, and Σdy·x̂ of each column; with <see cref="RowTensors.RowGamma"/>, Σdy·x̂ of each row, or of all.</returns>
+    public static ReadOnlySpan<double> Backward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Gradients gradients, Span<double> workspace)
         where S : struct, IStatistic
     {
         int C = tensors.Features;
@@ -53,7 +54,7 @@ internal static class RowNorm
         Debug.Assert(gradients.Dy.Length == tensors.X.Length && statistics.Count >= N, "Lengths differ.");
         if (N == 0)
         {
-            return;
+            return [];
         }
 
         int T = tensors.RowsPerParameters;
@@ -75,8 +76,7 @@ internal static class RowNorm
         Kernels.Run(ref pass, blocks.Count, tensors.X.Length);
         if (!tensors.RowGamma.IsEmpty)
         {
-            AddRowSums(pass.RowSums, gradients.DGamma);
-            return;
+            return AddRowSums(pass.RowSums, gradients.DGamma, isShared: tensors.RowGamma.Length == 1);
         }
 
         Span<double> sums = T > 0 ? workspace[..(blocks.Count * sumsLength)] : blocks.Total(workspace, sumsLength);
@@ -90,6 +90,8 @@ internal static class RowNorm
 
             Accumulation.Add(sums.Slice(start + sumsLength - W, W), Part(gradients.DGamma, parameters, W)); // [B2]
         }
+
+        return sums;
     }
 
     /// <summary>How many doubles <see cref="Backward"/> needs as workspace.</summary>
@@ -101,14 +103,15 @@ internal static class RowNorm
         2 * features * period * RowBlocks.Of(rows, features).Count + (rowGamma ? rows : 0);
 
     // A sum for each row, or one for all of them, added in order.
-    private static void AddRowSums(Span<double> sums, Span<float> dGamma)
+    private static Span<double> AddRowSums(Span<double> sums, Span<float> dGamma, bool isShared)
     {
-        for (int n = 1; n < sums.Length && dGamma.Length == 1; n++)
+        for (int n = 1; n < sums.Length && isShared; n++)
         {
             sums[0] += sums[n];
         }
 
         Accumulation.Add(sums, dGamma); // [B2]
+        return isShared ? sums[..1] : sums;
     }
 
     private static Span<float> Part(Span<float> gradient, int start, int length) => gradient.IsEmpty ? gradient : gradient.Slice(start, length);

@@ -7,9 +7,9 @@ namespace NormLayers;
 /// <remarks>
 /// <para>y = γ·x/√(mean(x²) + ε), the same in training and evaluation, and no row depends on another. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
-/// backward pass follows. NaN stays within its row. No allocation after the largest batch has been seen.</para>
+/// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. No allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class RmsNorm : Layer, INormalization
+public sealed class RmsNorm : MaskableLayer, INormalization
 {
     private readonly Epsilon _epsilon;
     private readonly Affine _affine;
@@ -76,27 +76,36 @@ public sealed class RmsNorm : Layer, INormalization
         EpsilonOutsideRoot = EpsilonOutsideRoot,
         Gamma = _affine.WideGamma,
         OnePlusGamma = OnePlusGamma,
+        Mask = Mask,
+        MaskedTogether = IndexSets.Rows(),
     };
+
+    private protected override int MaskedTogether => Features;
+
+    private protected override bool MasksElements => true;
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        _rows = x.Length / Features;
+        _rows = Kept?.Rows ?? x.Length / Features;
         if (_rstd.Length < _rows)
         {
             _rstd = new double[_rows];
         }
 
-        RowNorm.Forward<RootMeanSquare>(new() { X = x, Y = y, Features = Features, Gamma = _affine.Scale }, _epsilon, Statistics);
+        MaskedRows.Forward<RootMeanSquare>(new() { X = x, Y = y, Features = Features, Gamma = _affine.Scale }, _epsilon, Statistics, Kept);
     }
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => RowNorm.Backward<RootMeanSquare>(
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => MaskedRows.Backward<RootMeanSquare>(
         new() { X = x, Features = Features, Gamma = _affine.Scale },
         _epsilon,
         Statistics,
         new() { Dy = dy, Dx = dx, DGamma = _affine.DGamma },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features)));
+        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features)),
+        Kept);
 
     private SetStatistics Statistics => new(default, default, _rstd.AsSpan(0, _rows));
 }

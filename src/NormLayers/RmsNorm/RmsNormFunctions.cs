@@ -13,16 +13,19 @@ public static partial class Functional
     /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the rows' statistics, for the backward pass; null if none follows.</param>
     /// <param name="epsilonOutsideRoot">Whether ε is added to the root mean square instead: y = γ·x/(√mean(x²) + ε).</param>
+    /// <param name="mask">Which elements count: a value for each, or for each row, as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void RmsNorm(
-        ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon, Span<float> y, NormStatistics? statistics = null, bool epsilonOutsideRoot = false)
+        ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon, Span<float> y, NormStatistics? statistics = null, bool epsilonOutsideRoot = false,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilon);
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, default);
         RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma };
-        RowNorm.Forward<RootMeanSquare>(tensors, new Epsilon(epsilon, epsilonOutsideRoot), RowsOf(statistics, x.Length / features));
+        Compaction? kept = KeptRows(mask, x.Length, features);
+        MaskedRows.Forward<RootMeanSquare>(tensors, new Epsilon(epsilon, epsilonOutsideRoot), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
     }
 
     /// <summary>Residual addition and RMS normalization in one pass: sum = x + residual, y = RMS normalization of sum. One row stays on the calling thread.</summary>
@@ -60,18 +63,21 @@ public static partial class Functional
     /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
     /// <param name="epsilonOutsideRoot">ε, if the forward pass added it to the root mean square; 0 if it was under the root.</param>
+    /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilonOutsideRoot"/> out of range.</exception>
     public static void RmsNormBackward(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int features, ReadOnlySpan<float> gamma, NormStatistics statistics, Span<float> dx, Span<float> dGamma, double epsilonOutsideRoot = 0)
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int features, ReadOnlySpan<float> gamma, NormStatistics statistics, Span<float> dx, Span<float> dGamma, double epsilonOutsideRoot = 0,
+        ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilonOutsideRoot);
         int N = x.Length / features;
-        CheckStatistics(statistics, N);
+        Compaction? kept = KeptRows(mask, x.Length, features);
+        CheckStatistics(statistics, kept?.Rows ?? N);
         CheckGradients(x, default, dy, gamma, dx, dGamma, default, features);
         RowTensors tensors = new() { X = x, Features = features, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma };
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features));
-        RowNorm.Backward<RootMeanSquare>(tensors, new Epsilon(epsilonOutsideRoot, epsilonOutsideRoot > 0), statistics.Sets, gradients, workspace);
+        MaskedRows.Backward<RootMeanSquare>(tensors, new Epsilon(epsilonOutsideRoot, epsilonOutsideRoot > 0), statistics.Sets, gradients, workspace, kept);
     }
 }

@@ -8,9 +8,9 @@ namespace NormLayers;
 /// <para>y = g·x/max(‖x‖, ε), the same in training and evaluation, and no row depends on another. ε limits the length and is added to nothing. The derivation,
 /// line by line: README.md beside this file.</para>
 /// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
-/// backward pass follows. NaN stays within its row. No allocation after the largest batch has been seen.</para>
+/// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. No allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class ScaleNorm : Layer, INormalization
+public sealed class ScaleNorm : MaskableLayer, INormalization
 {
     private readonly Epsilon _epsilon;
     private AlignedBuffer _workspace;
@@ -59,27 +59,42 @@ public sealed class ScaleNorm : Layer, INormalization
     }
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new Reference(this);
+    public override ReferenceLayer CreateReference() => Mask is null ? new Reference(this) : new NormReference(IndexSets.Rows(), IndexSets.All)
+    {
+        Statistic = Statistic.L2,
+        Epsilon = Epsilon,
+        EpsilonLimitsRoot = true,
+        Gamma = [G.Value[0]],
+        Mask = Mask,
+        MaskedTogether = IndexSets.Rows(),
+    };
+
+    private protected override int MaskedTogether => Features;
+
+    private protected override bool MasksElements => true;
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        _rows = x.Length / Features;
+        _rows = Kept?.Rows ?? x.Length / Features;
         if (_rstd.Length < _rows)
         {
             _rstd = new double[_rows];
         }
 
-        RowNorm.Forward<L2>(new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, Statistics);
+        MaskedRows.Forward<L2>(new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, Statistics, Kept);
     }
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => RowNorm.Backward<L2>(
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => MaskedRows.Backward<L2>(
         new() { X = x, Features = Features, RowGamma = G.Value },
         _epsilon,
         Statistics,
         new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features, rowGamma: true)));
+        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features, rowGamma: true)),
+        Kept);
 
     private SetStatistics Statistics => new(default, default, _rstd.AsSpan(0, _rows));
 

@@ -32,6 +32,9 @@ internal sealed record Family(string Name, IndexSets Sets, IndexSets Parameters)
     /// <summary>Whether it can leave elements out.</summary>
     public bool Masks { get; init; }
 
+    /// <summary>Whether it leaves out all channels of a position together.</summary>
+    public bool MasksPositions { get; init; }
+
     /// <summary>Whether it follows its statistics and uses them in evaluation.</summary>
     public bool HasRunningStatistics => ReferenceEquals(Sets, IndexSets.Channels);
 

@@ -14,6 +14,8 @@ internal sealed class LayerSubject(Family family) : ISubject
     {
         Layer layer = LayerFor(problem);
         layer.Training = problem.Training;
+        ((MaskableLayer)layer).Mask = !family.MasksPositions ? problem.Mask
+            : problem.Mask?.Where((_, i) => i / problem.Length % problem.Channels == 0).ToArray();
         Parameter? gamma = layer.Parameters.SingleOrDefault(p => p.Name == "gamma");
         Parameter? beta = layer.Parameters.SingleOrDefault(p => p.Name == "beta");
         Set(gamma, problem.Gamma, problem.EarlierDGamma, problem.WantsParameterGradients);
@@ -69,9 +71,9 @@ internal sealed class LayerSubject(Family family) : ISubject
         {
             _configuration = configuration;
             (bool gamma, bool beta) = (p.Gamma.Length > 0, p.Beta.Length > 0);
-            _layer = family == Family.LayerNorm ? new LayerNorm1D(p.Channels, p.Epsilon, gamma, beta)
+            _layer = family.Name == nameof(LayerNorm) ? new LayerNorm1D(p.Channels, p.Epsilon, gamma, beta)
                 : family.Statistic == Statistic.RootMeanSquare ? new RmsNorm(p.Channels, p.Epsilon, gamma, family.OnePlusGamma && gamma, family.EpsilonOutsideRoot)
-                : family == Family.InstanceNorm ? new InstanceNorm(p.Channels, p.Epsilon, p.Momentum, gamma, beta)
+                : family.Name == nameof(InstanceNorm) ? new InstanceNorm(p.Channels, p.Epsilon, p.Momentum, gamma, beta)
                 : family.GroupsOf is { } groups ? new GroupNorm(groups(p.Channels), p.Channels, p.Epsilon, gamma, beta)
                 : new BatchNorm1D(p.Channels, p.Epsilon, p.Momentum, gamma, beta);
         }

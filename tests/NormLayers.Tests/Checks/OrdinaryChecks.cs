@@ -198,8 +198,11 @@ internal static class OrdinaryChecks
 
         Problem all = Random(subject, 9, 14);
 
-        // Two of three elements at random, and a row and a column of none.
-        bool[] mask = [.. all.X.Select((_, i) => (i * 2654435761u >> 7) % 3 != 0 && i / 14 != 2 && i % 14 != 5)];
+        // Two of three elements, or positions, at random, and a row and a column of none.
+        int sample = all.Channels * all.Length;
+        bool[] mask = [.. all.X.Select((_, i) => subject.Family.MasksPositions
+            ? ((i / sample * all.Length + i % all.Length) * 2654435761u >> 7) % 3 != 0 && i / sample != 2
+            : (i * 2654435761u >> 7) % 3 != 0 && i / 14 != 2 && i % 14 != 5)];
         Verify.Run(subject, all with { Mask = mask });
         float[] Spoilt(float[] values) => [.. values.Select((v, i) => mask[i] ? v : float.NaN)];
         Verify.Run(subject, all with { Mask = mask, X = Spoilt(all.X), Dy = Spoilt(all.Dy) });

@@ -14,8 +14,8 @@ public sealed class SabotageTests
     {
         Family.LayerNorm with { Masks = true },
         Family.BatchNorm with { Masks = true },
-        Family.GroupNorm(2),
-        Family.InstanceNorm,
+        Family.GroupNorm(2) with { Masks = true, MasksPositions = true },
+        Family.InstanceNorm with { Masks = true, MasksPositions = true },
         Family.RmsNorm with { Masks = true },
         Family.RmsNormOnePlusGamma,
         Family.RmsNormEpsilonOutside,

@@ -1,0 +1,51 @@
+using NormLayers.Normalization;
+
+namespace NormLayers;
+
+/// <summary>A normalization whose statistics a mask can limit to some of the elements.</summary>
+public abstract class MaskableLayer : Layer
+{
+    private Compaction? _compaction;
+
+    private protected MaskableLayer(string name)
+        : base(name)
+    {
+    }
+
+    /// <summary>Which elements count, in the passes from now on; null, the default, for all.</summary>
+    /// <remarks>
+    /// <para>A layer over channels takes a value for each position of (N, C, …): (N, …). A layer over the last dimensions takes a value for each element, or one for each
+    /// of its rows. True leaves an element in. The array is kept, not copied, and read in forward passes alone.</para>
+    /// <para>Statistics, y and the gradients have the bits of the compacted data. Where the mask is false, x and dy are not read, and y and dx are 0. A set that is masked
+    /// wholly changes nothing: no gradient and no running statistic. A forward pass throws where the mask's length does not fit.</para>
+    /// </remarks>
+    public bool[]? Mask { get; set; }
+
+    /// <summary>What the mask has left in the last forward pass; null for all.</summary>
+    private protected Compaction? Kept { get; private set; }
+
+    /// <summary>C: in a tensor of E elements, E/C share C values of a mask.</summary>
+    private protected abstract int MaskedTogether { get; }
+
+    /// <summary>Whether a mask may have a value for each element.</summary>
+    private protected virtual bool MasksElements => false;
+
+    /// <summary>Finds what a mask leaves.</summary>
+    private protected abstract void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape);
+
+    private protected sealed override void Prepare(Shape shape)
+    {
+        Kept = null;
+        if (Mask is null)
+        {
+            return;
+        }
+
+        Throw.IfMaskDiffers(Mask.Length, shape.Length, MaskedTogether, MasksElements, nameof(Mask));
+        if (Compaction.IsNeeded(Mask))
+        {
+            Kept = _compaction ??= new Compaction();
+            Keep(Kept, Mask, shape);
+        }
+    }
+}
