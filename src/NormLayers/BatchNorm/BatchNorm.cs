@@ -235,6 +235,11 @@ public class BatchNorm : NormalizationLayer
     private void Normalize(ReadOnlySpan<float> x, Span<float> y)
     {
         Planes planes = _planes;
+        if (planes.Elements == 0)
+        {
+            return; // All is masked.
+        }
+
         ChannelOutput output = new() { Sets = Sets, Y = y, ReLU = HasReLU };
         Epsilon epsilon = new(EpsilonOf(_usedBatchStatistics));
         ChunkNorm.Normalize(x, planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
@@ -242,6 +247,12 @@ public class BatchNorm : NormalizationLayer
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
     {
+        if (_planes.Elements == 0)
+        {
+            gradients.Dx.Clear();
+            return;
+        }
+
         Span<double> workspace = _workspace.AtLeast(ChunkNorm.WorkspaceLength(_planes));
         if (Kept is null)
         {
@@ -250,11 +261,7 @@ public class BatchNorm : NormalizationLayer
         }
 
         Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        if (_planes.Elements > 0)
-        {
-            ChunkNorm.Backward(Kept.GatherX(x), _planes, Sets, _usedBatchStatistics, left, workspace);
-        }
-
+        ChunkNorm.Backward(Kept.GatherX(x), _planes, Sets, _usedBatchStatistics, left, workspace);
         Kept.Scatter(left.Dy, gradients.Dx);
     }
 

@@ -179,6 +179,12 @@ public sealed class InstanceNorm : NormalizationLayer
             return;
         }
 
+        if (_planes.Elements == 0)
+        {
+            y.Clear(); // All is masked.
+            return;
+        }
+
         Span<float> left = Kept is null ? y : Kept.GatherX(x);
         ChannelOutput output = new() { Sets = ChannelSets, Y = left, ReLU = HasReLU };
         ChannelNorm.Normalize(Kept is null ? x : left, _planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes)));
@@ -194,6 +200,12 @@ public sealed class InstanceNorm : NormalizationLayer
             return;
         }
 
+        if (_planes.Elements == 0)
+        {
+            gradients.Dx.Clear();
+            return;
+        }
+
         Span<double> channels = _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes));
         if (Kept is null)
         {
@@ -202,11 +214,7 @@ public sealed class InstanceNorm : NormalizationLayer
         }
 
         Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        if (_planes.Elements > 0)
-        {
-            ChannelNorm.Backward(Kept.GatherX(x), _planes, ChannelSets, batchStatistics: false, left, channels);
-        }
-
+        ChannelNorm.Backward(Kept.GatherX(x), _planes, ChannelSets, batchStatistics: false, left, channels);
         Kept.Scatter(left.Dy, gradients.Dx);
     }
 

@@ -164,7 +164,7 @@ internal sealed class Compaction
     public Span<float> GatherX(ReadOnlySpan<float> x) => Gather(x, X);
 
     /// <summary>The gradients with respect to the elements that are left, without dγ and dβ; dx overwrites dy.</summary>
-    /// <param name="gradients">Those of the whole tensor.</param>
+    /// <param name="gradients">The whole tensor's.</param>
     public Gradients Gather(Gradients gradients)
     {
         Span<float> dy = Gather(gradients.Dy, Gradient);

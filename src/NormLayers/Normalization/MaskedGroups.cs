@@ -1,7 +1,7 @@
 namespace NormLayers.Normalization;
 
 /// <summary>Groups of channels of samples of which a mask may leave some positions: <see cref="GroupedNorm"/> on each block that is left.</summary>
-/// <remarks>Statistics are those of the samples that are left, in order. dγ and dβ of several blocks are added in double and rounded once.</remarks>
+/// <remarks>There are statistics of the samples that are left alone, in order. dγ and dβ of several blocks are added in double and rounded once.</remarks>
 internal static class MaskedGroups
 {
     /// <summary>Overwrites y and the statistics.</summary>

@@ -1,7 +1,7 @@
 namespace NormLayers.Normalization;
 
 /// <summary>Rows of which a mask may leave some elements: <see cref="RowNorm"/> on each block that is left.</summary>
-/// <remarks>Statistics are those of the rows that are left, in order. dγ and dβ of several blocks are added in double and rounded once.</remarks>
+/// <remarks>There are statistics of the rows that are left alone, in order. dγ and dβ of several blocks are added in double and rounded once.</remarks>
 internal static class MaskedRows
 {
     /// <summary>Overwrites y, and the statistics where they are kept.</summary>

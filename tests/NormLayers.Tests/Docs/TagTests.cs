@@ -50,6 +50,8 @@ public sealed class TagTests
         ["ChunkNorm.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],
         ["ColumnSums.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]"],
         ["GroupedNorm.cs"] = ["[B1]", "[B2]", "[B3]", "[B4]", "[B5]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],
+        ["MaskedGroups.cs"] = ["[B1]", "[B2]"],
+        ["MaskedRows.cs"] = ["[B1]", "[B2]"],
         ["Maps.cs"] = ["[B5]", "[F4]", "[F5]"],
         ["NormReference.cs"] = ["[B1]", "[B2]", "[B3]", "[B4]", "[B5]", "[B6]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]"],
         ["PlaneSums.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]"],

@@ -184,7 +184,7 @@ public sealed class MaskTests : IDisposable
             double[] Moved(double h)
             {
                 ReferenceLayer reference = layer.CreateReference()!;
-                reference.Forward(Compare.Widen(x), shape); // Batch renormalization's R and D are those of x.
+                reference.Forward(Compare.Widen(x), shape); // Batch renormalization's R and D are held.
                 return reference.Forward([.. x.Zip(v, (a, b) => a + h * b)], shape);
             }
 
@@ -428,7 +428,7 @@ public sealed class MaskTests : IDisposable
 
     private static int ChannelsOf(string name, Shape shape) => s_rowLayers.Contains(name) || name == "adaptive" ? shape.Last : shape[1];
 
-    // ε is large enough to matter, and γ and β differ by element; columns are those of a wider layer.
+    // ε is large enough to matter, and γ and β differ by element; columns are some of a wider layer's.
     private static Layer Create(string name, int features, int[]? columns = null, int samples = 1)
     {
         int C = columns?.Length ?? features;
