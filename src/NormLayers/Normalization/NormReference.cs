@@ -173,7 +173,7 @@ public sealed class NormReference : ReferenceLayer
     private void Prepare(double[] x, Shape shape)
     {
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        int[]? maskOf = Mask?.Count == x.Length ? null : MaskedTogether?.NumberOf(shape);
+        int[]? maskOf = Mask is null || Mask.Count == x.Length ? null : MaskedTogether?.NumberOf(shape);
         Throw.IfLengthDiffers(Mask?.Count ?? x.Length, maskOf is null ? x.Length : maskOf.DefaultIfEmpty(-1).Max() + 1, nameof(Mask));
         _sets = Array.ConvertAll(_partition.Of(shape), S => Array.FindAll(S, i => Mask is null || Mask[maskOf is null ? i : maskOf[i]]));
         _parameterOf = _parameters.NumberOf(shape);
