@@ -13,9 +13,8 @@ namespace NormLayers;
 public sealed class ScaleNorm : Layer, INormalization
 {
     private readonly Epsilon _epsilon;
+    private readonly NormStatistics _statistics = new();
     private AlignedBuffer _workspace;
-    private double[] _rstd = [];
-    private int _rows;
 
     /// <summary>Creates a layer with g = √C, so that at first y has root mean square 1.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
@@ -62,26 +61,16 @@ public sealed class ScaleNorm : Layer, INormalization
     public override ReferenceLayer CreateReference() => new Reference(this);
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
-    {
-        _rows = x.Length / Features;
-        if (_rstd.Length < _rows)
-        {
-            _rstd = new double[_rows];
-        }
-
-        RowNorm.Forward<L2>(new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, Statistics);
-    }
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => RowNorm.Forward<L2>(
+        new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, _statistics.Resize(x.Length / Features).Sets);
 
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => RowNorm.Backward<L2>(
         new() { X = x, Features = Features, RowGamma = G.Value },
         _epsilon,
-        Statistics,
+        _statistics.Sets,
         new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features, rowGamma: true)));
-
-    private SetStatistics Statistics => new(default, default, _rstd.AsSpan(0, _rows));
+        _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: true)));
 
     private sealed class Reference(ScaleNorm layer) : ReferenceLayer
     {
