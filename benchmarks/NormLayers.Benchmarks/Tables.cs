@@ -192,7 +192,6 @@ internal static class Tables
         return text.ToString();
     }
 
-<<<<<<< HEAD
     // One and two threads side by side.
     private static string Quick(Measurements all)
     {
@@ -202,7 +201,11 @@ internal static class Tables
         foreach (IGrouping<string, Measurement> rows in Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass)).GroupBy(r => $"{r.Case.LayerName} {r.Case.PassName} | {r.Case.ShapeName}"))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"| {rows.Key} | {string.Join(" | ", rows.OrderBy(r => r.Threads).Select(r => $"{Microseconds(r.Ours.Median)} | {SpeedupOf(r)}"))} |");
-=======
+        }
+
+        return text.ToString();
+    }
+
     private static string Rms(Measurements all)
     {
         StringBuilder text = new();
@@ -217,7 +220,6 @@ internal static class Tables
             }
 
             text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} |");
->>>>>>> 26ae095 (perf: benchmarks of RMS normalization beside ONNX Runtime's fused node and opset 23, libtorch and TensorPrimitives)
         }
 
         return text.ToString();

@@ -1,6 +1,6 @@
 namespace NormLayers;
 
-/// <summary>Group normalization as its page derives it: plain loops in double, the reference of <see cref="GroupNorm"/>.</summary>
+/// <summary>Group normalization as its page derives it: plain loops and averages in double, the reference of <see cref="GroupNorm"/>.</summary>
 /// <remarks>
 /// Source: Wu, He, "Group Normalization", 2018, arXiv:1803.08494, §3.1. Tensors are row-major (N, C, L), with L = 1 for (N, C); the index set S of
 /// group g of sample n is its m = C/G·L contiguous elements. Tags: see README.md in this folder.
@@ -17,28 +17,17 @@ public static class GroupNormReference
     /// <returns>The output y, (N, C, L), and for the backward pass each group's mean and 1/√(variance + ε), (N·G).</returns>
     public static (double[] Y, double[] Mean, double[] Rstd) Forward(double[] x, int length, int groups, double[] gamma, double[] beta, double epsilon)
     {
-        int C = gamma.Length;
-        int m = C / groups * length;
+        int m = gamma.Length / groups * length;
         (double[] y, double[] means, double[] rstds) = (new double[x.Length], new double[x.Length / m], new double[x.Length / m]);
         for (int s = 0; s < means.Length; s++)
         {
-            (double sum, double squares) = (0, 0);
-            for (int i = s * m; i < (s + 1) * m; i++)
-            {
-                sum += x[i];
-            }
-
-            double mean = sum / m; // [GN-F1]
-            for (int i = s * m; i < (s + 1) * m; i++)
-            {
-                squares += (x[i] - mean) * (x[i] - mean);
-            }
-
-            double variance = squares / m; // [GN-F2]
+            double[] set = x[(s * m)..((s + 1) * m)];
+            double mean = set.Average(); // [GN-F1]
+            double variance = set.Average(v => (v - mean) * (v - mean)); // [GN-F2]
             double rstd = variance + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + epsilon); // [GN-F3]
             for (int i = s * m; i < (s + 1) * m; i++)
             {
-                int c = i / length % C;
+                int c = i / length % gamma.Length;
                 double xHat = (x[i] - mean) * rstd; // [GN-F4]
                 y[i] = gamma[c] * xHat + beta[c]; // [GN-F5]
             }

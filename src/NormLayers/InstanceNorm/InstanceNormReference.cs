@@ -1,6 +1,6 @@
 namespace NormLayers;
 
-/// <summary>Instance normalization as its page derives it: plain loops in double, the reference of <see cref="InstanceNorm"/>.</summary>
+/// <summary>Instance normalization as its page derives it: plain loops and averages in double, the reference of <see cref="InstanceNorm"/>.</summary>
 /// <remarks>
 /// Source: Ulyanov, Vedaldi, Lempitsky, "Instance Normalization", 2016, arXiv:1607.08022. Tensors are row-major (N, C, L); the index set S of
 /// channel c of sample n is its m = L contiguous elements. Tags: see README.md in this folder.
@@ -16,28 +16,17 @@ public static class InstanceNormReference
     /// <returns>The output y, (N, C, L), and for the backward pass each instance's mean and 1/√(variance + ε), (N·C).</returns>
     public static (double[] Y, double[] Mean, double[] Rstd) Forward(double[] x, int length, double[] gamma, double[] beta, double epsilon)
     {
-        int C = gamma.Length;
         int m = length;
         (double[] y, double[] means, double[] rstds) = (new double[x.Length], new double[x.Length / m], new double[x.Length / m]);
         for (int s = 0; s < means.Length; s++)
         {
-            (double sum, double squares) = (0, 0);
-            for (int i = s * m; i < (s + 1) * m; i++)
-            {
-                sum += x[i];
-            }
-
-            double mean = sum / m; // [IN-F1]
-            for (int i = s * m; i < (s + 1) * m; i++)
-            {
-                squares += (x[i] - mean) * (x[i] - mean);
-            }
-
-            double variance = squares / m; // [IN-F2]
+            int c = s % gamma.Length;
+            double[] set = x[(s * m)..((s + 1) * m)];
+            double mean = set.Average(); // [IN-F1]
+            double variance = set.Average(v => (v - mean) * (v - mean)); // [IN-F2]
             double rstd = variance + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + epsilon); // [IN-F3]
             for (int i = s * m; i < (s + 1) * m; i++)
             {
-                int c = i / length % C;
                 double xHat = (x[i] - mean) * rstd; // [IN-F4]
                 y[i] = gamma[c] * xHat + beta[c]; // [IN-F5]
             }
@@ -65,10 +54,10 @@ public static class InstanceNormReference
         double[] dx = new double[x.Length];
         for (int s = 0; s < means.Length; s++)
         {
+            int c = s % gamma.Length;
             (double mean, double rstd, double sumG, double sumGXHat) = (means[s], rstds[s], 0, 0);
             for (int i = s * m; i < (s + 1) * m; i++)
             {
-                int c = i / length % gamma.Length;
                 double xHat = (x[i] - mean) * rstd;
                 double g = gamma[c] * dy[i];
                 dBeta[c] += dy[i]; // [IN-B1]
@@ -80,7 +69,7 @@ public static class InstanceNormReference
             for (int i = s * m; i < (s + 1) * m; i++)
             {
                 double xHat = (x[i] - mean) * rstd;
-                double g = gamma[i / length % gamma.Length] * dy[i];
+                double g = gamma[c] * dy[i];
                 dx[i] = rstd * (g - sumG / m - xHat * sumGXHat / m); // [IN-B5]
             }
         }

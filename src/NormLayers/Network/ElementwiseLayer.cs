@@ -6,7 +6,7 @@ namespace NormLayers.Network;
 
 /// <summary>A function of each element by itself, on any shape, computed in double. NaN stays NaN.</summary>
 /// <remarks>
-/// Exponentials come from <see cref="Elementary"/>: the same bits everywhere. <c>y</c> may be <c>x</c> where no backward pass follows: that one needs x.
+/// Exponentials are the library's own: the same bits everywhere. <c>y</c> may be <c>x</c> where no backward pass follows: that one needs x.
 /// </remarks>
 public abstract class ElementwiseLayer : Layer
 {

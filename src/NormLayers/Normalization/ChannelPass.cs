@@ -31,7 +31,6 @@ internal readonly ref struct ChannelPass<TGradient> : IKernel
     /// <summary>The factors of each channel, or of each column.</summary>
     public required ColumnFactors Factors
     {
-        get => new(Pivot, Slope, Shift, Scale);
         init
         {
             Pivot = value.Pivot;
@@ -106,15 +105,15 @@ internal readonly ref struct ChannelPass<TGradient> : IKernel
         where L : struct, ILanes<L>
         where TReLU : struct, IFlag
     {
-        int W = Factors.Count;
+        int W = Pivot.Length;
         int kinds = TGradient.Holds ? 4 : 3;
         int bufferLength = RowMap.AlignedCopyLength(count, W);
         Span<float> buffers = bufferLength == 0 ? default : stackalloc float[kinds * bufferLength];
         ref readonly float result = ref MemoryMarshal.GetReference(Result);
-        ReadOnlySpan<float> pivot = RowMap.AlignedCopy(Factors.Pivot, in result, buffers[..bufferLength]);
-        ReadOnlySpan<float> slope = RowMap.AlignedCopy(Factors.Slope, in result, buffers.Slice(bufferLength, bufferLength));
-        ReadOnlySpan<float> shift = RowMap.AlignedCopy(Factors.Shift, in result, buffers.Slice(2 * bufferLength, bufferLength));
-        ReadOnlySpan<float> scale = TGradient.Holds ? RowMap.AlignedCopy(Factors.Scale, in result, buffers[(3 * bufferLength)..]) : default;
+        ReadOnlySpan<float> pivot = RowMap.AlignedCopy(Pivot, in result, buffers[..bufferLength]);
+        ReadOnlySpan<float> slope = RowMap.AlignedCopy(Slope, in result, buffers.Slice(bufferLength, bufferLength));
+        ReadOnlySpan<float> shift = RowMap.AlignedCopy(Shift, in result, buffers.Slice(2 * bufferLength, bufferLength));
+        ReadOnlySpan<float> scale = TGradient.Holds ? RowMap.AlignedCopy(Scale, in result, buffers[(3 * bufferLength)..]) : default;
         ColumnFactors factors = new(pivot, slope, shift, scale);
         if (!Special.IsEmpty)
         {

@@ -70,9 +70,8 @@ internal readonly ref struct RowBackward<S> : IKernel
         int C = Features;
         Span<double> doubles = stackalloc double[RowBlock.Doubles];
         Span<float> floats = stackalloc float[RowBlock.Floats];
-        doubles.Clear();
         RowBlock group = new(doubles, floats);
-        group.LoadGamma([1], 0, RowBlock.Rows);
+        group.Clear();
         int bufferLength = Tensors.ShareParameters ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
@@ -84,7 +83,7 @@ internal readonly ref struct RowBackward<S> : IKernel
         bool fetchDx = ahead > 0 && !streamed && !Dx.IsEmpty;
         for (int block = first; block < first + count; block++)
         {
-            Columns columns = new(this, block, Blocks.Start(block));
+            Columns columns = new(in this, block, Blocks.Start(block));
             columns.Clear();
             int end = Blocks.Start(block + 1);
             for (int start = Blocks.Start(block); start < end; start += groupRows)
@@ -101,7 +100,7 @@ internal readonly ref struct RowBackward<S> : IKernel
                     bool two = twoRows && k + 1 < rows && group.Low(k) == 0 && group.Low(k + 1) == 0;
                     if (cycle)
                     {
-                        columns = new(this, block, start + k);
+                        columns = new(in this, block, start + k);
                     }
 
                     Prefetching fetch = new(ahead, fetchDx ? start + k : -1);
@@ -126,7 +125,7 @@ internal readonly ref struct RowBackward<S> : IKernel
                     group.AddLanes(k);
                     if ((C & 15) != 0)
                     {
-                        AddTail<TScaled>(cycle ? new(this, block, start + k) : columns, group, start, k);
+                        AddTail<TScaled>(cycle ? new(in this, block, start + k) : columns, group, start, k);
                     }
 
                     if (!RowSums.IsEmpty)
@@ -344,7 +343,7 @@ internal readonly ref struct RowBackward<S> : IKernel
         private readonly ref double _sumDyXHat;
         private readonly ref readonly float _gamma;
 
-        public Columns(RowBackward<S> pass, int block, int row)
+        public Columns(scoped ref readonly RowBackward<S> pass, int block, int row)
         {
             int each = pass.Tensors.Period * pass.Features;
             int parameters = pass.Tensors.ParametersOf(row);

@@ -51,6 +51,14 @@ internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
         where D : struct, IDoubleLanes<D>
         => new(D.Load(in Mean(k), 0), D.Load(in Low(k), 0), D.Load(in Rstd(k), 0));
 
+    /// <summary>Sets all numbers to 0, and the scales to 1; lanes stay what they are.</summary>
+    public void Clear()
+    {
+        MemoryMarshal.CreateSpan(ref _doubles, 5 * Rows).Clear();
+        MemoryMarshal.CreateSpan(ref Gamma(0), Rows).Fill(1);
+        MemoryMarshal.CreateSpan(ref _shift, Rows).Clear();
+    }
+
     /// <summary>Overwrites the scales of rows from <paramref name="first"/> on with their own, or with the one of all rows; leaves them where <paramref name="gamma"/> is empty.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void LoadGamma(ReadOnlySpan<float> gamma, int first, int rows)
@@ -82,19 +90,16 @@ internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void CopyStatistics(int first, int rows, SetStatistics to)
     {
-        for (int k = 0; k < rows && !to.Rstd.IsEmpty; k++)
-        {
-            to.Rstd[first + k] = Rstd(k);
-        }
+        Copy(in Rstd(0), first, rows, to.Rstd);
+        Copy(in Mean(0), first, rows, to.Mean);
+        Copy(in Low(0), first, rows, to.Low);
+    }
 
-        for (int k = 0; k < rows && !to.Mean.IsEmpty; k++)
+    private static void Copy(ref readonly double values, int first, int rows, Span<double> to)
+    {
+        if (!to.IsEmpty)
         {
-            to.Mean[first + k] = Mean(k);
-        }
-
-        for (int k = 0; k < rows && !to.Low.IsEmpty; k++)
-        {
-            to.Low[first + k] = Low(k);
+            MemoryMarshal.CreateReadOnlySpan(in values, rows).CopyTo(to[first..]);
         }
     }
 

@@ -27,12 +27,12 @@ internal readonly ref struct RowForward<S> : IKernel
     /// <summary>Overwritten with each row's, (N), where not empty.</summary>
     public required SetStatistics Statistics { get; init; }
 
-    /// <summary>Added to x first; empty if nothing is. The sum goes to <see cref="Sum"/>, and takes x's place.</summary>
+    /// <summary>Where x is a sum that is computed first, block by block: its terms, and x again, to be overwritten. Else empty.</summary>
+    public ReadOnlySpan<float> Addend { get; init; }
+
     public ReadOnlySpan<float> Residual { get; init; }
 
     public Span<float> Sum { get; init; }
-
-    private ReadOnlySpan<float> X => Residual.IsEmpty ? Tensors.X : Sum;
 
     private int Features => Tensors.Features;
 
@@ -50,17 +50,15 @@ internal readonly ref struct RowForward<S> : IKernel
         ReadOnlySpan<float> beta = RowMap.AlignedCopy(Tensors.Beta, in y, buffers[bufferLength..]);
         Span<double> doubles = stackalloc double[RowBlock.Doubles];
         Span<float> floats = stackalloc float[RowBlock.Floats];
-        doubles.Clear();
-        floats.Clear();
         RowBlock block = new(doubles, floats);
-        block.LoadGamma([1], 0, RowBlock.Rows);
+        block.Clear();
         bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
         bool fetchY = !streamed && Cache.IsExceeded(Tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
         int blockRows = Math.Clamp((Cache.IsExceeded(Tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
         for (int start = first; start < first + count; start += blockRows)
         {
             int rows = Math.Min(blockRows, first + count - start);
-            if (!Residual.IsEmpty)
+            if (!Sum.IsEmpty)
             {
                 AddResidual<L>(start * C, rows * C);
             }
@@ -82,12 +80,12 @@ internal readonly ref struct RowForward<S> : IKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(X), (nint)n * Features);
+    private ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), (nint)n * Features);
 
     [MethodImpl(Kernels.Loops)]
     private void AddResidual<L>(int start, int length)
         where L : struct, ILanes<L>
-        => RowMap.Apply<L, SumMap>(new SumMap(in Tensors.X[start], in Residual[start]), ref Sum[start], length);
+        => RowMap.Apply<L, SumMap>(new SumMap(in Addend[start], in Residual[start]), ref Sum[start], length);
 
     // The sums over the rows of a block, with the first element as shift where a mean is subtracted.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -262,7 +260,7 @@ internal readonly ref struct RowForward<S> : IKernel
         int parameters = Tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
-            double xHat = SetFactors.XHat<SingleDouble>(new(X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
+            double xHat = SetFactors.XHat<SingleDouble>(new(Tensors.X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
             float y = (float)((Tensors.Gamma.IsEmpty ? block.Gamma(k) : Tensors.Gamma[parameters + c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[parameters + c]));
             Tensors.Y[i] = Tensors.ReLU && y <= 0 ? 0 : y;
         }

@@ -34,7 +34,15 @@ internal static class RowNorm
     public static void AddForward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, ReadOnlySpan<float> residual, Span<float> sum)
         where S : struct, IStatistic
     {
-        RowForward<S> pass = new() { Tensors = tensors, Epsilon = epsilon, Statistics = statistics, Residual = residual, Sum = sum };
+        RowForward<S> pass = new()
+        {
+            Tensors = tensors with { X = sum },
+            Epsilon = epsilon,
+            Statistics = statistics,
+            Addend = tensors.X,
+            Residual = residual,
+            Sum = sum,
+        };
         Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
     }
 

@@ -4,7 +4,7 @@ namespace NormLayers.Numerics;
 
 /// <summary>Exponential and logarithm from additions, multiplications and one division, so that their bits are the same everywhere.</summary>
 /// <remarks>The runtime's <c>Math.Exp</c> and <c>Math.Log</c> call the operating system's C library, whose last bits differ.</remarks>
-public static class Elementary
+internal static class Elementary
 {
     private const double Log2E = 1.4426950408889634;
 

@@ -5,7 +5,7 @@ namespace NormLayers.Numerics;
 /// <summary>The library's random numbers: the same seed gives the same bits on every machine and in every version.</summary>
 /// <remarks>
 /// xoshiro256** (Blackman &amp; Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021), its state filled from the
-/// seed by SplitMix64. Normal deviates by Marsaglia's polar method (1964) with <see cref="Elementary.Log"/>.
+/// seed by SplitMix64. Normal deviates by Marsaglia's polar method (1964), with a logarithm that has the same bits everywhere.
 /// Not for cryptography.
 /// </remarks>
 public sealed class RandomSource

@@ -13,9 +13,8 @@ public sealed class RmsNorm : MaskableLayer, INormalization
 {
     private readonly Epsilon _epsilon;
     private readonly Affine _affine;
+    private readonly NormStatistics _statistics = new();
     private AlignedBuffer _workspace;
-    private double[] _rstd = [];
-    private int _rows;
 
     /// <summary>Creates a layer that scales by 1.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
@@ -87,25 +86,15 @@ public sealed class RmsNorm : MaskableLayer, INormalization
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
-    {
-        _rows = Kept?.Rows ?? x.Length / Features;
-        if (_rstd.Length < _rows)
-        {
-            _rstd = new double[_rows];
-        }
-
-        MaskedRows.Forward<RootMeanSquare>(new() { X = x, Y = y, Features = Features, Gamma = _affine.Scale }, _epsilon, Statistics, Kept);
-    }
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => MaskedRows.Forward<RootMeanSquare>(
+        new() { X = x, Y = y, Features = Features, Gamma = _affine.Scale }, _epsilon, _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
 
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => MaskedRows.Backward<RootMeanSquare>(
         new() { X = x, Features = Features, Gamma = _affine.Scale },
         _epsilon,
-        Statistics,
+        _statistics.Sets,
         new() { Dy = dy, Dx = dx, DGamma = _affine.DGamma },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features)),
+        _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)),
         Kept);
-
-    private SetStatistics Statistics => new(default, default, _rstd.AsSpan(0, _rows));
 }

@@ -13,9 +13,8 @@ namespace NormLayers;
 public sealed class ScaleNorm : MaskableLayer, INormalization
 {
     private readonly Epsilon _epsilon;
+    private readonly NormStatistics _statistics = new();
     private AlignedBuffer _workspace;
-    private double[] _rstd = [];
-    private int _rows;
 
     /// <summary>Creates a layer with g = √C, so that at first y has root mean square 1.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
@@ -76,27 +75,17 @@ public sealed class ScaleNorm : MaskableLayer, INormalization
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
-    {
-        _rows = Kept?.Rows ?? x.Length / Features;
-        if (_rstd.Length < _rows)
-        {
-            _rstd = new double[_rows];
-        }
-
-        MaskedRows.Forward<L2>(new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, Statistics, Kept);
-    }
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => MaskedRows.Forward<L2>(
+        new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
 
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => MaskedRows.Backward<L2>(
         new() { X = x, Features = Features, RowGamma = G.Value },
         _epsilon,
-        Statistics,
+        _statistics.Sets,
         new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_rows, Features, rowGamma: true)),
+        _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)),
         Kept);
-
-    private SetStatistics Statistics => new(default, default, _rstd.AsSpan(0, _rows));
 
     private sealed class Reference(ScaleNorm layer) : ReferenceLayer
     {

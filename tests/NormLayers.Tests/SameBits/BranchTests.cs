@@ -2,7 +2,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Tests.SameBits;
 
-/// <summary>The bits of every branch that a kernel's dispatch can take: planes around sixteen elements, non-temporal stores, special sets, ReLU, missing parameters.</summary>
+/// <summary>The bits of every branch that a kernel's dispatch can take: planes around sixteen elements, groups as rows and as planes, non-temporal stores, special sets, ReLU, missing parameters.</summary>
 public sealed class BranchTests
 {
     private static readonly Shape[] s_lengths =
@@ -25,6 +25,10 @@ public sealed class BranchTests
     [InlineData("channels, special ones among ordinary ones", "C6DEE517F1618E72")]
     [InlineData("channels, far from the first element", "94DE9FA85BB05309")]
     [InlineData("one channel, long planes", "0B08AD1F719E4377")]
+    [InlineData("groups of short planes, as rows", "98A6626C02D42DCE")]
+    [InlineData("groups of planes of 16 elements and more", "FC94E3B8D9643DAC")]
+    [InlineData("groups, special ones among ordinary ones", "D548FD1FD21E307B")]
+    [InlineData("groups that threads share", "52143673E3FE472A")]
     public void Branch_FixedData_GivesPinnedBits(string branch, string pinned) => Check(branch, pinned);
 
     [Theory]
@@ -85,6 +89,18 @@ public sealed class BranchTests
             case "planes, past the caches":
                 Channels(hash, (10, 130, 10000));
                 break;
+            case "groups of short planes, as rows":
+                Groups(hash, 3, (_, x) => x, (4, 6, 1), (5, 9, 2), (3, 48, 1), (2, 12, 15));
+                break;
+            case "groups of planes of 16 elements and more":
+                Groups(hash, 3, (_, x) => x, (4, 6, 16), (5, 3, 17), (2, 12, 49), (3, 9, 400), (40, 6, 64));
+                break;
+            case "groups, special ones among ordinary ones":
+                Groups(hash, 4, Scaled, (8, 8, 3), (6, 4, 20), (5, 16, 33));
+                break;
+            case "groups that threads share":
+                Groups(hash, 2, (_, x) => x, (3, 4, 33000));
+                break;
             default:
                 Channels(hash, (16, 1, 20000), (3, 1, 70001));
                 break;
@@ -137,6 +153,18 @@ public sealed class BranchTests
                 hash.AddRaw(layer.Running.Variance);
                 layer.Training = false;
                 Run(hash, layer, shape, i => i / length % shape[1], change);
+            }
+        }
+    }
+
+    private static void Groups(BitHash hash, int groups, Func<int, float, float> change, params Shape[] shapes)
+    {
+        foreach (Shape shape in shapes)
+        {
+            int size = shape.Length / (shape[0] * groups);
+            foreach ((bool gamma, bool beta, bool relu) in Variants(shape))
+            {
+                Run(hash, new GroupNorm(groups, shape[1], epsilon: 1e-5, gamma, beta, relu), shape, i => i / size, change);
             }
         }
     }

@@ -50,6 +50,9 @@ public sealed class ThreadsTests : IDisposable
     [InlineData("ghostbatchnorm", 30, 64, 49, "469B23A1EFF5E5BF")]
     [InlineData("batchrenorm", 300, 260, 1, "69BF2A6A1F39FEF7")]
     [InlineData("batchrenorm", 30, 64, 49, "0459693880336000")]
+    [InlineData("groupnorm", 300, 260, 1, "FFD08FD584E6E10D")]
+    [InlineData("groupnorm", 30, 64, 49, "B9EFB0ABD7401089")]
+    [InlineData("groupnorm", 3, 8, 33000, "E62671A253042270")]
     public void Layer_WithReLU_PinnedBitsWithAnyNumberOfThreads(string name, int rows, int channels, int length, string pinned)
     {
         Shape shape = length == 1 ? (rows, channels) : (rows, channels, length);
@@ -61,6 +64,7 @@ public sealed class ThreadsTests : IDisposable
             {
                 "layernorm" => new LayerNorm1D(channels, relu: true),
                 "batchnorm" => new BatchNorm1D(channels, relu: true),
+                "groupnorm" => new GroupNorm(4, channels, relu: true),
                 "ghostbatchnorm" => new GhostBatchNorm(channels, shape[0] / 4 + 1, relu: true),
                 _ => new BatchRenorm(channels, new RenormLimits(1.01, 0.2), relu: true),
             };
