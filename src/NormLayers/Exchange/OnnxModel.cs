@@ -1,0 +1,123 @@
+namespace NormLayers.Exchange;
+
+/// <summary>The parts of an ONNX file that become layers: its constant tensors and its normalizations.</summary>
+/// <remarks>
+/// <para>Read is the model's graph itself: subgraphs, as of If and Loop, and the model's local functions are not looked into.
+/// <see cref="OnnxNormalization"/> says which operators, and which sequences of operators, are taken as normalizations.</para>
+/// <para>The file is kept in memory, and a tensor's values are decoded when they are read: memory grows with the bytes that are there, and with no number in them.</para>
+/// </remarks>
+public sealed class OnnxModel
+{
+    private readonly Dictionary<string, OnnxTensor> _initializers = [];
+    private readonly List<OnnxNode> _nodes = [];
+
+    private OnnxModel(ReadOnlyMemory<byte> file)
+    {
+        ReadOnlyMemory<byte>? graph = null;
+        ProtobufReader model = new(file, "an ONNX model");
+        while (model.Next())
+        {
+            switch (model.Field)
+            {
+                case 7:
+                    graph = graph is null ? model.Bytes() : throw new InvalidDataException("expected one graph in an ONNX model, got two.");
+                    break;
+                case 8:
+                    ReadOpset(model.Bytes());
+                    break;
+            }
+        }
+
+        ReadGraph(graph ?? throw new InvalidDataException("expected an ONNX model with a graph, got none."));
+        Normalizations = new OnnxPatterns(_nodes, _initializers, Opset).Find();
+    }
+
+    /// <summary>The version of ONNX's operators that the file uses; 1 if it states none.</summary>
+    public long Opset { get; private set; } = 1;
+
+    /// <summary>The constant tensors by name: the graph's initializers and what its Constant nodes give.</summary>
+    public IReadOnlyDictionary<string, OnnxTensor> Initializers => _initializers;
+
+    /// <summary>The nodes, in the order of the graph.</summary>
+    public IReadOnlyList<OnnxNode> Nodes => _nodes;
+
+    /// <summary>The normalizations, in the order of the graph.</summary>
+    public IReadOnlyList<OnnxNormalization> Normalizations { get; }
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="stream">The file, to its end; it stays open.</param>
+    /// <exception cref="ArgumentException">The stream cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is no ONNX file, or a damaged one.</exception>
+    public static OnnxModel Read(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (!stream.CanRead)
+        {
+            Throw.Argument(nameof(stream), "a stream to read from", "one that is closed or only for writing");
+        }
+
+        long length = stream.CanSeek ? stream.Length - stream.Position : 0;
+        if (length > Array.MaxLength)
+        {
+            throw new InvalidDataException($"expected an ONNX file of at most {Array.MaxLength} bytes, got {length}.");
+        }
+
+        using MemoryStream file = new((int)Math.Max(0, length));
+        stream.CopyTo(file);
+        return new OnnxModel(file.GetBuffer().AsMemory(0, (int)file.Length));
+    }
+
+    private void ReadOpset(ReadOnlyMemory<byte> message)
+    {
+        (string domain, long version) = ("", 0);
+        ProtobufReader opset = new(message, "an opset");
+        while (opset.Next())
+        {
+            switch (opset.Field)
+            {
+                case 1:
+                    domain = opset.Text();
+                    break;
+                case 2:
+                    version = opset.Integer();
+                    break;
+            }
+        }
+
+        if (domain is "" or "ai.onnx")
+        {
+            Opset = version;
+        }
+    }
+
+    private void ReadGraph(ReadOnlyMemory<byte> message)
+    {
+        ProtobufReader graph = new(message, "a graph");
+        while (graph.Next())
+        {
+            switch (graph.Field)
+            {
+                case 1:
+                    OnnxNode node = new(graph.Bytes());
+                    _nodes.Add(node);
+                    if (node.Constant() is { } constant)
+                    {
+                        Add(constant);
+                    }
+
+                    break;
+                case 5:
+                    Add(new OnnxTensor(graph.Bytes()));
+                    break;
+            }
+        }
+    }
+
+    private void Add(OnnxTensor tensor)
+    {
+        if (!_initializers.TryAdd(tensor.Name, tensor))
+        {
+            throw new InvalidDataException($"expected different names of constant tensors, got {SafetensorsHeader.Printable(tensor.Name)} twice.");
+        }
+    }
+}

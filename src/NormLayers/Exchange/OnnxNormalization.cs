@@ -1,0 +1,263 @@
+namespace NormLayers.Exchange;
+
+/// <summary>A normalization in an ONNX graph, with all that a layer needs.</summary>
+/// <remarks>
+/// <para>Taken as one are the operators LayerNormalization, RMSNormalization, BatchNormalization, InstanceNormalization, GroupNormalization and LpNormalization; ONNX Runtime's
+/// own SimplifiedLayerNormalization, SkipLayerNormalization and SkipSimplifiedLayerNormalization; and the sequences that exporters write
+/// for the first two: ReduceMean, Sub, Pow or Mul, ReduceMean, Add, Sqrt, Div or Reciprocal and Mul, then Mul with γ and Add with β, where they are.</para>
+/// <para>ε is the file's float, as a double.</para>
+/// </remarks>
+public sealed class OnnxNormalization
+{
+    internal OnnxNormalization(OnnxNode node, string onnxOperator, double epsilon, params string[] inputs) =>
+        (Name, Operator, Epsilon, Inputs, Output) = (node.Label, onnxOperator, epsilon, inputs, node.Output);
+
+    /// <summary>The name of the operator's node, or of the last one of a sequence; its output's name if it has none.</summary>
+    public string Name { get; }
+
+    /// <summary>The operator of ONNX that computes it: <c>LayerNormalization</c>, <c>RMSNormalization</c> and so on, also for a sequence or an operator of ONNX Runtime.</summary>
+    public string Operator { get; }
+
+    /// <summary>Whether the file has a sequence of operators in place of one.</summary>
+    public bool IsDecomposed { get; internal init; }
+
+    /// <summary>The values that are added and then normalized: one, or with a skip connection two or three.</summary>
+    public IReadOnlyList<string> Inputs { get; }
+
+    /// <summary>The value that comes out.</summary>
+    public string Output { get; }
+
+    /// <summary>ε as the file states it; 0 for LpNormalization, which has none.</summary>
+    public double Epsilon { get; }
+
+    /// <summary>γ.</summary>
+    internal OnnxParameter Scale { get; init; }
+
+    /// <summary>β.</summary>
+    internal OnnxParameter Shift { get; init; }
+
+    internal OnnxParameter Mean { get; init; }
+
+    internal OnnxParameter Variance { get; init; }
+
+    /// <summary>The first of the normalized axes, all that follow being the others; or, in a sequence, the axes one by one.</summary>
+    internal long[] Axes { get; init; } = [-1];
+
+    internal long Groups { get; init; }
+
+    /// <summary>The weight of the running statistics' old value.</summary>
+    internal float Momentum { get; init; } = 0.9f;
+
+    /// <summary>Whether the node normalizes with the statistics of the batch.</summary>
+    internal bool IsTraining { get; init; }
+
+    /// <summary>Makes a layer with the file's γ, β, ε and statistics. Each call makes another.</summary>
+    /// <param name="input">
+    /// The shape of what will be normalized. It can be left out but where the file does not say how long a set is: axes that are counted from the front, no γ, or one γ per group.
+    /// </param>
+    /// <returns>
+    /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1,
+    /// named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode.
+    /// </returns>
+    /// <exception cref="ArgumentException">A shape that is needed and not given, or one that the layer does not take.</exception>
+    /// <exception cref="InvalidDataException">Parameters of other sizes, in another file, or of other types; ε or a momentum out of range.</exception>
+    /// <exception cref="NotSupportedException">γ or β is computed in the graph, or no layer normalizes over these axes.</exception>
+    public Layer CreateLayer(Shape input = default)
+    {
+        if (!double.IsFinite(Epsilon) || Epsilon < 0)
+        {
+            throw Invalid("a finite ε ≥ 0", FormattableString.Invariant($"{Epsilon}"));
+        }
+
+        Layer layer = Operator switch
+        {
+            "LayerNormalization" => CreateLayerNorm(input),
+            "RMSNormalization" => CreateRmsNorm(input),
+            "BatchNormalization" => CreateBatchNorm(),
+            "InstanceNormalization" => CreateInstanceNorm(),
+            "GroupNormalization" => CreateGroupNorm(input),
+            _ => CreateScaleNorm(input),
+        };
+        layer.Training = IsTraining;
+        if (input.Rank > 0)
+        {
+            layer.OutputShape(input);
+        }
+
+        return layer;
+    }
+
+    private string LayerName => Name.Replace('.', '_');
+
+    private LayerNorm CreateLayerNorm(Shape input)
+    {
+        Shape shape = NormalizedShape(input);
+        LayerNorm layer = new(shape, Epsilon, Scale.IsThere, Shift.IsThere, name: LayerName);
+        Fill(layer.Gamma, Scale, "γ", shape);
+        Fill(layer.Beta, Shift, "β", shape);
+        return layer;
+    }
+
+    private RmsNorm CreateRmsNorm(Shape input)
+    {
+        Shape shape = NormalizedShape(input);
+        RmsNorm layer = new(LastOnly(shape), Epsilon, Scale.IsThere, name: LayerName);
+        Fill(layer.Gamma, Scale, "γ", shape);
+        return layer;
+    }
+
+    private ScaleNorm CreateScaleNorm(Shape input)
+    {
+        ScaleNorm layer = new(LastOnly(NormalizedShape(input)), Epsilon, LayerName);
+        layer.G.Value[0] = 1;
+        return layer;
+    }
+
+    private BatchNorm CreateBatchNorm()
+    {
+        float[] mean = Channels(Mean, "running mean");
+        if (!(Momentum is >= 0 and <= 1))
+        {
+            throw Invalid("a momentum from 0 to 1", FormattableString.Invariant($"{Momentum}"));
+        }
+
+        BatchNorm layer = new(mean.Length, Epsilon, NormLayers.Momentum.OldWeight(Momentum), name: LayerName);
+        mean.CopyTo(layer.Running!.Mean, 0);
+        Copy(Channels(Variance, "running variance"), layer.Running.Variance, "running variance");
+        Copy(Channels(Scale, "γ"), layer.Gamma!.Value, "γ");
+        Copy(Channels(Shift, "β"), layer.Beta!.Value, "β");
+        return layer;
+    }
+
+    private InstanceNorm CreateInstanceNorm()
+    {
+        float[] gamma = Channels(Scale, "γ");
+        InstanceNorm layer = new(gamma.Length, Epsilon, withGamma: true, withBeta: true, name: LayerName);
+        gamma.CopyTo(layer.Gamma!.Value, 0);
+        Copy(Channels(Shift, "β"), layer.Beta!.Value, "β");
+        return layer;
+    }
+
+    private GroupNorm CreateGroupNorm(Shape input)
+    {
+        float[] gamma = Channels(Scale, "γ");
+        float[] beta = Channels(Shift, "β");
+        int channels = gamma.Length;
+        if (ScaleIsPerGroup)
+        {
+            channels = input.Rank > 1 ? input[1] : throw NeedsInput("its γ has one number per group");
+        }
+
+        if (Groups <= 0 || channels % Groups != 0)
+        {
+            throw Invalid($"a number of groups that divides the {channels} channels", $"{Groups}");
+        }
+
+        if (ScaleIsPerGroup)
+        {
+            (gamma, beta) = (PerChannel(gamma, "γ"), PerChannel(beta, "β"));
+        }
+
+        GroupNorm layer = new((int)Groups, channels, Epsilon, name: LayerName);
+        Copy(gamma, layer.Gamma!.Value, "γ");
+        Copy(beta, layer.Beta!.Value, "β");
+        return layer;
+
+        float[] PerChannel(float[] perGroup, string what) => perGroup.Length == Groups
+            ? [.. Enumerable.Range(0, channels).Select(c => perGroup[c / (channels / (int)Groups)])]
+            : throw Invalid($"{Groups} numbers as {what}", $"{perGroup.Length}");
+    }
+
+    /// <summary>Whether γ and β have one number per group, as in opsets 18 to 20.</summary>
+    internal bool ScaleIsPerGroup { get; init; }
+
+    private int LastOnly(Shape shape) => shape.Rank == 1 ? shape.Length : throw Unsupported($"it normalizes {shape.Rank} dimensions together, and the layer here the last one only");
+
+    // The dimensions that are normalized together: from the input's shape, or from γ's.
+    private Shape NormalizedShape(Shape input)
+    {
+        int count = TrailingCount(input.Rank);
+        if (count is 0 or > Shape.MaxRank)
+        {
+            throw Unsupported($"it normalizes {count} dimensions together, and layers here 1 to {Shape.MaxRank}");
+        }
+
+        if (input.Rank > 0)
+        {
+            return count > input.Rank
+                ? throw Unsupported($"it normalizes {count} of {input.Rank} dimensions")
+                : new Shape([.. Enumerable.Range(input.Rank - count, count).Select(a => input[a])]);
+        }
+
+        long[] shape = [.. Scale.IsThere ? Tensor(Scale, "γ").Shape.SkipWhile((d, axis) => d == 1 && axis < Tensor(Scale, "γ").Shape.Count - count) : throw NeedsInput("it has no γ")];
+        return count == shape.Length && !shape.Contains(0)
+            ? new Shape([.. shape.Select(d => (int)d)])
+            : throw Invalid($"γ of {count} dimensions, none of them 0", $"{Scale.Tensor}");
+    }
+
+    private int TrailingCount(int rank)
+    {
+        if (rank == 0 && Axes.Any(a => a >= 0))
+        {
+            throw NeedsInput("it counts its axes from the front");
+        }
+
+        long[] fromEnd = [.. Axes.Select(a => a < 0 ? -a : rank - a).Order()];
+        if (!IsDecomposed)
+        {
+            return (int)Math.Clamp(fromEnd[0], 0, int.MaxValue);
+        }
+
+        return fromEnd.Length > 0 && fromEnd.Index().All(a => a.Item == a.Index + 1)
+            ? fromEnd.Length
+            : throw Unsupported($"it normalizes over axes [{string.Join(", ", Axes.Take(Shape.MaxRank))}], and the layers here over the last ones");
+    }
+
+    private void Fill(Parameter? parameter, OnnxParameter given, string what, Shape shape)
+    {
+        if (parameter is null)
+        {
+            return;
+        }
+
+        OnnxTensor tensor = Tensor(given, what);
+        long[] own = [.. tensor.Shape.SkipWhile((d, axis) => d == 1 && axis < tensor.Shape.Count - shape.Rank)];
+        if (own.Length != shape.Rank || own.Index().Any(d => d.Item != shape[d.Index]))
+        {
+            throw Invalid($"{what} of shape {shape}, that of a set", $"{tensor}");
+        }
+
+        tensor.ReadFloats().CopyTo(parameter.Value, 0);
+    }
+
+    private float[] Channels(OnnxParameter given, string what)
+    {
+        OnnxTensor tensor = Tensor(given, what);
+        return tensor is { Shape.Count: 1, Count: > 0 } ? tensor.ReadFloats() : throw Invalid($"{what} with a number for each channel", $"{tensor}");
+    }
+
+    private void Copy(float[] values, float[] target, string what)
+    {
+        if (values.Length != target.Length)
+        {
+            throw Invalid($"{target.Length} numbers as {what}", $"{values.Length}");
+        }
+
+        values.CopyTo(target, 0);
+    }
+
+    private OnnxTensor Tensor(OnnxParameter given, string what) => given switch
+    {
+        { Tensor: { } tensor } => tensor,
+        { IsThere: false } => throw Invalid($"an input that is {what}", "none"),
+        _ => throw Unsupported($"its {what}, {SafetensorsHeader.Printable(given.Name)}, is computed in the graph"),
+    };
+
+    private string Shown => $"{Operator} {SafetensorsHeader.Printable(Name)}";
+
+    private InvalidDataException Invalid(string expected, string got) => new($"expected {expected} in {Shown}, got {got}.");
+
+    private NotSupportedException Unsupported(string reason) => new($"{Shown} cannot be made a layer: {reason}.");
+
+    private ArgumentException NeedsInput(string reason, string input = "input") => new($"Expected the shape of what {Shown} normalizes, because {reason}, got none.", input);
+}

@@ -1,0 +1,137 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Unicode;
+
+namespace NormLayers.Exchange;
+
+/// <summary>The fields of a protobuf message, one after the other. Bytes are slices of the message; nothing is copied.</summary>
+/// <remarks>The wire format: https://protobuf.dev/programming-guides/encoding. Groups, which ONNX does not have, are refused.</remarks>
+internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
+{
+    private const int Varint = 0;
+    private const int Fixed64 = 1;
+    private const int LengthDelimited = 2;
+    private const int Fixed32 = 5;
+
+    private ReadOnlyMemory<byte> _rest = message;
+    private ReadOnlyMemory<byte> _bytes;
+    private ulong _number;
+    private int _wire;
+
+    /// <summary>The number of the field that was read last.</summary>
+    public int Field { get; private set; }
+
+    /// <summary>Whether the field that was read last is length-delimited: a message, text, or packed numbers.</summary>
+    public readonly bool IsPacked => _wire == LengthDelimited;
+
+    /// <summary>Reads the next field, or returns false at the end of the message.</summary>
+    /// <exception cref="InvalidDataException">The message is cut short or has no valid field here.</exception>
+    public bool Next()
+    {
+        if (_rest.IsEmpty)
+        {
+            return false;
+        }
+
+        ulong tag = ReadVarint();
+        _wire = (int)(tag & 7);
+        Field = tag >> 3 is >= 1 and < 1 << 29 ? (int)(tag >> 3) : throw Invalid($"field {tag >> 3}");
+        switch (_wire)
+        {
+            case Varint:
+                _number = ReadVarint();
+                break;
+            case LengthDelimited:
+                Take(ReadVarint());
+                break;
+            case Fixed32:
+                Take(sizeof(uint));
+                break;
+            case Fixed64:
+                Take(sizeof(ulong));
+                break;
+            default:
+                throw Invalid($"wire type {_wire} in field {Field}");
+        }
+
+        return true;
+    }
+
+    /// <summary>The field as an integer.</summary>
+    public readonly long Integer() => (long)(_wire == Varint ? _number : throw OtherWire("an integer"));
+
+    /// <summary>The field as a float.</summary>
+    public readonly float Float() => BinaryPrimitives.ReadSingleLittleEndian(_wire == Fixed32 ? _bytes.Span : throw OtherWire("a float"));
+
+    /// <summary>The field as a message or as raw bytes.</summary>
+    public readonly ReadOnlyMemory<byte> Bytes() => _wire == LengthDelimited ? _bytes : throw OtherWire("a message");
+
+    /// <summary>The field as text.</summary>
+    public readonly string Text() => Utf8.IsValid(Bytes().Span) ? Encoding.UTF8.GetString(_bytes.Span) : throw Invalid($"text that is not UTF-8 in field {Field}");
+
+    /// <summary>Adds the field's integers: one, or many that are packed.</summary>
+    public readonly void AddIntegers(List<long> numbers)
+    {
+        if (!IsPacked)
+        {
+            numbers.Add(Integer());
+            return;
+        }
+
+        ProtobufReader packed = new(_bytes, what);
+        while (!packed._rest.IsEmpty)
+        {
+            numbers.Add((long)packed.ReadVarint());
+        }
+    }
+
+    /// <summary>Adds the field's numbers of 4 or 8 bytes: one, or many that are packed.</summary>
+    /// <param name="numbers">Where to.</param>
+    /// <param name="size">4 or 8.</param>
+    /// <param name="decode">Makes a number of its bytes, little-endian.</param>
+    public readonly void AddFixed<T>(List<T> numbers, int size, Func<ReadOnlySpan<byte>, T> decode)
+    {
+        if ((!IsPacked && _wire != (size == sizeof(uint) ? Fixed32 : Fixed64)) || _bytes.Length % size != 0)
+        {
+            throw OtherWire($"numbers of {size} bytes");
+        }
+
+        for (int i = 0; i < _bytes.Length; i += size)
+        {
+            numbers.Add(decode(_bytes.Span.Slice(i, size)));
+        }
+    }
+
+    private void Take(ulong length)
+    {
+        if (length > (ulong)_rest.Length)
+        {
+            throw Invalid($"field {Field} of {length} bytes where {_rest.Length} are left");
+        }
+
+        _bytes = _rest[..(int)length];
+        _rest = _rest[(int)length..];
+    }
+
+    // Seven bits a byte, lowest first; the high bit says that more follow.
+    private ulong ReadVarint()
+    {
+        ReadOnlySpan<byte> bytes = _rest.Span;
+        ulong value = 0;
+        for (int i = 0; i < bytes.Length && i < 10; i++)
+        {
+            value |= (ulong)(bytes[i] & 0x7F) << (7 * i);
+            if (bytes[i] <= 0x7F)
+            {
+                _rest = _rest[(i + 1)..];
+                return value;
+            }
+        }
+
+        throw Invalid(bytes.Length < 10 ? "a message that is cut short" : "an integer of more than 64 bits");
+    }
+
+    private readonly InvalidDataException OtherWire(string expected) => new($"expected {expected} in field {Field} of {what}, got wire type {_wire}.");
+
+    private readonly InvalidDataException Invalid(string got) => new($"expected {what} as protobuf, got {got}.");
+}

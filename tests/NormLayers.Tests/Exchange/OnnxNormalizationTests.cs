@@ -1,0 +1,256 @@
+using NormLayers.Exchange;
+using NormLayers.Numerics;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Exchange;
+
+/// <summary>Normalizations of ONNX files: operators, and the sequences that exporters write in their place.</summary>
+public sealed class OnnxNormalizationTests
+{
+    public static TheoryData<string> Written => [.. s_written.Keys];
+
+    private static readonly Dictionary<string, (Layer Layer, Shape Sample)> s_written = new()
+    {
+        ["layer norm"] = (new LayerNorm1D(6, epsilon: 1e-6), 6),
+        ["layer norm of two dimensions"] = (new LayerNorm((2, 3)), (4, 2, 3)),
+        ["batch norm"] = (new BatchNorm(3, epsilon: 1e-3), (3, 5)),
+        ["RMS norm"] = (new RmsNorm(6), 6),
+    };
+
+    [Theory]
+    [MemberData(nameof(Written))]
+    public void CreateLayer_WhatWasWritten_HasTheSameBits(string name)
+    {
+        (Layer layer, Shape sample) = s_written[name];
+        RandomSource random = new(7);
+        foreach (NamedState state in layer.NamedState.Where(s => s.Floats is not null))
+        {
+            for (int i = 0; i < state.Floats!.Length; i++)
+            {
+                state.Floats[i] = (float)(0.5 + random.NextDouble(0, 2));
+            }
+        }
+
+        layer.Training = false;
+        using MemoryStream stream = new();
+        layer.WriteOnnx(stream, sample);
+        stream.Position = 0;
+        OnnxNormalization found = Assert.Single(OnnxModel.Read(stream).Normalizations);
+        Assert.False(found.IsDecomposed);
+        Assert.Equal(["x"], found.Inputs);
+        Shape shape = new([2, .. Enumerable.Range(0, sample.Rank).Select(a => sample[a])]);
+        foreach (Layer read in (Layer[])[found.CreateLayer(), found.CreateLayer(shape)])
+        {
+            Assert.IsAssignableFrom(read.GetType(), layer);
+            float[] x = Samples.Normal(shape.Length, 2, 3, seed: 1);
+            // ε is a float in the file.
+            Compare.Within(Compare.Widen(Samples.Forward(layer, x, shape)), Samples.Forward(read, x, shape), 1e-5, name);
+            Assert.Equal(layer.NamedState.Where(s => s.Floats is not null).SelectMany(s => s.Floats!), read.NamedState.Where(s => s.Floats is not null).SelectMany(s => s.Floats!));
+            Assert.False(read.Training);
+        }
+    }
+
+    [Theory]
+    [InlineData("p = Pow(d, two)", "y = Div(d, s)")]
+    [InlineData("p = Mul(d, d)", "y = Div(d, s)")]
+    [InlineData("d2 = Sub(x, m)|p = Pow(d2, two)", "y = Div(d, s)")]
+    [InlineData("m2 = ReduceMean(x)|d2 = Sub(x, m2)|p = Pow(d2, two)", "y = Div(d, s)")]
+    [InlineData("p = Pow(d, two_integer)", "r = Reciprocal(s)|y = Mul(d, r)")]
+    [InlineData("p = Pow(d, two)", "r = Div(one, s)|y = Mul(r, d)")]
+    [InlineData("d2 = Cast(d)|p = Pow(d2, two)", "h = Div(d2, s)|y = Cast(h)")]
+    public void Find_LayerNormAsASequence_IsOne(string square, string quotient)
+    {
+        OnnxBytes file = Start("m = ReduceMean(x)|d = Sub(x, m)|" + square + "|v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|" + quotient + "|z = Mul(y, w)|out = Add(z, b)");
+        OnnxNormalization found = file.Single();
+        Assert.Equal(("out", "LayerNormalization", true, "out"), (found.Name, found.Operator, found.IsDecomposed, found.Output));
+        Assert.Equal(["x"], found.Inputs);
+        LayerNorm layer = Assert.IsType<LayerNorm>(found.CreateLayer());
+        Assert.Equal(1e-12f, layer.Epsilon);
+        Assert.Equal([1, 2, 3], layer.Gamma!.Value);
+        Assert.Equal([4, 5, 6], layer.Beta!.Value);
+        Assert.NotSame(layer, found.CreateLayer());
+    }
+
+    [Theory]
+    [InlineData("z = Mul(w, y)|out = Relu(z)", "z", true, false)]
+    [InlineData("z = Mul(w, y)|out = Add(residual, z)", "z", true, false)]
+    [InlineData("z = Mul(w, y)|out = Add(z, wide)", "z", true, false)]
+    [InlineData("z = Mul(y, gate)|out = Add(z, b)", "y", false, false)]
+    [InlineData("z = Mul(y, w)|u = Relu(y)", "y", false, false)]
+    [InlineData("z = Mul(y, w)|out = Add(b, z)|u = Relu(z)", "z", true, false)]
+    [InlineData("z = Mul(w, y)|out = Add(b, z)|u = Relu(out)", "out", true, true)]
+    [InlineData("out = MatMul(y, w)", "y", false, false)]
+    public void Find_WhatFollowsTheQuotient_IsTakenIfItIsGammaAndBeta(string rest, string output, bool gamma, bool beta)
+    {
+        OnnxNormalization found = Start("m = ReduceMean(x)|d = Sub(x, m)|p = Pow(d, two)|v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|y = Div(d, s)|" + rest).Floats("wide", [2, 3], 1, 2, 3, 4, 5, 6).Single();
+        Assert.Equal(output, found.Output);
+        LayerNorm layer = Assert.IsType<LayerNorm>(found.CreateLayer((2, 3)));
+        Assert.Equal((gamma, beta), (layer.Gamma is not null, layer.Beta is not null));
+        if (!gamma)
+        {
+            Assert.Contains("it has no γ", Assert.Throws<ArgumentException>(() => found.CreateLayer()).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("p = Pow(x, two)", "y = Div(x, s)")]
+    [InlineData("p = Mul(x, x)", "r = Reciprocal(s)|y = Mul(x, r)")]
+    [InlineData("x32 = Cast(x)|p = Pow(x32, two)", "r = Div(one, s)|y = Mul(x32, r)")]
+    public void Find_RmsNormAsASequence_IsOne(string square, string quotient)
+    {
+        OnnxNormalization found = Start(square + "|v = ReduceMean(p)|a = Add(eps, v)|s = Sqrt(a)|" + quotient + "|h = Cast(y)|out = Mul(w, h)|next = Add(out, b)").Single();
+        Assert.Equal(("RMSNormalization", "out"), (found.Operator, found.Output));
+        RmsNorm layer = Assert.IsType<RmsNorm>(found.CreateLayer());
+        Assert.Equal([1, 2, 3], layer.Gamma!.Value);
+        Assert.Equal(1e-12f, layer.Epsilon);
+    }
+
+    [Theory]
+    [InlineData("s = Sqrt(x)|y = Div(x, s)")]
+    [InlineData("p = Pow(x, three)|v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|y = Div(x, s)")]
+    [InlineData("p = Pow(x, two)|v = ReduceSum(p)|a = Add(v, eps)|s = Sqrt(a)|y = Div(x, s)")]
+    [InlineData("p = Pow(x, two)|v = ReduceMean(p)|a = Add(v, other)|s = Sqrt(a)|y = Div(x, s)")]
+    [InlineData("p = Pow(x, two)|v = ReduceMean(p)|a = Add(v, w)|s = Sqrt(a)|y = Div(x, s)")]
+    [InlineData("p = Pow(x, two)|v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|y = Div(z, s)")]
+    [InlineData("p = Pow(x, two)|v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|y = Div(s, x)")]
+    [InlineData("p = Pow(x, two)|v = ReduceMean(p)|a = Add(v, eps)|s = custom:Sqrt(a)|y = Div(x, s)")]
+    [InlineData("m = ReduceMean(x)|d = Sub(m, x)|p = Pow(d, two)|v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|y = Div(x, s)")]
+    [InlineData("m = ReduceMean(z)|d = Sub(x, m)|p = Pow(d, two)|v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|y = Div(x, s)")]
+    public void Find_OtherSequences_AreNone(string nodes) => Assert.Empty(Start(nodes).Read().Normalizations);
+
+    [Fact]
+    public void Find_MeanWithoutKeptDimensions_IsNone()
+    {
+        OnnxBytes file = new OnnxBytes().Floats("two", [], 2).Floats("eps", [], 1e-5f).Node("p = Pow(x, two)").Node("v = ReduceMean(p)", ("axes", (long[])[-1]), ("keepdims", 0));
+        Assert.Empty(file.Node("a = Add(v, eps)").Node("s = Sqrt(a)").Node("y = Div(x, s)").Read().Normalizations);
+    }
+
+    [Fact]
+    public void CreateLayer_AxesOfASequence_AreTheLastOnes()
+    {
+        Assert.Equal((2, 3), Layer(opset: 13, [-2, -1], (5, 2, 3)).NormalizedShape);
+        Assert.Equal((2, 3), Layer(opset: 18, [2, 1], (5, 2, 3)).NormalizedShape);
+        Assert.Equal(3, Layer(opset: 18, [2], (5, 2, 3)).NormalizedShape);
+        Assert.Contains("counts its axes from the front", Assert.Throws<ArgumentException>(() => Layer(13, [2], default)).Message, StringComparison.Ordinal);
+        Assert.Contains("over axes [1]", Assert.Throws<NotSupportedException>(() => Layer(18, [1], (5, 2, 3))).Message, StringComparison.Ordinal);
+        Assert.Contains("over axes [-1, -1]", Assert.Throws<NotSupportedException>(() => Layer(18, [-1, -1], (5, 2, 3))).Message, StringComparison.Ordinal);
+        Assert.Contains("over axes []", Assert.Throws<NotSupportedException>(() => Layer(18, [], (5, 2, 3))).Message, StringComparison.Ordinal);
+
+        static LayerNorm Layer(int opset, long[] axes, Shape input)
+        {
+            OnnxBytes file = new OnnxBytes(opset).Floats("two", [], 2).Floats("eps", [], 1e-5f).Integers("axes", axes);
+            foreach (string node in (string[])["m = ReduceMean(x, axes)", "d = Sub(x, m)", "p = Pow(d, two)", "v = ReduceMean(p, axes)", "a = Add(v, eps)", "s = Sqrt(a)", "y = Div(d, s)"])
+            {
+                bool isMean = node.Contains("ReduceMean", StringComparison.Ordinal);
+                file.Node(opset < 18 ? node.Replace(", axes", "", StringComparison.Ordinal) : node, isMean && opset < 18 ? [("axes", axes)] : []);
+            }
+
+            return (LayerNorm)file.Single().CreateLayer(input);
+        }
+    }
+
+    [Fact]
+    public void CreateLayer_OperatorsOfRows_HaveAxisAndDefaults()
+    {
+        LayerNorm norm = (LayerNorm)Parameters().Node("y = LayerNormalization(x, w, b)").Single().CreateLayer();
+        Assert.Equal((3, (double)1e-5f), (norm.NormalizedShape, norm.Epsilon));
+        norm = (LayerNorm)Parameters().Node("y = LayerNormalization(x, w)", ("epsilon", 0.5f), ("axis", 2)).Single().CreateLayer((4, 5, 3));
+        Assert.Equal((3, 0.5, null), (norm.NormalizedShape, norm.Epsilon, norm.Beta));
+        norm = (LayerNorm)Parameters().Floats("w2", [1, 3, 2], 1, 2, 3, 4, 5, 6).Node("y = LayerNormalization(x, w2)", ("axis", -2)).Single().CreateLayer();
+        Assert.Equal((3, 2), norm.NormalizedShape);
+        Assert.Equal([1, 2, 3, 4, 5, 6], norm.Gamma!.Value);
+        foreach (string node in (string[])["RMSNormalization(x, w)", "SimplifiedLayerNormalization(x, w)", "com.microsoft:SimplifiedLayerNormalization(x, w)"])
+        {
+            OnnxNormalization found = Parameters().Node("y = " + node).Single();
+            Assert.Equal("RMSNormalization", found.Operator);
+            RmsNorm rms = (RmsNorm)found.CreateLayer();
+            Assert.Equal([1, 2, 3], rms.Gamma!.Value);
+            Assert.Equal(1e-5f, rms.Epsilon);
+        }
+
+        OnnxNormalization skip = Parameters().Node("y   sum = com.microsoft:SkipLayerNormalization(x, r, w, b, c)").Single();
+        Assert.Equal(["x", "r", "c"], skip.Inputs);
+        norm = (LayerNorm)skip.CreateLayer();
+        Assert.Equal(1e-12f, norm.Epsilon);
+        Assert.Equal([4, 5, 6], norm.Beta!.Value);
+        skip = Parameters().Node("y = com.microsoft:SkipSimplifiedLayerNormalization(x, r, w)", ("epsilon", 1e-6f)).Single();
+        Assert.Equal(["x", "r"], skip.Inputs);
+        Assert.Equal([1, 2, 3], ((RmsNorm)skip.CreateLayer()).Gamma!.Value);
+        ScaleNorm scale = (ScaleNorm)Parameters().Node("y = LpNormalization(x)").Single().CreateLayer((2, 2));
+        Compare.Within([0.6, 0.8, 1, 0], Samples.Forward(scale, [3, 4, 2, 0], (2, 2)), 1e-7, "x/‖x‖");
+        Assert.Empty(Parameters().Node("y = LpNormalization(x)", ("p", 1)).Node("z = SkipLayerNormalization(x, r, w)").Node("u = custom:LayerNormalization(x, w)").Read().Normalizations);
+    }
+
+    [Fact]
+    public void CreateLayer_OperatorsOfChannels_HaveStatisticsAndGroups()
+    {
+        BatchNorm batch = (BatchNorm)Parameters(9).Node("y = BatchNormalization(x, w, b, b, w)", ("momentum", 0.75f)).Single().CreateLayer((2, 3, 5, 5));
+        Assert.Equal(([4f, 5, 6], [1f, 2, 3]), (batch.Running!.Mean, batch.Running.Variance), (a, b) => a.Item1.SequenceEqual(b.Mean) && a.Item2.SequenceEqual(b.Variance));
+        Assert.Equal((0.25, false), (batch.Momentum.WeightOfBatch(1), batch.Training));
+        Assert.True(Parameters(9).Node("y m v = BatchNormalization(x, w, b, b, w)").Single().CreateLayer().Training);
+        Assert.True(Parameters(15).Node("y = BatchNormalization(x, w, b, b, w)", ("training_mode", 1)).Single().CreateLayer().Training);
+        Assert.Empty(Parameters(7).Node("y = BatchNormalization(x, w, b, b, w)", ("spatial", 0)).Read().Normalizations);
+
+        InstanceNorm instance = (InstanceNorm)Parameters().Node("y = InstanceNormalization(x, w, b)", ("epsilon", 1e-3f)).Single().CreateLayer((1, 3, 4));
+        Assert.Equal([1, 2, 3], instance.Gamma!.Value);
+        Assert.Equal([4, 5, 6], instance.Beta!.Value);
+        Assert.Equal((1e-3f, null), (instance.Epsilon, instance.Running));
+
+        GroupNorm group = (GroupNorm)Parameters(21).Node("y = GroupNormalization(x, w, b)", ("num_groups", 3)).Single().CreateLayer();
+        Assert.Equal((3, 3), (group.Groups, group.Channels));
+        OnnxNormalization perGroup = Parameters(18).Node("y = GroupNormalization(x, w, b)", ("num_groups", 3)).Single();
+        group = (GroupNorm)perGroup.CreateLayer((2, 6, 4));
+        Assert.Equal([1, 1, 2, 2, 3, 3], group.Gamma!.Value);
+        Assert.Equal([4, 4, 5, 5, 6, 6], group.Beta!.Value);
+        Assert.Contains("one number per group", Assert.Throws<ArgumentException>(() => perGroup.CreateLayer()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CreateLayer_ParametersThatDoNotFit_AreRefused()
+    {
+        Refused("expected γ of shape (3), that of a set in LayerNormalization 'y', got FLOAT 'one' []", "LayerNormalization(x, one)", (2, 3));
+        Refused("expected γ of 1 dimensions", "LayerNormalization(x, one)");
+        Refused("expected β of shape (3)", "LayerNormalization(x, w, four)");
+        Refused("got FLOAT 'none' [0]", "LayerNormalization(x, none)");
+        Refused("expected an input that is γ", "InstanceNormalization(x)");
+        Refused("expected 3 numbers as β", "InstanceNormalization(x, w, four)");
+        Refused("expected 3 numbers as running variance", "BatchNormalization(x, w, b, w, four)");
+        Refused("expected 3 numbers as γ", "BatchNormalization(x, four, b, w, w)");
+        Refused("expected an input that is running mean", "BatchNormalization(x, w, b)");
+        Refused("expected a number of groups that divides the 3 channels", "GroupNormalization(x, w, b)");
+        Refused("expected a number of groups that divides the 3 channels", "GroupNormalization(x, w, b)", attribute: ("num_groups", 2));
+        Refused("expected a number of groups that divides the 3 channels", "GroupNormalization(x, w, b)", attribute: ("num_groups", -3));
+        Refused("expected a finite ε ≥ 0 in LayerNormalization 'y', got -1", "LayerNormalization(x, w)", attribute: ("epsilon", -1f));
+        Refused("expected a finite ε ≥ 0", "LayerNormalization(x, w)", attribute: ("epsilon", float.NaN));
+        Refused("expected a momentum from 0 to 1", "BatchNormalization(x, w, b, b, w)", attribute: ("momentum", 2f));
+        Assert.Contains("'gate', is computed in the graph", Assert.Throws<NotSupportedException>(() => Layer("LayerNormalization(x, gate)", (2, 3))).Message, StringComparison.Ordinal);
+        Assert.Contains("the last one only", Assert.Throws<NotSupportedException>(() => Layer("RMSNormalization(x, wide)", default, ("axis", -2))).Message, StringComparison.Ordinal);
+        Assert.Contains("it normalizes 9 dimensions", Assert.Throws<NotSupportedException>(() => Layer("LayerNormalization(x, w)", (2, 3), ("axis", -9))).Message, StringComparison.Ordinal);
+        Assert.Contains("it normalizes 3 of 2 dimensions", Assert.Throws<NotSupportedException>(() => Layer("LayerNormalization(x, w)", (2, 3), ("axis", -3))).Message, StringComparison.Ordinal);
+        Assert.Contains("it normalizes 0 dimensions", Assert.Throws<NotSupportedException>(() => Layer("LayerNormalization(x, w)", (2, 3), ("axis", 2))).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => Layer("InstanceNormalization(x, w, b)", (2, 4, 5)));
+
+        static void Refused(string message, string node, Shape input = default, params (string, object)[] attribute) =>
+            Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Layer(node, input, attribute)).Message, StringComparison.Ordinal);
+
+        static Layer Layer(string node, Shape input, params (string, object)[] attribute) =>
+            Parameters(21).Floats("one", [], 1).Floats("none", [0]).Floats("four", [4], 1, 2, 3, 4).Floats("wide", [2, 3], 1, 2, 3, 4, 5, 6).Node("y = " + node, attribute).Single().CreateLayer(input);
+    }
+
+    [Fact]
+    public void Read_AValueOutOfTwoNodes_IsRefused() =>
+        Assert.Contains("got 'y' out of two", Assert.Throws<InvalidDataException>(() => new OnnxBytes().Node("y = Relu(x)").Node("y = Relu(x)").Read()).Message, StringComparison.Ordinal);
+
+    private static OnnxBytes Parameters(int opset = 17) => new OnnxBytes(opset).Floats("w", [3], 1, 2, 3).Floats("b", [3], 4, 5, 6);
+
+    private static OnnxBytes Start(string nodes)
+    {
+        OnnxBytes file = Parameters().Floats("two", [], 2).Floats("three", [], 3).Floats("one", [1], 1).Floats("eps", [], 1e-12f).Integers("two_integer", 2);
+        foreach (string node in nodes.Split('|'))
+        {
+            file.Node(node, node.Contains("ReduceMean", StringComparison.Ordinal) ? [("axes", (long[])[-1])] : []);
+        }
+
+        return file;
+    }
+}
