@@ -15,6 +15,7 @@ public sealed class HelpTests : IDisposable
     [InlineData("help-train", "train")]
     [InlineData("help-predict", "predict")]
     [InlineData("help-evaluate", "evaluate")]
+    [InlineData("help-export", "export")]
     [InlineData("help-compare", "compare")]
     [InlineData("help-sweep", "sweep")]
     [InlineData("help-experiment", "experiment")]

@@ -149,6 +149,36 @@ public sealed class ModelTests : IDisposable
         Assert.Contains("other settings draw other classes", _tool.Run(Words("evaluate --model a.st --seed 3")).Expect(0).Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Export_Model_SaysWhatItWrote()
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Run(Words("train --mode layernorm --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q --set logging.file=null")).Expect(0);
+
+        ToolResult text = _tool.Run(Words("export --model m.st --output m.onnx")).Expect(0);
+        JsonObject json = _tool.Run(Words("export --model m.st --output bare.onnx --without-standardization --softmax --json")).Expect(0).Json;
+
+        Assert.Equal(
+            "m.onnx: layernorm, ONNX opset 17; input features (batch, 2), output logits (batch, 2); it takes features as they are, and standardizes them\n", text.Output);
+        Assert.Equal("left out", (string?)json["standardization"]);
+        Assert.Equal(["logits", "probabilities"], json["outputs"]!.AsArray().Select(o => (string?)o));
+        Assert.Contains("standardize.deviation", _tool.Read("m.onnx"), StringComparison.Ordinal);
+        Assert.DoesNotContain("standardize.deviation", _tool.Read("bare.onnx"), StringComparison.Ordinal);
+        Assert.Contains("is the model; write the results to another file", _tool.Run(Words("export --model m.st --output m.st")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains("does not exist", _tool.Run(Words("export --model no.st --output m.onnx")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Equal(["bare.onnx", "d.csv", "m.onnx", "m.st"], _tool.List());
+    }
+
+    [Fact]
+    public void Export_WhatOnnxLacks_SaysWhy()
+    {
+        _tool.Run(Words("train --mode layernorm --epochs 1 --set model.epsilon=0 --save m.st -q --set logging.file=null")).Expect(0);
+
+        Assert.Contains("norm1 cannot be written as ONNX: its ε is 0", _tool.Run(Words("export --model m.st --output m.onnx")).Expect(1).Error, StringComparison.Ordinal);
+
+        Assert.Equal(["m.st"], _tool.List());
+    }
+
     private static string[] Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     // Features far from 0, so that nothing works without the standardization; the classes alternate.

@@ -24,7 +24,14 @@ internal static class FloatError
         Sigmoid => (Array.ConvertAll(x, v => 1 / (1 + Math.Exp(-v))), Array.ConvertAll(error, e => e / 4 + 8 * U)),
         SiLU => (Array.ConvertAll(x, v => v / (1 + Math.Exp(-v))), [.. error.Zip(x, (e, v) => 1.1 * e + 8 * U * Math.Abs(v))]),
         Gelu => (layer.CreateReference()!.Forward(x, x.Length), [.. error.Zip(x, (e, v) => 1.2 * e + 16 * U * Math.Abs(v))]),
-        BatchNorm norm => Of(norm, x, error, planeLength),
+        BatchRenorm norm => Planes(norm, norm.Running!, Array.ConvertAll(norm.Running!.Deviation, s => (double)s), x, error, planeLength),
+        BatchNorm norm => Planes(norm, norm.Running!, Array.ConvertAll(norm.Running!.Variance, v => Math.Sqrt(v + norm.Epsilon)), x, error, planeLength),
+        InstanceNorm { Running: { } running } norm => Planes(norm, running, Array.ConvertAll(running.Variance, v => Math.Sqrt(v + norm.Epsilon)), x, error, planeLength),
+        InstanceNorm norm => Groups(norm, norm.Channels, norm.Channels, planeLength, x, error),
+        GroupNorm norm => Groups(norm, norm.Groups, norm.Channels, planeLength, x, error),
+        ScaleNorm norm => Of(norm, x, error),
+        DyT norm => Of(norm, x, error),
+        NormalizedLinear norm => OfUsed(norm, x, error),
         LayerNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), norm.Beta?.Value, norm.Epsilon, centred: true, norm.HasReLU),
         RmsNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), null, norm.Epsilon, centred: false, relu: false),
         _ => throw new ArgumentException(layer.GetType().Name, nameof(layer)),
@@ -54,17 +61,76 @@ internal static class FloatError
         return (y, bound);
     }
 
-    private static (double[] Y, double[] Error) Of(BatchNorm norm, double[] x, double[] error, int length)
+    // The weights in use are floats, the same here and there.
+    private static (double[] Y, double[] Error) OfUsed(NormalizedLinear layer, double[] x, double[] error)
+    {
+        layer.Forward(new float[layer.Linear.Inputs], (1, layer.Linear.Inputs), new float[layer.Linear.Outputs]);
+        return Of(layer.Linear, x, error);
+    }
+
+    private static (double[] Y, double[] Error) Of(ScaleNorm norm, double[] x, double[] error)
+    {
+        double[] y = new double[x.Length];
+        double[] bound = new double[x.Length];
+        int C = norm.Features;
+        for (int i = 0; i < x.Length; i++)
+        {
+            int first = i / C * C;
+            double length = Math.Max(Math.Sqrt(x[first..(first + C)].Sum(v => v * v)), norm.Epsilon);
+            double g = Math.Abs(norm.G.Value[0]);
+            y[i] = norm.G.Value[0] * x[i] / length;
+            bound[i] = g / length * (error[i] + Math.Abs(x[i]) / length * error[first..(first + C)].Sum() + (C + 8) * U * Math.Abs(x[i]));
+        }
+
+        return (y, bound);
+    }
+
+    private static (double[] Y, double[] Error) Of(DyT norm, double[] x, double[] error)
     {
         double[] y = new double[x.Length];
         double[] bound = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            int c = i / length % norm.Features;
-            double factor = (Scale(norm.Gamma, norm.OnePlusGamma)?[c] ?? 1) / Math.Sqrt(norm.Running!.Variance[c] + norm.Epsilon);
+            (double gamma, double beta) = (norm.Gamma?.Value[i % norm.Features] ?? 1, norm.Beta?.Value[i % norm.Features] ?? 0);
+            double argument = norm.Alpha.Value[0] * x[i];
+            y[i] = gamma * Math.Tanh(argument) + beta;
+            bound[i] = Math.Abs(gamma) * (Math.Abs(norm.Alpha.Value[0]) * error[i] + 2 * U * Math.Abs(argument) + 8 * U) + 4 * U * Math.Abs(beta);
+        }
+
+        return (y, bound);
+    }
+
+    // A group is a row whose γ and β repeat along each channel's positions.
+    private static (double[] Y, double[] Error) Groups(NormalizationLayer norm, int groups, int channels, int length, double[] x, double[] error)
+    {
+        float[] gamma = Scale(norm.Gamma, norm.OnePlusGamma) ?? [.. Enumerable.Repeat(1f, channels)];
+        float[] beta = norm.Beta?.Value ?? new float[channels];
+        int size = channels / groups * length;
+        double[] y = new double[x.Length];
+        double[] bound = new double[x.Length];
+        for (int first = 0; first < x.Length; first += size)
+        {
+            float[] Along(float[] ofChannels) => [.. Enumerable.Range(first, size).Select(i => ofChannels[i / length % channels])];
+            (double[] part, double[] error0) = Rows(size, x[first..(first + size)], error[first..(first + size)], Along(gamma), Along(beta), norm.Epsilon, centred: true, norm.HasReLU);
+            part.CopyTo(y, first);
+            error0.CopyTo(bound, first);
+        }
+
+        return (y, bound);
+    }
+
+    private static (double[] Y, double[] Error) Planes(NormalizationLayer norm, RunningStatistics running, double[] deviation, double[] x, double[] error, int length)
+    {
+        int channels = deviation.Length;
+        double[] y = new double[x.Length];
+        double[] bound = new double[x.Length];
+        for (int i = 0; i < x.Length; i++)
+        {
+            int c = i / length % channels;
+            double factor = (Scale(norm.Gamma, norm.OnePlusGamma)?[c] ?? 1) / deviation[c];
             double beta = norm.Beta?.Value[c] ?? 0;
-            y[i] = factor * (x[i] - norm.Running.Mean[c]) + beta;
-            bound[i] = Math.Abs(factor) * error[i] + 8 * U * (Math.Abs(factor * x[i]) + Math.Abs(factor * norm.Running.Mean[c]) + Math.Abs(beta));
+            y[i] = factor * (x[i] - running.Mean[c]) + beta;
+            bound[i] = Math.Abs(factor) * error[i] + 8 * U * (Math.Abs(factor * x[i]) + Math.Abs(factor * running.Mean[c]) + Math.Abs(beta));
             y[i] = norm.HasReLU ? Math.Max(y[i], 0) : y[i];
         }
 

@@ -29,6 +29,23 @@ public sealed class OnnxRuntimeTests
         ["batch norm of images with 1 + γ"] = (() => new BatchNorm(3, onePlusGamma: true), (3, 4, 5)),
         ["batch norm without γ and β"] = (() => new BatchNorm1D(4, withGamma: false, withBeta: false), 4),
         ["batch norm of planes, with ReLU"] = (() => new BatchNorm1D(4, epsilon: 1e-3, relu: true), (4, 9)),
+        ["group norm of planes"] = (() => new GroupNorm(2, 6), (6, 5)),
+        ["group norm of images with 1 + γ, with ReLU"] = (() => new GroupNorm(3, 6, epsilon: 0.1, onePlusGamma: true, relu: true), (6, 3, 4)),
+        ["group norm of features"] = (() => new Sequential(Linear(5, 6, "a"), new GroupNorm(2, 6), Linear(6, 3, "b")), 5),
+        ["instance norm of planes"] = (() => new InstanceNorm(4), (4, 9)),
+        ["instance norm of images with γ and β"] = (() => new InstanceNorm(4, epsilon: 1e-3, withGamma: true, withBeta: true), (4, 3, 5)),
+        ["instance norm with running statistics"] = (() => new InstanceNorm(4, withGamma: true, trackRunningStatistics: true), (4, 6)),
+        ["ghost batch norm"] = (() => new GhostBatchNorm(4, 2), (4, 6)),
+        ["batch renorm"] = (() => new BatchRenorm(4), (4, 6)),
+        ["batch renorm of features"] = (() => new Sequential(Linear(5, 6, "a"), new BatchRenorm(6), Linear(6, 3, "b")), 5),
+        ["ScaleNorm"] = (() => new Sequential(Linear(5, 6, "a"), new ScaleNorm(6), Linear(6, 3, "b")), 5),
+        ["ScaleNorm with a large ε"] = (() => new ScaleNorm(6, epsilon: 7), (2, 6)),
+        ["DyT"] = (() => new Sequential(Linear(5, 6, "a"), new DyT(6), Linear(6, 3, "b")), 5),
+        ["DyT without γ and β"] = (() => new DyT(6, alpha: 0.8, withGamma: false, withBeta: false), (2, 6)),
+        ["DyT without β"] = (() => new DyT(6, withBeta: false), 6),
+        ["weight norm"] = (() => new Sequential(new WeightNorm(Linear(5, 6, "a")), new ReLU(), Linear(6, 3, "b")), 5),
+        ["weight norm of more dimensions"] = (() => new WeightNorm(Linear(5, 4, "a")), (3, 5)),
+        ["weight standardization"] = (() => new Sequential(new WeightStandardization(Linear(5, 6, "a")), Linear(6, 3, "b")), 5),
         ["nested, with sigmoid"] = (() => new Sequential(new Sequential(Linear(5, 4, "a"), new Sigmoid("s")), new LayerNorm1D(4, epsilon: 0.1, name: "n"), Linear(4, 3, "a")), 5),
     };
 
@@ -64,7 +81,7 @@ public sealed class OnnxRuntimeTests
         RandomSource random = new(7);
         foreach (NamedState state in network.NamedState.Where(s => s.Floats is not null))
         {
-            bool isVariance = state.Name.EndsWith("running_var", StringComparison.Ordinal);
+            bool isVariance = state.Name.Contains("running_var", StringComparison.Ordinal) || state.Name.Contains("running_std", StringComparison.Ordinal);
             for (int i = 0; i < state.Floats!.Length; i++)
             {
                 state.Floats[i] = (float)(isVariance ? 0.1 + random.NextDouble(0, 2) : 0.3 + random.NextNormal());
@@ -72,6 +89,39 @@ public sealed class OnnxRuntimeTests
         }
 
         AssertSame(network, sample);
+    }
+
+    [Fact]
+    public void Run_Standardization_IsThatOfDoubles()
+    {
+        const int D = 4;
+        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = D, Classes = 3, Normalization = NormalizationKind.LayerNorm });
+        network.Training = false;
+        (double Scale, double Shift, double Mean, double Deviation)[] features = [(1, 0, 0.5, 2), (Math.ScaleB(1, -24), 0.75, 1e-7, 3e-7), (1, 5, 0, 0), (0.25, -3, 0.1, 1e-3)];
+
+        // Far from 0, where a float's subtraction loses the digits.
+        float[] x = Samples.Normal(9 * D);
+        float[] z = new float[x.Length];
+        for (int i = 0; i < x.Length; i++)
+        {
+            x[i] = i % D == 1 ? 12582912f + i : x[i];
+            (double scale, double shift, double mean, double deviation) = features[i % D];
+            z[i] = deviation == 0 ? 0 : (float)((scale * x[i] - shift - mean) / deviation);
+        }
+
+        using InferenceSession session = Open(network, D, new OnnxOptions { Standardization = features });
+        using InferenceSession without = Open(network, D, null);
+        Assert.Equal(Run(without, z, D), Run(session, x, D));
+        Assert.NotEqual(Run(without, x, D), Run(session, x, D));
+        Assert.Throws<ArgumentException>(() => Open(network, D, new OnnxOptions { Standardization = features[1..] }));
+    }
+
+    private static float[] Run(InferenceSession session, float[] x, int features)
+    {
+        using OrtValue value = OrtValue.CreateTensorValueFromMemory(x, [x.Length / features, features]);
+        using RunOptions options = new();
+        using IDisposableReadOnlyCollection<OrtValue> outputs = session.Run(options, ["x"], [value], ["y"]);
+        return outputs[0].GetTensorDataAsSpan<float>().ToArray();
     }
 
     [Fact]
@@ -114,7 +164,7 @@ public sealed class OnnxRuntimeTests
             Shape shape = new([batch, .. Enumerable.Range(0, sample.Rank).Select(a => sample[a])]);
             float[] x = Samples.Normal(shape.Length, 2, 3, seed: (ulong)batch);
             float[] y = Samples.Forward(network, x, shape);
-            int length = network is BatchNorm ? shape.Length / batch / sample[0] : 1;
+            int length = network is BatchNorm or GroupNorm or InstanceNorm ? shape.Length / batch / sample[0] : 1;
             (double[] exact, double[] error) = FloatError.Of(network, Compare.Widen(x), new double[x.Length], length);
             Compare.Within(exact, Compare.Widen(y), error, "the network's own");
             using OrtValue value = OrtValue.CreateTensorValueFromMemory(x, [.. Enumerable.Range(0, shape.Rank).Select(a => (long)shape[a])]);

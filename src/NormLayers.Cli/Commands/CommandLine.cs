@@ -42,6 +42,7 @@ internal static class CommandLine
         Command sweep = new SweepCommand().Create();
         Command predict = new PredictCommand().Create();
         Command evaluate = new EvaluateCommand().Create();
+        Command export = new ExportCommand().Create();
         Command experiment = new ExperimentCommand(ExperimentCatalog.All).Create();
         Command info = InfoCommand.Create();
         Command check = CheckCommand.Create();
@@ -52,6 +53,7 @@ internal static class CommandLine
         root.Subcommands.Add(train);
         root.Subcommands.Add(predict);
         root.Subcommands.Add(evaluate);
+        root.Subcommands.Add(export);
         root.Subcommands.Add(compare);
         root.Subcommands.Add(sweep);
         root.Subcommands.Add(experiment);
@@ -68,6 +70,7 @@ internal static class CommandLine
             [train] = TrainCommand.Examples,
             [predict] = PredictCommand.Examples,
             [evaluate] = EvaluateCommand.Examples,
+            [export] = ExportCommand.Examples,
             [compare] = CompareCommand.Examples,
             [sweep] = SweepCommand.Examples,
             [experiment] = ExperimentCommand.Examples,

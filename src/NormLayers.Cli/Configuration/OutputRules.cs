@@ -29,16 +29,20 @@ internal sealed class OutputRules(List<Diagnostic> errors)
         rules.Check(files);
     }
 
-    /// <summary>Checks the files of a verb that uses a model on data and keeps no log.</summary>
-    /// <param name="settings">Names the data.</param>
+    /// <summary>Checks the files of a verb that uses a model and keeps no log.</summary>
+    /// <param name="settings">Names the data; null for a verb that reads none.</param>
     /// <param name="configPath">The configuration's file; null is the usual one.</param>
     /// <param name="model">The model's file.</param>
     /// <param name="files">Each flag that names a file to write, and the file; null where the flag is not given.</param>
     /// <param name="errors">Receives what is wrong.</param>
-    public static void CheckUse(Settings settings, string? configPath, string model, IEnumerable<(string Flag, string? Path)> files, List<Diagnostic> errors)
+    public static void CheckUse(Settings? settings, string? configPath, string model, IEnumerable<(string Flag, string? Path)> files, List<Diagnostic> errors)
     {
         OutputRules rules = new(errors);
-        rules.ProtectInput(settings, configPath);
+        if (settings is not null)
+        {
+            rules.ProtectInput(settings, configPath);
+        }
+
         rules.Protect(model, "the model");
         rules.Check(files);
     }

@@ -120,6 +120,7 @@ internal sealed class FiniteOrNullConverter : JsonConverter<double>
 [JsonSerializable(typeof(BenchDocument))]
 [JsonSerializable(typeof(PredictionDocument))]
 [JsonSerializable(typeof(EvaluationDocument))]
+[JsonSerializable(typeof(Commands.ExportDocument))]
 [JsonSerializable(typeof(TrialFile))]
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(ExperimentDocument))]

@@ -52,6 +52,9 @@ public sealed class Standardization
     /// <returns>One pair a feature; a deviation of 0 for a constant feature.</returns>
     public IReadOnlyList<(double Mean, double Deviation)> Moments => [.. _features.Select(f => ((f.Shift + f.Mean) / f.Scale, f.Deviation / f.Scale))];
 
+    /// <summary>The four numbers of each feature.</summary>
+    internal (double Scale, double Shift, double Mean, double Deviation)[] Numbers => Array.ConvertAll(_features, f => (f.Scale, f.Shift, f.Mean, f.Deviation));
+
     /// <summary>The four numbers of each feature as tensors of a file.</summary>
     internal IEnumerable<NamedState> ToTensors(string prefix)
     {

@@ -107,6 +107,24 @@ public sealed class Classifier
         Network.Save(stream, text, Standardization?.ToTensors(Prefix));
     }
 
+    /// <summary>Writes the network as an ONNX model, with the names of the classes as metadata.</summary>
+    /// <param name="stream">Where to; it stays open.</param>
+    /// <param name="standardize">Whether the model standardizes its input as in training; it takes standardized features otherwise.</param>
+    /// <param name="options">Names of inputs and outputs, and metadata; documentation and standardization are set here. Null for the defaults.</param>
+    /// <returns>The model's opset.</returns>
+    /// <exception cref="NotSupportedException">A layer that ONNX has no operator for.</exception>
+    public int WriteOnnx(Stream stream, bool standardize = true, OnnxOptions? options = null)
+    {
+        options ??= new OnnxOptions();
+        string input = Standardization is null ? "features as they are" : standardize ? "features as they are, standardized in the model" : "features standardized as in training";
+        return Network.WriteOnnx(stream, Options.InputFeatures, options with
+        {
+            Documentation = $"A classifier with {Options.Normalization.Title}. Input: {input}. Output: a logit for each class.",
+            Standardization = standardize ? Standardization?.Numbers : null,
+            Metadata = new Dictionary<string, string>(options.Metadata) { [Key] = ClassifierText.From(this).ToJson() },
+        });
+    }
+
     /// <summary>The class and the probabilities of each sample.</summary>
     /// <param name="samples">The samples as they were read; they are standardized here.</param>
     /// <exception cref="DataFormatException">A feature is beyond the range of floats.</exception>

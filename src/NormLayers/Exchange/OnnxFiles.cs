@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <summary>Writes networks as ONNX files.</summary>
 /// <remarks>
 /// The network is written as it evaluates: batch normalization with its running statistics. Values have the names of <see cref="Layer.NamedState"/>,
-/// nodes the names of the layers. The opset is 17, or the first that has all operators: 20 with GELU, 23 with RMS normalization. The bytes are the same for the same network.
+/// nodes the names of the layers. The opset is 17, or the first that has all operators: 18 with ScaleNorm, 20 with GELU, 21 with group normalization, 23 with RMS normalization. The bytes are the same for the same network.
 /// </remarks>
 public static class OnnxFiles
 {
@@ -14,13 +14,14 @@ public static class OnnxFiles
     private const long MostParameters = (int.MaxValue - (64L << 20)) / sizeof(float);
 
     /// <summary>Writes a network as an ONNX model for any batch size.</summary>
-    /// <param name="network">A <see cref="Sequential"/> or a layer: linear, activations, softmax, batch, layer or RMS normalization.</param>
+    /// <param name="network">A <see cref="Sequential"/> or a layer: linear, also with normalized weights, activations, softmax, or a normalization.</param>
     /// <param name="stream">Where to; it stays open. Nothing is written before the model is complete.</param>
     /// <param name="sample">The shape of one sample, without the batch: <c>20</c>, or (C, L) as a tuple.</param>
     /// <param name="options">Names and text; null for the defaults.</param>
-    /// <exception cref="ArgumentException">The network does not take such samples, has more than 2 GiB of parameters, or two values would have the same name.</exception>
+    /// <returns>The model's opset.</returns>
+    /// <exception cref="ArgumentException">The network does not take such samples, has more than 2 GiB of parameters, the standardization has other features, or two values would have the same name.</exception>
     /// <exception cref="NotSupportedException">A layer that ONNX has no operator for, or has with another meaning; the message says which and why.</exception>
-    public static void WriteOnnx(this Layer network, Stream stream, Shape sample, OnnxOptions? options = null)
+    public static int WriteOnnx(this Layer network, Stream stream, Shape sample, OnnxOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(stream);
@@ -38,7 +39,8 @@ public static class OnnxFiles
         }
 
         OnnxGraph graph = new();
-        string last = new OnnxLayers(graph, input.Rank).Append(network, path: "", graph.Declare(options.Input));
+        string first = Standardize(graph, options, sample, graph.Declare(options.Input));
+        string last = new OnnxLayers(graph, input).Append(network, path: "", first);
         graph.Node("Identity", 13, "output", "the network's output", [last], options.Output);
         if (options.Softmax is { } softmax)
         {
@@ -46,5 +48,35 @@ public static class OnnxFiles
         }
 
         stream.Write(graph.ToModel(options, input, output).Bytes);
+        return graph.Opset;
+    }
+
+    // In double, as large offsets need it. A constant feature becomes (0·x − 0 − 0)/1.
+    private static string Standardize(OnnxGraph graph, OnnxOptions options, Shape sample, string x)
+    {
+        if (options.Standardization is not { } features)
+        {
+            return x;
+        }
+
+        if (sample.Rank != 1 || sample.Length != features.Count)
+        {
+            Throw.Argument(nameof(options), $"a standardization of samples of shape {sample}", $"one of {features.Count} features");
+        }
+
+        string value = graph.Node("Cast", 13, "standardize.widen", "to double", [x], "standardize.wide", ("to", OnnxGraph.TypeDouble));
+        value = Apply("Mul", 14, "scale", f => f.Deviation == 0 ? 0 : f.Scale);
+        value = Apply("Sub", 14, "shift", f => f.Deviation == 0 ? 0 : f.Shift);
+        value = Apply("Sub", 14, "mean", f => f.Deviation == 0 ? 0 : f.Mean);
+        value = Apply("Div", 14, "deviation", f => f.Deviation == 0 ? 1 : f.Deviation);
+        return graph.Node("Cast", 13, "standardize.round", "to float", [value], "standardize.output", ("to", OnnxGraph.TypeFloat));
+
+        string Apply(string type, int since, string name, Func<(double Scale, double Shift, double Mean, double Deviation), double> number) => graph.Node(
+            type,
+            since,
+            "standardize." + name,
+            "(scale·x - shift - mean)/deviation of each feature, as in training",
+            [value, graph.Initializer("standardization." + name, [.. features.Select(number)])],
+            $"standardize.{name}.output");
     }
 }

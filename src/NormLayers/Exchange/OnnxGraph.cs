@@ -5,7 +5,10 @@ namespace NormLayers.Exchange;
 /// <summary>The nodes and initializers of an ONNX graph that is being built, with the fields of onnx.proto.</summary>
 internal sealed class OnnxGraph
 {
-    private const int TypeFloat = 1;
+    public const int TypeFloat = 1;
+    public const int TypeDouble = 11;
+
+    private const int TypeInteger = 7;
     private const int AttributeFloat = 1;
     private const int AttributeInteger = 2;
 
@@ -64,6 +67,32 @@ internal sealed class OnnxGraph
         }
 
         _graph.Add(5, tensor.Add(2, TypeFloat).Add(8, name).Add(9, raw));
+        return Declare(name);
+    }
+
+    /// <summary>Adds a constant row of doubles.</summary>
+    public string Initializer(string name, double[] values)
+    {
+        byte[] raw = new byte[values.Length * sizeof(double)];
+        for (int i = 0; i < values.Length; i++)
+        {
+            BinaryPrimitives.WriteDoubleLittleEndian(raw.AsSpan(i * sizeof(double)), values[i]);
+        }
+
+        _graph.Add(5, new ProtobufMessage().Add(1, values.Length).Add(2, TypeDouble).Add(8, name).Add(9, raw));
+        return Declare(name);
+    }
+
+    /// <summary>Adds a constant row of integers, such as axes.</summary>
+    public string Initializer(string name, long[] values)
+    {
+        byte[] raw = new byte[values.Length * sizeof(long)];
+        for (int i = 0; i < values.Length; i++)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(raw.AsSpan(i * sizeof(long)), values[i]);
+        }
+
+        _graph.Add(5, new ProtobufMessage().Add(1, values.Length).Add(2, TypeInteger).Add(8, name).Add(9, raw));
         return Declare(name);
     }
 

@@ -4,9 +4,11 @@ namespace NormLayers.Exchange;
 
 /// <summary>Which operators of ONNX a layer is.</summary>
 /// <param name="graph">Where nodes and constants go.</param>
-/// <param name="rank">The dimensions of the input, which no layer here changes.</param>
-internal sealed class OnnxLayers(OnnxGraph graph, int rank)
+/// <param name="input">The shape of the input, (1, …).</param>
+internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
 {
+    private Shape _shape = input;
+
     /// <summary>Adds a layer's nodes and constants.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="path">What is before its parameters' names: <c>norm1.</c>.</param>
@@ -15,14 +17,26 @@ internal sealed class OnnxLayers(OnnxGraph graph, int rank)
     /// <exception cref="NotSupportedException">ONNX has no operator that computes the same.</exception>
     public string Append(Layer layer, string path, string x)
     {
+        if (layer is Sequential network)
+        {
+            return network.Layers.Aggregate(x, (value, inner) => Append(inner, $"{path}{inner.Name}.", value));
+        }
+
+        string y = AppendOne(layer, path, x);
+        _shape = layer.OutputShape(_shape);
+        return y;
+    }
+
+    private string AppendOne(Layer layer, string path, string x)
+    {
         string name = path.Length > 0 ? path.TrimEnd('.') : layer.Name;
         string output = path + "output";
         switch (layer)
         {
-            case Sequential network:
-                return network.Layers.Aggregate(x, (value, inner) => Append(inner, $"{path}{inner.Name}.", value));
             case Linear linear:
-                return Linear(linear, (name, path, output), x);
+                return Linear(linear, linear.Weight.Value, (name, path, output), x);
+            case NormalizedLinear normalized:
+                return Linear(normalized.Linear, normalized.WeightsInUse(), (name, path, output), x);
             case ReLU:
                 return graph.Node("Relu", 14, name, "max(x, 0)", [x], output);
             case Sigmoid:
@@ -34,17 +48,39 @@ internal sealed class OnnxLayers(OnnxGraph graph, int rank)
                 return graph.Node("Gelu", 20, name, "x times the normal distribution's P(X < x)", [x], output);
             case Softmax:
                 return graph.Node("Softmax", 13, name, "exp(x) over its sum, in each row", [x], output, ("axis", -1));
+            case BatchRenorm { Running: { } running } norm:
+                return BatchRenorm(norm, running, name, path, x);
             case BatchNorm { Running: { } running } norm:
-                string[] constants =
-                [
-                    .. ScaleAndShift(norm, norm.Features, path),
-                    graph.Initializer(path + "running_mean", norm.Features, running.Mean),
-                    graph.Initializer(path + "running_var", norm.Features, running.Variance),
-                ];
-                return WithReLU(norm, name, path, graph.Node(
-                    "BatchNormalization", 15, name, "each channel, with its running mean and variance", [x, .. constants], output, Epsilon(layer, norm.Epsilon)));
+                return WithRunning(norm, running, name, path, x);
             case BatchNorm:
                 throw Unsupported(layer, "it has no running statistics, and ONNX normalizes with those of a batch in training only");
+            case InstanceNorm { Running: { } running } norm:
+                return WithRunning(norm, running, name, path, x);
+            case InstanceNorm when _shape.Rank < 3:
+                throw Unsupported(layer, "ONNX's operator takes channels with positions, (N, C, …)");
+            case InstanceNorm norm:
+                return WithReLU(norm, name, path, graph.Node(
+                    "InstanceNormalization",
+                    6,
+                    name,
+                    "each channel of a sample: (x - mean)/sqrt(variance + epsilon)",
+                    [x, .. ScaleAndShift(norm, norm.Channels, path)],
+                    output,
+                    Epsilon(layer, norm.Epsilon)));
+            case GroupNorm norm:
+                return WithReLU(norm, name, path, graph.Node(
+                    "GroupNormalization",
+                    21,
+                    name,
+                    "each group of channels of a sample: (x - mean)/sqrt(variance + epsilon)",
+                    [x, .. ScaleAndShift(norm, norm.Channels, path)],
+                    output,
+                    Epsilon(layer, norm.Epsilon),
+                    ("num_groups", norm.Groups)));
+            case ScaleNorm norm:
+                return ScaleNorm(norm, (name, path, output), x);
+            case DyT norm:
+                return DyT(norm, (name, path, output), x);
             case LayerNorm norm:
                 return WithReLU(norm, name, path, graph.Node(
                     "LayerNormalization",
@@ -61,16 +97,68 @@ internal sealed class OnnxLayers(OnnxGraph graph, int rank)
                 string scale = graph.Initializer(path + "weight", norm.Features, Scale(norm.Gamma, norm.OnePlusGamma, norm.Features));
                 return graph.Node("RMSNormalization", 23, name, "each row: x/sqrt(mean(x²) + epsilon)", [x, scale], output, ("axis", -1), Epsilon(layer, norm.Epsilon));
             default:
-                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, LayerNorm, RmsNorm");
+                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, WeightNorm, WeightStandardization, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, GhostBatchNorm, BatchRenorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, ScaleNorm, DyT");
         }
     }
 
-    private string Linear(Linear linear, (string Name, string Path, string Output) node, string x)
+    // With running statistics: the operator of batch normalization.
+    private string WithRunning(NormalizationLayer norm, RunningStatistics running, string name, string path, string x)
+    {
+        int channels = running.Mean.Length;
+        string[] constants =
+        [
+            .. ScaleAndShift(norm, channels, path),
+            graph.Initializer(path + "running_mean", channels, running.Mean),
+            graph.Initializer(path + "running_var", channels, running.Variance),
+        ];
+        return WithReLU(norm, name, path, graph.Node(
+            "BatchNormalization", 15, name, "each channel, with its running mean and variance", [x, .. constants], path + "output", Epsilon(norm, norm.Epsilon)));
+    }
+
+    // With running deviations, which no operator takes.
+    private string BatchRenorm(BatchRenorm norm, RunningStatistics running, string name, string path, string x)
+    {
+        const string Formula = "each channel: (x - running mean)/running deviation";
+        Shape shape = new([norm.Features, .. Enumerable.Repeat(1, _shape.Rank - 2)]);
+        string[] scaleAndShift = ScaleAndShift(norm, shape, path);
+        string centred = graph.Node("Sub", 14, name + ".mean", Formula, [x, graph.Initializer(path + "running_mean", shape, running.Mean)], path + "centred");
+        string scaled = graph.Node("Div", 14, name + ".deviation", Formula, [centred, graph.Initializer(path + "running_std", shape, running.Deviation)], path + "normalized");
+        string product = graph.Node("Mul", 14, name + ".scale", Formula, [scaled, scaleAndShift[0]], path + "scaled");
+        return WithReLU(norm, name, path, graph.Node("Add", 14, name, Formula, [product, scaleAndShift[1]], path + "output"));
+    }
+
+    private string ScaleNorm(ScaleNorm norm, (string Name, string Path, string Output) node, string x)
+    {
+        const string Formula = "each row: g·x/max(|x|, epsilon)";
+        string axes = graph.Initializer(node.Path + "axes", [-1L]);
+        string length = graph.Node("ReduceL2", 18, node.Name + ".length", Formula, [x, axes], node.Path + "length");
+        string least = graph.Initializer(node.Path + "epsilon", 1, [Epsilon(norm, norm.Epsilon).Value]);
+        string limited = graph.Node("Max", 13, node.Name + ".limit", Formula, [length, least], node.Path + "limited_length");
+        string direction = graph.Node("Div", 14, node.Name + ".direction", Formula, [x, limited], node.Path + "direction");
+        return graph.Node("Mul", 14, node.Name, Formula, [direction, graph.Initializer(node.Path + "g", 1, norm.G.Value)], node.Output);
+    }
+
+    private string DyT(DyT norm, (string Name, string Path, string Output) node, string x)
+    {
+        const string Formula = "gamma·tanh(alpha·x) + beta";
+        string scaled = graph.Node("Mul", 14, node.Name + ".scale", Formula, [x, graph.Initializer(node.Path + "alpha", 1, norm.Alpha.Value)], node.Path + "scaled");
+        string value = graph.Node("Tanh", 13, node.Name + ".tanh", Formula, [scaled], node.Path + "tanh");
+        if (norm.Gamma is { } gamma)
+        {
+            value = graph.Node("Mul", 14, node.Name + ".gamma", Formula, [value, graph.Initializer(node.Path + "weight", norm.Features, gamma.Value)], node.Path + "product");
+        }
+
+        return norm.Beta is { } beta
+            ? graph.Node("Add", 14, node.Name, Formula, [value, graph.Initializer(node.Path + "bias", norm.Features, beta.Value)], node.Output)
+            : value;
+    }
+
+    private string Linear(Linear linear, float[] w, (string Name, string Path, string Output) node, string x)
     {
         const string Formula = "x·Wᵀ + b";
-        (int inputs, int outputs, float[] w) = (linear.Inputs, linear.Outputs, linear.Weight.Value);
+        (int inputs, int outputs) = (linear.Inputs, linear.Outputs);
         // Gemm takes matrices only.
-        bool gemm = rank == 2;
+        bool gemm = _shape.Rank == 2;
         string weight = gemm
             ? graph.Initializer(node.Path + "weight", linear.Weight.Shape, w)
             : graph.Initializer(node.Path + "weight_transposed", (inputs, outputs), [.. Enumerable.Range(0, w.Length).Select(i => w[i % outputs * inputs + i / outputs])]);
@@ -101,7 +189,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, int rank)
         : onePlusGamma ? Array.ConvertAll(gamma.Value, g => 1 + g) : gamma.Value;
 
     // An attribute is a float. One that is 0 makes ONNX Runtime divide by 0 where the variance is 0, and the layers here do not.
-    private static (string, object) Epsilon(Layer layer, double epsilon) => (float)epsilon > 0
+    private static (string Name, float Value) Epsilon(Layer layer, double epsilon) => (float)epsilon > 0
         ? ("epsilon", (float)epsilon)
         : throw Unsupported(layer, FormattableString.Invariant($"its ε is 0, or is no float above 0: {epsilon}"));
 

@@ -18,6 +18,12 @@ public sealed record OnnxOptions
     /// <summary>The name of a second output, the softmax of the first over its last dimension; null for none.</summary>
     public string? Softmax { get; init; }
 
+    /// <summary>
+    /// Of each feature the numbers of (scale·x − shift − mean)/deviation, computed in double before the network; 0 where the deviation is 0. Null for
+    /// nothing: the input is what the network takes.
+    /// </summary>
+    public IReadOnlyList<(double Scale, double Shift, double Mean, double Deviation)>? Standardization { get; init; }
+
     /// <summary>More text by key, the file's <c>metadata_props</c>.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = LayerConventions.None;
 }

@@ -33,6 +33,13 @@ public abstract class NormalizedLinear : Layer
     /// <summary>1 over the length or the deviation of each row.</summary>
     private protected double[] Rstd { get; set; } = [];
 
+    /// <summary>The weights in use, (outputs, inputs), <b>overwritten</b> here as in a forward pass.</summary>
+    internal float[] WeightsInUse()
+    {
+        NormalizeWeights();
+        return Linear.Weight.Value;
+    }
+
     /// <inheritdoc/>
     protected override bool MayBeInPlace => false;
 
