@@ -11,13 +11,11 @@ namespace NormLayers.Cli.Commands;
 /// <summary>A model as <c>train --save</c> writes it: a classifier, and what it was trained on.</summary>
 internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
 {
-    private const string OriginKey = "training";
-
     /// <summary>The bytes of a model.</summary>
     public static byte[] ToBytes(Classifier classifier, ModelOrigin origin)
     {
         using MemoryStream stream = new();
-        classifier.Save(stream, new Dictionary<string, string> { [OriginKey] = JsonSerializer.Serialize(origin, ModelJson.Default.ModelOrigin) });
+        classifier.Save(stream, new Dictionary<string, string> { [ModelOrigin.Key] = origin.ToJson() });
         return stream.ToArray();
     }
 
@@ -33,7 +31,7 @@ internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
 
             using FileStream stream = File.OpenRead(path);
             Classifier classifier = Classifier.Load(stream);
-            return new ModelFile(classifier, classifier.Metadata.TryGetValue(OriginKey, out string? json) ? Parse(json) : null);
+            return new ModelFile(classifier, classifier.Metadata.TryGetValue(ModelOrigin.Key, out string? json) ? ModelOrigin.Parse(json) : null);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -45,20 +43,6 @@ internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
         }
 
         return null;
-    }
-
-    private static ModelOrigin Parse(string json)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(json, ModelJson.Default.ModelOrigin) is { Source: not null, Name: not null, Library: not null, Config: not null } origin
-                ? origin
-                : throw new JsonException("a field is null");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"expected what the model was trained on as JSON in the metadata '{OriginKey}', got something else: {e.Message}", e);
-        }
     }
 }
 
@@ -72,6 +56,8 @@ internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
 /// <param name="Config">The resolved configuration, without the log and paths.</param>
 internal sealed record ModelOrigin(string Source, string Name, string Hash, long Seed, int TestCount, string Library, JsonObject Config)
 {
+    public const string Key = "training";
+
     public static ModelOrigin Of(Settings settings, DataSummary data, DataSplit split) => new(
         data.Source,
         data.Name,
@@ -80,6 +66,23 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
         settings.GetInt(Keys.TestCount),
         MachineInfo.NormLayersVersion,
         settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval, Keys.DataPath));
+
+    /// <exception cref="InvalidDataException">It is no such text.</exception>
+    public static ModelOrigin Parse(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, ModelJson.Default.ModelOrigin) is { Source: not null, Name: not null, Library: not null, Config: not null } origin
+                ? origin
+                : throw new JsonException("a field is null");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"expected what the model was trained on as JSON in the metadata '{Key}', got something else: {e.Message}", e);
+        }
+    }
+
+    public string ToJson() => JsonSerializer.Serialize(this, ModelJson.Default.ModelOrigin);
 
     /// <summary>Names the content of data that come in two sets.</summary>
     public static string HashOf(DataSplit split) => $"{split.Train.ComputeHash()}+{split.Test.ComputeHash()}";

@@ -61,7 +61,12 @@ internal sealed class RunSession : IDisposable
         string? configPath = parsed.GetValue(options.Config);
         Settings settings = SettingsReader.Read(configPath, [.. options.Given(parsed), .. further], parsed.GetValue(options.Set) ?? [], errors, late);
         OutputRules.Check(
-            settings, configPath, ((Option<string>[])[options.Output, options.Report, options.Svg, options.Save]).Select(o => (o.Name, parsed.GetValue(o))), folder, errors);
+            settings,
+            configPath,
+            ((Option<string>[])[options.Checkpoint, options.Output, options.Report, options.Svg, options.Save]).Select(o => (o.Name, parsed.GetValue(o))),
+            [(options.TensorBoard.Name, parsed.GetValue(options.TensorBoard)), .. folder is { } own ? [own] : Array.Empty<(string, string?)>()],
+            errors,
+            parsed.GetValue(options.Resume));
         List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
         if (Directory.Exists(EnvironmentSettings.FileName))
         {

@@ -33,7 +33,7 @@ internal sealed class SweepCommand
     public Command Create()
     {
         Command command = new("sweep", "Train at every point of a grid, and map what trains, stalls and diverges.");
-        foreach (Option option in (Option[])[.. _axes.Values, _seeds.Option, _folder, _shard, .. _options.All, .. _options.Reporting])
+        foreach (Option option in (Option[])[.. _axes.Values, _seeds.Option, _folder, _shard, .. _options.All, .. _options.Reporting, _options.TensorBoard])
         {
             command.Options.Add(option);
         }
@@ -67,7 +67,7 @@ internal sealed class SweepCommand
 
         try
         {
-            SweepRun sweep = new(session, grid, seeds, folder);
+            SweepRun sweep = new(session, grid, seeds, folder, parsed.GetValue(_options.TensorBoard));
             int present = sweep.LoadSaved();
             if (present > 0)
             {
@@ -77,7 +77,7 @@ internal sealed class SweepCommand
             bool done = sweep.Run(part, parts);
             SweepResult result = sweep.ToResult();
             SweepDocument document = SweepDocument.From(result, session.Settings, grid);
-            bool saved = session.Publish(document.ToUtf8(), SweepTable.Format(result), () => SweepReport.From(result, document.Config));
+            bool saved = sweep.BoardSaved & session.Publish(document.ToUtf8(), SweepTable.Format(result), () => SweepReport.From(result, document.Config));
             return !done ? session.InterruptedCode : saved && !result.AllDiverged ? ExitCode.Success : ExitCode.Failed;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)

@@ -10,6 +10,7 @@ internal sealed class SweepRun
 {
     private readonly RunSession _session;
     private readonly string? _folder;
+    private readonly string? _board;
     private readonly Sweep _sweep;
     private readonly Dictionary<TrialOptions, Settings> _settings = new(ReferenceEqualityComparer.Instance);
 
@@ -18,9 +19,10 @@ internal sealed class SweepRun
     /// <param name="grid">What differs, checked.</param>
     /// <param name="seeds">The seeds of each cell.</param>
     /// <param name="folder">Where each trial's file is kept; null keeps none.</param>
-    public SweepRun(RunSession session, SettingsGrid grid, IReadOnlyList<long> seeds, string? folder)
+    /// <param name="board">Where each trial has a folder with its event file for TensorBoard; null for none.</param>
+    public SweepRun(RunSession session, SettingsGrid grid, IReadOnlyList<long> seeds, string? folder, string? board)
     {
-        (_session, _folder) = (session, folder);
+        (_session, _folder, _board) = (session, folder, board);
         _sweep = new Sweep(grid.ToSweepGrid(session.Settings), seeds, session.Data);
         IEnumerable<Settings> settings = seeds.SelectMany(_ => grid.Cells(), (seed, cell) =>
         {
@@ -66,6 +68,9 @@ internal sealed class SweepRun
         return progress.Run(() => _sweep.Run(progress, part, parts, _session.Cancellation));
     }
 
+    /// <summary>Whether every event file was written.</summary>
+    public bool BoardSaved { get; private set; } = true;
+
     public SweepResult ToResult() => _sweep.ToResult();
 
     private void Keep(TrialResult trial)
@@ -76,6 +81,25 @@ internal sealed class SweepRun
             Settings settings = _settings[trial.Options];
             AtomicFile.Write(PathOf(settings), TrialFile.From(trial, settings, DataHash).ToUtf8());
         }
+
+        if (_board is not null)
+        {
+            WriteEvents(_board, trial);
+        }
+    }
+
+    private void WriteEvents(string board, TrialResult trial)
+    {
+        Settings settings = _settings[trial.Options];
+        string name = $"{trial.Options.Normalization.Name}-{Path.GetFileNameWithoutExtension(TrialFile.NameOf(settings, DataHash))}";
+        using TensorBoardLog log = new(Path.Combine(board, name), TrialFile.ConfigOf(settings), _session.ReportFailure);
+        foreach (EpochMetrics epoch in trial.Result.History)
+        {
+            log.OnEpoch(epoch);
+        }
+
+        log.End(trial.Result);
+        BoardSaved &= log.Saved;
     }
 
     private string PathOf(Settings settings) => Path.Combine(_folder!, TrialFile.NameOf(settings, DataHash));

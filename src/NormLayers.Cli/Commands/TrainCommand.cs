@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
 using NormLayers.Lab.Trials;
 
@@ -19,6 +20,7 @@ internal static class TrainCommand
         "normlayers train --mode layernorm --report report.html",
         "normlayers train --probe 10 --output results.json",
         "normlayers train --data digits --epochs 10 --learning-rate 0.1 --save model.safetensors",
+        "normlayers train --checkpoint run.checkpoint --resume run.checkpoint",
         "normlayers train --data csv --data-path wine.csv --set data.n_test=40 --json",
         "normlayers train --set training.optimizer=adam --set model.hidden_dims=[64,32]",
     ];
@@ -32,7 +34,7 @@ internal static class TrainCommand
 
     public static void AddTo(Command command, TrainOptions options)
     {
-        foreach (Option option in (Option[])[.. options.All, options.Save, .. options.Reporting])
+        foreach (Option option in (Option[])[.. options.All, .. options.Keeping, .. options.Reporting])
         {
             command.Options.Add(option);
         }
@@ -42,7 +44,8 @@ internal static class TrainCommand
 
     private static int Run(ParseResult parsed, TrainOptions options)
     {
-        using RunSession? session = RunSession.Open(parsed, options, [], (_, _) => { });
+        long interval = 0;
+        using RunSession? session = RunSession.Open(parsed, options, [], (_, errors) => interval = RunCheckpoints.ReadInterval(parsed, options, errors));
         if (session is null)
         {
             return ExitCode.Usage;
@@ -54,11 +57,31 @@ internal static class TrainCommand
             settings.Resolve(Keys.ProbeInterval, (settings.CountSteps() + ProbesOfAReport - 1) / ProbesOfAReport);
         }
 
+        DataSplit data = session.Data.Get(settings.Get(Keys.Seed));
+        ModelOrigin origin = ModelOrigin.Of(settings, session.Data.Summary, data);
+        RunCheckpoints checkpoints = new(parsed, options, session, origin, interval);
+        if (!checkpoints.TryOpen())
+        {
+            return ExitCode.Usage;
+        }
+
         Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), settings.CountSteps());
-        TrainingRun run = TrainingRun.Execute(settings, session.Data.Get(settings.Get(Keys.Seed)), progress, session.Log, session.Cancellation);
+        using TensorBoardLog board = new(parsed.GetValue(options.TensorBoard), origin.Config, session.ReportFailure);
+        TrainingRun run;
+        try
+        {
+            run = TrainingRun.Execute(settings, data, progress, [session.Log, board], checkpoints.ForTrainer, session.Cancellation);
+        }
+        catch (InvalidDataException e)
+        {
+            session.ReportFailure($"cannot go on from '{parsed.GetValue(options.Resume)}': {e.Message}");
+            return ExitCode.Usage;
+        }
+
         session.Log.End(run.Result);
+        board.End(run.Result);
         ResultDocument document = run.ToDocument(session.Data.Summary);
-        bool saved = TrySaveModel(session, options, run) & session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(run.Trial, session.Data.Summary, document.Probes, document.Config));
+        bool saved = checkpoints.Saved & board.Saved & TrySaveModel(session, options, run, origin) & session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(run.Trial, session.Data.Summary, document.Probes, document.Config));
         if (run.Result.Divergence is { } divergence)
         {
             StandardStreams.WriteError("diverged: " + divergence.Message);
@@ -73,7 +96,7 @@ internal static class TrainCommand
     }
 
     // A diverged network is of no use, and what an earlier run has saved may be.
-    private static bool TrySaveModel(RunSession session, TrainOptions options, TrainingRun run)
+    private static bool TrySaveModel(RunSession session, TrainOptions options, TrainingRun run, ModelOrigin origin)
     {
         if (run.Result.Status == TrainingStatus.Diverged)
         {
@@ -85,7 +108,6 @@ internal static class TrainCommand
             return false;
         }
 
-        return session.TrySave(options.Save, "model", () => ModelFile.ToBytes(
-            run.Prepared.ToClassifier(), ModelOrigin.Of(session.Settings, session.Data.Summary, session.Data.Get(session.Settings.Get(Keys.Seed)))));
+        return session.TrySave(options.Save, "model", () => ModelFile.ToBytes(run.Prepared.ToClassifier(), origin));
     }
 }

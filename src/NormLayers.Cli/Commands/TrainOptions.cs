@@ -20,6 +20,10 @@ internal sealed class TrainOptions
         Report = new Option<string>("--report") { Description = "Write a report with charts to this file: HTML that opens anywhere, offline.", HelpName = "file" };
         Svg = new Option<string>("--svg") { Description = "Write the first chart of the report to this file as an SVG picture.", HelpName = "file" };
         Save = new Option<string>("--save") { Description = "Save the trained model to this file (safetensors), for predict, evaluate and export.", HelpName = "file" };
+        Checkpoint = new Option<string>("--checkpoint") { Description = "Keep the state of the training in this file as it goes.", HelpName = "file" };
+        CheckpointInterval = new Option<string>("--checkpoint-interval") { Description = "Steps from one checkpoint to the next (one at the end of each epoch).", HelpName = "n" };
+        Resume = new Option<string>("--resume") { Description = "Go on from this checkpoint, with the same settings and data.", HelpName = "file" };
+        TensorBoard = new Option<string>("--tensorboard") { Description = "Write event files for TensorBoard into this folder.", HelpName = "folder" };
         AddKeyed("--data", Keys.Source, "The data: synthetic (default), digits, csv or idx.", "source", Keys.DataSources.Names);
         AddKeyed("--data-path", Keys.DataPath, "The file (csv) or folder (idx) to read.", "path", []);
         AddKeyed("--epochs", Keys.Epochs, "Passes over the training set (30).", "n", []);
@@ -50,6 +54,14 @@ internal sealed class TrainOptions
 
     public Option<string> Save { get; }
 
+    public Option<string> Checkpoint { get; }
+
+    public Option<string> CheckpointInterval { get; }
+
+    public Option<string> Resume { get; }
+
+    public Option<string> TensorBoard { get; }
+
     public Option<string[]> Set { get; }
 
     public Option<bool> Json { get; }
@@ -60,6 +72,9 @@ internal sealed class TrainOptions
 
     /// <summary>The flags of verbs that write a report.</summary>
     public IEnumerable<Option> Reporting => [Report, Svg];
+
+    /// <summary>The flags of a verb that trains one network.</summary>
+    public IEnumerable<Option> Keeping => [Save, Checkpoint, CheckpointInterval, Resume, TensorBoard];
 
     /// <summary>All other flags in the order of the help.</summary>
     public IEnumerable<Option> All => [.. Flags.TakeWhile(IsMode), Config, Output, .. Flags.SkipWhile(IsMode), Set, Json, Quiet, NoProgress];

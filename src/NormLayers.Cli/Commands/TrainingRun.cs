@@ -13,11 +13,12 @@ internal sealed record TrainingRun(Settings Settings, PreparedTrial Prepared, Tr
 
     private string Mode => Trial.Options.Normalization.Name;
 
-    public static TrainingRun Execute(Settings settings, DataSplit data, Progress progress, RunLogger log, CancellationToken cancellation)
+    public static TrainingRun Execute(Settings settings, DataSplit data, Progress progress, IEnumerable<ITrainingObserver> others, Checkpoints checkpoints, CancellationToken cancellation)
     {
-        Observers observers = new(progress, log);
+        Observers observers = new([progress, .. others]);
+        observers.Probes.AddRange(checkpoints.Resume?.Probes ?? []);
         PreparedTrial prepared = new(settings.ToTrial(), data);
-        TrialResult trial = progress.Run(() => prepared.Run(observers, settings.GetInt(Keys.ProbeInterval), cancellationToken: cancellation));
+        TrialResult trial = progress.Run(() => prepared.Run(observers, settings.GetInt(Keys.ProbeInterval), checkpoints: checkpoints, cancellationToken: cancellation));
         return new TrainingRun(settings, prepared, trial, observers.Probes);
     }
 
@@ -43,7 +44,7 @@ internal sealed record TrainingRun(Settings Settings, PreparedTrial Prepared, Tr
         Versions = VersionsDocument.Current,
     };
 
-    private sealed class Observers(ITrainingObserver first, ITrainingObserver second) : ITrainingObserver
+    private sealed class Observers(IReadOnlyList<ITrainingObserver> all) : ITrainingObserver
     {
         public List<ProbeRecord> Probes { get; } = [];
 
@@ -51,14 +52,18 @@ internal sealed record TrainingRun(Settings Settings, PreparedTrial Prepared, Tr
 
         public void OnStep(in StepMetrics metrics)
         {
-            first.OnStep(metrics);
-            second.OnStep(metrics);
+            foreach (ITrainingObserver observer in all)
+            {
+                observer.OnStep(metrics);
+            }
         }
 
         public void OnEpoch(EpochMetrics metrics)
         {
-            first.OnEpoch(metrics);
-            second.OnEpoch(metrics);
+            foreach (ITrainingObserver observer in all)
+            {
+                observer.OnEpoch(metrics);
+            }
         }
     }
 }

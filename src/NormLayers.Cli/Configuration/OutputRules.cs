@@ -13,20 +13,32 @@ internal sealed class OutputRules(List<Diagnostic> errors)
     /// <param name="settings">Names the data and the log.</param>
     /// <param name="configPath">The configuration's file; null is the usual one.</param>
     /// <param name="files">Each flag that names a file to write, and the file; null where the flag is not given.</param>
-    /// <param name="folder">The flag and the folder of the trials' files; null for verbs that keep none.</param>
+    /// <param name="folders">Each flag that names a folder for files, and the folder; null where the flag is not given.</param>
     /// <param name="errors">Receives what is wrong.</param>
+    /// <param name="checkpoint">The checkpoint to go on from, which only the first of the files may replace; null for none.</param>
     public static void Check(
-        Settings settings, string? configPath, IEnumerable<(string Flag, string? Path)> files, (string Flag, string? Path)? folder, List<Diagnostic> errors)
+        Settings settings,
+        string? configPath,
+        IEnumerable<(string Flag, string? Path)> files,
+        IEnumerable<(string Flag, string? Path)> folders,
+        List<Diagnostic> errors,
+        string? checkpoint = null)
     {
         OutputRules rules = new(errors);
         rules.ProtectInput(settings, configPath);
-        rules.CheckFolder(folder?.Flag, folder?.Path);
+        foreach ((string flag, string? folder) in folders)
+        {
+            rules.CheckFolder(flag, folder);
+        }
+
         if (settings.Get(Keys.LogFile) is { } log)
         {
             rules.Check(log, settings.PlaceOf(Keys.LogFile), "log", "the log");
         }
 
-        rules.Check(files);
+        rules.Check(files.Take(1));
+        rules.Protect(checkpoint, "the checkpoint to go on from");
+        rules.Check(files.Skip(1));
     }
 
     /// <summary>Checks the files of a verb that uses a model and keeps no log.</summary>
@@ -99,6 +111,7 @@ internal sealed class OutputRules(List<Diagnostic> errors)
         "--report" => "report",
         "--svg" => "picture",
         "--save" => "model",
+        "--checkpoint" => "checkpoint",
         _ => "results",
     };
 
@@ -110,9 +123,9 @@ internal sealed class OutputRules(List<Diagnostic> errors)
         }
     }
 
-    private void CheckFolder(string? flag, string? folder)
+    private void CheckFolder(string flag, string? folder)
     {
-        if (flag is null || folder is null)
+        if (folder is null)
         {
             return;
         }

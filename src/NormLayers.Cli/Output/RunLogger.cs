@@ -54,5 +54,8 @@ internal sealed class RunLogger(ILogger log) : ITrainingObserver
             trial.Options.Normalization.Name, trial.Options.Seed, trial.Result.Status.ToString().ToLowerInvariant(), trial.Result.Steps,
             trial.Result.Train.Loss, trial.Result.Test.Loss, trial.Result.Test.Accuracy, trial.Result.Divergence is { } divergence ? ". " + divergence.Message : string.Empty);
 
+    /// <summary>Notes what a run goes on from.</summary>
+    public void Resume(string path, long step) => log.LogInformation("resumed from {Path} after step {Step}", path, step);
+
     public void Error(string message) => log.LogError("{Message}", message);
 }

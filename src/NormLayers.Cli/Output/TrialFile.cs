@@ -132,5 +132,5 @@ internal sealed record TrialFile
     public byte[] ToUtf8() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ResultJson.Default.TrialFile), (byte)'\n'];
 
     // Neither the log nor probes change a result, and of the data it is the content that counts, wherever it was read from.
-    private static JsonObject ConfigOf(Settings settings) => settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval, Keys.DataPath);
+    public static JsonObject ConfigOf(Settings settings) => settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval, Keys.DataPath);
 }

@@ -36,6 +36,26 @@ internal sealed class MiniBatches
     /// <summary>Whether every mini-batch of the epoch has been handed out.</summary>
     public bool EpochDone => _position >= _end;
 
+    /// <summary>The samples in the order of the epoch.</summary>
+    public int[] Order => _order;
+
+    /// <summary>The state of the random numbers that shuffle; empty without shuffling.</summary>
+    public long[] RandomState => _random?.SaveState() ?? [];
+
+    /// <summary>Goes to a place in an epoch.</summary>
+    /// <exception cref="InvalidDataException">There is no such place.</exception>
+    public void Restore(int[] order, long[] random, int position)
+    {
+        if (position < 0 || position > _end || (_random is not null && !random.AsSpan(0, 4).ContainsAnyExcept(0)))
+        {
+            throw new InvalidDataException($"expected a position from 0 to {_end} in the epoch and a state of the random numbers, got position {position}.");
+        }
+
+        order.CopyTo(_order, 0);
+        _random?.RestoreState(random);
+        _position = position;
+    }
+
     /// <summary>Begins an epoch, in a new order.</summary>
     public void StartEpoch()
     {

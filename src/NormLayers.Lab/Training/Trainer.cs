@@ -77,87 +77,141 @@ public sealed class Trainer
     /// <summary>Trains the network: <b>changes</b> its parameters and running statistics.</summary>
     /// <param name="data">What to train on, and what to test on after each epoch.</param>
     /// <param name="cancellationToken">Stops the training after the step at hand.</param>
+    /// <param name="checkpoints">When the training is saved, and what it goes on from; null for neither.</param>
     /// <returns>How it ended and what it came to; a diverged or cancelled run is a result, not an exception.</returns>
     /// <exception cref="ArgumentException">The data does not fit the network, or is smaller than one mini-batch that would be left out.</exception>
-    public TrainingResult Fit(DataSplit data, CancellationToken cancellationToken = default)
+    /// <exception cref="InvalidDataException">The state to go on from is of another training, or damaged.</exception>
+    public TrainingResult Fit(DataSplit data, CancellationToken cancellationToken = default, Checkpoints? checkpoints = null)
     {
         ArgumentNullException.ThrowIfNull(data);
         Check(data);
         MiniBatches batches = new(data.Train, _options);
         float[] logits = new float[batches.Size * data.Train.ClassCount];
         float[] dLogits = new float[logits.Length];
-        List<EpochMetrics> history = [];
-        Divergence? divergence = null;
-        long step = 0;
-        int epochsDone = 0;
-        _network.Training = true;
-        for (int epoch = 1; epoch <= _options.Epochs && !cancellationToken.IsCancellationRequested; epoch++)
+        TrainingPosition at = checkpoints?.Resume?.Position ?? new();
+        if (at.EpochsDone < 0 || at.EpochsDone > _options.Epochs || at.Step < 0 || (at.EpochsDone == _options.Epochs && (at.InEpoch || at.History.Count == 0)))
         {
-            (double lossSum, int correctSum, int seen) = (0, 0, 0);
-            long started = Stopwatch.GetTimestamp();
-            batches.StartEpoch();
+            throw new InvalidDataException($"expected a checkpoint of a training of {_options.Epochs} epochs, got one after {at.EpochsDone} epochs and {at.Step} steps.");
+        }
+
+        checkpoints?.Resume?.Restore(_network, _optimizer, batches);
+        (double secondsBefore, long begun) = (at.SecondsBefore, Stopwatch.GetTimestamp());
+        bool isSaved = checkpoints?.Save is not null;
+        List<EpochMetrics> history = at.History;
+        Divergence? divergence = null;
+        long started = Stopwatch.GetTimestamp();
+        long isDue = checkpoints?.Interval ?? 0;
+        _network.Training = true;
+        while (at.EpochsDone < _options.Epochs && !cancellationToken.IsCancellationRequested)
+        {
+            int epoch = at.EpochsDone + 1;
+            if (!at.InEpoch)
+            {
+                (at.InEpoch, at.LossSum, at.Correct, at.Samples, at.Seconds) = (true, 0, 0, 0, 0);
+                batches.StartEpoch();
+            }
+
+            started = Stopwatch.GetTimestamp();
             while (!cancellationToken.IsCancellationRequested && batches.Next() is { Count: > 0 } batch)
             {
                 Span<float> output = logits.AsSpan(0, batch.Count * data.Train.ClassCount);
                 Span<float> gradient = dLogits.AsSpan(0, output.Length);
-                StepProbe? probe = IsProbed(step) ? new StepProbe(_network, batch, output) : null;
+                StepProbe? probe = IsProbed(at.Step) ? new StepProbe(_network, batch, output) : null;
                 _network.Forward(batch.Features, batch.Shape, output);
                 (double loss, int correct) = SoftmaxCrossEntropy.Evaluate(output, batch.Labels, gradient);
                 if (!(loss < HopelessLoss))
                 {
-                    divergence = DivergenceDiagnosis.Find(_network, batch.Features, loss, _optimizer.LearningRate, step + 1, epoch);
+                    divergence = DivergenceDiagnosis.Find(_network, batch.Features, loss, _optimizer.LearningRate, at.Step + 1, epoch);
                     break;
                 }
 
                 _network.ZeroGradients();
                 _network.Backward(batch.Features, output, gradient, default);
                 _optimizer.Step();
-                step++;
-                lossSum += loss * batch.Count;
-                correctSum += correct;
-                seen += batch.Count;
-                StepMetrics stepMetrics = new(step, epoch, batch.Count, loss, correct);
+                at.Step++;
+                at.LossSum += loss * batch.Count;
+                at.Correct += correct;
+                at.Samples += batch.Count;
+                StepMetrics stepMetrics = new(at.Step, epoch, batch.Count, loss, correct);
                 if (probe is not null)
                 {
-                    _observer!.OnProbe(probe.Finish(stepMetrics, batch, output, gradient, _optimizer.LearningRate));
+                    ProbeRecord record = probe.Finish(stepMetrics, batch, output, gradient, _optimizer.LearningRate);
+                    _observer!.OnProbe(record);
+                    if (isSaved)
+                    {
+                        at.Probes.Add(record);
+                    }
                 }
 
                 _observer?.OnStep(stepMetrics);
+                if (isSaved && isDue > 0 && at.Step % isDue == 0 && !batches.EpochDone)
+                {
+                    Save();
+                }
             }
 
-            double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            AddTime();
             if (divergence is not null || !batches.EpochDone)
             {
                 break;
             }
 
-            epochsDone++;
+            at.EpochsDone++;
+            at.InEpoch = false;
             if (epoch % _options.EvaluationInterval == 0 || epoch == _options.Epochs)
             {
                 EpochMetrics metrics = new(
-                    epoch, step, lossSum / seen, (double)correctSum / seen, Evaluate(_network, data.Train), Evaluate(_network, data.Test), seconds);
+                    epoch, at.Step, at.LossSum / at.Samples, (double)at.Correct / at.Samples, Evaluate(_network, data.Train), Evaluate(_network, data.Test), at.Seconds);
                 history.Add(metrics);
                 _observer?.OnEpoch(metrics);
             }
+
+            if (isSaved && (isDue == 0 || at.Step % isDue == 0))
+            {
+                Save();
+            }
+        }
+
+        if (isSaved && divergence is null && cancellationToken.IsCancellationRequested)
+        {
+            Save();
         }
 
         // The last update is followed by no step whose loss would show that it was one too many: the evaluation does.
-        if (divergence is null && epochsDone == _options.Epochs && !(history[^1].Train.Loss < HopelessLoss))
+        if (divergence is null && at.EpochsDone == _options.Epochs && !(history[^1].Train.Loss < HopelessLoss))
         {
-            divergence = DivergenceDiagnosis.Find(_network, data.Train.Features, history[^1].Train.Loss, _optimizer.LearningRate, step + 1, _options.Epochs);
+            divergence = DivergenceDiagnosis.Find(_network, data.Train.Features, history[^1].Train.Loss, _optimizer.LearningRate, at.Step + 1, _options.Epochs);
         }
 
         TrainingStatus status = divergence is not null ? TrainingStatus.Diverged
-            : epochsDone < _options.Epochs ? TrainingStatus.Cancelled
+            : at.EpochsDone < _options.Epochs ? TrainingStatus.Cancelled
             : TrainingStatus.Completed;
         bool evaluated = status == TrainingStatus.Completed;
         return new TrainingResult(
             status,
-            step,
+            at.Step,
             evaluated ? history[^1].Train : Evaluate(_network, data.Train),
             evaluated ? history[^1].Test : Evaluate(_network, data.Test),
             history,
             divergence);
+
+        void AddTime()
+        {
+            at.Seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+            started = Stopwatch.GetTimestamp();
+        }
+
+        void Save()
+        {
+            if (at.InEpoch)
+            {
+                AddTime();
+            }
+
+            at.SecondsBefore = secondsBefore + Stopwatch.GetElapsedTime(begun).TotalSeconds;
+            checkpoints!.Save!(stream => TrainingState.Write(stream, _network, _optimizer, batches, at, checkpoints.Metadata));
+            started = Stopwatch.GetTimestamp();
+        }
     }
 
     private static void CheckOptimizer(Sequential network, Optimizer optimizer)

@@ -54,12 +54,16 @@ public sealed class PreparedTrial
     /// <param name="observer">Who is told of the training; may be null.</param>
     /// <param name="probeInterval">Steps from one probe of the layers to the next; 0 for none.</param>
     /// <param name="everyEpoch">Whether the network is evaluated after every epoch, and not only after the last.</param>
+    /// <param name="checkpoints">When the training is saved, and what it goes on from; null for neither.</param>
     /// <param name="cancellationToken">Ends it after the step at hand.</param>
     /// <returns>What it came to; a diverged or cancelled trial is a result, not an exception.</returns>
     /// <exception cref="ArgumentException">An option out of range, or data that do not fit.</exception>
-    public TrialResult Run(ITrainingObserver? observer = null, int probeInterval = 0, bool everyEpoch = true, CancellationToken cancellationToken = default)
+    /// <exception cref="InvalidDataException">The state to go on from is of another training, or damaged.</exception>
+    public TrialResult Run(
+        ITrainingObserver? observer = null, int probeInterval = 0, bool everyEpoch = true, Checkpoints? checkpoints = null, CancellationToken cancellationToken = default)
     {
         long started = Stopwatch.GetTimestamp();
+        double before = checkpoints?.Resume?.Position.SecondsBefore ?? 0;
         TrainingOptions training = new()
         {
             Epochs = _options.Epochs,
@@ -70,8 +74,8 @@ public sealed class PreparedTrial
             ProbeInterval = probeInterval,
             EvaluationInterval = everyEpoch ? 1 : int.MaxValue,
         };
-        TrainingResult result = new Trainer(Network, Optimizer, training, observer).Fit(_data, cancellationToken);
-        return new TrialResult(_options, result, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        TrainingResult result = new Trainer(Network, Optimizer, training, observer).Fit(_data, cancellationToken, checkpoints);
+        return new TrialResult(_options, result, before + Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
     /// <summary>The network with the names of the classes, and what the data were standardized with.</summary>

@@ -35,6 +35,6 @@ public static class Trial
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(data);
-        return new PreparedTrial(options, data).Run(observer, probeInterval, everyEpoch, cancellationToken);
+        return new PreparedTrial(options, data).Run(observer, probeInterval, everyEpoch, checkpoints: null, cancellationToken);
     }
 }

@@ -5,10 +5,11 @@ using System.Text;
 namespace NormLayers.Exchange;
 
 /// <summary>A protobuf message that is being written: fields in the order of the calls.</summary>
-/// <remarks>The wire format: https://protobuf.dev/programming-guides/encoding. Only what ONNX files need of it.</remarks>
+/// <remarks>The wire format: https://protobuf.dev/programming-guides/encoding. Only what ONNX and event files need of it.</remarks>
 internal sealed class ProtobufMessage
 {
     private const int Varint = 0;
+    private const int Fixed64 = 1;
     private const int LengthDelimited = 2;
     private const int Fixed32 = 5;
 
@@ -29,6 +30,14 @@ internal sealed class ProtobufMessage
         Write((ulong)((field << 3) | Fixed32));
         BinaryPrimitives.WriteSingleLittleEndian(_bytes.GetSpan(sizeof(float)), value);
         _bytes.Advance(sizeof(float));
+        return this;
+    }
+
+    public ProtobufMessage Add(int field, double value)
+    {
+        Write((ulong)((field << 3) | Fixed64));
+        BinaryPrimitives.WriteDoubleLittleEndian(_bytes.GetSpan(sizeof(double)), value);
+        _bytes.Advance(sizeof(double));
         return this;
     }
 

@@ -9,7 +9,7 @@ public sealed class AdamOptimizer : Optimizer
 {
     private readonly float[][] _firstMoments;
     private readonly float[][] _secondMoments;
-    private readonly int[] _steps;
+    private readonly long[] _steps;
 
     /// <summary>Creates the optimizer.</summary>
     /// <param name="parameters">The parameters to change; frozen ones are left alone.</param>
@@ -44,7 +44,7 @@ public sealed class AdamOptimizer : Optimizer
         Epsilon = epsilon;
         _firstMoments = StateFor(parameters);
         _secondMoments = StateFor(parameters);
-        _steps = new int[parameters.Count];
+        _steps = new long[parameters.Count];
     }
 
     /// <summary>The weight of the old first moment.</summary>
@@ -57,6 +57,10 @@ public sealed class AdamOptimizer : Optimizer
     public double Epsilon { get; }
 
     /// <inheritdoc/>
+    public override IReadOnlyList<NamedState> NamedState =>
+        [.. Named("first_moment", _firstMoments), .. Named("second_moment", _secondMoments), new NamedState("steps", _steps)];
+
+    /// <inheritdoc/>
     public override void Step()
     {
         for (int p = 0; p < Parameters.Count; p++)
@@ -67,7 +71,7 @@ public sealed class AdamOptimizer : Optimizer
             }
 
             // A parameter's own steps, so that one that was frozen for a while starts as a fresh one does.
-            int step = ++_steps[p];
+            long step = ++_steps[p];
             Update kernel = new()
             {
                 W = Parameters[p].Value,
@@ -83,7 +87,7 @@ public sealed class AdamOptimizer : Optimizer
     }
 
     // By squaring: the runtime's Pow belongs to the operating system, whose last bits differ.
-    private static double Power(double value, int exponent)
+    private static double Power(double value, long exponent)
     {
         double result = 1;
         for (; exponent > 0; exponent >>= 1, value *= value)

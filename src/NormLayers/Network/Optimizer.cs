@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NormLayers.Network;
 
 /// <summary>Changes parameters along their gradients.</summary>
@@ -41,9 +43,19 @@ public abstract class Optimizer
     /// <summary>λ: λ·w is added to each gradient.</summary>
     public double WeightDecay { get; }
 
+    /// <summary>
+    /// What further steps depend on beside the parameters: buffers and counters of each parameter, by its place among <see cref="Parameters"/>, as in
+    /// <c>0.velocity</c>. The values are the optimizer's own, so that copying into them restores it.
+    /// </summary>
+    public virtual IReadOnlyList<NamedState> NamedState => [];
+
     /// <summary>One step: <b>changes</b> the value of every parameter that is not frozen, leaves the gradients alone.</summary>
     public abstract void Step();
 
     /// <summary>One buffer of zeros for each parameter.</summary>
     private protected static float[][] StateFor(IReadOnlyList<Parameter> parameters) => [.. parameters.Select(p => new float[p.Value.Length])];
+
+    /// <summary>The buffers of all parameters as parts of the state.</summary>
+    private protected IEnumerable<NamedState> Named(string name, float[][] buffers) =>
+        buffers.Select((b, i) => new NamedState(string.Create(CultureInfo.InvariantCulture, $"{i}.{name}"), Parameters[i].Shape, b));
 }

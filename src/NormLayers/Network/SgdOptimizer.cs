@@ -30,6 +30,9 @@ public sealed class SgdOptimizer : Optimizer
     public double Momentum { get; }
 
     /// <inheritdoc/>
+    public override IReadOnlyList<NamedState> NamedState => [.. Named("velocity", _velocities)];
+
+    /// <inheritdoc/>
     public override void Step()
     {
         for (int p = 0; p < Parameters.Count; p++)

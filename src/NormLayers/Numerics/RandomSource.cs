@@ -26,6 +26,24 @@ public sealed class RandomSource
         _s3 = SplitMix(ref seed);
     }
 
+    /// <summary>All that further numbers depend on: the generator's four words, and the bits of the normal deviate kept for the next call.</summary>
+    /// <returns>Five numbers for <see cref="RestoreState"/>.</returns>
+    public long[] SaveState() => [(long)_s0, (long)_s1, (long)_s2, (long)_s3, BitConverter.DoubleToInt64Bits(_spareNormal)];
+
+    /// <summary><b>Overwrites</b> the state: the next numbers are the ones that followed <see cref="SaveState"/>.</summary>
+    /// <param name="state">Five numbers, of which the first four are not all 0.</param>
+    /// <exception cref="ArgumentException">Another length, or a state that a generator never has.</exception>
+    public void RestoreState(ReadOnlySpan<long> state)
+    {
+        if (state.Length != 5 || !state[..4].ContainsAnyExcept(0))
+        {
+            Throw.Argument(nameof(state), "five numbers, of which the first four are not all 0", $"{state.Length} numbers");
+        }
+
+        (_s0, _s1, _s2, _s3) = ((ulong)state[0], (ulong)state[1], (ulong)state[2], (ulong)state[3]);
+        _spareNormal = BitConverter.Int64BitsToDouble(state[4]);
+    }
+
     /// <summary>The next 64 random bits.</summary>
     public ulong NextBits()
     {

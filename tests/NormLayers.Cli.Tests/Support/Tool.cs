@@ -63,6 +63,18 @@ internal sealed class Tool : IDisposable
         return Signal(process, signal);
     }
 
+    /// <summary>Starts a run that the caller ends; its output is passed over.</summary>
+    public Process StartForKill(params string[] arguments)
+    {
+        ProcessStartInfo start = Prepare("dotnet");
+        foreach (string argument in (string[])[Path.Combine(AppContext.BaseDirectory, "NormLayers.Cli.dll"), .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start)!;
+    }
+
     public string Write(string name, string content)
     {
         string path = PathOf(name);

@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using NormLayers.Cli.Tests.Support;
+
+namespace NormLayers.Cli.Tests;
+
+/// <summary>Runs that are stopped, however they are, and go on.</summary>
+public sealed class CheckpointTests : IDisposable
+{
+    private const string Training = "train --epochs 8 --set data.n_train=600 --set data.n_test=100 --probe 40 --set training.momentum=0.9 --quiet";
+    private const string Kept = Training + " --checkpoint c.st --checkpoint-interval 7";
+
+    private readonly Tool _tool = new();
+
+    public void Dispose() => _tool.Dispose();
+
+    [Fact]
+    public void Resume_AfterKills_EndsInTheSameBytes() => KillAndCompare(kills: 4, seed: 1);
+
+    [Fact]
+    [Trait("Duration", "long")]
+    public void Resume_AfterFiftyKills_EndsInTheSameBytes() => KillAndCompare(kills: 50, seed: 2);
+
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    public void Resume_AfterASignal_GoesOnFromThatStep(string signal, int code)
+    {
+        string whole = Whole();
+
+        ToolResult stopped = _tool.RunAndSignal(signal, () => _tool.Exists("c.st"), Words(Training.Replace("--epochs 8", "--epochs 800", StringComparison.Ordinal) + " --checkpoint c.st --json"));
+
+        if (stopped.ExitCode != 0)
+        {
+            stopped.Expect(code);
+            long steps = (long)stopped.Json["steps"]!;
+            ToolResult refused = _tool.Run(Words(Kept + " --resume c.st")).Expect(2);
+            Assert.Contains("'c.st' is of another training: training.epochs is 800 there and 8 here", refused.Error, StringComparison.Ordinal);
+            ToolResult again = _tool.RunAndSignal(signal, () => true, Words(Training.Replace("--epochs 8", "--epochs 800", StringComparison.Ordinal).Replace("--quiet", "", StringComparison.Ordinal) + " --resume c.st --json"));
+            Assert.True(again.ExitCode is not 2, again.Error);
+            Assert.True(again.Output.Length == 0 || (long)again.Json["steps"]! >= steps, again.Output);
+        }
+
+        Assert.NotEmpty(whole);
+    }
+
+    [Theory]
+    [InlineData("--epochs 3 --resume c.st", "training.epochs is 2 there and 3 here")]
+    [InlineData("--epochs 2 --learning-rate 0.1 --resume c.st", "training.learning_rate is 0.05 there and 0.1 here")]
+    [InlineData("--epochs 2 --mode none --resume c.st", "model.normalization is \"batchnorm\" there and \"none\" here")]
+    [InlineData("--epochs 2 --set model.hidden_dims=[8] --resume c.st", "model.hidden_dims is null there and [8] here")]
+    [InlineData("--epochs 2 --probe 3 --resume c.st", "training.probe_interval is 0 there and 3 here")]
+    [InlineData("--epochs 2 --seed 7 --resume c.st", "the data differ")]
+    [InlineData("--epochs 2 --resume no.st", "the file 'no.st' does not exist")]
+    [InlineData("--epochs 2 --resume .", "expected a file, got a folder")]
+    [InlineData("--epochs 2 --resume m.st", "expected a checkpoint of a training, with the metadata 'checkpoint', got a file without it")]
+    [InlineData("--epochs 2 --resume cut.st", "cannot read 'cut.st': expected")]
+    [InlineData("--epochs 2 --resume c.st --output c.st", "'c.st' is the checkpoint to go on from; write the results to another file")]
+    [InlineData("--epochs 2 --resume c.st --save c.st", "'c.st' is the checkpoint to go on from; write the model to another file")]
+    [InlineData("--epochs 2 --checkpoint x --save x", "'x' is the file of --checkpoint; write the model to another file")]
+    [InlineData("--epochs 2 --checkpoint .", "'.' is a folder, not a file")]
+    [InlineData("--epochs 2 --checkpoint /proc/x", "is a device, not a file")]
+    [InlineData("--epochs 2 --checkpoint-interval 5", "needs --checkpoint, the file to write")]
+    [InlineData("--epochs 2 --checkpoint c --checkpoint-interval 0", "'--checkpoint-interval' must be an integer")]
+    public void Resume_WhatDoesNotFit_IsRefused(string arguments, string expected)
+    {
+        const string Quick = "train -q --set logging.file=null --set data.n_train=100 --set data.n_test=30 ";
+        _tool.Run(Words(Quick + "--epochs 2 --checkpoint c.st --save m.st")).Expect(0);
+        byte[] checkpoint = Bytes("c.st");
+        File.WriteAllBytes(Path.Combine(_tool.Folder, "cut.st"), checkpoint[..^9]);
+        string[] before = _tool.List();
+
+        ToolResult result = _tool.Run(Words(Quick + arguments)).Expect(2);
+
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.Equal(before, _tool.List());
+        Assert.Equal(checkpoint, Bytes("c.st"));
+        _tool.Run(Words(Quick + "--epochs 2 --resume c.st --checkpoint c.st")).Expect(0);
+    }
+
+    [Fact]
+    public void Resume_OtherDataInTheSameFile_IsRefused()
+    {
+        _tool.RunScript("for i in $(seq 100); do echo \"$((i % 7)),$((i % 3)),$((i % 2))\"; done > d.csv").Expect(0);
+        const string Csv = "train -q --data csv --data-path d.csv --set data.n_test=20 --epochs 2 ";
+        _tool.Run(Words(Csv + "--checkpoint c.st")).Expect(0);
+        _tool.RunScript("sed -i '1s/^1/2/' d.csv").Expect(0);
+
+        Assert.Contains("the data differ, 'd.csv' there and 'd.csv' here", _tool.Run(Words(Csv + "--resume c.st")).Expect(2).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Checkpoint_FullDisk_IsToldAndTheRunGoesOn()
+    {
+        Tool.SkipWithout("unshare", "mount");
+        Assert.SkipUnless(_tool.RunScript("mkdir d && unshare --mount sh -c 'mount -t tmpfs -o size=12k none d'").ExitCode == 0, "nothing can be mounted here");
+
+        ToolResult result = _tool.RunScript(
+            $"unshare --mount bash -c \"mount -t tmpfs -o size=12k none d && {Tool.ShellName} {Training} --hidden-dim 200 --checkpoint d/c.st --output r.json; code=\\$?; ls -A d; exit \\$code\"").Expect(1);
+
+        Assert.Contains("could not write the checkpoint", result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Split("could not write the checkpoint")[1..]);
+        Assert.Equal("completed", (string?)_tool.ReadJson("r.json")["status"]);
+        Assert.DoesNotContain("tmp", result.Output, StringComparison.Ordinal);
+    }
+
+    private void KillAndCompare(int kills, int seed)
+    {
+        string whole = Whole();
+        Random random = new(seed);
+        int went = 0;
+        for (int kill = 0; kill < kills; kill++)
+        {
+            string[] arguments = Words(Kept + (_tool.Exists("c.st") ? " --resume c.st" : "") + " --output r.json --save m.st");
+            using Process process = _tool.StartForKill(arguments);
+            Thread.Sleep(random.Next(150, 900));
+            process.Kill();
+            process.WaitForExit();
+            went += process.ExitCode == 0 ? 1 : 0;
+        }
+
+        _tool.Run(Words(Kept + (_tool.Exists("c.st") ? " --resume c.st" : "") + " --output r.json --save m.st")).Expect(0);
+
+        Assert.Equal(whole, Result("r.json", "m.st"));
+        Assert.True(went < kills, "no run was killed");
+    }
+
+    private string Whole()
+    {
+        _tool.Run(Words(Training + " --output whole.json --save whole.st")).Expect(0);
+        return Result("whole.json", "whole.st");
+    }
+
+    // Results without times, and the model.
+    private string Result(string document, string model)
+    {
+        JsonObject result = _tool.ReadJson(document);
+        result.Remove("duration_seconds");
+        result["history"]!.AsObject().Remove("seconds");
+        return result.ToJsonString() + Convert.ToHexString(Bytes(model));
+    }
+
+    private byte[] Bytes(string name) => File.ReadAllBytes(Path.Combine(_tool.Folder, name));
+
+    private static string[] Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+}

@@ -1,0 +1,48 @@
+using System.Text;
+using NormLayers.Cli.Tests.Support;
+
+namespace NormLayers.Cli.Tests;
+
+/// <summary>Which event files a run writes. What is in a record is read back in the lab's tests.</summary>
+public sealed class TensorBoardTests : IDisposable
+{
+    private readonly Tool _tool = new();
+
+    public void Dispose() => _tool.Dispose();
+
+    [Fact]
+    public void Train_Folder_HasOneFileWithScalarsAndSettings()
+    {
+        _tool.Run("train", "--epochs", "2", "--tensorboard", "tb/run", "-q", "--set", "logging.file=null").Expect(0);
+
+        string file = Assert.Single(_tool.List(), f => f.StartsWith("tb/run/events.out.tfevents.", StringComparison.Ordinal));
+        string content = Encoding.Latin1.GetString(File.ReadAllBytes(Path.Combine(_tool.Folder, file)));
+        Assert.Equal(2, content.Split("loss/test").Length - 1);
+        Assert.Equal(126, content.Split("batch/loss").Length - 1);
+        Assert.All((string[])["training.learning_rate", "model.normalization", "_hparams_/session_end_info"], t => Assert.Contains(t, content, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Sweep_Folder_HasOneOfEachTrial()
+    {
+        _tool.Run("sweep", "--epochs", "1", "--mode", "none,layernorm", "--learning-rate", "0.01,0.1", "--seeds", "2", "--tensorboard", "tb", "-q", "--set", "logging.file=null").Expect(0);
+
+        string[] folders = [.. Directory.EnumerateDirectories(Path.Combine(_tool.Folder, "tb"))];
+        Assert.Equal(8, folders.Length);
+        Assert.Equal(4, folders.Count(f => Path.GetFileName(f).StartsWith("layernorm-", StringComparison.Ordinal)));
+        Assert.All(folders, f => Assert.Contains("accuracy/test", Encoding.Latin1.GetString(File.ReadAllBytes(Assert.Single(Directory.GetFiles(f)))), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("--tensorboard f", "'f' is a file, not a folder")]
+    [InlineData("--tensorboard /proc/x", "is a device")]
+    [InlineData("--tensorboard t --output t", "'t' is the folder of --tensorboard")]
+    public void Train_FolderThatCannotBe_IsRefused(string arguments, string expected)
+    {
+        _tool.Write("f", "x");
+
+        Assert.Contains(expected, _tool.Run(["train", "--epochs", "1", .. arguments.Split(' ')]).Expect(2).Error, StringComparison.Ordinal);
+
+        Assert.Equal(["f"], _tool.List());
+    }
+}

@@ -1,0 +1,196 @@
+using NormLayers.Exchange;
+using NormLayers.Lab.Data;
+using NormLayers.Lab.Training;
+using NormLayers.Lab.Trials;
+using NormLayers.Network;
+
+namespace NormLayers.Lab.Tests.Training;
+
+/// <summary>A training that goes on from a file ends with the bits of one that was never stopped.</summary>
+public sealed class TrainingStateTests
+{
+    private static readonly DataSplit s_data = SyntheticClassification.Generate(new SyntheticOptions { TrainCount = 90, TestCount = 30, Features = 5, Classes = 3 });
+
+    public static TheoryData<string, OptimizerKind, double, bool, bool> Trainings
+    {
+        get
+        {
+            TheoryData<string, OptimizerKind, double, bool, bool> data = [];
+            foreach (NormalizationKind kind in NormalizationKind.All)
+            {
+                data.Add(kind.Name, OptimizerKind.Sgd, 0.9, true, false);
+            }
+
+            data.Add("batchnorm", OptimizerKind.Adam, 0, true, true);
+            data.Add("layernorm", OptimizerKind.Adam, 0, false, false);
+            data.Add("batchnorm", OptimizerKind.Sgd, 0, false, true);
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Trainings))]
+    public void Resume_FromEachCheckpoint_EndsTheSame(string mode, OptimizerKind optimizer, double momentum, bool shuffle, bool dropLast)
+    {
+        TrialOptions options = new()
+        {
+            Normalization = NormalizationKind.Find(mode)!, HiddenFeatures = [7, 6], Epochs = 3, BatchSize = 16, Optimizer = optimizer, Momentum = momentum, Shuffle = shuffle, DropLast = dropLast,
+            WeightDecay = 1e-3, LearningRate = optimizer == OptimizerKind.Adam ? 0.01 : 0.05,
+        };
+        string whole = Run(options, new Checkpoints(), new Recorder());
+        foreach (int interval in (int[])[0, 1, 4])
+        {
+            List<byte[]> files = [];
+            Assert.Equal(whole, Run(options, Saving(files, interval), new Recorder()));
+            Assert.Equal(interval switch { 0 => 3, 1 => dropLast ? 15 : 18, _ => dropLast ? 3 : 4 }, files.Count);
+            foreach (byte[] file in files)
+            {
+                TrainingState state = TrainingState.Read(new MemoryStream(file));
+                Recorder recorder = new();
+                recorder.Probes.AddRange(state.Probes);
+                List<byte[]> further = [];
+                Assert.Equal(whole, Run(options, Saving(further, interval) with { Resume = state }, recorder));
+                Assert.Equal(files.Count - files.IndexOf(file) - 1, further.Count);
+            }
+        }
+    }
+
+    [Fact]
+    public void Save_CancelledTraining_GoesOnFromThere()
+    {
+        TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16 };
+        string whole = Run(options, new Checkpoints(), new Recorder());
+        foreach (int steps in (int[])[1, 5, 6, 7, 11])
+        {
+            List<byte[]> files = [];
+            using CancellationTokenSource stop = new();
+            Recorder recorder = new(step =>
+            {
+                if (step == steps)
+                {
+                    stop.Cancel();
+                }
+            });
+            PreparedTrial trial = new(options, s_data);
+            Assert.Equal(TrainingStatus.Cancelled, trial.Run(recorder, 2, checkpoints: Saving(files, 1000), cancellationToken: stop.Token).Result.Status);
+            TrainingState state = TrainingState.Read(new MemoryStream(Assert.Single(files)));
+            Assert.Equal(steps, state.Step);
+            Recorder rest = new();
+            rest.Probes.AddRange(state.Probes);
+            Assert.Equal(whole, Run(options, new Checkpoints { Resume = state }, rest));
+        }
+    }
+
+    [Fact]
+    public void Save_DivergedTraining_KeepsTheLastGoodState()
+    {
+        List<byte[]> files = [];
+        TrialOptions options = new() { Normalization = NormalizationKind.None, Epochs = 3, BatchSize = 16, LearningRate = 1e20 };
+        Assert.Equal(TrainingStatus.Diverged, new PreparedTrial(options, s_data).Run(checkpoints: Saving(files, 1)).Result.Status);
+        Assert.NotEmpty(files);
+        TrialResult again = new PreparedTrial(options, s_data).Run(checkpoints: new Checkpoints { Resume = TrainingState.Read(new MemoryStream(files[^1])) });
+        Assert.Equal(TrainingStatus.Diverged, again.Result.Status);
+    }
+
+    [Fact]
+    public void Resume_AnotherTraining_IsRefused()
+    {
+        TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16, Optimizer = OptimizerKind.Adam };
+        List<byte[]> files = [];
+        Run(options, Saving(files, 5), new Recorder());
+        DataSplit fewer = SyntheticClassification.Generate(new SyntheticOptions { TrainCount = 80, TestCount = 30, Features = 5, Classes = 3 });
+        AssertRefused("expected the tensor 'order'", options, fewer, files[1]);
+        AssertRefused("of 2 epochs, got one after 3 epochs and 18 steps", options with { Epochs = 2 }, s_data, files[^1]);
+        AssertRefused("expected the tensor 'optimizer.0.velocity'", options with { Optimizer = OptimizerKind.Sgd, Momentum = 0.5 }, s_data, files[0]);
+        AssertRefused("expected the tensor 'optimizer.0.first_moment'", options with { HiddenFeatures = [8] }, s_data, files[0]);
+        AssertRefused("expected shape (4, 5) of 'linear1.weight'", options with { HiddenFeatures = [4], Optimizer = OptimizerKind.Sgd }, s_data, files[0]);
+        AssertRefused("expected the tensor 'random'", options with { Shuffle = false }, s_data, files[0]);
+    }
+
+    [Theory]
+    [InlineData("\"samples\":80", "\"samples\":-1", "expected a position from 0 to 90")]
+    [InlineData("\"samples\":80", "\"samples\":91", "expected a position from 0 to 90")]
+    [InlineData("\"epochs_done\":0", "\"epochs_done\":-1", "expected a checkpoint of a training of 3 epochs")]
+    [InlineData("\"epochs_done\":0", "\"epochs_done\":3", "expected a checkpoint of a training of 3 epochs")]
+    [InlineData("\"step\":5", "\"step\":-5", "expected a checkpoint of a training of 3 epochs")]
+    [InlineData("\"probes\":[", "\"probes\":[null,", "got null")]
+    [InlineData("{", "[", "got something else")]
+    [InlineData("\"step\"", "\"step\":\"x\",\"s\"", "got something else")]
+    public void Read_ChangedText_IsRefused(string old, string changed, string message)
+    {
+        TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16 };
+        List<byte[]> files = [];
+        Run(options, Saving(files, 5), new Recorder());
+        SafetensorsReader file = new(new MemoryStream(files[0]));
+        string text = file.Metadata["checkpoint"];
+        Assert.Contains(old, text, StringComparison.Ordinal);
+        Dictionary<string, string> metadata = new(file.Metadata) { ["checkpoint"] = text.Replace(old, changed, StringComparison.Ordinal) };
+        using MemoryStream stream = new();
+        SafetensorsWriter.Write(stream, file.Tensors.Select(t => Copy(file, t)).ToArray(), metadata);
+        AssertRefused(message, options, s_data, stream.ToArray());
+    }
+
+    [Fact]
+    public void Read_CutOrOtherFile_IsRefused()
+    {
+        List<byte[]> files = [];
+        Run(new TrialOptions { HiddenFeatures = [3], Epochs = 1, BatchSize = 16 }, Saving(files, 0), new Recorder());
+        for (int length = 0; length < files[0].Length; length += 11)
+        {
+            Assert.Throws<InvalidDataException>(() => TrainingState.Read(new MemoryStream(files[0][..length])));
+        }
+
+        using MemoryStream other = new();
+        new BatchNorm1D(3).Save(other);
+        other.Position = 0;
+        Assert.Contains("with the metadata 'checkpoint'", Assert.Throws<InvalidDataException>(() => TrainingState.Read(other)).Message, StringComparison.Ordinal);
+    }
+
+    private static NamedState Copy(SafetensorsReader file, SafetensorsTensor tensor)
+    {
+        int[] shape = [.. tensor.Shape.Select(s => (int)s)];
+        return tensor.DataType switch
+        {
+            "F32" => new NamedState(tensor.Name, new Shape(shape), file.ReadFloats(tensor)),
+            "F64" => new NamedState(tensor.Name, new Shape(shape), file.ReadDoubles(tensor)),
+            _ => new NamedState(tensor.Name, file.ReadIntegers(tensor)),
+        };
+    }
+
+    private static void AssertRefused(string message, TrialOptions options, DataSplit data, byte[] file) => Assert.Contains(
+        message,
+        Assert.Throws<InvalidDataException>(() => new PreparedTrial(options, data).Run(checkpoints: new Checkpoints { Resume = TrainingState.Read(new MemoryStream(file)) })).Message,
+        StringComparison.Ordinal);
+
+    private static Checkpoints Saving(List<byte[]> files, long interval) => new()
+    {
+        Interval = interval,
+        Save = write =>
+        {
+            using MemoryStream stream = new();
+            write(stream);
+            files.Add(stream.ToArray());
+        },
+    };
+
+    // Everything but times, bit for bit.
+    private static string Run(TrialOptions options, Checkpoints checkpoints, Recorder recorder)
+    {
+        PreparedTrial trial = new(options, s_data);
+        TrainingResult result = trial.Run(recorder, 2, checkpoints: checkpoints).Result;
+        using MemoryStream network = new();
+        trial.Network.Save(network);
+        string optimizer = string.Join(' ', trial.Optimizer.NamedState.Select(s => $"{s.Name} {string.Join(',', s.Floats ?? [])}{string.Join(',', s.Counters ?? [])}"));
+        string probes = string.Join('\n', recorder.Probes.Select(p => $"{p.Step} {p.TrainingLoss:R} {p.EvaluationLoss:R} {string.Join(';', p.Layers.Select(l => $"{l.Mean:R} {l.Drift} {string.Join(',', l.Parameters)}"))}"));
+        return $"{result.Status} {result.Steps} {result.Train} {result.Test}\n{string.Join('\n', result.History.Select(e => e with { Seconds = 0 }))}\n{probes}\n{optimizer}\n{Convert.ToHexString(network.ToArray())}";
+    }
+
+    private sealed class Recorder(Action<long>? onStep = null) : ITrainingObserver
+    {
+        public List<ProbeRecord> Probes { get; } = [];
+
+        public void OnProbe(ProbeRecord record) => Probes.Add(record);
+
+        public void OnStep(in StepMetrics metrics) => onStep?.Invoke(metrics.Step);
+    }
+}
