@@ -70,7 +70,7 @@ public sealed class Classifier
         SafetensorsReader file = new(stream);
         ClassifierText text = ClassifierText.Parse(file.Metadata.GetValueOrDefault(Key)
             ?? throw new InvalidDataException($"expected a model that 'train --save' or Classifier.Save wrote, with the metadata '{Key}' (widths, normalization, classes), got a file without it."));
-        MlpOptions options = text.ToOptions(file.Tensors.Sum(t => t.Count));
+        MlpOptions options = text.ToOptions(file.Tensors);
         Sequential network = Create(options);
         LoadReport report = network.Load(file, strict: false);
         string[] unexpected = [.. report.Unexpected.Where(n => !n.StartsWith(Prefix, StringComparison.Ordinal))];

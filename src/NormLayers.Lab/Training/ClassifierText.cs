@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using NormLayers.Exchange;
 using NormLayers.Lab.Data;
 using NormLayers.Network;
 
@@ -92,9 +93,9 @@ internal sealed record ClassifierText
     public string ToJson() => JsonSerializer.Serialize(this, ClassifierJson.Default.ClassifierText);
 
     /// <summary>The network of the text.</summary>
-    /// <param name="elements">The elements of all tensors in the file: a text that claims more weights does not decide how much memory is taken.</param>
+    /// <param name="tensors">The tensors of the file: a text that claims more of them, or more weights, does not decide how much memory is taken.</param>
     /// <exception cref="InvalidDataException">There is no such network.</exception>
-    public MlpOptions ToOptions(long elements)
+    public MlpOptions ToOptions(IReadOnlyList<SafetensorsTensor> tensors)
     {
         if (NormalizationKind.Find(Normalization) is not { } normalization)
         {
@@ -110,7 +111,7 @@ internal sealed record ClassifierText
         (int positions, int first) = patches is null ? (1, Features) : (patches.PositionsOf(Features), patches.Size * patches.Size);
         int[] widths = [first, .. Hidden];
         double weights = widths.Zip(widths.Skip(1), (a, b) => (double)a * b).Sum() + (double)positions * widths[^1] * Classes.Length;
-        if (Hidden.Length == 0 || Features < 1 || widths.Any(w => w < 1) || Classes.Length < 2 || weights > elements)
+        if (Hidden.Length == 0 || Hidden.Length > tensors.Count || Features < 1 || widths.Any(w => w < 1) || Classes.Length < 2 || weights > tensors.Sum(t => (double)t.Count))
         {
             throw new InvalidDataException(FormattableString.Invariant(
                 $"expected widths from {Features} features over hidden layers to 2 classes or more, with weights that the file has, got {string.Join(" x ", ((int[])[Features, .. Hidden, Classes.Length]).Take(10))}."));

@@ -77,11 +77,18 @@ public sealed class Trainer
     /// <summary>Trains the network: <b>changes</b> its parameters and running statistics.</summary>
     /// <param name="data">What to train on, and what to test on after each epoch.</param>
     /// <param name="cancellationToken">Stops the training after the step at hand.</param>
+    /// <returns>How it ended and what it came to; a diverged or cancelled run is a result, not an exception.</returns>
+    /// <exception cref="ArgumentException">The data does not fit the network, or is smaller than one mini-batch that would be left out.</exception>
+    public TrainingResult Fit(DataSplit data, CancellationToken cancellationToken = default) => Fit(data, checkpoints: null, cancellationToken);
+
+    /// <summary>The same, saved as it goes, or going on from where it was saved.</summary>
+    /// <param name="data">What to train on, and what to test on after each epoch.</param>
     /// <param name="checkpoints">When the training is saved, and what it goes on from; null for neither.</param>
+    /// <param name="cancellationToken">Stops the training after the step at hand.</param>
     /// <returns>How it ended and what it came to; a diverged or cancelled run is a result, not an exception.</returns>
     /// <exception cref="ArgumentException">The data does not fit the network, or is smaller than one mini-batch that would be left out.</exception>
     /// <exception cref="InvalidDataException">The state to go on from is of another training, or damaged.</exception>
-    public TrainingResult Fit(DataSplit data, CancellationToken cancellationToken = default, Checkpoints? checkpoints = null)
+    public TrainingResult Fit(DataSplit data, Checkpoints? checkpoints, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(data);
         Check(data);

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NormLayers.Exchange;
-using NormLayers.Lab.Data;
 using NormLayers.Network;
 
 namespace NormLayers.Lab.Training;
@@ -60,12 +59,12 @@ public sealed class TrainingState
             throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got something else: {e.Message}", e);
         }
 
-        if (position is null || position.Probes.Contains(null!))
+        if (position is null || position.Probes.Any(p => p is null || p.Layers.Any(l => l is null || l.Parameters.Contains(null!))))
         {
             throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got null.");
         }
 
-        double[] history = Tensor(file, History, t => t.DataType == "F64" && t.Count % HistoryColumns == 0) is { } tensor ? file.ReadDoubles(tensor) : [];
+        double[] history = file.ReadDoubles(Tensor(file, History, t => t.DataType == "F64" && t.Count % HistoryColumns == 0));
         position.History.AddRange(history.Chunk(HistoryColumns).Select(h => new EpochMetrics((int)h[0], (long)h[1], h[2], h[3], new Evaluation(h[4], h[5]), new Evaluation(h[6], h[7]), h[8])));
         return new TrainingState(file, position);
     }
@@ -91,8 +90,8 @@ public sealed class TrainingState
     /// <exception cref="InvalidDataException">It is another training's; nothing is changed then but what was restored before the fault.</exception>
     internal void Restore(Sequential network, Optimizer optimizer, MiniBatches batches)
     {
-        long[] order = _file.ReadIntegers(Expect(Order, batches.Order.Length));
-        long[] random = _file.ReadIntegers(Expect(Random, batches.RandomState.Length));
+        long[] order = Integers(Order, batches.Order.Length);
+        long[] random = Integers(Random, batches.RandomState.Length);
         if (!order.Order().SequenceEqual(Enumerable.Range(0, order.Length).Select(i => (long)i)))
         {
             throw new InvalidDataException($"expected each of the {order.Length} samples once in '{Order}', got others.");
@@ -100,8 +99,8 @@ public sealed class TrainingState
 
         NamedState[] states = [.. optimizer.NamedState.Select(Named)];
         NamedState[] read = [.. states.Select(s => s.Floats is not null
-            ? new NamedState(s.Name, s.Shape, _file.ReadFloats(Expect(s.Name, s.Shape.Length)))
-            : new NamedState(s.Name, _file.ReadIntegers(Expect(s.Name, s.Shape.Length))))];
+            ? new NamedState(s.Name, s.Shape, Floats(s.Name, s.Shape.Length))
+            : new NamedState(s.Name, Integers(s.Name, s.Shape.Length)))];
         LoadReport report = network.Load(_file, strict: false);
         if (report.Missing.Count > 0)
         {
@@ -120,11 +119,13 @@ public sealed class TrainingState
         ? new NamedState(OptimizerPrefix + part.Name, part.Shape, floats)
         : new NamedState(OptimizerPrefix + part.Name, part.Counters!);
 
-    private static SafetensorsTensor? Tensor(SafetensorsReader file, string name, Func<SafetensorsTensor, bool> isRight) => file.Tensors.FirstOrDefault(t => t.Name == name) is { } tensor && isRight(tensor)
+    private static SafetensorsTensor Tensor(SafetensorsReader file, string name, Func<SafetensorsTensor, bool> isRight) => file.Tensors.FirstOrDefault(t => t.Name == name) is { } tensor && isRight(tensor)
         ? tensor
         : throw new InvalidDataException($"expected the tensor '{name}' of a checkpoint, got none, or of another type.");
 
-    private SafetensorsTensor Expect(string name, int count) => Tensor(_file, name, t => t.Count == count && (t.IsFloat || t.IsInteger))!;
+    private long[] Integers(string name, int count) => _file.ReadIntegers(Tensor(_file, name, t => t.Count == count && t.IsInteger));
+
+    private float[] Floats(string name, int count) => _file.ReadFloats(Tensor(_file, name, t => t.Count == count && t.IsFloat));
 }
 
 /// <summary>Where a training is.</summary>

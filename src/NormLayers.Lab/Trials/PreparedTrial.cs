@@ -74,7 +74,7 @@ public sealed class PreparedTrial
             ProbeInterval = probeInterval,
             EvaluationInterval = everyEpoch ? 1 : int.MaxValue,
         };
-        TrainingResult result = new Trainer(Network, Optimizer, training, observer).Fit(_data, cancellationToken, checkpoints);
+        TrainingResult result = new Trainer(Network, Optimizer, training, observer).Fit(_data, checkpoints, cancellationToken);
         return new TrialResult(_options, result, before + Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
