@@ -96,7 +96,8 @@ internal sealed class CsvTable
     {
         CsvClasses classes = _labels.ToClasses();
         CsvLabelMap map = new(_known!.ClassNames, _numbers);
-        if (_header is null && _options.Header is null && classes.Labels.Length > 1 && map.Find(classes.Texts[classes.Labels[0]]) is null && _first.CountsColumns)
+        if (_header is null && _options.Header is null && _labelColumn != NoColumn && _first.CountsColumns && _first.IsHeader(classes) == true
+            && map.Find(classes.Texts[classes.Labels[0]]) is null)
         {
             TakeFirstAsHeader();
             classes = _labels.ToClasses();
