@@ -29,6 +29,10 @@ public sealed class NullArgumentTests
         [typeof(TextReader)] = TextReader.Null,
         [typeof(SafetensorsReader)] = new SafetensorsReader(new MemoryStream(SafetensorsBytes.File("{}"))),
         [typeof(Sequential)] = new Sequential(new ReLU()),
+        [typeof(Classifier)] = Classifier(),
+        [typeof(MlpOptions)] = new MlpOptions { InputFeatures = 2, HiddenFeatures = [2], Classes = 2 },
+        [typeof(SampleFormat)] = new SampleFormat(2, ["a", "b"]),
+        [typeof(Standardization)] = Standardization.Of(new Dataset("a", [1, 2], [0, 1], 1, 2)),
         [typeof(Dataset)] = new Dataset("a", [1, 2], [0, 1], 1, 2),
         [typeof(TrialOptions)] = new TrialOptions(),
         [typeof(SweepGrid)] = new SweepGrid(new TrialOptions()),
@@ -79,6 +83,12 @@ public sealed class NullArgumentTests
         : type.GetConstructors().OrderBy(c => c.GetParameters().Length).First() is var constructor
             ? constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue && p.DefaultValue is not null ? p.DefaultValue : Value(p.ParameterType))])
             : null;
+
+    private static Classifier Classifier()
+    {
+        MlpOptions options = new() { InputFeatures = 2, HiddenFeatures = [2], Classes = 2 };
+        return new Classifier(Mlp.Create(options), options, new SampleFormat(2, ["a", "b"]));
+    }
 
     private static object? Value(Type type) =>
         s_values.TryGetValue(type, out object? value) ? value

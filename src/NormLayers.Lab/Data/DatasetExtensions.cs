@@ -57,7 +57,7 @@ public static class DatasetExtensions
         return new DataSplit(standardization.Apply(split.Train), standardization.Apply(split.Test)) { Standardization = standardization };
     }
 
-    /// <summary>Puts the samples of a second set behind those of a first.</summary>
+    /// <summary>Appends the samples of a second set to a first.</summary>
     /// <param name="data">The first, of floats.</param>
     /// <param name="other">The second, with the same features and classes, of floats.</param>
     /// <exception cref="ArgumentException">Other features or classes.</exception>

@@ -17,7 +17,7 @@ public sealed class Classifier
     private const int BatchRows = 256;
 
     /// <summary>Puts a network and its data's names together.</summary>
-    /// <param name="network">What <see cref="Mlp.Create"/> made of <paramref name="options"/>, trained.</param>
+    /// <param name="network">The trained network that <see cref="Mlp.Create"/> returned for <paramref name="options"/>.</param>
     /// <param name="options">Its widths and normalization.</param>
     /// <param name="format">The samples it takes, and the names of its classes.</param>
     /// <param name="standardization">What the training set was standardized with; null for nothing.</param>

@@ -84,7 +84,7 @@ public sealed class ScaleNorm : MaskableLayer, INormalization
         _epsilon,
         _statistics.Sets,
         new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)),
+        _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: true)),
         Kept);
 
     private sealed class Reference(ScaleNorm layer) : ReferenceLayer
