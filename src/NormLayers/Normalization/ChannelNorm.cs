@@ -55,11 +55,11 @@ internal static class ChannelNorm
     /// <param name="epsilon">ε.</param>
     /// <param name="output">Statistics, of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
     /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
-    public static void Normalize(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, ChannelOutput output, Span<double> workspace)
+    public static void Normalize(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
     {
         Debug.Assert(x.Length == planes.Elements && output.Y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
         _ = ChannelFactors.Run(new ChannelFactors.Rstd(variance, epsilon, output.Sets.Statistics.Rstd), planes.Channels); // [F3]
-        Apply(x, planes, output, new Workspace(workspace));
+        Apply(x, planes, in output, new Workspace(workspace));
     }
 
     /// <summary>
@@ -92,7 +92,7 @@ internal static class ChannelNorm
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     /// <returns>Σdy and Σdy·x̂ of each channel, (2, C), in the workspace.</returns>
     public static ReadOnlySpan<double> Backward(
-        ReadOnlySpan<float> x, Planes planes, ChannelSets sets, bool batchStatistics, Gradients gradients, Span<double> workspace)
+        ReadOnlySpan<float> x, Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> workspace)
     {
         int C = planes.Channels;
         ReadOnlySpan<float> dy = gradients.BeforeReLU;
@@ -162,7 +162,7 @@ internal static class ChannelNorm
     private static int Units(Planes planes) => planes.AreColumns ? planes.Samples : planes.Samples * planes.Channels;
 
     // y from the statistics. [F4] [F5]
-    private static void Apply(ReadOnlySpan<float> x, Planes planes, ChannelOutput output, Workspace rest)
+    private static void Apply(ReadOnlySpan<float> x, Planes planes, in ChannelOutput output, Workspace rest)
     {
         int C = planes.Channels;
         Span<float> factors = rest.Floats(3 * C);

@@ -11,6 +11,12 @@ internal static class ChunkNorm
     public static void Statistics(ReadOnlySpan<float> x, Planes planes, NormStatistics statistics, Span<double> workspace)
     {
         int C = planes.Channels;
+        if (planes.Chunks == 1)
+        {
+            ChannelNorm.Statistics(x, planes, statistics.Sets, statistics.Variances, workspace);
+            return;
+        }
+
         for (int k = 0; k < planes.Chunks; k++)
         {
             ChannelNorm.Statistics(x[planes.ElementsOf(k)], planes.Chunk(k), statistics.Sets.Slice(k * C, C), statistics.Variances.Slice(k * C, C), workspace);
@@ -24,9 +30,15 @@ internal static class ChunkNorm
     /// <param name="epsilon">ε.</param>
     /// <param name="output">Statistics, (K, C), of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Normalize(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, ChannelOutput output, Span<double> workspace)
+    public static void Normalize(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
     {
         int C = planes.Channels;
+        if (planes.Chunks == 1)
+        {
+            ChannelNorm.Normalize(x, planes, variance, epsilon, in output, workspace);
+            return;
+        }
+
         for (int k = 0; k < planes.Chunks; k++)
         {
             Range elements = planes.ElementsOf(k);
@@ -42,12 +54,12 @@ internal static class ChunkNorm
     /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Backward(ReadOnlySpan<float> x, Planes planes, ChannelSets sets, bool batchStatistics, Gradients gradients, Span<double> workspace)
+    public static void Backward(ReadOnlySpan<float> x, Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> workspace)
     {
         int C = planes.Channels;
         if (planes.Chunks == 1)
         {
-            ChannelNorm.Backward(x, planes, sets, batchStatistics, gradients, workspace);
+            ChannelNorm.Backward(x, planes, in sets, batchStatistics, in gradients, workspace);
             return;
         }
 

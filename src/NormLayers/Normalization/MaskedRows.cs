@@ -10,12 +10,12 @@ internal static class MaskedRows
     /// <param name="epsilon">ε.</param>
     /// <param name="statistics">Overwritten with each row's that is left, where not empty.</param>
     /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Forward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Compaction? kept)
+    public static void Forward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Compaction? kept)
         where S : struct, IStatistic
     {
         if (kept is null)
         {
-            RowNorm.Forward<S>(tensors, epsilon, statistics);
+            RowNorm.Forward<S>(in tensors, epsilon, statistics);
             return;
         }
 
@@ -39,12 +39,12 @@ internal static class MaskedRows
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">For what is not masked: overwritten, <see cref="RowNorm.WorkspaceLength"/>.</param>
     /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Backward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Gradients gradients, Span<double> workspace, Compaction? kept)
+    public static void Backward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, Span<double> workspace, Compaction? kept)
         where S : struct, IStatistic
     {
         if (kept is null)
         {
-            RowNorm.Backward<S>(tensors, epsilon, statistics, gradients, workspace);
+            RowNorm.Backward<S>(in tensors, epsilon, statistics, in gradients, workspace);
             return;
         }
 
@@ -78,7 +78,7 @@ internal static class MaskedRows
         kept.Scatter(left.Dy, gradients.Dx);
     }
 
-    private static RowTensors RowsOf(RowTensors tensors, Compaction.Block block, Compaction kept)
+    private static RowTensors RowsOf(in RowTensors tensors, Compaction.Block block, Compaction kept)
     {
         int parameters = ParametersOf(tensors, block, kept);
         return tensors with
@@ -90,5 +90,5 @@ internal static class MaskedRows
         };
     }
 
-    private static int ParametersOf(RowTensors tensors, Compaction.Block block, Compaction kept) => tensors.ParametersOf(kept.Kept[block.Start] / tensors.Features);
+    private static int ParametersOf(in RowTensors tensors, Compaction.Block block, Compaction kept) => tensors.ParametersOf(kept.Kept[block.Start] / tensors.Features);
 }

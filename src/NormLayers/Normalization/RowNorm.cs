@@ -17,7 +17,7 @@ internal static class RowNorm
     /// <param name="tensors">x, y, γ and β.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
-    public static void Forward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics)
+    public static void Forward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics)
         where S : struct, IStatistic
     {
         RowForward<S> pass = new() { Tensors = tensors, Epsilon = epsilon, Statistics = statistics };
@@ -31,7 +31,7 @@ internal static class RowNorm
     /// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
     /// <param name="residual">Added to x, (N, C).</param>
     /// <param name="sum">Overwritten, (N, C); may be x or the residual.</param>
-    public static void AddForward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, ReadOnlySpan<float> residual, Span<float> sum)
+    public static void AddForward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, ReadOnlySpan<float> residual, Span<float> sum)
         where S : struct, IStatistic
     {
         RowForward<S> pass = new()
@@ -54,7 +54,7 @@ internal static class RowNorm
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     /// <returns>The sums in the workspace: Σdy, if the statistic has a mean, and Σdy·x̂ of each column; with <see cref="RowTensors.RowGamma"/>, Σdy·x̂ of each row, or of all.</returns>
-    public static ReadOnlySpan<double> Backward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Gradients gradients, Span<double> workspace)
+    public static ReadOnlySpan<double> Backward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, Span<double> workspace)
         where S : struct, IStatistic
     {
         int C = tensors.Features;
