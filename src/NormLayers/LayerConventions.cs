@@ -12,6 +12,7 @@ internal static class LayerConventions
     /// <param name="hasGamma">Whether there is a γ for each element or channel.</param>
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
     /// <param name="momentum">How running statistics follow the batches; null without any.</param>
+    /// <param name="biasedVariance">Whether a running variance is of the biased kind; null where none is tracked.</param>
     /// <param name="epsilonOutsideRoot">Whether ε is added to the root.</param>
     /// <param name="more">What else the layer's function depends on and its parameters do not show.</param>
     public static IReadOnlyDictionary<string, string> Of(
@@ -19,6 +20,7 @@ internal static class LayerConventions
         bool hasGamma = false,
         bool onePlusGamma = false,
         Momentum? momentum = null,
+        bool? biasedVariance = null,
         bool epsilonOutsideRoot = false,
         params ReadOnlySpan<(string Name, double Value)> more)
     {
@@ -31,6 +33,10 @@ internal static class LayerConventions
         if (momentum is { } running)
         {
             conventions["momentum"] = running.IsCumulative ? "cumulative" : Text(running.WeightOfBatch(1));
+            if (biasedVariance is { } biased)
+            {
+                conventions["running_variance"] = biased ? "biased" : "unbiased";
+            }
         }
 
         if (epsilonOutsideRoot)

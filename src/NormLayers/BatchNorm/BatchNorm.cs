@@ -91,12 +91,15 @@ public class BatchNorm : NormalizationLayer
         }
     }
 
+    /// <summary>Whether the running variance follows the biased variances of batches, divided by m as in Keras, Flax and ONNX, and not by m − 1. <see cref="BatchRenorm"/> tracks no variance.</summary>
+    public bool BiasedRunningVariance { get; init; }
+
     /// <inheritdoc/>
     public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum);
+        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance);
 
     /// <inheritdoc/>
     public override bool IgnoresInputScale => !FreezeStatistics;
@@ -211,7 +214,7 @@ public class BatchNorm : NormalizationLayer
     /// <summary>The statistic of the last batch that <see cref="RunningStatistics.Spread"/> follows, (K, C), and what it is multiplied by for m elements.</summary>
     private protected virtual ReadOnlySpan<double> SpreadOfBatch => _statistics.Variance;
 
-    private protected virtual double UnbiasedFactor(double m) => m / (m - 1);
+    private protected virtual double UnbiasedFactor(double m) => BiasedRunningVariance ? 1 : m / (m - 1);
 
     /// <summary>Overwrites the variance with the one that evaluation adds <see cref="EpsilonOf"/> to.</summary>
     private protected virtual void TakeRunningVariance(RunningStatistics running, Span<double> variance) =>

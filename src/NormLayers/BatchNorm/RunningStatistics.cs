@@ -47,7 +47,7 @@ public sealed class RunningStatistics
     /// <summary>The running mean of each channel, (C).</summary>
     public float[] Mean { get; }
 
-    /// <summary>The running variance of each channel, (C), of the unbiased kind (divided by m − 1); empty where <see cref="Deviation"/> is tracked.</summary>
+    /// <summary>The running variance of each channel, (C), of the unbiased kind (divided by m − 1) unless <see cref="BatchNorm.BiasedRunningVariance"/> is set; empty where <see cref="Deviation"/> is tracked.</summary>
     public float[] Variance { get; }
 
     /// <summary>The running standard deviation of each channel with ε in it, √(variance + ε), (C), in <see cref="BatchRenorm"/>; elsewhere empty.</summary>

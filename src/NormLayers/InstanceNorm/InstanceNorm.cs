@@ -70,7 +70,7 @@ public sealed class InstanceNorm : NormalizationLayer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum);
+        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, biasedVariance: false);
 
     private bool UsesOwnStatistics => Training || Running is null;
 

@@ -1,0 +1,18 @@
+namespace NormLayers;
+
+/// <summary>A layer in the conventions of a library.</summary>
+/// <param name="Library">The library.</param>
+/// <param name="Name">What the layer is called there: <c>BatchNormalization</c>.</param>
+/// <param name="Arguments">The numbers to create it with, by the library's names: <c>epsilon</c>, <c>momentum</c>, <c>groups</c>.</param>
+/// <param name="Tensors">
+/// γ, β and running statistics by the library's names. They are <paramref name="Layer"/>'s own arrays: to bring weights from the library, write them there.
+/// </param>
+/// <param name="Layer">The same in this library: a new layer with these conventions and values.</param>
+/// <param name="NotExpressed">What the library has no way to say, a sentence each, and what holds in its place; empty if all is said.</param>
+public sealed record Conversion(
+    string Library,
+    string Name,
+    IReadOnlyDictionary<string, double> Arguments,
+    IReadOnlyDictionary<string, float[]> Tensors,
+    Layer Layer,
+    IReadOnlyList<string> NotExpressed);

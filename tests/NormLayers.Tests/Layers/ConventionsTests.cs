@@ -1,0 +1,223 @@
+using NormLayers.Exchange;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests.Layers;
+
+/// <summary>The libraries' defaults, and layers carried from one library's conventions to another's.</summary>
+public sealed class ConventionsTests
+{
+    private const double MachineEpsilon = 1.1920928955078125e-7;
+
+    private static readonly Conventions[] s_all = [Conventions.PyTorch, Conventions.Keras, Conventions.Flax, Conventions.Onnx];
+
+    // Batch, layer, RMS, group and instance normalization's ε; the weight of a new batch; whether the running variance is biased; whether instances have γ and β.
+    [Theory]
+    [InlineData("PyTorch", 1e-5, 1e-5, MachineEpsilon, 1e-5, 1e-5, 0.1, false, false)]
+    [InlineData("Keras", 1e-3, 1e-3, 1e-6, 1e-3, 1e-3, 0.01, true, true)]
+    [InlineData("Flax", 1e-5, 1e-6, 1e-6, 1e-6, 1e-6, 0.01, true, true)]
+    [InlineData("ONNX", 1e-5, 1e-5, 1e-5, 1e-5, 1e-5, 0.1, true, true)]
+    public void Presets_NothingGiven_HaveTheLibrarysDefaults(
+        string library, double batch, double layer, double rms, double group, double instance, double newWeight, bool biased, bool affine)
+    {
+        Conventions conventions = Of(library);
+        BatchNorm norm = conventions.BatchNorm(6);
+        Assert.Equal((batch, biased), (norm.Epsilon, norm.BiasedRunningVariance));
+        Assert.Equal(newWeight, norm.Momentum.WeightOfBatch(1), 1e-15);
+        Assert.Equal((true, true), (norm.Gamma is not null, norm.Beta is not null));
+        Assert.Equal(layer, conventions.LayerNorm(6).Epsilon);
+        Assert.Equal(rms, conventions.RmsNorm(6).Epsilon);
+        Assert.Equal((group, 2), (conventions.GroupNorm(2, 6).Epsilon, conventions.GroupNorm(2, 6).Groups));
+        InstanceNorm instances = conventions.InstanceNorm(6);
+        Assert.Equal((instance, affine, affine), (instances.Epsilon, instances.Gamma is not null, instances.Beta is not null));
+        Assert.Equal((library, library), (conventions.Library, conventions.ToString()));
+
+        BatchNorm given = conventions.BatchNorm(6, epsilon: 0.5, momentum: 0.75, withBeta: false);
+        Assert.Equal((0.5, library == "PyTorch" ? 0.75 : 0.25, true), (given.Epsilon, given.Momentum.WeightOfBatch(1), given.Beta is null));
+        Assert.Throws<ArgumentOutOfRangeException>(() => conventions.BatchNorm(6, momentum: 1.5));
+    }
+
+    [Fact]
+    public void BiasedRunningVariance_Training_FollowsThePopulationVariance()
+    {
+        BatchNorm keras = Conventions.Keras.BatchNorm(2, momentum: 0);
+        keras.Mask = [true, true, false];
+        Samples.Forward(keras, [1, 2, 0, 5, 5, 0], (1, 2, 3));
+        Assert.Equal([1.5f, 5], keras.Running!.Mean);
+        Assert.Equal([0.25f, 0], keras.Running.Variance);
+
+        float[] x = Samples.Normal(24);
+        GhostBatchNorm biased = new(3, 4) { BiasedRunningVariance = true };
+        GhostBatchNorm unbiased = new(3, 4);
+        Samples.Forward(biased, x, (8, 3));
+        Samples.Forward(unbiased, x, (8, 3));
+        for (int c = 0; c < 3; c++)
+        {
+            Assert.Equal(0.81 + (unbiased.Running!.Variance[c] - 0.81) * 3 / 4, biased.Running!.Variance[c], 1e-6);
+        }
+    }
+
+    [Theory]
+    [InlineData("PyTorch", "weight", "bias", "running_mean", "running_var", "eps", 0.2)]
+    [InlineData("Keras", "gamma", "beta", "moving_mean", "moving_variance", "epsilon", 0.8)]
+    [InlineData("Flax", "scale", "bias", "mean", "var", "epsilon", 0.8)]
+    [InlineData("ONNX", "scale", "B", "input_mean", "input_var", "epsilon", 0.8)]
+    public void Convert_BatchNorm_CarriesAllValues(string library, string gamma, string beta, string mean, string variance, string epsilon, double momentum)
+    {
+        BatchNorm layer = new(5, 0.02, Momentum.NewWeight(0.2), onePlusGamma: true, relu: true);
+        Layers.Fill(layer);
+        (float[] x, _) = Layers.Data((7, 5));
+        Samples.Forward(layer, x, (7, 5));
+        Conversion conversion = Of(library).Convert(layer);
+        BatchNorm converted = Assert.IsType<BatchNorm>(conversion.Layer);
+        Assert.Equal([(epsilon, 0.02), ("momentum", momentum)], conversion.Arguments.Select(a => (a.Key, a.Value)));
+        Assert.Equal([gamma, beta, mean, variance], conversion.Tensors.Keys);
+        Assert.Same(converted.Gamma!.Value, conversion.Tensors[gamma]);
+        Assert.Same(converted.Running!.Variance, conversion.Tensors[variance]);
+        Assert.Equal(layer.Running!.BatchesSeen, converted.Running.BatchesSeen);
+        Assert.Equal([.. layer.Gamma!.Value.Select(v => 1 + v)], converted.Gamma.Value);
+        Assert.Contains($"{library} has no ReLU in the layer: put one behind it.", conversion.NotExpressed);
+        Assert.Equal(library == "PyTorch" ? 1 : 2, conversion.NotExpressed.Count);
+        foreach (bool training in (bool[])[false, true])
+        {
+            (layer.Training, converted.Training) = (training, training);
+            Compare.SameBits(Samples.Forward(layer, x, (7, 5)), [.. Samples.Forward(converted, x, (7, 5)).Select(v => v > 0 ? v : 0)], "y");
+        }
+
+        Compare.SameBits(layer.Running.Mean, converted.Running.Mean, "running mean");
+        Assert.Equal(library == "PyTorch", layer.Running.Variance.AsSpan().SequenceEqual(converted.Running.Variance));
+    }
+
+    [Fact]
+    public void Convert_ThereAndBack_IsTheSameLayer()
+    {
+        foreach (Conventions one in s_all)
+        {
+            BatchNorm layer = one.BatchNorm(4);
+            Layers.Fill(layer);
+            foreach (Conventions other in s_all)
+            {
+                Conversion there = other.Convert(layer);
+                Conversion back = one.Convert(there.Layer);
+                Assert.Equal(one.RunningVarianceIsBiased == other.RunningVarianceIsBiased ? 0 : 1, there.NotExpressed.Count);
+                Assert.Equal(layer.Conventions, back.Layer.Conventions);
+                Assert.Equal(one.Convert(layer).Arguments, back.Arguments);
+                Layers.AssertSameBits(layer, back.Layer, (6, 4));
+            }
+        }
+    }
+
+    [Fact]
+    public void Convert_EachOtherLayer_HasTheSameBits()
+    {
+        foreach (Conventions conventions in s_all)
+        {
+            (Layer Layer, Shape Shape, string Tensors)[] cases =
+            [
+                (new LayerNorm((3, 4), 0.3, onePlusGamma: true), (5, 3, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX scale B"),
+                (new RmsNorm(6, 0.3, onePlusGamma: true), (5, 6), "PyTorch weight, Keras scale, Flax scale, ONNX scale"),
+                (new GroupNorm(2, 6, 0.3), (3, 6, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX scale B"),
+                (new InstanceNorm(6, 0.3, withGamma: true, withBeta: true), (3, 6, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX scale B"),
+            ];
+            foreach ((Layer layer, Shape shape, string tensors) in cases)
+            {
+                Layers.Fill(layer);
+                Conversion conversion = conventions.Convert(layer);
+                Assert.Empty(conversion.NotExpressed);
+                Assert.Equal(0.3, conversion.Arguments.First().Value);
+                Assert.Contains($"{conventions.Library} {string.Join(' ', conversion.Tensors.Keys)}", tensors.Split(", "));
+                (float[] x, _) = Layers.Data(shape);
+                Compare.SameBits(Samples.Forward(layer, x, shape), Samples.Forward(conversion.Layer, x, shape), "y");
+                Assert.Equal(layer.Parameters.Count, conversion.Layer.Parameters.Count);
+            }
+
+            Assert.Equal(2, conventions.Convert(cases[2].Layer).Arguments[conventions.Library == "Keras" ? "groups" : "num_groups"]);
+        }
+
+        Assert.Equal(
+            ["BatchNorm1d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d"],
+            new BatchNorm[] { new(3), new BatchNorm1D(3), new BatchNorm2D(3), new BatchNorm3D(3) }.Select(layer => Conventions.PyTorch.Convert(layer).Name));
+        Assert.Equal(-1, Conventions.Keras.Convert(new InstanceNorm(6)).Arguments["groups"]);
+    }
+
+    public static TheoryData<string, string, string> NotExpressed => new()
+    {
+        { "cumulative", "Keras Flax ONNX", "has no cumulative average, so momentum is its default" },
+        { "untracked", "Keras Flax ONNX", "always tracks running statistics" },
+        { "unbiased", "Keras Flax ONNX", "tracks the biased variance" },
+        { "biased", "PyTorch", "tracks the unbiased variance" },
+        { "masked batch", "PyTorch ONNX", "takes no mask" },
+        { "masked rows", "PyTorch Keras ONNX", "takes no mask" },
+        { "outside", "PyTorch Keras Flax ONNX", "has ε under the root alone" },
+        { "no beta", "PyTorch ONNX", "cannot leave β out" },
+        { "no gamma", "PyTorch ONNX", "cannot leave γ out" },
+        { "rms without gamma", "Keras ONNX", "cannot leave γ out" },
+        { "layer without beta", "", "cannot leave" },
+        { "layer without gamma", "PyTorch ONNX", "cannot leave γ out" },
+        { "instances without both", "ONNX", "cannot leave γ and β out" },
+        { "instance statistics", "Keras Flax ONNX", "has no running statistics here" },
+    };
+
+    [Theory]
+    [MemberData(nameof(NotExpressed))]
+    public void Convert_WhatALibraryLacks_IsSaid(string what, string libraries, string note)
+    {
+        Layer layer = what switch
+        {
+            "cumulative" => new BatchNorm(4, momentum: Momentum.Cumulative),
+            "untracked" => new BatchNorm(4, trackRunningStatistics: false),
+            "unbiased" => new BatchNorm(4),
+            "biased" => new BatchNorm(4) { BiasedRunningVariance = true },
+            "masked batch" => new BatchNorm(4) { Mask = [true] },
+            "masked rows" => new LayerNorm1D(4) { Mask = [true] },
+            "outside" => new RmsNorm(4, epsilonOutsideRoot: true),
+            "no beta" => new GroupNorm(2, 4, withBeta: false),
+            "no gamma" => new GroupNorm(2, 4, withGamma: false),
+            "rms without gamma" => new RmsNorm(4, withGamma: false),
+            "layer without beta" => new LayerNorm1D(4, withBeta: false),
+            "layer without gamma" => new LayerNorm1D(4, withGamma: false),
+            "instances without both" => new InstanceNorm(4),
+            _ => new InstanceNorm(4, trackRunningStatistics: true, withGamma: true, withBeta: true),
+        };
+        foreach (Conventions conventions in s_all)
+        {
+            Conversion conversion = conventions.Convert(layer);
+            bool lacks = libraries.Split(' ').Contains(conventions.Library);
+            Assert.Equal(lacks, conversion.NotExpressed.Any(n => n.StartsWith($"{conventions.Library} {note}", StringComparison.Ordinal)));
+
+            // Constants in place of γ and β change no bit, and do not learn.
+            Layer same = what.StartsWith("masked", StringComparison.Ordinal) || what == "outside" ? conversion.Layer : layer;
+            (float[] x, _) = Layers.Data((3, 4, 5));
+            Shape shape = layer is RmsNorm or LayerNorm ? (3, 5, 4) : (3, 4, 5);
+            if (!what.StartsWith("masked", StringComparison.Ordinal))
+            {
+                Compare.SameBits(Samples.Forward(same, x, shape), Samples.Forward(conversion.Layer, x, shape), "y");
+            }
+
+            Assert.All(conversion.Layer.Parameters, p => Assert.Equal(p.Frozen, layer.Parameters.All(own => own.Name != p.Name)));
+        }
+    }
+
+    [Fact]
+    public void Convert_LayersThatNoLibraryHas_AreRefused()
+    {
+        foreach (Layer layer in (Layer[])[new GhostBatchNorm(3, 2), new BatchRenorm(3, RenormLimits.Paper), new ScaleNorm(3), new DyT(3)])
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>(() => Conventions.Keras.Convert(layer));
+            Assert.Contains($"got {layer.GetType().Name}, which Keras does not have", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Load_AnotherKindOfRunningVariance_IsRefused()
+    {
+        MemoryStream file = new();
+        Conventions.Keras.BatchNorm(3, epsilon: 1e-5, momentum: 0.9).Save(file);
+        file.Position = 0;
+        Exception error = Assert.ThrowsAny<Exception>(() => new BatchNorm(3).Load(file));
+        Assert.Contains("running_variance: ", error.Message, StringComparison.Ordinal);
+        file.Position = 0;
+        Conventions.Onnx.BatchNorm(3).Load(file);
+    }
+
+    private static Conventions Of(string library) => s_all.Single(c => c.Library == library);
+}
