@@ -82,7 +82,7 @@ internal sealed class DropoutOrder : IExperiment
         ];
     }
 
-    // One unit, one batch; momentum 1 makes its variance the running one.
+    // One unit and one batch, whose variance the running variance becomes.
     private static double MeasureUnit(double mean, double keep, RandomSource random)
     {
         float[] x = new float[Draws];

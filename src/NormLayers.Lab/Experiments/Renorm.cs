@@ -99,7 +99,7 @@ internal sealed class Renorm : IExperiment
         return new Outcome(trial, Trainer.Evaluate(network, data.Test));
     }
 
-    // Samples are drawn with replacement, from all classes or from two.
+    // Samples are drawn with replacement, from all samples or from two classes.
     private static void Fit(Sequential network, Dataset data, bool pairs, long steps, RandomSource random, CancellationToken cancellation)
     {
         AdamOptimizer optimizer = new(network.Parameters, LearningRate);

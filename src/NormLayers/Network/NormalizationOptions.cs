@@ -15,7 +15,7 @@ public sealed record NormalizationOptions
     /// <summary>B of ghost batch normalization: the samples whose statistics are taken together, ≥ 2.</summary>
     public int ChunkSize { get; init; } = 16;
 
-    /// <summary>The limits of batch renormalization: the paper's from the hundredth step on, and none before.</summary>
+    /// <summary>The limits of batch renormalization: the paper's last ones after 100 steps without a correction.</summary>
     public RenormLimits Limits { get; init; } = new(RenormLimits.Paper.RMax, RenormLimits.Paper.DMax) { WarmUpSteps = 100 };
 
     /// <summary>n of local response normalization, ≥ 1: the channels of a window.</summary>
