@@ -135,9 +135,9 @@ internal sealed record LibraryTerms
     /// <summary>Whether a layer can have γ, or β, and not the other; or neither.</summary>
     public bool CanHave(Layer layer, bool gamma, bool beta) => Library switch
     {
-        "PyTorch" => gamma == beta || layer is RmsNorm || (layer is LayerNorm && gamma),
-        "Keras" => gamma || layer is not RmsNorm,
-        "ONNX" => gamma && (beta || layer is LayerNorm or RmsNorm),
+        "PyTorch" => gamma == beta || layer is NormLayers.RmsNorm || (layer is NormLayers.LayerNorm && gamma),
+        "Keras" => gamma || layer is not NormLayers.RmsNorm,
+        "ONNX" => gamma && (beta || layer is NormLayers.LayerNorm or NormLayers.RmsNorm),
         _ => true,
     };
 }
