@@ -61,7 +61,7 @@ public sealed class LayerFilesTests
             ],
             reader.Tensors.Select(t => $"{t}"));
         Assert.Equal(
-            ["format=pt", "norm1.epsilon=1E-05", "norm1.momentum=0.1", "norm1.num_batches_skipped=3", "norm1.scale=gamma", "note=mine"],
+            ["format=pt", "norm1.epsilon=1E-05", "norm1.momentum=0.1", "norm1.num_batches_skipped=3", "norm1.running_variance=unbiased", "norm1.scale=gamma", "note=mine"],
             reader.Metadata.Select(m => $"{m.Key}={m.Value}").Order());
         Sequential copy = Create("batchnorm", seed: 2);
         copy.Load(new MemoryStream(file));
