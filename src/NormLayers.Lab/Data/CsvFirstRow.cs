@@ -42,10 +42,14 @@ internal sealed class CsvFirstRow
     /// <summary>Whether the features count the columns from 0, as in <c>0,1,2,target</c>.</summary>
     public bool CountsColumns => _numbers.Length > 2 && Counts(0);
 
+    /// <summary>Whether all cells, that of the label too, are the places of their columns, counted from 0, as in <c>0,1,2</c>.</summary>
+    public bool NumbersAllColumns => _numbers.Length > 2 && _numbers.Index().All(n => n.Item == n.Index);
+
     /// <summary>Whether a row of numbers is a header after all: its label tells, beside the labels of all rows. Null if it could be either.</summary>
     /// <remarks>
     /// A label that no other row has, while the others repeat, or the one word among numbers, may be the name of the column. The features are the names
-    /// then if they count the columns from 0, as tables without names are written.
+    /// then if they count the columns from 0, as tables without names are written. A row that counts all its columns may be either, and so may numbers one
+    /// after the other, such as years, with a label of their own.
     /// </remarks>
     public bool? IsHeader(CsvClasses classes)
     {
@@ -54,12 +58,17 @@ internal sealed class CsvFirstRow
         bool othersRepeat = labels.Length - 1 >= 2 * (classes.Texts.Length - 1);
         bool isWord = double.IsNaN(_numbers[_labelColumn]);
         bool onlyWord = isWord && classes.Words == 1 && classes.Numbers > 0;
+        if (NumbersAllColumns)
+        {
+            return null;
+        }
+
         if (classes.Texts.Length < 2 || !alone || !(othersRepeat || onlyWord))
         {
             return false;
         }
 
-        return !isWord ? Counts(0) || Counts(1) ? null : false
+        return !isWord ? Counts(0) || Counts(1) || (_numbers.Length > 2 && Counts((int)Math.Clamp(_numbers[0], 0, int.MaxValue / 2))) ? null : false
             : CountsColumns ? true
             : null;
     }

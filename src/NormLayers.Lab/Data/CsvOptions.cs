@@ -12,7 +12,7 @@ public sealed record CsvOptions
     /// <summary>
     /// Whether the first row names the columns. Null finds out: it does if <see cref="LabelColumn"/> is a name, if its features
     /// are words and no numbers, or if its features count the columns from 0 and its label is a word that no sample has. A row that
-    /// is neither clearly a header nor clearly a sample is an error.
+    /// is neither clearly a header nor clearly a sample, such as one that counts all columns, is an error.
     /// </summary>
     public bool? Header { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace NormLayers.Lab.Data;
@@ -7,6 +8,8 @@ internal sealed class CsvTable
 {
     private const int NoColumn = -1;
     private const string Settle = "set the option 'header' to true or false";
+
+    private static readonly SearchValues<char> s_delimiters = SearchValues.Create(",;\t|");
 
     private readonly CsvRecords _records;
     private readonly string _path;
@@ -36,7 +39,7 @@ internal sealed class CsvTable
         _width = records.Count;
         if (_width < 2 && known is null)
         {
-            throw Error($"expected a label and at least one feature separated by '{options.Delimiter}', got one field.");
+            throw Error($"expected a label and at least one feature separated by {DataText.Quote([options.Delimiter])}, got one field{DelimiterHint(records[0])}.");
         }
 
         string[] fields = [.. Enumerable.Range(0, _width).Select(i => records[i].ToString())];
@@ -119,10 +122,8 @@ internal sealed class CsvTable
     {
         if (_first.IsHeader(classes) is null)
         {
-            throw new DataFormatException(
-                _path,
-                $"expected a header or a sample, got numbers with the label {DataText.Quote(_first.Fields[_labelColumn])}, which no other line has: " + Settle,
-                _firstLine);
+            string got = _first.NumbersAllColumns ? "the numbers of the columns, which may be values" : $"numbers with the label {DataText.Quote(_first.Fields[_labelColumn])}, which no other line has";
+            throw new DataFormatException(_path, $"expected a header or a sample, got {got}: {Settle}", _firstLine);
         }
 
         TakeFirstAsHeader();
@@ -189,7 +190,14 @@ internal sealed class CsvTable
     private string Hint(ReadOnlySpan<char> field) =>
         _records.Line == _firstLine && _options.Header is null ? $"; if this line names the columns: {Settle}"
         : _numbers.HasOtherMark(field) ? $" (a decimal {(_options.DecimalMark == ',' ? "point" : "comma")}? set the decimal mark)"
-        : "";
+        : DelimiterHint(field);
+
+    // What separates the numbers of a field that should be one number.
+    private string DelimiterHint(ReadOnlySpan<char> field)
+    {
+        int found = field.IndexOfAny(s_delimiters);
+        return found < 0 || field[found] == _options.Delimiter ? "" : $" (fields separated by {(field[found] == '\t' ? "tabs" : DataText.Quote([field[found]]))}? set the delimiter)";
+    }
 
     private int FindLabelColumn(string[] first, out bool byName)
     {
@@ -253,6 +261,11 @@ internal sealed class CsvTable
         if (Array.Find(classes.Texts, t => t.Length > 1) is { } same)
         {
             yield return $"in {Column(_labelColumn)} {DataText.Quote(same[0])} and {DataText.Quote(same[1])} are one number, and so one class";
+        }
+
+        if (classes.Names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } alike)
+        {
+            yield return $"in {Column(_labelColumn)} {DataText.Quote(alike.First())} and {DataText.Quote(alike.Last())} differ in case only, and are {alike.Count()} classes";
         }
 
         if (classes.Words > 0 && classes.Numbers > 0)

@@ -137,7 +137,10 @@ public class CsvDataTests
     [InlineData("1,2,a\n3,4,\n", 2, "expected a class label in column 2")]
     [InlineData("1,2,a\n3,4,a\n", null, "expected two classes or more in column 2 (counted from 0), got only 'a'")]
     [InlineData("x,y,k\n", 1, "below the header")]
-    [InlineData("1\n2\n", 1, "separated by ',', got one field")]
+    [InlineData("1\n2\n", 1, "separated by ',', got one field.")]
+    [InlineData("1;2;a\n3;4;b\n", 1, "got one field (fields separated by ';'? set the delimiter).")]
+    [InlineData("1\t2\ta\n3\t4\tb\n", 1, "got one field (fields separated by tabs? set the delimiter).")]
+    [InlineData("x,y,k\n1,5;2,a\n", 2, "got '5;2' (fields separated by ';'? set the delimiter)")]
     [InlineData("1,2,a\n3,4,\"b\n5,6,a\n", 2, "closed, got the end of the file")]
     [InlineData("1,2,a\n3,4,b\"c\n", 2, "got a quote within it")]
     [InlineData("1,2,a\n3,\"4\"5,b\n", 2, "after the quoted field 2, got more text")]
@@ -192,7 +195,9 @@ public class CsvDataTests
     [Theory]
     [InlineData("0,1,2,target", "1.5,2,3,0\n4,5,6,1\n7,8,9,0\n1,2,3,1\n", 4)]
     [InlineData("0,1,2,target", "1.5,2,3,cat\n4,5,6,dog\n7,8,9,cat\n1,2,3,dog\n", 4)]
-    [InlineData("0,1,2,3", "1.5,2,3,3\n4,5,6,1\n7,8,9,1\n1,2,3,3\n", 5)]
+    [InlineData("0,1,2,1", "1.5,2,3,3\n4,5,6,1\n7,8,9,1\n1,2,3,3\n", 5)]
+    [InlineData("2019,2021,2023", "1,2,0\n4,5,1\n7,8,0\n1,2,1\n", 5)]
+    [InlineData("0,1", "1.5,0\n2,1\n3,0\n", 4)]
     [InlineData(",x,y,kind", "0,1,2,a\n1,2,3,b\n", 2)]
     [InlineData("x,inf,kind", "0,1,a\n1,2,b\n", 2)]
     [InlineData("x,y,kind", "0,1,a\n1,2,b\n", 2)]
@@ -233,6 +238,8 @@ public class CsvDataTests
     [InlineData("1,2,target", "the label 'target'")]
     [InlineData("2019,2020,kind", "the label 'kind'")]
     [InlineData("1,2,3", "the label '3'")]
+    [InlineData("2019,2020,2021", "the label '2021'")]
+    [InlineData("0,1,2", "the numbers of the columns")]
     public void Read_UnclearFirstRow_IsAnErrorThatSaysHowToSettleIt(string first, string message)
     {
         DataFormatException e = Refused($"{first}\n1,2,0\n3,4,1\n5,6,0\n7,8,1\n");
@@ -272,6 +279,7 @@ public class CsvDataTests
         Assert.Contains("'1' and '1.0' are one number", Read("7,1\n7,1.0\n7,2\n7,2\n").Origin.Remarks[1], StringComparison.Ordinal);
         Assert.Contains("1 words among 2 numbers", Read("7,1\n7,2\n7,b\n").Origin.Remarks[^1], StringComparison.Ordinal);
         Assert.Contains("'?' looks like a missing label", Read("7,a\n7,b\n7,?\n7,?\n").Origin.Remarks[^1], StringComparison.Ordinal);
+        Assert.Contains("in column 1 (counted from 0) 'CAT' and 'cat' differ in case only, and are 3 classes", Read("7,cat\n7,Cat\n7,dog\n7,CAT\n").Origin.Remarks[^1], StringComparison.Ordinal);
         Assert.Contains("has 6 classes in 60 samples: it looks like no label column", Numbered(60, i => $"{i % 6 + 0.5}").Origin.Remarks[1], StringComparison.Ordinal);
         Assert.Contains("has 30 classes in 90 samples: it looks like no label column", Numbered(90, i => $"{i % 30}").Origin.Remarks[1], StringComparison.Ordinal);
         Assert.Single(Numbered(90, i => $"{i % 9}").Origin.Remarks);
