@@ -116,6 +116,28 @@ public sealed class GradientCheckSabotageTests
     }
 
     [Theory]
+    [MemberData(nameof(Data))]
+    public void Check_WholeFamilyAnyData_Passes(double mean, double spread)
+    {
+        double[] x = [.. Samples.Normal(24, 0, 1, seed: 5).Select(v => mean + spread * v)];
+        GradientCheckOptions options = new() { Input = x };
+        (Layer Layer, Shape Input)[] family =
+        [
+            (new RmsNorm(6), (4, 6)), (new ScaleNorm(6), (4, 6)), (new DyT(6), (4, 6)), (new LocalResponseNorm(3), (4, 6)),
+            (new GroupNorm(2, 6), (4, 6)), (new GroupNorm(2, 4), (2, 4, 3)), (new InstanceNorm(3, withGamma: true, withBeta: true), (4, 3, 2)),
+            (new GhostBatchNorm(3, 2), (4, 3, 2)), (new BatchRenorm(3, RenormLimits.Paper) { Training = false }, (4, 3, 2)), (new BatchNorm(3) { Training = false }, (4, 3, 2)),
+            (new WeightNorm(new Linear(6, 5, new RandomSource(2))), (4, 6)), (new WeightStandardization(new Linear(6, 5, new RandomSource(2))), (4, 6)),
+            (new Gelu(), (4, 6)), (new SiLU(), (4, 6)), (new Softmax(), (4, 6)),
+            (new Sequential(new WeightNorm(new Linear(6, 5, new RandomSource(2))), new RmsNorm(5), new Gelu(), new Linear(5, 3, new RandomSource(3), name: "last")), (4, 6)),
+        ];
+        foreach ((Layer layer, Shape input) in family)
+        {
+            AssertPasses(GradientCheck.Check(layer.CreateReference()!, input, options));
+            AssertPasses(GradientCheck.Check(layer, input, options));
+        }
+    }
+
+    [Theory]
     [InlineData(1e-9)]
     [InlineData(1e-12)]
     [InlineData(0)]
