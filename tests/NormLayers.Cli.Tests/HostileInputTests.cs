@@ -241,6 +241,39 @@ public sealed class HostileInputTests : IDisposable
         Assert.True(_tool.Exists("a\u001b[31m\nb.json"));
     }
 
+    [Theory]
+    [InlineData("train", "--output")]
+    [InlineData("train", "--config")]
+    [InlineData("train", "--data", "csv", "--data-path")]
+    [InlineData("train", "--set")]
+    [InlineData("compare", "--report")]
+    [InlineData("sweep", "--svg")]
+    [InlineData("sweep", "--folder")]
+    [InlineData("sweep", "--mode")]
+    [InlineData("bench", "--output")]
+    [InlineData("experiment", "init-rank", "--output")]
+    [InlineData("experiment", "lr-sweep", "--data")]
+    public void Option_ValueThatIsEmptyOrNoUtf8_IsAUsageErrorAndNothingIsWritten(params string[] arguments)
+    {
+        string option = arguments[^1];
+
+        Assert.Contains($"error: '{option}' needs a value, got ''", _tool.Run([.. arguments, ""]).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains($"error: '{option}' must be UTF-8 without U+FFFD, got 'x\uFFFD'", _tool.Run([.. arguments, "x\uFFFD"]).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_tool.Folder));
+    }
+
+    [Fact]
+    public void Output_NameThatIsNoUtf8_IsRefused()
+    {
+        Tool.SkipWithout();
+
+        Assert.Contains("'--output' must be UTF-8", _tool.RunScript("nl train --epochs 1 --set logging.file=null --output $(printf 'a\\xff.json')").Expect(2).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bench_LayerThatIsNone_IsNamedOnOneLine() => Assert.Matches(
+        "error: [^\n\\\\]*'Tanh'[^\n\\\\]*'layernorm'[^\n\\\\]*\n", _tool.Run("bench", "--layer", "Tanh").Expect(2).Error);
+
     [Fact]
     public void ArgumentWithAt_IsNoFileOfArguments()
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
 using NormLayers.Lab.Experiments;
@@ -26,7 +27,7 @@ internal static class CommandLine
 
         // An argument that begins with @ is an argument, and no file with more of them.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
+        if ((parsed.Errors.Count > 0 || FindUnusableValues(parsed).Any()) && parsed.Action is not HelpWithExamples)
         {
             return ReportUsage(parsed);
         }
@@ -83,6 +84,13 @@ internal static class CommandLine
         return root;
     }
 
+    // No option means anything by an empty value, least of all the path of a file or folder. An argument that is no UTF-8 has lost its bytes before it comes here.
+    private static IEnumerable<string> FindUnusableValues(ParseResult parsed) =>
+        from option in parsed.CommandResult.Children.OfType<OptionResult>()
+        from token in option.Tokens
+        where token.Value.Length == 0 || token.Value.Contains('\uFFFD')
+        select token.Value.Length == 0 ? $"'{option.Option.Name}' needs a value, got ''" : $"'{option.Option.Name}' must be UTF-8 without U+FFFD, got '{token.Value}'";
+
     private static int ReportUsage(ParseResult parsed)
     {
         Command command = parsed.CommandResult.Command;
@@ -102,7 +110,9 @@ internal static class CommandLine
             afterOption = token.StartsWith('-');
         }
 
-        errors.AddRange(parsed.Errors.Select(e => e.Message).Where(m => !parsed.UnmatchedTokens.Any(t => m.Contains($"'{t}'", StringComparison.Ordinal))));
+        errors.AddRange(parsed.Errors.Select(e => e.Message).Where(m => !parsed.UnmatchedTokens.Any(t => m.Contains($"'{t}'", StringComparison.Ordinal)))
+            .Select(m => m.ReplaceLineEndings("\n").Replace("\n\t", " ", StringComparison.Ordinal)));
+        errors.AddRange(FindUnusableValues(parsed));
         errors.Take(MostErrors).ToList().ForEach(e => StandardStreams.WriteError("error: " + e));
         if (errors.Count > MostErrors)
         {

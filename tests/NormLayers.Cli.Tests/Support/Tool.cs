@@ -6,7 +6,7 @@ namespace NormLayers.Cli.Tests.Support;
 /// <summary>Runs the built tool as a process of its own, in a folder of its own.</summary>
 internal sealed class Tool : IDisposable
 {
-    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(300);
 
     /// <summary>The tool as a shell calls it.</summary>
     public static string ShellName { get; } = $"dotnet '{Path.Combine(AppContext.BaseDirectory, "NormLayers.Cli.dll")}'";

@@ -138,6 +138,20 @@ public sealed class SafetensorsReaderTests
         Assert.Empty(file.Tensors.Single(t => t.Name == "i64").Shape);
     }
 
+    // From a pipe, whose length is not known, a header may promise anything.
+    [Theory]
+    [InlineData("F32", 4)]
+    [InlineData("BF16", 2)]
+    public void ReadFloats_TensorBeyondAnArray_IsRefusedBeforeItIsRead(string type, long size)
+    {
+        SafetensorsReader reader = new(new Pipe(SafetensorsBytes.File(
+            $$"""{"a":{"dtype":"{{type}}","shape":[65536,65536],"data_offsets":[0,{{size << 32}}]}}""")));
+
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => reader.ReadFloats(reader.Tensors[0]));
+
+        Assert.Contains("expected tensors of at most 2147483591 elements", e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ReadFloats_NaNPayload_KeepsItsBits()
     {
