@@ -145,7 +145,7 @@ public sealed class SafetensorsReaderTests
     public void ReadFloats_TensorBeyondAnArray_IsRefusedBeforeItIsRead(string type, long size)
     {
         SafetensorsReader reader = new(new Pipe(SafetensorsBytes.File(
-            $$"""{"a":{"dtype":"{{type}}","shape":[65536,65536],"data_offsets":[0,{{size << 32}}]}}""")));
+            $$$"""{"a":{"dtype":"{{{type}}}","shape":[65536,65536],"data_offsets":[0,{{{size << 32}}}]}}""")));
 
         InvalidDataException e = Assert.Throws<InvalidDataException>(() => reader.ReadFloats(reader.Tensors[0]));
 
