@@ -28,7 +28,7 @@ foreach (string report in Directory.Exists(results) ? Directory.GetFiles(results
     foreach (XElement type in XDocument.Load(report).Descendants("class"))
     {
         string file = Path.GetRelativePath(".", (string)type.Attribute("filename")!).Replace('\\', '/');
-        foreach (XElement line in type.Element("lines")!.Elements("line").Where(_ => file.StartsWith("src/")))
+        foreach (XElement line in type.Element("lines")!.Elements("line").Where(_ => file.StartsWith("src/") && !file.Contains("/obj/")))
         {
             (string, int) key = (file, (int)line.Attribute("number")!);
             Match branches = Regex.Match((string?)line.Attribute("condition-coverage") ?? "", @"\((\d+)/(\d+)\)");
@@ -49,6 +49,12 @@ Console.WriteLine($"\n{"folder",-40}{"lines",8}{"run",8}{"share",9}{"branches",1
 foreach (var folder in lines.GroupBy(l => Path.GetDirectoryName(l.Key.File)!).OrderBy(g => g.Key, StringComparer.Ordinal))
 {
     Print(folder.Key, [.. folder.Select(l => l.Value)]);
+}
+
+Console.WriteLine();
+foreach (var project in lines.GroupBy(l => l.Key.File.Split('/')[1]).OrderBy(g => g.Key, StringComparer.Ordinal))
+{
+    Print(project.Key, [.. project.Select(l => l.Value)]);
 }
 
 Print("all", [.. lines.Values]);
