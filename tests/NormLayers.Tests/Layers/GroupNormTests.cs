@@ -31,6 +31,32 @@ public sealed class GroupNormTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(40)]
+    public void Backward_InfiniteGradient_StaysInItsGroupAndItsChannel(int positions)
+    {
+        Shape shape = (1, 4, positions);
+        float[] x = Support.Samples.Normal(shape.Length);
+        float[] dy = Support.Samples.Upstream(shape.Length);
+        GroupNorm expected = new(2, 4);
+        GroupNorm layer = new(2, 4);
+        _ = Support.Samples.Forward(expected, x, shape);
+        _ = Support.Samples.Forward(layer, x, shape);
+        float[] dxExpected = Support.Samples.Backward(expected, x, dy);
+
+        dy[0] = float.PositiveInfinity;
+        float[] dx = Support.Samples.Backward(layer, x, dy);
+
+        int half = shape.Length / 2;
+        Assert.All(dx[..half], v => Assert.False(float.IsFinite(v)));
+        Compare.SameBits(dxExpected.AsSpan(half), dx.AsSpan(half), "dx of the other group");
+        Assert.Equal(float.PositiveInfinity, layer.Beta!.Gradient[0]);
+        Assert.False(float.IsFinite(layer.Gamma!.Gradient[0]));
+        Compare.SameBits(expected.Beta!.Gradient.AsSpan(1), layer.Beta.Gradient.AsSpan(1), "the other channels' dBeta");
+        Compare.SameBits(expected.Gamma!.Gradient.AsSpan(1), layer.Gamma.Gradient.AsSpan(1), "the other channels' dGamma");
+    }
+
     [Fact]
     public void Passes_EmptyBatch_WriteNothing()
     {

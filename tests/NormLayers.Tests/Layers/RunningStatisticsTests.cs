@@ -151,6 +151,22 @@ public sealed class RunningStatisticsTests
         }
     }
 
+    // Too large to be computed with in float, and yet a float.
+    [Theory]
+    [InlineData(NonFiniteStatistics.Skip)]
+    [InlineData(NonFiniteStatistics.Throw)]
+    [InlineData(NonFiniteStatistics.Accept)]
+    public void Forward_MeanNearTheLargestFloat_IsTakenIn(NonFiniteStatistics nonFinite)
+    {
+        BatchNorm1D layer = new(2, momentum: Momentum.NewWeight(1), nonFinite: nonFinite);
+
+        layer.Forward([3e38f, 1, 3e38f, 3], (2, 2), new float[4]);
+
+        Assert.Equal([3e38f, 2], layer.Running!.Mean);
+        Assert.Equal([0, 2], layer.Running.Variance);
+        Assert.Equal(0, layer.Running.SkippedUpdates);
+    }
+
     [Fact]
     public void Constructor_NoFeatures_Throws() =>
         Assert.Equal("features", Assert.Throws<ArgumentOutOfRangeException>(() => new RunningStatistics(0)).ParamName);
