@@ -1,5 +1,4 @@
 using NormLayers.Normalization;
-using NormLayers.Numerics;
 
 namespace NormLayers;
 
@@ -9,12 +8,9 @@ namespace NormLayers;
 /// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
 /// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. No allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class RmsNorm : MaskableLayer, INormalization
+public sealed class RmsNorm : RowLayer
 {
-    private readonly Epsilon _epsilon;
     private readonly Affine _affine;
-    private readonly NormStatistics _statistics = new();
-    private AlignedBuffer _workspace;
 
     /// <summary>Creates a layer that scales by 1.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
@@ -27,23 +23,10 @@ public sealed class RmsNorm : MaskableLayer, INormalization
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public RmsNorm(
         int features, double epsilon = 1e-5, bool withGamma = true, bool onePlusGamma = false, bool epsilonOutsideRoot = false, string name = "rmsnorm")
-        : base(name)
-    {
-        Throw.IfNotPositive(features, nameof(features));
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        Features = features;
-        _epsilon = new Epsilon(epsilon, epsilonOutsideRoot);
-        _affine = new Affine(features, withGamma, onePlusGamma: onePlusGamma);
-    }
-
-    /// <summary>C, the last dimension of the input.</summary>
-    public int Features { get; }
-
-    /// <summary>ε.</summary>
-    public double Epsilon => _epsilon.Value;
+        : base(name, features, new Epsilon(epsilon, epsilonOutsideRoot)) => _affine = new Affine(features, withGamma, onePlusGamma: onePlusGamma);
 
     /// <summary>Whether ε is added to the root mean square, and not under the root.</summary>
-    public bool EpsilonOutsideRoot => _epsilon.OutsideRoot;
+    public bool EpsilonOutsideRoot => AddsEpsilonToRoot;
 
     /// <summary>Whether x̂ is scaled by 1 + γ, and not by γ.</summary>
     public bool OnePlusGamma => _affine.OnePlusGamma;
@@ -52,20 +35,10 @@ public sealed class RmsNorm : MaskableLayer, INormalization
     public Parameter? Gamma => _affine.Gamma;
 
     /// <inheritdoc/>
-    public bool IgnoresInputScale => true;
-
-    /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters => _affine.Parameters;
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, epsilonOutsideRoot: EpsilonOutsideRoot);
-
-    /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        Throw.IfLastDiffers(input, Features, Name, nameof(input));
-        return input;
-    }
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new NormReference(IndexSets.Rows(), IndexSets.Columns())
@@ -79,22 +52,11 @@ public sealed class RmsNorm : MaskableLayer, INormalization
         MaskedTogether = IndexSets.Rows(),
     };
 
-    private protected override int MaskedTogether => Features;
-
-    private protected override bool MasksElements => true;
-
-    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+        Forward<RootMeanSquare>(new() { X = x, Y = y, Features = Features, Gamma = _affine.Scale });
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => MaskedRows.Forward<RootMeanSquare>(
-        new() { X = x, Y = y, Features = Features, Gamma = _affine.Scale }, _epsilon, _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
-
-    /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => MaskedRows.Backward<RootMeanSquare>(
-        new() { X = x, Features = Features, Gamma = _affine.Scale },
-        _epsilon,
-        _statistics.Sets,
-        new() { Dy = dy, Dx = dx, DGamma = _affine.DGamma },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)),
-        Kept);
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>
+        Backward<RootMeanSquare>(new() { X = x, Features = Features, Gamma = _affine.Scale }, new() { Dy = dy, Dx = dx, DGamma = _affine.DGamma });
 }

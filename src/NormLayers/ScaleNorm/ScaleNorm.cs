@@ -1,5 +1,4 @@
 using NormLayers.Normalization;
-using NormLayers.Numerics;
 
 namespace NormLayers;
 
@@ -10,52 +9,28 @@ namespace NormLayers;
 /// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
 /// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. No allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class ScaleNorm : MaskableLayer, INormalization
+public sealed class ScaleNorm : RowLayer
 {
-    private readonly Epsilon _epsilon;
-    private readonly NormStatistics _statistics = new();
-    private AlignedBuffer _workspace;
-
     /// <summary>Creates a layer with g = √C, so that at first y has root mean square 1.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
     /// <param name="epsilon">ε, the least length that is divided by, ≥ 0. With 0, a row of zeros gives zeros all the same.</param>
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public ScaleNorm(int features, double epsilon = 1e-5, string name = "scalenorm")
-        : base(name)
+        : base(name, features, new Epsilon(epsilon, LimitsRoot: true))
     {
-        Throw.IfNotPositive(features, nameof(features));
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        Features = features;
-        _epsilon = new Epsilon(epsilon, LimitsRoot: true);
         G = new Parameter("g", 1, fill: (float)Math.Sqrt(features));
         Parameters = [G];
     }
 
-    /// <summary>C, the last dimension of the input.</summary>
-    public int Features { get; }
-
-    /// <summary>ε, the least length that is divided by.</summary>
-    public double Epsilon => _epsilon.Value;
-
     /// <summary>g, the length of each row of y, shape (1).</summary>
     public Parameter G { get; }
-
-    /// <inheritdoc/>
-    public bool IgnoresInputScale => true;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon);
-
-    /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        Throw.IfLastDiffers(input, Features, Name, nameof(input));
-        return input;
-    }
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => Mask is null ? new Reference(this) : new NormReference(IndexSets.Rows(), IndexSets.All)
@@ -68,24 +43,13 @@ public sealed class ScaleNorm : MaskableLayer, INormalization
         MaskedTogether = IndexSets.Rows(),
     };
 
-    private protected override int MaskedTogether => Features;
-
-    private protected override bool MasksElements => true;
-
-    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
+    /// <inheritdoc/>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+        Forward<L2>(new() { X = x, Y = y, Features = Features, RowGamma = G.Value });
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => MaskedRows.Forward<L2>(
-        new() { X = x, Y = y, Features = Features, RowGamma = G.Value }, _epsilon, _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
-
-    /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => MaskedRows.Backward<L2>(
-        new() { X = x, Features = Features, RowGamma = G.Value },
-        _epsilon,
-        _statistics.Sets,
-        new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) },
-        _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: true)),
-        Kept);
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>
+        Backward<L2>(new() { X = x, Features = Features, RowGamma = G.Value }, new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) });
 
     private sealed class Reference(ScaleNorm layer) : ReferenceLayer
     {

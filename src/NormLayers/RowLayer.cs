@@ -1,0 +1,58 @@
+using NormLayers.Normalization;
+using NormLayers.Numerics;
+
+namespace NormLayers;
+
+/// <summary>A normalization over the last dimension that divides by a norm and subtracts no mean: <see cref="RmsNorm"/>, <see cref="ScaleNorm"/>.</summary>
+public abstract class RowLayer : MaskableLayer, INormalization
+{
+    private readonly NormStatistics _statistics = new();
+    private readonly Epsilon _epsilon;
+    private AlignedBuffer _workspace;
+
+    private protected RowLayer(string name, int features, Epsilon epsilon)
+        : base(name)
+    {
+        Throw.IfNotPositive(features, nameof(features));
+        Throw.IfNegativeOrNotFinite(epsilon.Value, nameof(epsilon));
+        Features = features;
+        _epsilon = epsilon;
+    }
+
+    /// <summary>C, the last dimension of the input.</summary>
+    public int Features { get; }
+
+    /// <summary>ε; the layer says where it is added, or what it limits.</summary>
+    public double Epsilon => _epsilon.Value;
+
+    /// <inheritdoc/>
+    public bool IgnoresInputScale => true;
+
+    private protected sealed override int MaskedTogether => Features;
+
+    private protected sealed override bool MasksElements => true;
+
+    private protected bool AddsEpsilonToRoot => _epsilon.OutsideRoot;
+
+    /// <inheritdoc/>
+    public sealed override Shape OutputShape(Shape input)
+    {
+        Throw.IfLastDiffers(input, Features, Name, nameof(input));
+        return input;
+    }
+
+    private protected sealed override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
+
+    /// <summary>Overwrites y, and keeps the rows' statistics.</summary>
+    private protected void Forward<S>(in RowTensors tensors)
+        where S : struct, IStatistic
+        => MaskedRows.Forward<S>(in tensors, _epsilon, _statistics.Resize(Kept?.Rows ?? tensors.Rows).Sets, Kept);
+
+    /// <summary>Overwrites dx; <b>adds to</b> dγ.</summary>
+    private protected void Backward<S>(in RowTensors tensors, in Gradients gradients)
+        where S : struct, IStatistic
+    {
+        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: !tensors.RowGamma.IsEmpty));
+        MaskedRows.Backward<S>(in tensors, _epsilon, _statistics.Sets, in gradients, workspace, Kept);
+    }
+}
