@@ -34,8 +34,16 @@ public sealed class TrainingStateTests
     {
         TrialOptions options = new()
         {
-            Normalization = NormalizationKind.Find(mode)!, HiddenFeatures = [7, 6], Epochs = 3, BatchSize = 16, Optimizer = optimizer, Momentum = momentum, Shuffle = shuffle, DropLast = dropLast,
-            WeightDecay = 1e-3, LearningRate = optimizer == OptimizerKind.Adam ? 0.01 : 0.05,
+            Normalization = NormalizationKind.Find(mode)!,
+            HiddenFeatures = [7, 6],
+            Epochs = 3,
+            BatchSize = 16,
+            Optimizer = optimizer,
+            Momentum = momentum,
+            Shuffle = shuffle,
+            DropLast = dropLast,
+            WeightDecay = 1e-3,
+            LearningRate = optimizer == OptimizerKind.Adam ? 0.01 : 0.05,
         };
         string whole = Run(options, new Checkpoints(), new Recorder());
         foreach (int interval in (int[])[0, 1, 4])
