@@ -15,10 +15,13 @@ internal static class FloatError
     /// <param name="layer">The layer or network.</param>
     /// <param name="x">The input.</param>
     /// <param name="error">The bound of its error.</param>
-    /// <param name="planeLength">L of (N, C, L) for batch normalization.</param>
-    public static (double[] Y, double[] Error) Of(Layer layer, double[] x, double[] error, int planeLength = 1) => layer switch
+    /// <param name="planeLength">L of (N, C, L) for normalizations of channels.</param>
+    /// <param name="samples">N.</param>
+    public static (double[] Y, double[] Error) Of(Layer layer, double[] x, double[] error, int planeLength, int samples) => layer switch
     {
-        Sequential network => network.Layers.Aggregate((x, error), (value, inner) => Of(inner, value.x, value.error, planeLength)),
+        Sequential network => network.Layers.Aggregate((x, error), (value, inner) => Of(inner, value.x, value.error, planeLength, samples)),
+        Rearrangement => (layer.CreateReference()!.Forward(x, (samples, x.Length / samples)), layer.CreateReference()!.Forward(error, (samples, x.Length / samples))),
+        LocalResponseNorm norm => Of(norm, x, error, x.Length / samples / planeLength, planeLength),
         Linear linear => Of(linear, x, error),
         ReLU => (Array.ConvertAll(x, v => Math.Max(v, 0)), error),
         Sigmoid => (Array.ConvertAll(x, v => 1 / (1 + Math.Exp(-v))), Array.ConvertAll(error, e => e / 4 + 8 * U)),
@@ -80,6 +83,31 @@ internal static class FloatError
             double g = Math.Abs(norm.G.Value[0]);
             y[i] = norm.G.Value[0] * x[i] / length;
             bound[i] = g / length * (error[i] + Math.Abs(x[i]) / length * error[first..(first + C)].Sum() + (C + 8) * U * Math.Abs(x[i]));
+        }
+
+        return (y, bound);
+    }
+
+    private static (double[] Y, double[] Error) Of(LocalResponseNorm norm, double[] x, double[] error, int channels, int length)
+    {
+        double[] y = new double[x.Length];
+        double[] bound = new double[x.Length];
+        int reach = norm.Size / 2;
+        for (int i = 0; i < x.Length; i++)
+        {
+            int c = i / length % channels;
+            double sum = norm.K;
+            double passedOn = 0;
+            for (int j = Math.Max(0, c - reach); j <= Math.Min(channels - 1, c + reach); j++)
+            {
+                int at = i + (j - c) * length;
+                sum += norm.Alpha / norm.Size * x[at] * x[at];
+                passedOn += 2 * norm.Alpha / norm.Size * Math.Abs(x[at]) * error[at];
+            }
+
+            double factor = Math.Pow(sum, -norm.Beta);
+            y[i] = x[i] * factor;
+            bound[i] = factor * error[i] + Math.Abs(y[i]) * (norm.Beta * passedOn / sum + (norm.Size + 32) * U);
         }
 
         return (y, bound);

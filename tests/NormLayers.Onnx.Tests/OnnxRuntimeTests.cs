@@ -8,7 +8,23 @@ namespace NormLayers.Onnx.Tests;
 /// <summary>ONNX Runtime loads what is written, and computes what the network computes in evaluation, within the bound of float arithmetic.</summary>
 public sealed class OnnxRuntimeTests
 {
-    public static TheoryData<string> Modes => ["none", "batchnorm", "layernorm", "rmsnorm", "ghostbatchnorm"];
+    public static TheoryData<string, bool> Modes
+    {
+        get
+        {
+            TheoryData<string, bool> modes = [];
+            foreach (NormalizationKind kind in NormalizationKind.All)
+            {
+                modes.Add(kind.Name, true);
+                if (!kind.NeedsPositions)
+                {
+                    modes.Add(kind.Name, false);
+                }
+            }
+
+            return modes;
+        }
+    }
 
     public static TheoryData<string> Networks => [.. s_networks.Keys];
 
@@ -29,6 +45,10 @@ public sealed class OnnxRuntimeTests
         ["batch norm of images with 1 + γ"] = (() => new BatchNorm(3, onePlusGamma: true), (3, 4, 5)),
         ["batch norm without γ and β"] = (() => new BatchNorm1D(4, withGamma: false, withBeta: false), 4),
         ["batch norm of planes, with ReLU"] = (() => new BatchNorm1D(4, epsilon: 1e-3, relu: true), (4, 9)),
+        ["local response norm"] = (() => new Sequential(Linear(5, 7, "a"), new LocalResponseNorm(3, alpha: 0.5), Linear(7, 3, "b")), 5),
+        ["local response norm of planes"] = (() => new LocalResponseNorm(5, alpha: 0.9, beta: 0.6, k: 2), (7, 6)),
+        ["local response norm of images"] = (() => new LocalResponseNorm(3, alpha: 0.9), (7, 3, 2)),
+        ["axes that are swapped"] = (() => new Sequential(Rearrangement.SwapAxes(3, 4, "swap"), new LayerNorm1D(3, name: "norm")), (3, 4)),
         ["group norm of planes"] = (() => new GroupNorm(2, 6), (6, 5)),
         ["group norm of images with 1 + γ, with ReLU"] = (() => new GroupNorm(3, 6, epsilon: 0.1, onePlusGamma: true, relu: true), (6, 3, 4)),
         ["group norm of features"] = (() => new Sequential(Linear(5, 6, "a"), new GroupNorm(2, 6), Linear(6, 3, "b")), 5),
@@ -51,9 +71,13 @@ public sealed class OnnxRuntimeTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public void Run_Mlp_GivesTheSameLogits(string mode)
+    public void Run_Mlp_GivesTheSameLogits(string mode, bool patches)
     {
-        Sequential network = Mlp.Create(new MlpOptions { InputFeatures = 20, Classes = 3, HiddenFeatures = [32, 17], Normalization = NormalizationKind.Find(mode)! });
+        int features = patches ? 36 : 20;
+        Sequential network = Mlp.Create(new MlpOptions
+        {
+            InputFeatures = features, Classes = 3, HiddenFeatures = [32, 17], Normalization = NormalizationKind.Find(mode)!, Patches = patches ? new PatchOptions(4, 2) : null,
+        });
         RandomSource random = new(5);
         foreach (Parameter parameter in network.Parameters)
         {
@@ -66,10 +90,10 @@ public sealed class OnnxRuntimeTests
         for (int step = 0; step < 30; step++)
         {
             // Training mode: running statistics follow the batches.
-            Samples.Forward(network, Samples.Normal(16 * 20, 2, 3, seed: (ulong)step), (16, 20));
+            Samples.Forward(network, Samples.Normal(16 * features, 2, 3, seed: (ulong)step), (16, features));
         }
 
-        AssertSame(network, 20);
+        AssertSame(network, features, patches ? 4 : 1);
     }
 
     [Theory]
@@ -155,7 +179,7 @@ public sealed class OnnxRuntimeTests
         Compare.Within(probabilities, outputs[1].GetTensorDataAsSpan<float>(), 1e-6, "probabilities");
     }
 
-    private static void AssertSame(Layer network, Shape sample)
+    private static void AssertSame(Layer network, Shape sample, int positions = 1)
     {
         network.Training = false;
         using InferenceSession session = Open(network, sample, null);
@@ -164,8 +188,8 @@ public sealed class OnnxRuntimeTests
             Shape shape = new([batch, .. Enumerable.Range(0, sample.Rank).Select(a => sample[a])]);
             float[] x = Samples.Normal(shape.Length, 2, 3, seed: (ulong)batch);
             float[] y = Samples.Forward(network, x, shape);
-            int length = network is BatchNorm or GroupNorm or InstanceNorm ? shape.Length / batch / sample[0] : 1;
-            (double[] exact, double[] error) = FloatError.Of(network, Compare.Widen(x), new double[x.Length], length);
+            int length = network is BatchNorm or GroupNorm or InstanceNorm or LocalResponseNorm ? shape.Length / batch / sample[0] : positions;
+            (double[] exact, double[] error) = FloatError.Of(network, Compare.Widen(x), new double[x.Length], length, batch);
             Compare.Within(exact, Compare.Widen(y), error, "the network's own");
             using OrtValue value = OrtValue.CreateTensorValueFromMemory(x, [.. Enumerable.Range(0, shape.Rank).Select(a => (long)shape[a])]);
             using RunOptions options = new();

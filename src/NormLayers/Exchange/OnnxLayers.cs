@@ -77,6 +77,10 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
                     output,
                     Epsilon(layer, norm.Epsilon),
                     ("num_groups", norm.Groups)));
+            case LocalResponseNorm norm:
+                return LocalResponse(norm, (name, path, output), x);
+            case Rearrangement rearrangement:
+                return Rearrange(rearrangement, (name, path, output), x);
             case ScaleNorm norm:
                 return ScaleNorm(norm, (name, path, output), x);
             case DyT norm:
@@ -97,7 +101,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
                 string scale = graph.Initializer(path + "weight", norm.Features, Scale(norm.Gamma, norm.OnePlusGamma, norm.Features));
                 return graph.Node("RMSNormalization", 23, name, "each row: x/sqrt(mean(x²) + epsilon)", [x, scale], output, ("axis", -1), Epsilon(layer, norm.Epsilon));
             default:
-                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, WeightNorm, WeightStandardization, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, GhostBatchNorm, BatchRenorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, ScaleNorm, DyT");
+                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, WeightNorm, WeightStandardization, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, GhostBatchNorm, BatchRenorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, ScaleNorm, DyT, LocalResponseNorm, Rearrangement");
         }
     }
 
@@ -126,6 +130,37 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         string product = graph.Node("Mul", 14, name + ".scale", Formula, [scaled, scaleAndShift[0]], path + "scaled");
         return WithReLU(norm, name, path, graph.Node("Add", 14, name, Formula, [product, scaleAndShift[1]], path + "output"));
     }
+
+    // The operator takes (N, C, height, width), whatever the rank here.
+    private string LocalResponse(LocalResponseNorm norm, (string Name, string Path, string Output) node, string x)
+    {
+        if (norm.Size % 2 == 0)
+        {
+            throw Unsupported(norm, FormattableString.Invariant($"its window of {norm.Size} channels is even, and runtimes take odd ones only"));
+        }
+
+        const string Formula = "each element: x/(bias + alpha/size·sum of the squares of its neighbours in other channels)^beta";
+        bool isImage = _shape.Rank == 4;
+        string image = isImage ? x : Reshape(node.Name + ".image", node.Path + "image", [0, _shape[1], -1, 1], x);
+        string y = graph.Node(
+            "LRN", 13, node.Name, Formula, [image], isImage ? node.Output : node.Path + "image.output",
+            ("alpha", (float)norm.Alpha), ("beta", (float)norm.Beta), ("bias", (float)norm.K), ("size", norm.Size));
+        return isImage ? y : Reshape(node.Name + ".shape", node.Output, [0, .. Enumerable.Range(1, _shape.Rank - 1).Select(a => (long)_shape[a])], y);
+    }
+
+    // Every element of a sample has its place in one row.
+    private string Rearrange(Rearrangement layer, (string Name, string Path, string Output) node, string x)
+    {
+        string row = _shape.Rank == 2 ? x : Reshape(node.Name + ".row", node.Path + "row", [0, -1], x);
+        string moved = graph.Node(
+            "Gather", 13, node.Name, "copies elements of each sample to other places", [row, graph.Initializer(node.Path + "sources", [.. layer.Sources.Select(i => (long)i)])], node.Path + "moved",
+            ("axis", 1));
+        Shape shape = layer.OutputShape(_shape);
+        return Reshape(node.Name + ".shape", node.Output, [0, .. Enumerable.Range(1, shape.Rank - 1).Select(a => (long)shape[a])], moved);
+    }
+
+    private string Reshape(string name, string output, long[] shape, string x) =>
+        graph.Node("Reshape", 14, name, "the same elements in another shape", [x, graph.Initializer(output + ".shape", shape)], output);
 
     private string ScaleNorm(ScaleNorm norm, (string Name, string Path, string Output) node, string x)
     {

@@ -11,6 +11,9 @@ public sealed class Rearrangement : Layer
     private Rearrangement(string name, int[] input, int[] output, int[] source)
         : base(name) => (_input, _output, _source) = (input, output, source);
 
+    /// <summary>For each element of an output sample, its place in the input sample.</summary>
+    internal IReadOnlyList<int> Sources => _source;
+
     /// <inheritdoc/>
     protected override bool MayBeInPlace => false;
 
