@@ -5,7 +5,7 @@ namespace NormLayers;
 /// <summary>RMS normalization over the last dimension: each row is divided by its root mean square, then scaled by a learnable γ; no mean is subtracted.</summary>
 /// <remarks>
 /// <para>y = γ·x/√(mean(x²) + ε), the same in training and evaluation, and no row depends on another. The derivation, line by line: README.md beside this file.</para>
-/// <para>Takes any rank whose last dimension is <see cref="Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
+/// <para>Takes any rank whose last dimension is <see cref="RowLayer.Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
 /// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. No allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class RmsNorm : RowLayer
