@@ -16,7 +16,7 @@ public sealed class ShapeTests
     [MemberData(nameof(Wrong))]
     public void Constructor_NoShape_SaysWhy(int[] dimensions, string message)
     {
-        ArgumentException e = Assert.Throws<ArgumentException>("dimensions", () => new Shape(dimensions));
+        ArgumentException e = Assert.Throws<ArgumentException>(nameof(dimensions), () => new Shape(dimensions));
 
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }

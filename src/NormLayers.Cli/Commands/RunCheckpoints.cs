@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
-using NormLayers.Cli.Output;
 using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Commands;

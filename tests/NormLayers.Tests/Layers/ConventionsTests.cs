@@ -1,4 +1,3 @@
-using NormLayers.Exchange;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Layers;
