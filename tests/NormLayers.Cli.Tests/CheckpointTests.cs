@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Tests.Support;
+using NormLayers.Numerics;
 
 namespace NormLayers.Cli.Tests;
 
@@ -104,16 +105,16 @@ public sealed class CheckpointTests : IDisposable
         Assert.DoesNotContain("tmp", result.Output, StringComparison.Ordinal);
     }
 
-    private void KillAndCompare(int kills, int seed)
+    private void KillAndCompare(int kills, ulong seed)
     {
         string whole = Whole();
-        Random random = new(seed);
+        RandomSource random = new(seed);
         int went = 0;
         for (int kill = 0; kill < kills; kill++)
         {
             string[] arguments = Words(Kept + (_tool.Exists("c.st") ? " --resume c.st" : "") + " --output r.json --save m.st");
             using Process process = _tool.StartForKill(arguments);
-            Thread.Sleep(random.Next(150, 900));
+            Thread.Sleep(150 + random.NextInt(750));
             process.Kill();
             process.WaitForExit();
             went += process.ExitCode == 0 ? 1 : 0;

@@ -94,9 +94,10 @@ public sealed class TrainingStateTests
     {
         List<byte[]> files = [];
         TrialOptions options = new() { Normalization = NormalizationKind.None, Epochs = 3, BatchSize = 16, LearningRate = 1e20 };
-        Assert.Equal(TrainingStatus.Diverged, new PreparedTrial(options, s_data).Run(checkpoints: Saving(files, 1)).Result.Status);
+        Assert.Equal(TrainingStatus.Diverged, new PreparedTrial(options, s_data).Run(checkpoints: Saving(files, 1), cancellationToken: TestContext.Current.CancellationToken).Result.Status);
         Assert.NotEmpty(files);
-        TrialResult again = new PreparedTrial(options, s_data).Run(checkpoints: new Checkpoints { Resume = TrainingState.Read(new MemoryStream(files[^1])) });
+        TrialResult again = new PreparedTrial(options, s_data).Run(
+            checkpoints: new Checkpoints { Resume = TrainingState.Read(new MemoryStream(files[^1])) }, cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(TrainingStatus.Diverged, again.Result.Status);
     }
 
