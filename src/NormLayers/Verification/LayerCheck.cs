@@ -28,7 +28,14 @@ public static class LayerCheck
             foreach (LayerCase one in layer)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                Check(one, findings);
+                try
+                {
+                    Check(one, findings);
+                }
+                catch (Exception e) when (e is ArgumentException or InvalidOperationException or IndexOutOfRangeException)
+                {
+                    findings.Faults.Add($"{one.Shape} throws: {e.Message}");
+                }
             }
 
             rows.Add(new LayerCheckRow(layer.Key, layer.Count(), findings.Values, findings.WorstError, findings.Quotients, findings.WorstQuotient)
