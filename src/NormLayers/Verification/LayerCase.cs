@@ -14,6 +14,9 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
     /// <summary>What x is multiplied by; with ε = 0 small enough that a factor fits no float.</summary>
     public double Scale { get; init; } = 1;
 
+    /// <summary>Whether a mask leaves out every fourth position.</summary>
+    public bool Masked { get; init; }
+
     /// <summary>Whether it is run in evaluation.</summary>
     public bool Evaluation { get; init; }
 
@@ -50,6 +53,10 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Channels(c => new BatchRenorm(c, new RenormLimits(100, 100), 0.1)),
         .. Channels(c => new BatchRenorm(c, new RenormLimits(1.2, 0.3), 0.1, relu: true)),
         .. Channels(c => new BatchRenorm(c, new RenormLimits(3, 5), 0.1)).Select(c => c with { Evaluation = true }),
+        .. Rows(c => new LayerNorm1D(c, 0.1)).Select(c => c with { Masked = true }),
+        .. Rows(c => new RmsNorm(c, 0.1)).Select(c => c with { Masked = true }),
+        .. Channels(c => new BatchNorm(c, 0.1)).Select(c => c with { Masked = true }),
+        .. Channels(c => new GroupNorm(2, c, 0.1), even: true).Where(c => c.Shape.Rank > 2).Select(c => c with { Masked = true }),
         .. Rows(c => new ScaleNorm(c)),
         new(() => new ScaleNorm(6, epsilon: 50), (4, 6)),
         .. Rows(c => new DyT(c)),
@@ -60,6 +67,9 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Linears(l => new WeightStandardization(l, 0.1)),
         .. ((Shape[])[(3, 7), (2, 5, 20), (4, 3, 33)]).Select(s => new LayerCase(() => Conditioned(s), s)),
     ];
+
+    /// <summary>Whether a mask leaves in a position: a row, or a position of all channels of a sample.</summary>
+    public bool Keeps(int position) => !Masked || position % 4 != 1;
 
     private static LayerCase[] Rows(Func<int, Layer> create) =>
         [.. ((Shape[])[(5, 7), (4, 16), (3, 33), (2, 150), (40, 24)]).Select(s => new LayerCase(() => create(s.Last), s))];

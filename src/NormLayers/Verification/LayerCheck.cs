@@ -55,7 +55,7 @@ public static class LayerCheck
         Layer layer = Prepared(one, random);
         float[] dy = Draw(layer.OutputShape(shape).Length, () => 0.4 + random.NextNormal());
         ReferenceLayer reference = layer.CreateReference()!;
-        (float[] Mean, float[] Spread)? running = layer is INormalization { Running: { } before } && layer.Training ? Expected(layer, before, x, shape) : null;
+        (float[] Mean, float[] Spread)? running = layer is INormalization { Running: { } before } && layer.Training ? Expected(one, layer, before, x) : null;
         double[] exactY = reference.Forward(Wide(x), shape);
         double[] exactDx = reference.Backward(Wide(dy));
         float[] y = new float[dy.Length];
@@ -63,7 +63,7 @@ public static class LayerCheck
         layer.Forward(x, shape, y);
         layer.Backward(x, dy, dx);
 
-        string place = string.Create(CultureInfo.InvariantCulture, $"{shape}{(one.Evaluation ? ", evaluation" : string.Empty)}");
+        string place = string.Create(CultureInfo.InvariantCulture, $"{shape}{(one.Evaluation ? ", evaluation" : string.Empty)}{(one.Masked ? ", masked" : string.Empty)}");
         findings.Compare($"y of {place}", y, exactY);
         findings.Compare($"dx of {place}", dx, exactDx);
         foreach ((Parameter own, ReferenceParameter exact) in layer.Parameters.Zip(reference.Parameters))
@@ -96,6 +96,12 @@ public static class LayerCheck
     {
         Layer layer = one.Create();
         layer.Training = !one.Evaluation;
+        if (one.Masked)
+        {
+            int together = layer is BatchNorm or GroupNorm ? one.Shape[1] : one.Shape.Last;
+            ((MaskableLayer)layer).Mask = [.. Enumerable.Range(0, one.Shape.Length / together).Select(one.Keeps)];
+        }
+
         foreach (Parameter parameter in layer.Parameters)
         {
             foreach (ref float value in parameter.Value.AsSpan())
@@ -114,16 +120,19 @@ public static class LayerCheck
     }
 
     // The running statistics after a batch, from the statistics of its sets: of batch normalization a step a chunk, of instance normalization one of the average.
-    private static (float[] Mean, float[] Spread) Expected(Layer layer, RunningStatistics running, float[] x, Shape shape)
+    private static (float[] Mean, float[] Spread) Expected(LayerCase one, Layer layer, RunningStatistics running, float[] x)
     {
+        Shape shape = one.Shape;
         int channels = running.Mean.Length;
-        int[][] sets = (layer is GhostBatchNorm ghost ? GhostBatchNormReference.Sets(ghost.ChunkSize) : layer is InstanceNorm ? IndexSets.Instances : IndexSets.Channels).Of(shape);
+        int positions = shape.Length / (shape[0] * channels);
+        int[][] all = (layer is GhostBatchNorm ghost ? GhostBatchNormReference.Sets(ghost.ChunkSize) : layer is InstanceNorm ? IndexSets.Instances : IndexSets.Channels).Of(shape);
+        int[][] sets = [.. all.Select(s => s.Where(i => one.Keeps(i / (channels * positions) * positions + i % positions)).ToArray())];
         (double[] mean, double[] spread) = (Wide(running.Mean), Wide(running.Spread));
         (Momentum momentum, double epsilon) = layer is InstanceNorm instance ? (instance.Momentum, instance.Epsilon) : (((BatchNorm)layer).Momentum, ((BatchNorm)layer).Epsilon);
         int together = layer is InstanceNorm ? sets.Length / channels : 1;
         for (int c = 0; c < channels; c++)
         {
-            (double Mean, double Spread)[] ofSets = [.. sets.Where(s => s[0] / (shape.Length / (shape[0] * channels)) % channels == c).Select(Statistics)];
+            (double Mean, double Spread)[] ofSets = [.. sets.Where(s => s[0] / positions % channels == c).Select(Statistics)];
             foreach ((double Mean, double Spread)[] batch in ofSets.Chunk(together))
             {
                 double w = momentum.WeightOfBatch(1);
