@@ -99,6 +99,11 @@ internal sealed class CsvTable
     {
         CsvClasses classes = _labels.ToClasses();
         CsvLabelMap map = new(_known!.ClassNames, _numbers);
+        if (_header is null && _options.Header is null && _first.NumbersAllColumns)
+        {
+            throw new DataFormatException(_path, "expected a header or a sample, got the numbers of the columns, which may be values: " + Settle, _firstLine);
+        }
+
         if (_header is null && _options.Header is null && _labelColumn != NoColumn && _first.CountsColumns && _first.IsHeader(classes) == true
             && map.Find(classes.Texts[classes.Labels[0]]) is null)
         {

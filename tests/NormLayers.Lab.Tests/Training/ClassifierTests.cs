@@ -158,6 +158,7 @@ public sealed class ClassifierTests
     [InlineData("a,b\n", "expected rows of samples below the header, got none")]
     [InlineData("", "expected rows of samples, got an empty file")]
     [InlineData("1,2\n3,w\n", "expected a finite number in column 1")]
+    [InlineData("0,1,2\n1,2,x\n3,4,y\n", "expected a header or a sample, got the numbers of the columns")]
     public void ReadSamples_OthersThanInTraining_AreRefused(string text, string message) =>
         Assert.Contains(message, Assert.Throws<DataFormatException>(() => Read(text)).Message, StringComparison.Ordinal);
 
