@@ -44,7 +44,8 @@ public sealed class NamedState
     }
 
     private NamedState(string name, NamedState part) =>
-        (Name, Shape, Floats, Doubles, Counters, IsInStateDict) = (name, part.Shape, part.Floats, part.Doubles, part.Counters, part.IsInStateDict);
+        (Name, Shape, Floats, Doubles, Counters, IsInStateDict, IsSpread) =
+        (name, part.Shape, part.Floats, part.Doubles, part.Counters, part.IsInStateDict, part.IsSpread);
 
     /// <summary>The name; in a network with the layer's before it, as in <c>norm1.running_mean</c>.</summary>
     public string Name { get; }
@@ -66,6 +67,9 @@ public sealed class NamedState
     /// as metadata, so that <c>load_state_dict</c> takes the file, and is 0 after loading a file without it.
     /// </summary>
     public bool IsInStateDict { get; init; } = true;
+
+    /// <summary>Whether it is a running variance or deviation: no data makes one negative.</summary>
+    internal bool IsSpread { get; init; }
 
     /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>

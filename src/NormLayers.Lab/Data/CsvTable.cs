@@ -243,7 +243,7 @@ internal sealed class CsvTable
         if (byName || features != known.FeatureCount + 1)
         {
             throw Error(FormattableString.Invariant(
-                $"expected {known.FeatureCount} features as the model takes{(byName ? $" beside the label {DataText.Quote(first[named])}" : ", and one label or none")}, got {features} {(byName ? "features" : "fields")}."));
+                $"expected {known.FeatureCount} features as the model takes{(byName ? $" beside the label {DataText.Quote(first[named])}" : ", and one label or none")}, got {features} {(byName ? "features" : "fields")}{(_width == 1 ? DelimiterHint(_records[0]) : "")}."));
         }
 
         return _options.LabelColumn is not null ? FindLabelColumn(first, out byName) : known.LabelIndex is { } index && index < _width ? index : _width - 1;

@@ -81,6 +81,11 @@ public sealed class Classifier
                 : $"expected the network's tensors only, got also {DataText.Quote(unexpected[0])}.");
         }
 
+        if (network.NamedState.FirstOrDefault(s => s.IsSpread && s.Floats!.Any(float.IsNaN)) is { } spread)
+        {
+            throw new InvalidDataException($"expected values ≥ 0 in '{spread.Name}', got NaN.");
+        }
+
         return new Classifier(network, options, text.ToFormat(), text.Standardized ? ReadStandardization(file, options.InputFeatures) : null) { Metadata = file.Metadata };
     }
 

@@ -86,7 +86,7 @@ public sealed class RunningStatistics
     internal NamedState[] NamedState() =>
     [
         new("running_mean", Mean.Length, Mean),
-        new(Deviation.Length > 0 ? "running_std" : "running_var", Spread.Length, Spread),
+        new(Deviation.Length > 0 ? "running_std" : "running_var", Spread.Length, Spread) { IsSpread = true },
         new("num_batches_tracked", _batchesSeen),
         new("num_batches_skipped", _skippedUpdates) { IsInStateDict = false },
     ];

@@ -113,6 +113,21 @@ public sealed class ClassifierTests
             stream, new Dictionary<string, string> { ["classifier"] = text.Replace(old, changed, StringComparison.Ordinal) }, trained.Standardization!.ToTensors("standardization.")));
     }
 
+    [Theory]
+    [InlineData("batchnorm", "running_var", -1e-9f)]
+    [InlineData("batchnorm", "running_var", float.NaN)]
+    [InlineData("ghostbatchnorm", "running_var", float.NegativeInfinity)]
+    [InlineData("batchrenorm", "running_std", -1f)]
+    public void Load_RunningStatisticOfNoData_IsRefused(string mode, string part, float value)
+    {
+        Classifier trained = Train(mode).Classifier;
+        trained.Network.NamedState.First(s => s.Name.EndsWith(part, StringComparison.Ordinal)).Floats![2] = value;
+
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => Classifier.Load(new MemoryStream(Save(trained))));
+
+        Assert.Contains(FormattableString.Invariant($"{part}', got {value}"), e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Load_OtherFiles_AreRefused()
     {
@@ -152,6 +167,7 @@ public sealed class ClassifierTests
 
     [Theory]
     [InlineData("1\n2\n", "expected 2 features as the model takes, and one label or none, got 1 fields")]
+    [InlineData("1;2\n3;4\n", "got 1 fields (fields separated by ';'? set the delimiter)")]
     [InlineData("1,2,3,4\n", "expected 2 features as the model takes, and one label or none, got 4 fields")]
     [InlineData("a,k\n1,x\n", "expected 2 features as the model takes beside the label 'k', got 1 features")]
     [InlineData("b,a,k\n1,2,x\n", "expected the features in the order of the training, 'a' where 'b' is")]

@@ -289,6 +289,24 @@ public sealed class LayerFilesTests
     private static Sequential PyTorchs() => new(
         new Linear(2, 3, new RandomSource(1), name: "linear1"), new BatchNorm1D(3, name: "norm1"), new ReLU("relu1"), new Linear(3, 2, new RandomSource(1), name: "linear2"));
 
+    [Fact]
+    public void Load_NegativeRunningVariance_IsRefusedAndChangesNothing()
+    {
+        Sequential bad = Create("batchnorm", seed: 1);
+        bad.NamedState.Single(s => s.Name == "norm1.running_var").Floats![3] = -2;
+        Sequential network = Create("batchnorm", seed: 2);
+        byte[] before = SafetensorsBytes.Of(network);
+
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(SafetensorsBytes.Of(bad))));
+
+        Assert.Contains("expected values ≥ 0 in 'norm1.running_var', got -2 at position 3", e.Message, StringComparison.Ordinal);
+        Assert.Equal(before, SafetensorsBytes.Of(network));
+
+        // NaN is what a layer that accepts it has saved.
+        bad.NamedState.Single(s => s.Name == "norm1.running_var").Floats![3] = float.NaN;
+        network.Load(new MemoryStream(SafetensorsBytes.Of(bad)));
+    }
+
     private static Sequential Create(string mode, ulong seed) => Mlp.Create(
         new MlpOptions { InputFeatures = 4, Classes = 3, HiddenFeatures = [5], Normalization = NormalizationKind.Find(mode)!, Seed = seed });
 }
