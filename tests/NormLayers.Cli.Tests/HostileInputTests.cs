@@ -274,6 +274,20 @@ public sealed class HostileInputTests : IDisposable
     public void Bench_LayerThatIsNone_IsNamedOnOneLine() => Assert.Matches(
         "error: [^\n\\\\]*'Tanh'[^\n\\\\]*'layernorm'[^\n\\\\]*\n", _tool.Run("bench", "--layer", "Tanh").Expect(2).Error);
 
+    [Theory]
+    [InlineData("--set: error: expected section.key=value, got 'epochs'", "--set", "epochs")]
+    [InlineData("--set: error: expected section.key=value, got '=3'", "--set", "=3")]
+    [InlineData("a mini-batch of 100000 samples in a layer of width 65536 does not fit one array", "--set", "data.n_train=100000", "--batch-size", "100000", "--hidden-dim", "65536")]
+    [InlineData("training.epochs", "--set", "training.epochs=0xffffffffffffffffff")]
+    public void Setting_ThatCannotBe_IsAnErrorBeforeTraining(string message, params string[] arguments) =>
+        Assert.Contains(message, _tool.Run(["train", .. arguments]).Expect(2).Error, StringComparison.Ordinal);
+
+    [Fact]
+    public void Setting_WithoutEffect_IsNoted() => Assert.Contains(
+        "note: training.momentum has no effect with training.optimizer adam",
+        _tool.RunSmall("--set", "training.optimizer=adam", "--set", "training.momentum=0.9", "--set", "model.batchnorm_momentum=cumulative").Expect(0).Error,
+        StringComparison.Ordinal);
+
     [Fact]
     public void ArgumentWithAt_IsNoFileOfArguments()
     {

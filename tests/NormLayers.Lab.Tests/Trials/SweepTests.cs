@@ -1,3 +1,4 @@
+using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Trials;
 using NormLayers.Network;
@@ -67,6 +68,25 @@ public sealed class SweepTests
 
         Assert.Same(known, sweep.ToResult().Cells[0].Trials[0]);
         Assert.Throws<ArgumentOutOfRangeException>(() => sweep.Add(4, known));
+    }
+
+    [Fact]
+    public void Report_WithoutAConfiguration_ShowsTheOptionsAndWhatIsNotDone()
+    {
+        LabReport report = SweepReport.From(new Sweep(_grid, [1], Data).ToResult());
+
+        Assert.Equal(_grid.Options.Epochs, (int?)report.Configuration["epochs"]);
+        Assert.Equal(_grid.Options.BatchSize, (int?)report.Configuration["batch_size"]);
+    }
+
+    [Fact]
+    public void Run_DataThatCannotBeMade_GivesThatException()
+    {
+        SeedData data = new(seed => throw new DataFormatException("d.csv", $"no data for seed {seed}"), Data.Summary, 1, Data.Get(1));
+
+        DataFormatException e = Assert.Throws<DataFormatException>(() => new Sweep(_grid, [1, 2], data).Run(cancellationToken: TestContext.Current.CancellationToken));
+
+        Assert.Contains("no data for seed 2", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
