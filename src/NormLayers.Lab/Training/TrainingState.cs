@@ -59,7 +59,7 @@ public sealed class TrainingState
             throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got something else: {e.Message}", e);
         }
 
-        if (position is null || position.Probes.Any(p => p is null || p.Layers.Any(l => l is null || l.Parameters.Contains(null!))))
+        if (position?.Probes is null || !position.Probes.TrueForAll(IsWhole))
         {
             throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got null.");
         }
@@ -68,6 +68,10 @@ public sealed class TrainingState
         position.History.AddRange(history.Chunk(HistoryColumns).Select(h => new EpochMetrics((int)h[0], (long)h[1], h[2], h[3], new Evaluation(h[4], h[5]), new Evaluation(h[6], h[7]), h[8])));
         return new TrainingState(file, position);
     }
+
+    // A missing part of a record is null, whatever its type says.
+    private static bool IsWhole(ProbeRecord? probe) => probe?.Layers is { } layers && layers.All(l =>
+        l is { Layer: not null, Percentiles: not null, Parameters: { } parameters } && parameters.All(p => p?.Name is not null));
 
     /// <summary>Writes a training between two steps.</summary>
     internal static void Write(Stream stream, Sequential network, Optimizer optimizer, MiniBatches batches, TrainingPosition position, IReadOnlyDictionary<string, string>? metadata)

@@ -36,7 +36,7 @@ public sealed class DropoutTests
     {
         long[] steps = [1, 2, 5, 10, 100, 1000];
         Assert.Equal(1, GhostBatches.FitOfLogarithm([.. steps.Select(s => (s, 3 + 2 * Math.Log(s)))]), 12);
-        Assert.True(GhostBatches.FitOfLogarithm([.. steps.Select(s => (s, (double)s))]) < 0.7);
+        Assert.True(GhostBatches.FitOfLogarithm([.. steps.Select(s => (s, (double)s))]) < 0.75);
     }
 
     [Fact]

