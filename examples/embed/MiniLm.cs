@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 using NormLayers;
 using NormLayers.Network;
@@ -29,25 +30,26 @@ internal sealed class MiniLm
     }
 
     /// <summary>The vectors of sentences.</summary>
-    /// <param name="sentences">The numbers of their tokens, [CLS] first and [SEP] last; at most <see cref="MiniLmWeights.MostTokens"/>.</param>
+    /// <param name="sentences">One or more: the numbers of their tokens, [CLS] first and [SEP] last; at most <see cref="MiniLmWeights.MostTokens"/>.</param>
     /// <param name="padTo">Rows that a sentence takes at least, those behind its end masked: only to show that they change nothing.</param>
     /// <returns>A vector of 384 numbers each, of length 1.</returns>
     public float[][] Embed(IReadOnlyList<int[]> sentences, int padTo = 0)
     {
         Rows[] rows = Lay(sentences, padTo);
         int count = rows.Sum(r => r.Length);
-        float[] x = new float[count * Features];
-        float[] y = new float[count * Features];
-        float[] joined = new float[count * Stride];
-        float[] inner = new float[count * _weights.Blocks[0].Inner.Bias.Length];
+        float[][] rented = [Rent(Features), Rent(Features), Rent(Stride), Rent(_weights.Blocks[0].Inner.Bias.Length)];
+        Span<float> x = Used(0, Features);
+        Span<float> y = Used(1, Features);
+        Span<float> joined = Used(2, Stride);
+        Span<float> projected = Used(2, Features);
+        Span<float> inner = Used(3, _weights.Blocks[0].Inner.Bias.Length);
         Gelu gelu = new();
         AddEmbeddings(sentences, rows, y);
         Functional.LayerNorm(y, Features, _weights.Norm.Gamma!.Value, _weights.Norm.Beta!.Value, _weights.Norm.Epsilon, x);
         foreach (PackedBlock block in _blocks)
         {
             block.QueryKeyValue.Multiply(x, joined);
-            Attend(joined, rows, y);
-            Span<float> projected = joined.AsSpan(0, y.Length);
+            Attend(rented[2], rows, rented[1]);
             block.Attention.Multiply(y, projected);
             AddNormalized(projected, x, block.AttentionNorm, y);
             block.Inner.Multiply(y, inner);
@@ -56,7 +58,18 @@ internal sealed class MiniLm
             AddNormalized(projected, y, block.OuterNorm, x);
         }
 
-        return [.. rows.Select(r => Mean(x.AsSpan(r.First * Features, r.Tokens * Features)))];
+        float[][] vectors = new float[rows.Length][];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            vectors[i] = Mean(x.Slice(rows[i].First * Features, rows[i].Tokens * Features));
+        }
+
+        Array.ForEach(rented, r => ArrayPool<float>.Shared.Return(r));
+        return vectors;
+
+        float[] Rent(int columns) => ArrayPool<float>.Shared.Rent(count * columns);
+
+        Span<float> Used(int buffer, int columns) => rented[buffer].AsSpan(0, count * columns);
     }
 
     private static Rows[] Lay(IReadOnlyList<int[]> sentences, int padTo)
@@ -92,15 +105,15 @@ internal sealed class MiniLm
     {
         long work = rows.Sum(r => (long)r.Length * r.Length * Features);
         ParallelOptions options = new() { MaxDegreeOfParallelism = work < 1 << 20 ? 1 : Threads.Limit };
-        Parallel.For(0, rows.Length * MiniLmWeights.Heads, options, () => Array.Empty<float>(), AttendHead, _ => { });
+        int longest = rows.Max(r => r.Length);
+        Parallel.For(0, rows.Length * MiniLmWeights.Heads, options, () => ArrayPool<float>.Shared.Rent(longest * longest), AttendHead, b => ArrayPool<float>.Shared.Return(b));
 
-        float[] AttendHead(int item, ParallelLoopState _, float[] room)
+        float[] AttendHead(int item, ParallelLoopState _, float[] buffer)
         {
             Rows sentence = rows[item / MiniLmWeights.Heads];
             int n = sentence.Length;
             int column = item % MiniLmWeights.Heads * HeadFeatures;
-            room = room.Length < n * n ? new float[n * n] : room;
-            Span<float> scores = room.AsSpan(0, n * n);
+            Span<float> scores = buffer.AsSpan(0, n * n);
             bool before = Threads.CallerAlone;
             Threads.CallerAlone = true;
             MatrixProduct.Multiply(View(0), View(Features).Transpose(), scores);
@@ -113,7 +126,7 @@ internal sealed class MiniLm
             Softmax.Rows(scores, n, scores);
             MatrixProduct.Multiply(new MatrixView(scores, n, n), View(2 * Features), y.AsSpan(sentence.First * Features + column), Features);
             Threads.CallerAlone = before;
-            return room;
+            return buffer;
 
             MatrixView View(int part) => new(joined.AsSpan(sentence.First * Stride + part + column), n, HeadFeatures, Stride);
         }

@@ -15,6 +15,8 @@ public sealed class OnnxNormalizationTests
         ["layer norm of two dimensions"] = (new LayerNorm((2, 3)), (4, 2, 3)),
         ["batch norm"] = (new BatchNorm(3, epsilon: 1e-3), (3, 5)),
         ["RMS norm"] = (new RmsNorm(6), 6),
+        ["group norm"] = (new GroupNorm(2, 4), (4, 5)),
+        ["instance norm"] = (new InstanceNorm(3, withGamma: true, withBeta: true), (3, 5)),
     };
 
     [Theory]

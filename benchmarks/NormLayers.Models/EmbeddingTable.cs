@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using Microsoft.ML.OnnxRuntime;
+using NormLayers.Exchange;
+using NormLayers.Numerics;
+using NormLayers.Onnx.Tests;
+
+namespace NormLayers.Models;
+
+/// <summary>all-MiniLM-L6-v2 as examples/embed.cs computes it, beside ONNX Runtime: error against the model in double, and time.</summary>
+internal static class EmbeddingTable
+{
+    private static readonly string[] _sentences =
+    [
+        "A cat sits on the mat.",
+        "Batch normalization reduces internal covariate shift, or so its authors argued in 2015.",
+        "Interest rates rose again, and nobody in the room was surprised.",
+        "The train to Zürich leaves at nine.",
+    ];
+
+    public static void Write(TextWriter output)
+    {
+        byte[] file = Model.Read(MiniLmWeights.Open(Model.MiniLm, "model.onnx"));
+        MiniLmWeights weights = new(OnnxModel.Read(new MemoryStream(file)));
+        MiniLm model = new(weights);
+        int[][] sentences = [.. _sentences.Select(s => Model.Tokens(Model.MiniLm, s))];
+        int[] page = Model.PageTokens();
+        WriteErrors(output, file, weights, model, [.. sentences, page]);
+        output.WriteLine("| input | threads | ours, ms | ONNX Runtime, ms | ratio |");
+        output.WriteLine("|---|---|---|---|---|");
+        int[][] batch = [.. Enumerable.Range(0, 64).Select(i => sentences[i % sentences.Length])];
+        foreach ((string name, int[][] input, int rounds) in ((string, int[][], int)[])
+        [
+            ($"a sentence of {sentences[1].Length} tokens", [sentences[1]], 101),
+            ($"a page of {page.Length} tokens", [page], 15),
+            ($"64 sentences of {sentences.Min(s => s.Length)} to {sentences.Max(s => s.Length)} tokens", batch, 7),
+        ])
+        {
+            foreach (int threads in (int[])[1, 2])
+            {
+                Threads.Limit = threads;
+                using Runtime runtime = new(file, optimized: true, threads);
+                IReadOnlyDictionary<string, OrtValue> feeds = Model.Batch(input);
+                double[] ours = new double[rounds];
+                double[] runtimes = new double[rounds];
+                for (int i = -3; i < rounds; i++)
+                {
+                    double a = Time(() => model.Embed(input));
+                    double b = Time(() => runtime.Run(feeds, ["last_hidden_state"]).Dispose());
+                    if (i >= 0)
+                    {
+                        (ours[i], runtimes[i]) = (a, b);
+                    }
+                }
+
+                output.WriteLine($"| {name} | {threads} | {Spread(ours)} | {Spread(runtimes)} | {Median(ours) / Median(runtimes):f2} |");
+            }
+        }
+    }
+
+    // Errors of the last layer's output, token by token.
+    private static void WriteErrors(TextWriter output, byte[] file, MiniLmWeights weights, MiniLm model, int[][] texts)
+    {
+        using Runtime fused = new(file, optimized: true, threads: 1);
+        using Runtime plain = new(file, optimized: false, threads: 1);
+        double[][] exact = Array.ConvertAll(texts, t => MiniLmReference.Pool(MiniLmReference.Encode(weights, t)));
+        output.WriteLine("| sentence vectors | rms error | worst error |");
+        output.WriteLine("|---|---|---|");
+        WriteErrors("ours", t => Array.ConvertAll(model.Embed([t])[0], v => (double)v));
+        WriteErrors("ONNX Runtime, optimizations on", t => Run(fused, t));
+        WriteErrors("ONNX Runtime, optimizations off", t => Run(plain, t));
+        output.WriteLine();
+
+        void WriteErrors(string name, Func<int[], double[]> embed)
+        {
+            double[] errors = [.. texts.Zip(exact).SelectMany(p => embed(p.First).Zip(p.Second, (v, e) => Math.Abs(v - e)))];
+            output.WriteLine($"| {name} | {Math.Sqrt(errors.Average(e => e * e)):g3} | {errors.Max():g3} |");
+        }
+
+        static double[] Run(Runtime runtime, int[] tokens)
+        {
+            using IDisposableReadOnlyCollection<OrtValue> values = runtime.Run(Model.Batch([tokens]), ["last_hidden_state"]);
+            return MiniLmReference.Pool(Array.ConvertAll(values[0].GetTensorDataAsSpan<float>().ToArray(), v => (double)v));
+        }
+    }
+
+    private static double Time(Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+    }
+
+    private static double Median(double[] times) => times.Order().ElementAt(times.Length / 2);
+
+    private static string Spread(double[] times) => $"{Median(times):f1} ({times.Order().ElementAt(times.Length / 10):f1} to {times.Order().ElementAt(times.Length * 9 / 10):f1})";
+}
