@@ -59,7 +59,7 @@ public sealed class TrainingState
             throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got something else: {e.Message}", e);
         }
 
-        if (position is null || position.Probes.Any(p => p is null || p.Layers.Any(l => l is null || l.Parameters.Contains(null!))))
+        if (position is null || position.Probes.Any(p => p?.Layers?.All(l => l?.Parameters?.Contains(null!) == false) != true))
         {
             throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got null.");
         }
@@ -157,6 +157,7 @@ internal sealed class TrainingPosition
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, RespectNullableAnnotations = true)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(TrainingPosition))]
 internal sealed partial class TrainingJson : JsonSerializerContext;
