@@ -45,7 +45,7 @@ public sealed class ClassifierTests
         DataSplit digits = Digits.Load().Split(300, 1);
         TrialOptions options = new() { Normalization = NormalizationKind.Find(mode)!, Patches = new PatchOptions(4, 2), Epochs = 1 };
         PreparedTrial trial = new(options, digits with { Train = digits.Train.Take(200, 1) });
-        TrainingResult result = trial.Run().Result;
+        TrainingResult result = trial.Run(cancellationToken: TestContext.Current.CancellationToken).Result;
 
         Classifier loaded = Classifier.Load(new MemoryStream(Save(trial.ToClassifier())));
 
