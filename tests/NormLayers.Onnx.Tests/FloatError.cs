@@ -98,6 +98,10 @@ internal static class FloatError
             int c = i / length % channels;
             double sum = norm.K;
             double passedOn = 0;
+
+            // ONNX Runtime slides its window: it adds a square and takes one away, channel by channel, so that the errors of all squares stay.
+            int sample = i / (channels * length) * channels * length + i % length;
+            double slid = Enumerable.Range(0, channels).Sum(j => norm.Alpha / norm.Size * x[sample + j * length] * x[sample + j * length]);
             for (int j = Math.Max(0, c - reach); j <= Math.Min(channels - 1, c + reach); j++)
             {
                 int at = i + (j - c) * length;
@@ -107,7 +111,7 @@ internal static class FloatError
 
             double factor = Math.Pow(sum, -norm.Beta);
             y[i] = x[i] * factor;
-            bound[i] = factor * error[i] + Math.Abs(y[i]) * (norm.Beta * passedOn / sum + (norm.Size + 32) * U);
+            bound[i] = factor * error[i] + Math.Abs(y[i]) * (norm.Beta * (passedOn + 2 * channels * U * slid) / sum + (norm.Size + 32) * U);
         }
 
         return (y, bound);
