@@ -46,9 +46,9 @@ internal sealed class MiniBatches
     /// <exception cref="InvalidDataException">There is no such place.</exception>
     public void Restore(int[] order, long[] random, int position)
     {
-        if (position < 0 || position > _end || (_random is not null && !random.AsSpan(0, 4).ContainsAnyExcept(0)))
+        if (position < 0 || position > _end || (position % Size != 0 && position != _end) || (_random is not null && !random.AsSpan(0, 4).ContainsAnyExcept(0)))
         {
-            throw new InvalidDataException($"expected a position from 0 to {_end} in the epoch and a state of the random numbers, got position {position}.");
+            throw new InvalidDataException($"expected a position from 0 to {_end} in the epoch, between two mini-batches of {Size}, and a state of the random numbers, got position {position}.");
         }
 
         order.CopyTo(_order, 0);

@@ -119,6 +119,7 @@ public sealed class TrainingStateTests
     [Theory]
     [InlineData("\"samples\":80", "\"samples\":-1", "expected a position from 0 to 90")]
     [InlineData("\"samples\":80", "\"samples\":91", "expected a position from 0 to 90")]
+    [InlineData("\"samples\":80", "\"samples\":81", "between two mini-batches of 16")]
     [InlineData("\"epochs_done\":0", "\"epochs_done\":-1", "expected a checkpoint of a training of 3 epochs")]
     [InlineData("\"epochs_done\":0", "\"epochs_done\":3", "expected a checkpoint of a training of 3 epochs")]
     [InlineData("\"step\":5", "\"step\":-5", "expected a checkpoint of a training of 3 epochs")]
