@@ -20,7 +20,7 @@ public sealed class ClassifierTests
         DataSplit drawn = SyntheticClassification.Generate(new SyntheticOptions { TrainCount = 200, TestCount = 60, Features = 6, Classes = 3, ScaleSpread = 3, OffsetSpread = 1000 });
         DataSplit data = new(WithConstant(drawn.Train), WithConstant(drawn.Test));
         PreparedTrial trial = new(new TrialOptions { Normalization = NormalizationKind.Find(mode)!, HiddenFeatures = [16, 8], Epochs = 4, BatchSize = 20 }, data.Standardize());
-        trial.Run();
+        trial.Run(cancellationToken: TestContext.Current.CancellationToken);
         Classifier classifier = trial.ToClassifier();
         using MemoryStream stream = new();
         int opset = classifier.WriteOnnx(stream, options: new OnnxOptions { Input = "features", Output = "logits", Softmax = "probabilities" });

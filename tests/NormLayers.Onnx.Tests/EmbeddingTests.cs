@@ -129,7 +129,8 @@ public sealed class EmbeddingTests
     private static int[][] Tokens(string[] sentences)
     {
         BertTokenizer tokenizer = new();
-        tokenizer.LoadVocabulary(new StreamReader(MiniLmWeights.Open(Package, "vocab.txt")), convertInputToLowercase: true);
+        using StreamReader words = new(MiniLmWeights.Open(Package, "vocab.txt"));
+        tokenizer.LoadVocabulary(words, convertInputToLowercase: true);
         return [.. sentences.Select(s => tokenizer.Encode(s, maximumTokens: 256).InputIds.ToArray().Select(id => (int)id).ToArray())];
     }
 

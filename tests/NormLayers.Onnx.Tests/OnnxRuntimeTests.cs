@@ -76,7 +76,11 @@ public sealed class OnnxRuntimeTests
         int features = patches ? 36 : 20;
         Sequential network = Mlp.Create(new MlpOptions
         {
-            InputFeatures = features, Classes = 3, HiddenFeatures = [32, 17], Normalization = NormalizationKind.Find(mode)!, Patches = patches ? new PatchOptions(4, 2) : null,
+            InputFeatures = features,
+            Classes = 3,
+            HiddenFeatures = [32, 17],
+            Normalization = NormalizationKind.Find(mode)!,
+            Patches = patches ? new PatchOptions(4, 2) : null,
         });
         RandomSource random = new(5);
         foreach (Parameter parameter in network.Parameters)

@@ -279,7 +279,7 @@ public sealed class ThreadsTests : IDisposable
     private static void RunOnceFree<K>(ref K kernel, int parts)
         where K : struct, IKernel
     {
-        while (!Workers.TryRun(ref kernel, parts, parts, Math.Min(Threads.Limit, parts) - 1))
+        while (!Workers.TryRun(ref kernel, parts, parts, Math.Min(3, parts) - 1))
         {
             Thread.Yield();
         }
