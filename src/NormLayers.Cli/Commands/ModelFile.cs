@@ -52,9 +52,9 @@ internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
 /// <param name="Hash">Names their content.</param>
 /// <param name="Seed">The seed, which also chose the samples held out.</param>
 /// <param name="TestCount">How many were held out.</param>
-/// <param name="Library">The version that trained it.</param>
+/// <param name="Version">The version of NormLayers that trained it.</param>
 /// <param name="Config">The resolved configuration, without the log and paths.</param>
-internal sealed record ModelOrigin(string Source, string Name, string Hash, long Seed, int TestCount, string Library, JsonObject Config)
+internal sealed record ModelOrigin(string Source, string Name, string Hash, long Seed, int TestCount, string Version, JsonObject Config)
 {
     public const string Key = "training";
 
@@ -72,7 +72,7 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
     {
         try
         {
-            return JsonSerializer.Deserialize(json, ModelJson.Default.ModelOrigin) is { Source: not null, Name: not null, Library: not null, Config: not null } origin
+            return JsonSerializer.Deserialize(json, ModelJson.Default.ModelOrigin) is { Source: not null, Name: not null, Version: not null, Config: not null } origin
                 ? origin
                 : throw new JsonException("a field is null");
         }

@@ -128,9 +128,9 @@ internal sealed class RunCheckpoints(ParseResult parsed, TrainOptions options, R
 
     private IEnumerable<string> Differences(ModelOrigin its, string? probeInterval)
     {
-        if (its.Library != origin.Library)
+        if (its.Version != origin.Version)
         {
-            yield return $"version {its.Library} of the library began it, and this is {origin.Library}";
+            yield return $"version {its.Version} of the library began it, and this is {origin.Version}";
         }
 
         foreach (string key in Paths(origin.Config).Union(Paths(its.Config)))

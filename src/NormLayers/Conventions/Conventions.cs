@@ -26,7 +26,7 @@ public sealed class Conventions
     public static Conventions Onnx { get; } = new(LibraryTerms.Onnx);
 
     /// <summary>The library's name.</summary>
-    public string Library => _terms.Library;
+    public string Name => _terms.Name;
 
     /// <summary>Whether the library's momentum is the weight of the new batch, and not of the old value.</summary>
     public bool MomentumWeighsNew => _terms.MomentumWeighsNew;
@@ -107,6 +107,6 @@ public sealed class Conventions
         return new Converter(this, _terms).Convert(layer);
     }
 
-    /// <inheritdoc cref="Library"/>
-    public override string ToString() => Library;
+    /// <inheritdoc cref="Name"/>
+    public override string ToString() => Name;
 }

@@ -1,7 +1,7 @@
 namespace NormLayers;
 
 /// <summary>A layer in the conventions of a library.</summary>
-/// <param name="Library">The library.</param>
+/// <param name="To">The library.</param>
 /// <param name="Name">What the layer is called there: <c>BatchNormalization</c>.</param>
 /// <param name="Arguments">The numbers to create it with, by the library's names: <c>epsilon</c>, <c>momentum</c>, <c>groups</c>.</param>
 /// <param name="Tensors">
@@ -10,7 +10,7 @@ namespace NormLayers;
 /// <param name="Layer">The same in this library: a new layer with these conventions and values.</param>
 /// <param name="NotExpressed">What the library has no way to say, a sentence each, and what holds in its place; empty if all is said.</param>
 public sealed record Conversion(
-    string Library,
+    string To,
     string Name,
     IReadOnlyDictionary<string, double> Arguments,
     IReadOnlyDictionary<string, float[]> Tensors,

@@ -28,12 +28,12 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
         }
 
         converted.Training = layer.Training;
-        return new Conversion(terms.Library, name, _arguments, _tensors, converted, _notes);
+        return new Conversion(terms.Name, name, _arguments, _tensors, converted, _notes);
     }
 
     private (string Name, Layer Converted) Refuse(Layer layer)
     {
-        Throw.Argument(nameof(layer), "a batch, layer, RMS, group or instance normalization", $"{layer.GetType().Name}, which {terms.Library} does not have");
+        Throw.Argument(nameof(layer), "a batch, layer, RMS, group or instance normalization", $"{layer.GetType().Name}, which {terms.Name} does not have");
         return default;
     }
 
@@ -189,7 +189,7 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
     {
         if (holds)
         {
-            _notes.Add($"{terms.Library} {note}.");
+            _notes.Add($"{terms.Name} {note}.");
         }
     }
 

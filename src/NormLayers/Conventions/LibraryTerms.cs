@@ -8,7 +8,7 @@ internal sealed record LibraryTerms
 
     public static LibraryTerms PyTorch { get; } = new()
     {
-        Library = "PyTorch",
+        Name = "PyTorch",
         BatchNorm = new("BatchNorm1d", 1e-5),
         LayerNorm = new("LayerNorm", 1e-5),
         RmsNorm = new("RMSNorm", MachineEpsilon),
@@ -29,7 +29,7 @@ internal sealed record LibraryTerms
 
     public static LibraryTerms Keras { get; } = new()
     {
-        Library = "Keras",
+        Name = "Keras",
         BatchNorm = new("BatchNormalization", 1e-3),
         LayerNorm = new("LayerNormalization", 1e-3),
         RmsNorm = new("RMSNormalization", 1e-6),
@@ -49,7 +49,7 @@ internal sealed record LibraryTerms
 
     public static LibraryTerms Flax { get; } = new()
     {
-        Library = "Flax",
+        Name = "Flax",
         BatchNorm = new("BatchNorm", 1e-5),
         LayerNorm = new("LayerNorm", 1e-6),
         RmsNorm = new("RMSNorm", 1e-6),
@@ -68,7 +68,7 @@ internal sealed record LibraryTerms
 
     public static LibraryTerms Onnx { get; } = new()
     {
-        Library = "ONNX",
+        Name = "ONNX",
         BatchNorm = new("BatchNormalization", 1e-5),
         LayerNorm = new("LayerNormalization", 1e-5),
         RmsNorm = new("RMSNormalization", 1e-5),
@@ -84,7 +84,7 @@ internal sealed record LibraryTerms
         Groups = "num_groups",
     };
 
-    public required string Library { get; init; }
+    public required string Name { get; init; }
 
     public required Named BatchNorm { get; init; }
 
@@ -133,7 +133,7 @@ internal sealed record LibraryTerms
     private const double MachineEpsilon = 1.0 / (1 << 23);
 
     /// <summary>Whether a layer can have γ, or β, and not the other; or neither.</summary>
-    public bool CanHave(Layer layer, bool gamma, bool beta) => Library switch
+    public bool CanHave(Layer layer, bool gamma, bool beta) => Name switch
     {
         "PyTorch" => gamma == beta || layer is NormLayers.RmsNorm || (layer is NormLayers.LayerNorm && gamma),
         "Keras" => gamma || layer is not NormLayers.RmsNorm,

@@ -28,7 +28,7 @@ public sealed class ConventionsTests
         Assert.Equal((group, 2), (conventions.GroupNorm(2, 6).Epsilon, conventions.GroupNorm(2, 6).Groups));
         InstanceNorm instances = conventions.InstanceNorm(6);
         Assert.Equal((instance, affine, affine), (instances.Epsilon, instances.Gamma is not null, instances.Beta is not null));
-        Assert.Equal((library, library), (conventions.Library, conventions.ToString()));
+        Assert.Equal((library, library), (conventions.Name, conventions.ToString()));
 
         BatchNorm given = conventions.BatchNorm(6, epsilon: 0.5, momentum: 0.75, withBeta: false);
         Assert.Equal((0.5, library == "PyTorch" ? 0.75 : 0.25, true), (given.Epsilon, given.Momentum.WeightOfBatch(1), given.Beta is null));
@@ -123,13 +123,13 @@ public sealed class ConventionsTests
                 Conversion conversion = conventions.Convert(layer);
                 Assert.Empty(conversion.NotExpressed);
                 Assert.Equal(0.3, conversion.Arguments.First().Value);
-                Assert.Contains($"{conventions.Library} {string.Join(' ', conversion.Tensors.Keys)}", tensors.Split(", "));
+                Assert.Contains($"{conventions.Name} {string.Join(' ', conversion.Tensors.Keys)}", tensors.Split(", "));
                 (float[] x, _) = Layers.Data(shape);
                 Compare.SameBits(Samples.Forward(layer, x, shape), Samples.Forward(conversion.Layer, x, shape), "y");
                 Assert.Equal(layer.Parameters.Count, conversion.Layer.Parameters.Count);
             }
 
-            Assert.Equal(2, conventions.Convert(cases[2].Layer).Arguments[conventions.Library == "Keras" ? "groups" : "num_groups"]);
+            Assert.Equal(2, conventions.Convert(cases[2].Layer).Arguments[conventions.Name == "Keras" ? "groups" : "num_groups"]);
         }
 
         Assert.Equal(
@@ -180,8 +180,8 @@ public sealed class ConventionsTests
         foreach (Conventions conventions in s_all)
         {
             Conversion conversion = conventions.Convert(layer);
-            bool lacks = libraries.Split(' ').Contains(conventions.Library);
-            Assert.Equal(lacks, conversion.NotExpressed.Any(n => n.StartsWith($"{conventions.Library} {note}", StringComparison.Ordinal)));
+            bool lacks = libraries.Split(' ').Contains(conventions.Name);
+            Assert.Equal(lacks, conversion.NotExpressed.Any(n => n.StartsWith($"{conventions.Name} {note}", StringComparison.Ordinal)));
 
             // Constants in place of γ and β change no bit, and do not learn.
             Layer same = what.StartsWith("masked", StringComparison.Ordinal) || what == "outside" ? conversion.Layer : layer;
@@ -218,5 +218,5 @@ public sealed class ConventionsTests
         Conventions.Onnx.BatchNorm(3).Load(file);
     }
 
-    private static Conventions Of(string library) => s_all.Single(c => c.Library == library);
+    private static Conventions Of(string library) => s_all.Single(c => c.Name == library);
 }
