@@ -27,15 +27,16 @@ internal sealed class Measurements(ResultFile result)
         where timed is not null
         select (timed, row.Threads, row, (Func<string, double?>)(peer => RowOf(row.Case, row.Threads, peer)?.Median));
 
+    /// <summary>Every normalization, in the order of the run.</summary>
+    public IEnumerable<Measurement> Rows =>
+        from row in result.Rows
+        where row.Peer == "normlayers"
+        let timed = Suite.Read(row.Case) as NormCase
+        where timed is not null
+        select new Measurement(timed, row, peer => RowOf(row.Case, row.Threads, peer), result.Settings.Narrow);
+
     public IReadOnlyList<Measurement> Of(NormalizationKind layer, NormPass pass) =>
-    [
-        .. from row in result.Rows
-           where row.Peer == "normlayers"
-           let timed = Suite.Read(row.Case) as NormCase
-           where timed is not null && timed.Layer == layer && timed.Pass == pass
-           orderby timed.Shape.Length, timed.ShapeName, row.Threads
-           select new Measurement(timed, row, peer => RowOf(row.Case, row.Threads, peer), result.Settings.Narrow),
-    ];
+        [.. Rows.Where(r => r.Case.Layer == layer && r.Case.Pass == pass).OrderBy(r => r.Case.Shape.Length).ThenBy(r => r.Case.ShapeName).ThenBy(r => r.Threads)];
 
     // With more threads, the better of what a peer does with them and with one: it may well choose not to use them.
     private ResultRow? RowOf(string name, int threads, string peer) => result.Rows

@@ -24,9 +24,23 @@ internal static class OutputCheck
     private const int HugeElements = 1 << 25;
 
     /// <summary>The worst error over all outputs, each as that share; NaN where an output is not finite.</summary>
-    public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) => timed.Layer.IsPerChannel
-        ? CheckChannels(timed, data, outputs)
-        : CheckRows(timed, data, outputs);
+    public static double WorstError(NormCase timed, NormData data, NormOutputs outputs) =>
+        timed.Layer == NormalizationKind.BatchNorm ? CheckChannels(timed, data, outputs)
+        : timed.Layer == NormalizationKind.LayerNorm || timed.Layer == NormalizationKind.RmsNorm ? CheckRows(timed, data, outputs)
+        : CheckLayer(timed, data, outputs);
+
+    private static double CheckLayer(NormCase timed, NormData data, NormOutputs outputs)
+    {
+        ReferenceLayer reference = timed.CreateLayer(data).CreateReference() ?? throw new InvalidOperationException($"'{timed.LayerName}' has no reference");
+        List<Comparison> all = [Comparison.Of(reference.Forward(ToDouble(data.X), timed.Shape), outputs.Y)];
+        if (timed.HasBackward)
+        {
+            all.Add(Comparison.Of(reference.Backward(ToDouble(data.Dy)), outputs.Dx));
+            all.AddRange(reference.Parameters.Zip((float[][])[outputs.DGamma, outputs.DBeta], (p, gradient) => Comparison.Of(p.Gradient, gradient)));
+        }
+
+        return Worst([.. all]);
+    }
 
     private static double CheckRows(NormCase timed, NormData data, NormOutputs outputs)
     {

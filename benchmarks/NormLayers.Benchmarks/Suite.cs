@@ -30,6 +30,18 @@ internal static class Suite
     // Rows of Llama's widths: one token, a few, and a prompt.
     private static readonly string[] _rms = ["1x4096", "1x8192", "16x4096", "512x4096"];
 
+    // A diffusion U-Net's planes of 64x64 and 8x8; the stages of ResNet-50 at batch 8; AlexNet's two response normalizations.
+    private static readonly string[] _groupModels = ["2x320x4096", "2x1280x64"];
+    private static readonly string[] _instanceModels = ["8x64x784", "2x320x4096"];
+    private static readonly string[] _resNet = ["8x64x12544", "8x256x3136", "8x512x784", "8x1024x196", "8x2048x49"];
+    private static readonly string[] _responseModels = ["16x96x3025", "16x256x729"];
+
+    // Hidden layers of a mini-batch, tokens of a sample, and the same sizes for what has no model of its own.
+    private static readonly string[] _batches = ["512x768", "8x256x784"];
+    private static readonly string[] _rows = ["512x768", "512x4096"];
+    private static readonly string[] _tokens = ["1x256x1152"];
+    private static readonly string[] _units = ["64x1024"];
+
     private static readonly string[] _quick = ["32x32", "64x128", "512x768", "4096x768"];
 
     // From 1 MB to 1 GB: for the cost against size, of ours and the yardstick only.
@@ -40,6 +52,30 @@ internal static class Suite
         if (kind == SuiteKind.Rms)
         {
             return [.. Cases(NormalizationKind.RmsNorm, _rms, NormPass.Forward), .. Cases(NormalizationKind.RmsNorm, _rms, NormPass.ForwardBackward)];
+        }
+
+        if (kind == SuiteKind.Family)
+        {
+            (NormalizationKind Layer, string[] Shapes)[] family =
+            [
+                (NormalizationKind.GroupNorm, _groupModels),
+                (NormalizationKind.InstanceNorm, _instanceModels),
+                (NormalizationKind.BatchNorm, _resNet),
+                (NormalizationKind.GhostBatchNorm, _batches),
+                (FamilyKinds.BatchRenorm, _batches),
+                (NormalizationKind.ScaleNorm, _rows),
+                (NormalizationKind.DyT, _rows),
+                (NormalizationKind.LocalResponseNorm, _responseModels),
+                (FamilyKinds.AdaptiveLayerNorm, _tokens),
+                (FamilyKinds.WeightNorm, _units),
+                (FamilyKinds.WeightStandardization, _units),
+            ];
+            return
+            [
+                .. family.SelectMany(f => Cases(f.Layer, f.Shapes, NormPass.Forward)),
+                .. Cases(NormalizationKind.BatchNorm, _resNet, NormPass.Evaluation),
+                .. family.SelectMany(f => Cases(f.Layer, f.Shapes, NormPass.ForwardBackward)),
+            ];
         }
 
         (string[] layer, string[] batch) = kind switch
@@ -69,7 +105,7 @@ internal static class Suite
         IEnumerable<StepCase> large = _modes.Select(mode => new StepCase([784, 1000, 1000, 10], 128, mode));
         return kind switch
         {
-            SuiteKind.Sizes or SuiteKind.Models or SuiteKind.Rms => [],
+            SuiteKind.Sizes or SuiteKind.Models or SuiteKind.Rms or SuiteKind.Family => [],
             SuiteKind.Quick => Defaults,
             _ => [.. Defaults, .. large],
         };
@@ -89,7 +125,7 @@ internal static class Suite
             : throw new FormatException($"'{name}' is no case");
     }
 
-    private static NormalizationKind Kind(string name) => NormalizationKind.Find(name) ?? throw new FormatException($"'{name}' is no normalization");
+    private static NormalizationKind Kind(string name) => FamilyKinds.Find(name) ?? NormalizationKind.Find(name) ?? throw new FormatException($"'{name}' is no normalization");
 
     private static IEnumerable<NormCase> Cases(NormalizationKind layer, string[] shapes, NormPass pass) =>
         shapes.Select(s => NormCase.TryReadShape(s, out Shape shape) ? new NormCase(layer, shape, pass) : throw new FormatException(s));
@@ -103,4 +139,5 @@ internal enum SuiteKind
     Sizes,
     Models,
     Rms,
+    Family,
 }

@@ -69,6 +69,13 @@ internal static class Tables
             yield break;
         }
 
+        if (result.Settings.Suite == "family")
+        {
+            yield return ("family-environment", Environment(result));
+            yield return ("family", Family(all));
+            yield break;
+        }
+
         yield return (prefix + "environment", Environment(result));
         yield return (prefix + "summary", Summary(all));
         foreach ((NormalizationKind layer, NormPass pass) in Measurements.Kinds)
@@ -220,6 +227,23 @@ internal static class Tables
             }
 
             text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} |");
+        }
+
+        return text.ToString();
+    }
+
+    // One and two threads side by side, as the best of the libraries.
+    private static string Family(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| | shape | 1 thread, µs | libtorch | ONNX Runtime | streams | best takes | 2 threads, µs | best takes |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|---|");
+        foreach (IGrouping<string, Measurement> rows in all.Rows.GroupBy(r => $"{r.Case.LayerName} {r.Case.PassName} | {r.Case.ShapeName}"))
+        {
+            Measurement one = rows.Single(r => r.Threads == 1);
+            string two = string.Join(" | ", rows.Where(r => r.Threads == 2).Select(r => $"{Microseconds(r.Ours.Median)} | {SpeedupOf(r)}"));
+            text.Append(CultureInfo.InvariantCulture, $"| {rows.Key} | {Microseconds(one.Ours.Median)} | {Microseconds(one.TimeOf("libtorch"))} | {Microseconds(one.TimeOf("onnxruntime"))} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(one.Streams)} | {SpeedupOf(one)} | {two} |");
         }
 
         return text.ToString();

@@ -18,13 +18,18 @@ internal sealed class NormLayersPeer : IPeer
 
     private sealed class Work(NormWork work) : IPeerWork
     {
-        public NormOutputs Outputs => new(work.Y, work.Dx, work.DGamma, work.DBeta);
+        // The gradients of the first two parameters, or of the condition.
+        public NormOutputs Outputs => work.Layer is AdaptiveLayerNorm conditioned
+            ? new(work.Y, work.Dx, [.. conditioned.ScaleGradient], [.. conditioned.ShiftGradient])
+            : new(work.Y, work.Dx, Gradient(0), Gradient(1));
 
         public void Run() => work.Run();
 
         public void Dispose()
         {
         }
+
+        private float[] Gradient(int parameter) => parameter < work.Layer.Parameters.Count ? work.Layer.Parameters[parameter].Gradient : [];
     }
 
     private sealed class Step(StepWork work) : IPeerStep

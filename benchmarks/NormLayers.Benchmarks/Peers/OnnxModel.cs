@@ -14,7 +14,12 @@ internal static class OnnxModel
     /// <param name="opset">The version of the operators.</param>
     /// <param name="shape">The shape of x and y.</param>
     /// <param name="parameters">The further inputs, constants of one dimension.</param>
-    public static byte[] OfOneNode(string operation, float epsilon, long opset, long[] shape, params (string Name, float[] Values)[] parameters) => Message(model =>
+    public static byte[] OfOneNode(string operation, float epsilon, long opset, long[] shape, params (string Name, float[] Values)[] parameters) =>
+        OfOneNode(operation, [("epsilon", epsilon)], opset, shape, parameters);
+
+    /// <summary>The same with attributes, each a float or an int.</summary>
+    public static byte[] OfOneNode(
+        string operation, (string Name, object Value)[] attributes, long opset, long[] shape, params (string Name, float[] Values)[] parameters) => Message(model =>
     {
         Integer(model, 1, IrVersion);
         Nested(model, 7, graph =>
@@ -29,13 +34,10 @@ internal static class OnnxModel
 
                 Text(node, 2, "y");
                 Text(node, 4, operation);
-                Nested(node, 5, attribute =>
+                foreach ((string name, object value) in attributes)
                 {
-                    Text(attribute, 1, "epsilon");
-                    attribute.WriteTag(2, WireFormat.WireType.Fixed32);
-                    attribute.WriteFloat(epsilon);
-                    Integer(attribute, 20, 1);
-                });
+                    Nested(node, 5, attribute => Attribute(attribute, name, value));
+                }
             });
             Text(graph, 2, operation);
             foreach ((string name, float[] values) in parameters)
@@ -54,6 +56,23 @@ internal static class OnnxModel
         });
         Nested(model, 8, import => Integer(import, 2, opset));
     });
+
+    // Field 2 and type 1 for a float, field 3 and type 2 for an integer.
+    private static void Attribute(CodedOutputStream attribute, string name, object value)
+    {
+        Text(attribute, 1, name);
+        if (value is float number)
+        {
+            attribute.WriteTag(2, WireFormat.WireType.Fixed32);
+            attribute.WriteFloat(number);
+        }
+        else
+        {
+            Integer(attribute, 3, (int)value);
+        }
+
+        Integer(attribute, 20, value is float ? 1 : 2);
+    }
 
     private static void ValueInfo(CodedOutputStream value, string name, long[] shape)
     {

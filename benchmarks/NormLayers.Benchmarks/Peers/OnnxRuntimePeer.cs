@@ -10,11 +10,17 @@ namespace NormLayers.Benchmarks.Peers;
 /// </summary>
 internal sealed class OnnxRuntimePeer(int threads, bool rmsNormalization23 = false) : IPeer
 {
+    private static readonly NormalizationKind[] _operators =
+    [
+        NormalizationKind.BatchNorm, NormalizationKind.LayerNorm, NormalizationKind.RmsNorm,
+        NormalizationKind.GroupNorm, NormalizationKind.InstanceNorm, NormalizationKind.LocalResponseNorm,
+    ];
+
     public string Version => $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}";
 
     public bool Takes(NormCase timed) =>
         timed.Pass == (timed.Layer == NormalizationKind.BatchNorm ? NormPass.Evaluation : NormPass.Forward)
-        && (timed.Layer == NormalizationKind.RmsNorm || !rmsNormalization23);
+        && (rmsNormalization23 ? timed.Layer == NormalizationKind.RmsNorm : _operators.Contains(timed.Layer));
 
     public IPeerWork Prepare(NormCase timed, NormData data) => new Work(timed, data, threads, rmsNormalization23);
 
@@ -30,14 +36,24 @@ internal sealed class OnnxRuntimePeer(int threads, bool rmsNormalization23 = fal
         public Work(NormCase timed, NormData data, int threads, bool rmsNormalization23)
         {
             long[] shape = [.. Enumerable.Range(0, timed.Shape.Rank).Select(axis => (long)timed.Shape[axis])];
+            if (timed.Layer == NormalizationKind.LocalResponseNorm)
+            {
+                shape = [.. shape, 1]; // It takes planes only.
+            }
+
             const float Epsilon = (float)NormCase.Epsilon;
-            byte[] model = timed.Layer == NormalizationKind.LayerNorm
-                ? OnnxModel.OfOneNode("LayerNormalization", Epsilon, 17, shape, ("gamma", data.Gamma), ("beta", data.Beta))
-                : timed.Layer == NormalizationKind.RmsNorm
-                ? rmsNormalization23
-                    ? OnnxModel.OfOneNode("RMSNormalization", Epsilon, 23, shape, ("gamma", data.Gamma))
-                    : OnnxModel.OfOneNode("SimplifiedLayerNormalization", Epsilon, 17, shape, ("gamma", data.Gamma))
-                : OnnxModel.OfOneNode(
+            NormalizationSettings settings = timed.Settings;
+            byte[] model = timed.LayerName switch
+            {
+                "layernorm" => OnnxModel.OfOneNode("LayerNormalization", Epsilon, 17, shape, ("gamma", data.Gamma), ("beta", data.Beta)),
+                "rmsnorm" when rmsNormalization23 => OnnxModel.OfOneNode("RMSNormalization", Epsilon, 23, shape, ("gamma", data.Gamma)),
+                "rmsnorm" => OnnxModel.OfOneNode("SimplifiedLayerNormalization", Epsilon, 17, shape, ("gamma", data.Gamma)),
+                "groupnorm" => OnnxModel.OfOneNode(
+                    "GroupNormalization", [("epsilon", Epsilon), ("num_groups", NormalizationOptions.GroupsOf(timed.Features))], 21, shape, ("gamma", data.Gamma), ("beta", data.Beta)),
+                "instancenorm" => OnnxModel.OfOneNode("InstanceNormalization", Epsilon, 17, shape, ("gamma", data.Gamma), ("beta", data.Beta)),
+                "localresponsenorm" => OnnxModel.OfOneNode(
+                    "LRN", [("size", settings.Options.WindowSize), ("alpha", (float)settings.Options.ResponseScale), ("beta", 0.75f), ("bias", 1f)], 17, shape),
+                _ => OnnxModel.OfOneNode(
                     "BatchNormalization",
                     Epsilon,
                     17,
@@ -45,7 +61,8 @@ internal sealed class OnnxRuntimePeer(int threads, bool rmsNormalization23 = fal
                     ("gamma", data.Gamma),
                     ("beta", data.Beta),
                     ("mean", data.RunningMean),
-                    ("variance", data.RunningVariance));
+                    ("variance", data.RunningVariance)),
+            };
             using SessionOptions options = new() { IntraOpNumThreads = threads, InterOpNumThreads = 1, GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
             _session = new InferenceSession(model, options);
             _y = new float[data.X.Length];

@@ -11,7 +11,7 @@ internal sealed class ReferencePeer : IPeer
 
     public string Version => "plain loops in double, one thread";
 
-    public bool Takes(NormCase timed) => timed.Shape.Length <= MostElements;
+    public bool Takes(NormCase timed) => TensorPrimitivesPeer.Has(timed.Layer) && timed.Shape.Length <= MostElements;
 
     public IPeerWork Prepare(NormCase timed, NormData data) => new Work(timed, data);
 

@@ -10,7 +10,10 @@ internal sealed class TensorPrimitivesPeer : IPeer
     public string Version =>
         $"System.Numerics.Tensors {typeof(TensorPrimitives).Assembly.GetName().Version}, one call an operation, one thread";
 
-    public bool Takes(NormCase timed) => true;
+    /// <summary>Whether the composition has been written for a kind.</summary>
+    public static bool Has(NormalizationKind kind) => kind == NormalizationKind.LayerNorm || kind == NormalizationKind.RmsNorm || kind == NormalizationKind.BatchNorm;
+
+    public bool Takes(NormCase timed) => Has(timed.Layer);
 
     public IPeerWork Prepare(NormCase timed, NormData data) =>
         timed.Layer == NormalizationKind.LayerNorm ? new Rows(timed, data)

@@ -9,7 +9,7 @@ namespace NormLayers.Benchmarks.Peers;
 /// <summary>libtorch through TorchSharp, by its quickest way: only the requested gradients are computed, every tensor is released at once.</summary>
 internal sealed class TorchPeer : IPeer
 {
-    private const double Momentum = 0.1;
+    private const double Momentum = TorchFamily.Momentum;
 
     public TorchPeer(int threads)
     {
@@ -27,31 +27,27 @@ internal sealed class TorchPeer : IPeer
 
     public IPeerStep Prepare(StepCase timed, StepData data) => new Step(timed, data);
 
-    private static long[] Lengths(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(axis => (long)shape[axis])];
+    internal static long[] Lengths(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(axis => (long)shape[axis])];
 
     private sealed class Work : IPeerWork
     {
         private readonly NormCase _case;
         private readonly Tensor _x;
         private readonly Tensor _dy;
-        private readonly Tensor _gamma;
-        private readonly Tensor _beta;
+        private readonly Tensor[] _parameters;
         private readonly Tensor _mean;
         private readonly Tensor _variance;
         private readonly Tensor[] _inputs;
-        private readonly long[] _features;
 
         public Work(NormCase timed, NormData data)
         {
             _case = timed;
             _x = tensor(data.X, Lengths(timed.Shape), requires_grad: timed.HasBackward);
             _dy = timed.HasBackward ? tensor(data.Dy, Lengths(timed.Shape)) : empty(0);
-            _gamma = tensor(data.Gamma, requires_grad: timed.HasBackward);
-            _beta = tensor(data.Beta, requires_grad: timed.HasBackward);
+            _parameters = [.. TorchFamily.Parameters(timed, data).Select(p => tensor(p.Values, p.Lengths, requires_grad: timed.HasBackward))];
             _mean = tensor(data.RunningMean);
             _variance = tensor(data.RunningVariance);
-            _inputs = timed.Layer == NormalizationKind.RmsNorm ? [_x, _gamma] : [_x, _gamma, _beta];
-            _features = [timed.Features];
+            _inputs = [_x, .. _parameters];
         }
 
         public NormOutputs Outputs
@@ -65,7 +61,7 @@ internal sealed class TorchPeer : IPeer
                 }
 
                 IList<Tensor> gradients = autograd.grad([y], _inputs, [_dy]);
-                return new NormOutputs(Copy(y), Copy(gradients[0]), Copy(gradients[1]), gradients.Count > 2 ? Copy(gradients[2]) : []);
+                return new NormOutputs(Copy(y), Copy(gradients[0]), gradients.Count > 1 ? Copy(gradients[1]) : [], gradients.Count > 2 ? Copy(gradients[2]) : []);
             }
         }
 
@@ -92,27 +88,16 @@ internal sealed class TorchPeer : IPeer
         {
             _x.Dispose();
             _dy.Dispose();
-            _gamma.Dispose();
-            _beta.Dispose();
+            foreach (Tensor parameter in _parameters)
+            {
+                parameter.Dispose();
+            }
+
             _mean.Dispose();
             _variance.Dispose();
         }
 
-        private Tensor Forward() => _case.Layer == NormalizationKind.LayerNorm
-            ? F.layer_norm(_x, _features, _gamma, _beta, NormCase.Epsilon)
-            : _case.Layer == NormalizationKind.RmsNorm ? RmsNorm()
-            : F.batch_norm(_x, _mean, _variance, _gamma, _beta, _case.Pass != NormPass.Evaluation, Momentum, NormCase.Epsilon);
-
-        // TorchSharp has no function for it: the composition, operation by operation.
-        private Tensor RmsNorm()
-        {
-            using Tensor squares = _x.square();
-            using Tensor meanSquare = squares.mean([-1L], keepdim: true);
-            using Tensor shifted = meanSquare.add(NormCase.Epsilon);
-            using Tensor rstd = shifted.rsqrt();
-            using Tensor xHat = _x.mul(rstd);
-            return xHat.mul(_gamma);
-        }
+        private Tensor Forward() => TorchFamily.Forward(_case, _x, _parameters, _mean, _variance);
 
         private static float[] Copy(Tensor values) => [.. values.detach().contiguous().data<float>()];
     }

@@ -67,5 +67,25 @@ internal sealed record NormCase(NormalizationKind Layer, Shape Shape, NormPass P
         return true;
     }
 
+    /// <summary>Creates the layer, with gamma, beta and running statistics of the data.</summary>
+    /// <exception cref="InvalidOperationException">The kind has no layer.</exception>
+    public Layer CreateLayer(NormData data)
+    {
+        Layer layer = Layer.Create(Settings) ?? throw new InvalidOperationException($"'{LayerName}' has no layer to time.");
+        layer.Training = Pass != NormPass.Evaluation;
+        foreach (Parameter parameter in layer.Parameters)
+        {
+            (parameter.Name switch { "gamma" => data.Gamma, "beta" => data.Beta, _ => [] }).CopyTo(parameter.Value.AsSpan());
+        }
+
+        if (layer is INormalization { Running: { } running })
+        {
+            data.RunningMean.CopyTo(running.Mean.AsSpan());
+            data.RunningVariance.CopyTo((running.Deviation.Length > 0 ? running.Deviation : running.Variance).AsSpan());
+        }
+
+        return layer;
+    }
+
     public override string ToString() => $"{LayerName} {ShapeName} {PassName}";
 }
