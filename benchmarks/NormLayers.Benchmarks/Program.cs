@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using NormLayers.Benchmarks;
 using NormLayers.Benchmarks.Ladder;
+using NormLayers.Benchmarks.Loops;
 using NormLayers.Cli.Commands;
 using ResultFile = NormLayers.Benchmarks.ResultFile;
 
@@ -60,4 +61,18 @@ ladder.SetAction(_ => LadderRun.Print(Console.Out));
 Command fusions = new("fusions", "Time what is fused with normalization beside its parts.");
 fusions.SetAction(_ => FusionRun.Print(Console.Out));
 
-return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, peer }.Parse(args).Invoke();
+Option<bool> hashes = new("--hashes") { Description = "Only a hash of each way's results; started by 'loops'.", Hidden = true };
+Command loops = new("loops", "Error, bits and time of the loops that programs write for themselves, beside ours.") { hashes };
+loops.SetAction(parsed =>
+{
+    if (parsed.GetValue(hashes))
+    {
+        LoopRun.PrintHashes(Console.Out);
+    }
+    else
+    {
+        LoopRun.Print(Console.Out);
+    }
+});
+
+return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, loops, peer }.Parse(args).Invoke();
