@@ -58,6 +58,37 @@ public static class MatrixProduct
         MultiplyAdd(a.Factor, b.Factor, new ProductSize(a.Rows, b.Columns, a.Columns), new ProductTarget(c, stride, 1));
     }
 
+    /// <summary>C = A·B for each pair of matrices: overwrites the elements of every C and nothing between them.</summary>
+    /// <param name="a">Matrices (N, K).</param>
+    /// <param name="b">As many matrices (K, M).</param>
+    /// <param name="c">Row-major matrices (N, M), apart from the memory of <paramref name="a"/> and <paramref name="b"/>.</param>
+    /// <param name="rowStride">From one row of a C to the next, ≥ M; 0 means M.</param>
+    /// <param name="matrixStride">
+    /// From one C to the next: behind the one before, or beside it between its rows, as heads of an attention are; 0 means N·<paramref name="rowStride"/>.
+    /// </param>
+    /// <exception cref="ArgumentException">Dimensions or counts that do not meet, too small a C, matrices of C that overlap, or memory that overlaps.</exception>
+    /// <remarks>Each has the bits of a product by itself. Threads take matrices where there are enough of them, else parts of each.</remarks>
+    public static void MultiplyBatch(MatrixBatch a, MatrixBatch b, Span<float> c, int rowStride = 0, int matrixStride = 0)
+    {
+        ProductBatch batch = Check(a, b, c, rowStride, matrixStride);
+        if (a.Rows == 0 || b.Columns == 0)
+        {
+            return;
+        }
+
+        if (a.Count >= Threads.LimitHere)
+        {
+            Kernels.Run(ref batch, a.Count, batch.Work);
+            return;
+        }
+
+        for (int i = 0; i < a.Count; i++)
+        {
+            batch.Clear(i);
+            MultiplyAdd(a.Factor(i), b.Factor(i), batch.Size, batch.Target(i));
+        }
+    }
+
     /// <summary>y = x·wᵀ + bias: overwrites <paramref name="y"/>.</summary>
     /// <param name="x">(N, K).</param>
     /// <param name="w">(M, K).</param>
@@ -132,12 +163,37 @@ public static class MatrixProduct
         return stride;
     }
 
+    private static ProductBatch Check(MatrixBatch a, MatrixBatch b, Span<float> c, int rowStride, int matrixStride)
+    {
+        if (a.Columns != b.Rows || a.Count != b.Count)
+        {
+            Throw.Argument(nameof(b), $"{a.Count} matrices of {a.Columns} rows, as many as a's have columns", $"{b.Count} of {b.Rows}");
+        }
+
+        int stride = rowStride == 0 ? b.Columns : rowStride;
+        int one = MatrixView.CheckLength(a.Count == 0 ? int.MaxValue : c.Length, a.Rows, b.Columns, stride, nameof(c));
+        long next = matrixStride == 0 ? (long)a.Rows * stride : matrixStride;
+        bool behind = next >= one;
+        bool beside = next >= b.Columns && (a.Count - 1) * next + b.Columns <= stride;
+        long needed = one == 0 || a.Count == 0 ? 0 : (a.Count - 1) * next + one;
+        if ((a.Count > 1 && !behind && !beside) || c.Length < needed)
+        {
+            Throw.Argument(nameof(c), $"room for {a.Count} matrices of {a.Rows} rows of {b.Columns}, apart from each other", $"{c.Length} elements, with rows {stride} and matrices {next} apart");
+        }
+
+        CheckApart(a.Values, c, nameof(c));
+        CheckApart(b.Values, c, nameof(c));
+        return new ProductBatch { A = a, B = b, C = c, RowStride = stride, MatrixStride = (int)Math.Min(next, int.MaxValue) };
+    }
+
+    /// <summary>Whether a narrow C would leave most of a tile's columns empty, so that its transpose is computed: Cᵀ += Bᵀ·Aᵀ, by the same chains.</summary>
+    internal static bool IsNarrow(ProductSize size) => size.Columns < NarrowColumns && size.Rows > size.Columns;
+
     private static void MultiplyAdd(Factor a, Factor b, ProductSize size, ProductTarget c)
     {
-        if (size.Columns < NarrowColumns && size.Rows > size.Columns)
+        if (IsNarrow(size))
         {
-            // A narrow C would leave most of a tile's columns empty, so its transpose is computed: Cᵀ += Bᵀ·Aᵀ, by the same chains.
-            Run(b.Transpose(), a.Transpose(), new ProductSize(size.Columns, size.Rows, size.Inner), c.Transpose());
+            Run(b.Transpose(), a.Transpose(), size.Transpose(), c.Transpose());
         }
         else
         {

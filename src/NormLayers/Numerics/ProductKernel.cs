@@ -28,7 +28,7 @@ internal readonly ref struct ProductKernel : IKernel
     private const int FewestColumnUnits = 4;
 
     // So many multiplications take about as long as an element of a normalization.
-    private const int MultiplicationsPerElement = 8;
+    public const int MultiplicationsPerElement = 8;
 
     // Rows enough that prefetching costs nothing measurable, and more floats of B than the second-level cache keeps.
     private const int FewestRowsToPrefetch = 48;
@@ -59,6 +59,9 @@ internal readonly ref struct ProductKernel : IKernel
 
     private bool ByColumns => ColumnUnits >= FewestColumnUnits;
 
+    /// <summary>The chunks of columns, or of rows, that <see cref="Run{L,D}"/> counts.</summary>
+    public int Units => ByColumns ? ColumnUnits : (Size.Rows + UnitRows - 1) / UnitRows;
+
     private bool PrefetchesNext => Panels.IsEmpty && Size.Rows >= FewestRowsToPrefetch && (long)Size.Inner * Size.Columns >= FewestFloatsToPrefetch;
 
     /// <summary>The whole product.</summary>
@@ -66,8 +69,7 @@ internal readonly ref struct ProductKernel : IKernel
     {
         // By rows every part packs all of B, so there should be few.
         int multiplications = product.ByColumns || !product.Panels.IsEmpty ? MultiplicationsPerElement : 8 * MultiplicationsPerElement;
-        int units = product.ByColumns ? product.ColumnUnits : (product.Size.Rows + UnitRows - 1) / UnitRows;
-        Kernels.Run(ref product, units, (long)product.Size.Rows * product.Size.Columns * product.Size.Inner / multiplications);
+        Kernels.Run(ref product, product.Units, (long)product.Size.Rows * product.Size.Columns * product.Size.Inner / multiplications);
     }
 
     public void Run<L, D>(int first, int count)
@@ -196,7 +198,10 @@ internal readonly ref struct ProductKernel : IKernel
 }
 
 /// <summary>The dimensions of a product: C has rows and columns, A and B meet at the inner ones.</summary>
-internal readonly record struct ProductSize(int Rows, int Columns, int Inner);
+internal readonly record struct ProductSize(int Rows, int Columns, int Inner)
+{
+    public ProductSize Transpose() => new(Columns, Rows, Inner);
+}
 
 /// <summary>C, or its transpose.</summary>
 internal readonly ref struct ProductTarget(Span<float> values, int rowStride, int columnStride)

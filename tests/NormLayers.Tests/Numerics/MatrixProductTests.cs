@@ -185,6 +185,92 @@ public sealed class MatrixProductTests
         Compare.SameBits(overwritten, c, "C = A·B");
     }
 
+    [Theory]
+    [InlineData(1, 40, 33, 50)]
+    [InlineData(12, 20, 32, 20)]
+    [InlineData(12, 64, 300, 5)]
+    [InlineData(5, 1, 7, 3)]
+    [InlineData(24, 70, 150, 40)]
+    public void MultiplyBatch_AnyLayoutAndThreads_GivesTheBitsOfEachProduct(int count, int n, int k, int m)
+    {
+        // A's matrices lie one after the other; B's and C's are heads, side by side in rows with a gap.
+        float[] a = Samples.Normal(count * n * k, seed: 1);
+        float[] b = Samples.Normal(k * (count * m + 3), seed: 2);
+        float[] before = Samples.Normal(n * (count * m + 3), seed: 3);
+        float[] expected = [.. before];
+        float[] transposed = new float[count * m * n];
+        for (int i = 0; i < count; i++)
+        {
+            MatrixView left = new(a.AsSpan(i * n * k, n * k), n, k);
+            MatrixView right = new(b.AsSpan(i * m), k, m, count * m + 3);
+            MatrixProduct.Multiply(left, right, expected.AsSpan(i * m), count * m + 3);
+            MatrixProduct.Multiply(right.Transpose(), left.Transpose(), transposed.AsSpan(i * m * n, m * n));
+        }
+
+        MatrixBatch lefts = new(a, count, n, k);
+        MatrixBatch rights = new(b, count, k, m, count * m + 3, m);
+        int limit = Threads.Limit;
+        try
+        {
+            foreach (int threads in (int[])[1, 2, 3, 8])
+            {
+                Threads.Limit = threads;
+                float[] heads = [.. before];
+                MatrixProduct.MultiplyBatch(lefts, rights, heads, count * m + 3, m);
+                Compare.SameBits(expected, heads, $"{threads} threads");
+                float[] stacked = Samples.Constant(transposed.Length, float.NaN);
+                MatrixProduct.MultiplyBatch(rights.Transpose(), lefts.Transpose(), stacked);
+                Compare.SameBits(transposed, stacked, $"transposes, {threads} threads");
+            }
+        }
+        finally
+        {
+            Threads.Limit = limit;
+        }
+    }
+
+    [Fact]
+    public void MultiplyBatch_OneMatrixForAll_IsBroadcast()
+    {
+        float[] a = Samples.Normal(3 * 4 * 5, seed: 1);
+        float[] b = Samples.Normal(5 * 6, seed: 2);
+        float[] expected = new float[3 * 4 * 6];
+        MatrixProduct.Multiply(new MatrixView(a, 12, 5), new MatrixView(b, 5, 6), expected);
+        float[] c = Samples.Constant(expected.Length, float.NaN);
+        MatrixProduct.MultiplyBatch(new MatrixBatch(a, 3, 4, 5), new MatrixBatch(b, 3, 5, 6, 6, 0), c);
+        Compare.SameBits(expected, c, "c");
+    }
+
+    [Fact]
+    public void MultiplyBatch_Empty_WritesNothing()
+    {
+        float[] none = [];
+        float[] c = [1, 2, 3, 4];
+        MatrixProduct.MultiplyBatch(new MatrixBatch(none, 0, 2, 3), new MatrixBatch(none, 0, 3, 2), c);
+        MatrixProduct.MultiplyBatch(new MatrixBatch(none, 2, 0, 3), new MatrixBatch(new float[12], 2, 3, 2), c);
+        Assert.Equal([1, 2, 3, 4], c);
+        MatrixProduct.MultiplyBatch(new MatrixBatch(none, 2, 2, 0, 0, 7), new MatrixBatch(none, 2, 0, 1), c);
+        Assert.Equal([0, 0, 0, 0], c);
+    }
+
+    [Fact]
+    public void MultiplyBatch_ArgumentsThatDoNotFit_AreNamed()
+    {
+        float[] twelve = new float[12];
+        static void Multiply(float[] a, float[] b, float[] c, int rowStride = 0, int matrixStride = 0) =>
+            MatrixProduct.MultiplyBatch(new MatrixBatch(a, 2, 2, 3), new MatrixBatch(b, 2, 3, 2), c, rowStride, matrixStride);
+        Assert.Contains("2 matrices of 3 rows", Assert.Throws<ArgumentException>(() => MatrixProduct.MultiplyBatch(new(twelve, 2, 2, 3), new(twelve, 2, 2, 3), new float[8])).Message);
+        Assert.Contains("2 matrices of 3 rows", Assert.Throws<ArgumentException>(() => MatrixProduct.MultiplyBatch(new(twelve, 2, 2, 3), new(twelve, 1, 3, 4), new float[8])).Message);
+        Assert.Contains("room for 2 matrices", Assert.Throws<ArgumentException>(() => Multiply(twelve, new float[12], new float[7])).Message);
+        Assert.Contains("apart from each other", Assert.Throws<ArgumentException>(() => Multiply(twelve, new float[12], new float[20], 2, 3)).Message);
+        Assert.Contains("apart from each other", Assert.Throws<ArgumentException>(() => Multiply(twelve, new float[12], new float[20], 4, 3)).Message);
+        Assert.Contains("memory apart", Assert.Throws<ArgumentException>(() => Multiply(twelve, new float[12], twelve)).Message);
+        Assert.Contains("at least 13 elements", Assert.Throws<ArgumentException>(() => new MatrixBatch(twelve, 2, 2, 3, 3, 7)).Message);
+        Assert.Contains("≥ 0", Assert.Throws<ArgumentException>(() => new MatrixBatch(twelve, 2, 2, 3, 3, -1)).Message);
+        Assert.Contains("≥ 0", Assert.Throws<ArgumentException>(() => new MatrixBatch(twelve, -1, 2, 3, 3, 6)).Message);
+        Assert.Throws<ArgumentException>(() => new MatrixBatch(twelve, 2, 60_000, 60_000));
+    }
+
     [Fact]
     public void PackedMatrix_SeveralThreads_ShareOne()
     {
