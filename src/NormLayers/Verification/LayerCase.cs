@@ -57,7 +57,12 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Rows(c => new RmsNorm(c, 0.1)).Select(c => c with { Masked = true }),
         .. Channels(c => new BatchNorm(c, 0.1)).Select(c => c with { Masked = true }),
         .. Channels(c => new GroupNorm(2, c, 0.1), even: true).Where(c => c.Shape.Rank > 2).Select(c => c with { Masked = true }),
+        new(() => new InstanceNorm(4, 0.1, withGamma: true, withBeta: true, trackRunningStatistics: true), (3, 4, 7)) { Masked = true },
+        new(() => new InstanceNorm(3, 0.1, withGamma: true, withBeta: true, trackRunningStatistics: true), (2, 3, 20)) { Masked = true },
+        .. Channels(c => new GhostBatchNorm(c, 3, 0.1)).Select(c => c with { Masked = true }),
+        .. Channels(c => new BatchRenorm(c, new RenormLimits(3, 5), 0.1)).Select(c => c with { Masked = true }),
         .. Rows(c => new ScaleNorm(c)),
+        .. Rows(c => new ScaleNorm(c)).Select(c => c with { Masked = true }),
         new(() => new ScaleNorm(6, epsilon: 50), (4, 6)),
         .. Rows(c => new DyT(c)),
         new(() => new LocalResponseNorm(3, alpha: 2), (3, 7)),
@@ -66,6 +71,7 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Linears(l => new WeightNorm(l)),
         .. Linears(l => new WeightStandardization(l, 0.1)),
         .. ((Shape[])[(3, 7), (2, 5, 20), (4, 3, 33)]).Select(s => new LayerCase(() => Conditioned(s), s)),
+        .. ((Shape[])[(2, 5, 20), (4, 3, 33)]).Select(s => new LayerCase(() => Conditioned(s), s) { Masked = true }),
     ];
 
     /// <summary>Whether a mask leaves in a position: a row, or a position of all channels of a sample.</summary>

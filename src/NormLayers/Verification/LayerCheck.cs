@@ -98,7 +98,7 @@ public static class LayerCheck
         layer.Training = !one.Evaluation;
         if (one.Masked)
         {
-            int together = layer is BatchNorm or GroupNorm ? one.Shape[1] : one.Shape.Last;
+            int together = layer is BatchNorm or GroupNorm or InstanceNorm ? one.Shape[1] : one.Shape.Last;
             ((MaskableLayer)layer).Mask = [.. Enumerable.Range(0, one.Shape.Length / together).Select(one.Keeps)];
         }
 
