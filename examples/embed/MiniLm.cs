@@ -103,19 +103,15 @@ internal sealed class MiniLm
     // softmax(Q·Kᵀ/√32)·V of each sentence and head. Queries, keys and values lie side by side in a row.
     private static void Attend(float[] joined, Rows[] rows, float[] y)
     {
-        long work = rows.Sum(r => (long)r.Length * r.Length * Features);
-        ParallelOptions options = new() { MaxDegreeOfParallelism = work < 1 << 20 ? 1 : Threads.Limit };
-        int longest = rows.Max(r => r.Length);
-        Parallel.For(0, rows.Length * MiniLmWeights.Heads, options, () => ArrayPool<float>.Shared.Rent(longest * longest), AttendHead, b => ArrayPool<float>.Shared.Return(b));
+        Threads.For(rows.Length * MiniLmWeights.Heads, AttendHead);
 
-        float[] AttendHead(int item, ParallelLoopState _, float[] buffer)
+        void AttendHead(int item)
         {
             Rows sentence = rows[item / MiniLmWeights.Heads];
             int n = sentence.Length;
             int column = item % MiniLmWeights.Heads * HeadFeatures;
+            float[] buffer = ArrayPool<float>.Shared.Rent(n * n);
             Span<float> scores = buffer.AsSpan(0, n * n);
-            bool before = Threads.CallerAlone;
-            Threads.CallerAlone = true;
             MatrixProduct.Multiply(View(0), View(Features).Transpose(), scores);
             TensorPrimitives.Divide(scores, MathF.Sqrt(HeadFeatures), scores);
             for (int t = 0; t < n && sentence.Tokens < n; t++)
@@ -125,8 +121,7 @@ internal sealed class MiniLm
 
             Softmax.Rows(scores, n, scores);
             MatrixProduct.Multiply(new MatrixView(scores, n, n), View(2 * Features), y.AsSpan(sentence.First * Features + column), Features);
-            Threads.CallerAlone = before;
-            return buffer;
+            ArrayPool<float>.Shared.Return(buffer);
 
             MatrixView View(int part) => new(joined.AsSpan(sentence.First * Stride + part + column), n, HeadFeatures, Stride);
         }

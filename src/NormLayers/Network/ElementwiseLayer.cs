@@ -10,6 +10,9 @@ namespace NormLayers.Network;
 /// </remarks>
 public abstract class ElementwiseLayer : Layer
 {
+    // An exponential takes some times as long as a normalized element.
+    private const long TimesNormalization = 4;
+
     private protected ElementwiseLayer(string name)
         : base(name)
     {
@@ -37,7 +40,7 @@ public abstract class ElementwiseLayer : Layer
         where F : struct, IFormula
     {
         Kernel<F> kernel = new() { X = x, Dy = dy, Result = result };
-        Kernels.Run(ref kernel, ElementChunks.Count(x.Length), x.Length);
+        Kernels.Run(ref kernel, ElementChunks.Count(x.Length), TimesNormalization * x.Length);
     }
 
     /// <summary>The two formulas, on one lane or eight.</summary>

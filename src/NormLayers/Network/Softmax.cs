@@ -90,15 +90,10 @@ public sealed class Softmax : Layer
             {
                 ReadOnlySpan<float> x = X.Slice(row * Columns, Columns);
                 Span<float> result = Result.Slice(row * Columns, Columns);
-                Shift(x, e);
-                double scale = 1 / ExpAndSum<D>(e);
+                double scale = 1 / ExpAndSum<D>(x, e);
                 if (Dy.IsEmpty)
                 {
-                    for (int i = 0; i < x.Length; i++)
-                    {
-                        result[i] = (float)(e[i] * scale);
-                    }
-
+                    Scale<D>(e, scale, result);
                     continue;
                 }
 
@@ -116,33 +111,55 @@ public sealed class Softmax : Layer
             }
         }
 
-        // x − max x; NaN in every place if there is one in the row.
-        private static void Shift(ReadOnlySpan<float> x, Span<double> shifted)
-        {
-            float max = TensorPrimitives.Max(x);
-            for (int i = 0; i < x.Length; i++)
-            {
-                shifted[i] = (double)x[i] - max;
-            }
-
-            shifted[x.Length..].Fill(double.NegativeInfinity);
-        }
-
+        // e^(x − max x), and their sum: NaN if there is one in the row.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static double ExpAndSum<D>(Span<double> values)
+        private static double ExpAndSum<D>(ReadOnlySpan<float> x, Span<double> e)
             where D : struct, IDoubleLanes<D>
         {
-            ref double v0 = ref MemoryMarshal.GetReference(values);
+            ref readonly float x0 = ref MemoryMarshal.GetReference(x);
+            ref double e0 = ref MemoryMarshal.GetReference(e);
+            D max = D.Create(TensorPrimitives.Max(x));
             D sum = D.Create(0);
-            for (int i = 0; i < values.Length; i += 8)
+            int i = 0;
+            for (; i <= x.Length - 8; i += 8)
             {
-                D e = Elementary.ExpCore<D>(D.Max(D.Load(in v0, i), D.Create(-1400)));
-                D.Store(e, ref v0, i);
-                sum += e;
+                D power = Exp(D.Widen(in x0, i) - max);
+                D.Store(power, ref e0, i);
+                sum += power;
+            }
+
+            if (i < x.Length)
+            {
+                Span<float> rest = [float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity];
+                x[i..].CopyTo(rest);
+                D power = Exp(D.Widen(in rest[0], 0) - max);
+                D.Store(power, ref e0, i);
+                sum += power;
             }
 
             Span<double> room = stackalloc double[8];
             return D.Sum(sum, ref room[0]);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static D Exp<D>(D x)
+            where D : struct, IDoubleLanes<D>
+            => Elementary.ExpCore(D.Max(x, D.Create(-1400)));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Scale<D>(Span<double> e, double scale, Span<float> result)
+            where D : struct, IDoubleLanes<D>
+        {
+            int i = 0;
+            for (; i <= result.Length - 8; i += 8)
+            {
+                D.Narrow(D.Load(in e[0], i) * D.Create(scale), ref MemoryMarshal.GetReference(result), i);
+            }
+
+            for (; i < result.Length; i++)
+            {
+                result[i] = (float)(e[i] * scale);
+            }
         }
     }
 

@@ -15,7 +15,8 @@ internal static class Kernels
     public const int FewestElements = 65536;
 
     private const long ElementsPerPart = 16384;
-    private const int MaxParts = 32;
+    /// <summary>The most parts of a call.</summary>
+    public const int MaxParts = 32;
 
     /// <summary>Does all units of a kernel.</summary>
     /// <param name="kernel">The kernel.</param>

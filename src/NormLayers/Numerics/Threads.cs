@@ -41,6 +41,29 @@ public static class Threads
         set => _callerAlone = value;
     }
 
+    /// <summary>
+    /// Calls <paramref name="body"/> with every number from 0 to <paramref name="count"/> − 1, on as many of the library's threads as <see cref="Limit"/>
+    /// allows, the calling one included: for work of one's own between calls of the library, which another pool's threads would disturb.
+    /// </summary>
+    /// <param name="count">How many calls, ≥ 0.</param>
+    /// <param name="body">Independent of its other calls; calls of the library in it stay on their thread.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="body"/> is null.</exception>
+    public static void For(int count, Action<int> body)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentNullException.ThrowIfNull(body);
+        Loop loop = new(body);
+        int helpers = Math.Min(LimitHere, count) - 1;
+        if (helpers < 1 || !Workers.TryRun(ref loop, count, Math.Min(count, Kernels.MaxParts), helpers))
+        {
+            for (int i = 0; i < count; i++)
+            {
+                body(i);
+            }
+        }
+    }
+
     /// <summary>The limit for a call from the present thread.</summary>
     internal static int LimitHere => _callerAlone ? 1 : _limit;
 
@@ -48,4 +71,26 @@ public static class Threads
         int.TryParse(Environment.GetEnvironmentVariable("NORMLAYERS_THREADS"), out int asked) && asked is >= 1 and <= Most
             ? asked
             : Math.Min(Environment.ProcessorCount, Most);
+
+    private readonly struct Loop(Action<int> body) : IKernel
+    {
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D>
+        {
+            bool before = _callerAlone;
+            _callerAlone = true;
+            try
+            {
+                for (int i = first; i < first + count; i++)
+                {
+                    body(i);
+                }
+            }
+            finally
+            {
+                _callerAlone = before;
+            }
+        }
+    }
 }

@@ -344,4 +344,60 @@ public sealed class ThreadsTests : IDisposable
             Interlocked.Increment(ref _done[first]);
         }
     }
+
+    [Fact]
+    public void For_AnyCount_CallsEachNumberOnce()
+    {
+        int limit = Threads.Limit;
+        try
+        {
+            foreach (int threads in (int[])[1, 2, 3, 8])
+            {
+                Threads.Limit = threads;
+                foreach (int count in (int[])[0, 1, 2, 7, 33, 1000])
+                {
+                    int[] calls = new int[count];
+                    Threads.For(count, i => Interlocked.Increment(ref calls[i]));
+                    Assert.All(calls, c => Assert.Equal(1, c));
+                }
+            }
+        }
+        finally
+        {
+            Threads.Limit = limit;
+        }
+    }
+
+    [Fact]
+    public void For_CallsOfTheLibraryInIt_GiveTheSameBits()
+    {
+        float[] x = Samples.Normal(200 * 768, seed: 1);
+        float[] expected = new float[x.Length];
+        Functional.LayerNorm(x, 768, Functional.Ones, Functional.Zeros, 1e-5, expected);
+        int limit = Threads.Limit;
+        try
+        {
+            Threads.Limit = 4;
+            float[][] results = [.. Enumerable.Range(0, 40).Select(_ => new float[x.Length])];
+            Threads.For(results.Length, i => Functional.LayerNorm(x, 768, Functional.Ones, Functional.Zeros, 1e-5, results[i]));
+            Assert.All(results, y => Compare.SameBits(expected, y, "y"));
+            Assert.False(Threads.CallerAlone);
+        }
+        finally
+        {
+            Threads.Limit = limit;
+        }
+    }
+
+    [Fact]
+    public void For_ThatThrows_PassesItOnAndWorksAgain()
+    {
+        Assert.Throws<FormatException>(() => Threads.For(1, _ => throw new FormatException()));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Threads.For(-1, _ => { }));
+        Assert.Throws<ArgumentNullException>(() => Threads.For(1, null!));
+        Assert.False(Threads.CallerAlone);
+        int calls = 0;
+        Threads.For(5, _ => Interlocked.Increment(ref calls));
+        Assert.Equal(5, calls);
+    }
 }
