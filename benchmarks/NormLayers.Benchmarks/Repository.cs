@@ -9,7 +9,7 @@ internal static class Repository
 
     /// <summary>The pages with tables: the results, and all that was measured before.</summary>
     public static IReadOnlyList<string> PerformancePages { get; } =
-        [Path.Combine(Root, "docs", "performance.md"), Path.Combine(Root, "docs", "performance-history.md")];
+        [.. new[] { "performance.md", "performance-family.md", "performance-history.md" }.Select(page => Path.Combine(Root, "docs", page))];
 
     private static string FindRoot()
     {
