@@ -51,6 +51,72 @@ public sealed class ModelTests : IDisposable
         Assert.Contains("the labels are in column 'kind'", evaluated.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--data digits", 1797)]
+    [InlineData("--data idx --data-path m", 120)]
+    public void Predict_PartOfTheData_NumbersSamplesByTheirPlaceInIt(string data, int count)
+    {
+        _tool.WriteImages("m", 90, 30);
+        _tool.Run(Words($"train {data} --epochs 1 --set data.n_test=20 --set data.n_train=70 --save m.st -q --set logging.file=null")).Expect(0);
+
+        string[] all = Lines("all");
+        string[] test = Lines("test");
+        string[] train = Lines("train");
+
+        Assert.Equal(Enumerable.Range(0, count), all.Select(SampleOf));
+        Assert.Equal((20, 70), (test.Length, train.Length));
+        Assert.All(train, l => Assert.Equal(all[SampleOf(l)], l));
+        Assert.All(test, l => Assert.Equal(all[SampleOf(l) + (count == 120 ? 90 : 0)].Split(',')[1..], l.Split(',')[1..]));
+        Assert.All((string[][])[test, train], part => Assert.Equal(part.Select(SampleOf).Distinct().Order(), part.Select(SampleOf)));
+        Assert.NotEqual(Enumerable.Range(0, 20), test.Select(SampleOf));
+        Assert.True(count == 120 || !test.Intersect(train).Any());
+
+        string[] Lines(string part) => _tool.Run(Words($"predict --model m.st {data} --part {part} -q")).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..];
+
+        static int SampleOf(string line) => int.Parse(line.Split(',')[0], CultureInfo.InvariantCulture);
+    }
+
+    [Theory]
+    [InlineData("--data digits", "only the 30 samples held out then are used")]
+    [InlineData("--data csv --data-path d.csv", "only the 30 samples held out then are used")]
+    [InlineData("--data idx --data-path m", "only the 30 test samples of the training are used, of 50 in m")]
+    [InlineData("--data synthetic --set data.standardize=true", "the test set of synthetic is used")]
+    public void Evaluate_PartsOfTheTraining_AreItsVerySubsets(string data, string note)
+    {
+        _tool.WriteImages("m", 120, 50);
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        const string Limits = "--set data.n_train=80 --set data.n_test=30";
+        JsonObject trained = _tool.Run(Words($"train {data} --epochs 2 {Limits} --save m.st --json -q --set logging.file=null")).Expect(0).Json;
+
+        foreach ((string part, string set) in ((string, string)[])[("--part train", "train"), ("--part test", "test"), ("", "test")])
+        {
+            ToolResult evaluated = _tool.Run(Words($"evaluate --model m.st {data} {(data.Contains("synthetic", StringComparison.Ordinal) ? Limits : "")} {part} --json")).Expect(0);
+            Assert.Equal((double)trained[set + "_loss"]!, (double)evaluated.Json["loss"]!);
+            Assert.Equal((double)trained[set + "_accuracy"]!, (double)evaluated.Json["accuracy"]!);
+            Assert.Equal(set == "train" ? 80 : 30, (int)evaluated.Json["data"]!["samples"]!);
+            Assert.Equal(part.Length == 0, evaluated.Error.Contains(note, StringComparison.Ordinal));
+            Assert.DoesNotContain("not the data", evaluated.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Predict_ImagesOfAnotherFolder_AreToldApartByTheirContent()
+    {
+        _tool.WriteImages("m", 120, 50);
+        _tool.WriteImages("same", 120, 50);
+        _tool.WriteImages("other", 121, 50);
+        _tool.Run(Words("train --data idx --data-path m --epochs 1 --set data.n_test=30 --save m.st -q --set logging.file=null")).Expect(0);
+
+        ToolResult same = _tool.Run(Words("predict --model m.st --data idx --data-path same")).Expect(0);
+        ToolResult other = _tool.Run(Words("predict --model m.st --data idx --data-path other")).Expect(0);
+
+        Assert.Contains("--part test takes only the 30 test samples of the training", same.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("not the data", same.Error, StringComparison.Ordinal);
+        Assert.Contains("note: these are not the data that the model was trained on\n", other.Error, StringComparison.Ordinal);
+        Assert.Contains("the test set of other is used", other.Error, StringComparison.Ordinal);
+        Assert.Equal(same.Output, other.Output);
+    }
+
     [Fact]
     public void Predict_CsvWithoutLabels_IsAsWithThem()
     {

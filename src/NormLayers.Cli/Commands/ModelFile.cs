@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
 using NormLayers.Lab.Data;
@@ -51,21 +52,27 @@ internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
 /// <param name="Name">What they are called.</param>
 /// <param name="Hash">Names their content.</param>
 /// <param name="Seed">The seed, which also chose the samples held out.</param>
+/// <param name="TrainCount">How many it was trained on.</param>
 /// <param name="TestCount">How many were held out.</param>
 /// <param name="Version">The version of NormLayers that trained it.</param>
 /// <param name="Config">The resolved configuration, without the log and paths.</param>
-internal sealed record ModelOrigin(string Source, string Name, string Hash, long Seed, int TestCount, string Version, JsonObject Config)
+internal sealed record ModelOrigin(string Source, string Name, string Hash, long Seed, int TrainCount, int TestCount, string Version, JsonObject Config)
 {
     public const string Key = "training";
+
+    /// <summary>The seed of the split, and of the part that was taken.</summary>
+    [JsonIgnore]
+    public ulong DataSeed => RunSeeds.From(Seed).Data;
 
     public static ModelOrigin Of(Settings settings, DataSummary data, DataSplit split) => new(
         data.Source,
         data.Name,
-        data.Hash ?? HashOf(split),
+        data.Hash ?? HashOf(split.Standardization is null ? split : TrainingData.Draw(settings)),
         settings.Get(Keys.Seed),
+        settings.GetInt(Keys.TrainCount),
         settings.GetInt(Keys.TestCount),
         MachineInfo.NormLayersVersion,
-        settings.ToJson(Keys.LogLevel, Keys.LogFile, Keys.ProbeInterval, Keys.DataPath));
+        TrialFile.ConfigOf(settings));
 
     /// <exception cref="InvalidDataException">It is no such text.</exception>
     public static ModelOrigin Parse(string json)
@@ -84,10 +91,10 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
 
     public string ToJson() => JsonSerializer.Serialize(this, ModelJson.Default.ModelOrigin);
 
-    /// <summary>Names the content of data that come in two sets.</summary>
+    /// <summary>Names the content of data that come in two sets, before they are standardized.</summary>
     public static string HashOf(DataSplit split) => $"{split.Train.ComputeHash()}+{split.Test.ComputeHash()}";
 }
 
-[System.Text.Json.Serialization.JsonSourceGenerationOptions(PropertyNamingPolicy = System.Text.Json.Serialization.JsonKnownNamingPolicy.SnakeCaseLower)]
-[System.Text.Json.Serialization.JsonSerializable(typeof(ModelOrigin))]
-internal sealed partial class ModelJson : System.Text.Json.Serialization.JsonSerializerContext;
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ModelOrigin))]
+internal sealed partial class ModelJson : JsonSerializerContext;

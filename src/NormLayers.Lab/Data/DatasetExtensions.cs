@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -19,12 +20,7 @@ public static class DatasetExtensions
     public static DataSplit Split(this Dataset data, int testCount, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(data);
-        if (testCount < 1 || testCount >= data.Count)
-        {
-            Throw.OutOfRange(nameof(testCount), $"a number from 1 to {data.Count - 1}, one less than there are samples", testCount);
-        }
-
-        (int[] test, int[] train) = Choose(data, testCount, new RandomSource(seed));
+        (int[] test, int[] train) = Choose(data, testCount, seed);
         return new DataSplit(Select(data, train), Select(data, test));
     }
 
@@ -37,8 +33,7 @@ public static class DatasetExtensions
     public static Dataset Take(this Dataset data, int count, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(data);
-        Throw.IfNotPositive(count, nameof(count));
-        return count >= data.Count ? data : Select(data, Choose(data, count, new RandomSource(seed)).Chosen);
+        return count >= data.Count ? data : Select(data, Choose(data, count, seed).Chosen);
     }
 
     /// <summary>Brings each feature to mean 0 and variance 1, by what the training set says of them.</summary>
@@ -112,8 +107,15 @@ public static class DatasetExtensions
         return counts;
     }
 
-    private static (int[] Chosen, int[] Others) Choose(Dataset data, int count, RandomSource random)
+    /// <summary>The places of the samples that <see cref="Take"/> takes, and of the others.</summary>
+    internal static (int[] Chosen, int[] Others) Choose(Dataset data, int count, ulong seed, [CallerArgumentExpression(nameof(count))] string? name = null)
     {
+        if (count < 1 || count >= data.Count)
+        {
+            Throw.OutOfRange(name!, $"a number from 1 to {data.Count - 1}, one less than there are samples", count);
+        }
+
+        RandomSource random = new(seed);
         ILookup<int, int> samplesOf = Enumerable.Range(0, data.Count).ToLookup(i => data.Labels[i]);
         int[][] members = [.. Enumerable.Range(0, data.ClassCount).Select(c => samplesOf[c].ToArray())];
         foreach (int[] samples in members)
@@ -144,7 +146,8 @@ public static class DatasetExtensions
         return quotas;
     }
 
-    private static Dataset Select(Dataset data, int[] samples)
+    /// <summary>The samples at some places, in that order.</summary>
+    internal static Dataset Select(Dataset data, int[] samples)
     {
         int[] labels = Array.ConvertAll(samples, s => data.Labels[s]);
         return data.Doubles is { } doubles
