@@ -95,7 +95,7 @@ public sealed class Trainer
         MiniBatches batches = new(data.Train, _options);
         float[] logits = new float[batches.Size * data.Train.ClassCount];
         float[] dLogits = new float[logits.Length];
-        TrainingPosition at = checkpoints?.Resume?.Position ?? new();
+        TrainingPosition at = checkpoints?.Resume?.Position.Copy() ?? new();
         if (at.EpochsDone < 0 || at.EpochsDone > _options.Epochs || at.Step < 0 || (at.EpochsDone == _options.Epochs && (at.InEpoch || at.History.Count == 0)))
         {
             throw new InvalidDataException($"expected a checkpoint of a training of {_options.Epochs} epochs, got one after {at.EpochsDone} epochs and {at.Step} steps.");
