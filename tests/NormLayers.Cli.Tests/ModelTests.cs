@@ -221,6 +221,10 @@ public sealed class ModelTests : IDisposable
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
         _tool.Run(Words("train --mode layernorm --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q --set logging.file=null")).Expect(0);
 
+        byte[] model = File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st"));
+        _tool.Run(Words("predict --model m.st --data csv --data-path d.csv -q --set logging.file=m.st")).Expect(0);
+        _tool.Run(Words("evaluate --model m.st --data csv --data-path d.csv -q --set logging.file=m.st")).Expect(0);
+        Assert.Equal(model, File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st")));
         ToolResult text = _tool.Run(Words("export --model m.st --output m.onnx")).Expect(0);
         JsonObject json = _tool.Run(Words("export --model m.st --output bare.onnx --without-standardization --softmax --json")).Expect(0).Json;
 

@@ -21,30 +21,15 @@ internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
     }
 
     /// <summary>Reads a model, or says what is wrong with it.</summary>
-    public static ModelFile? Read(string flag, string path, List<Diagnostic> errors)
-    {
-        try
+    public static ModelFile? Read(string flag, string path, List<Diagnostic> errors) => InputFile.Read(
+        flag,
+        path,
+        stream =>
         {
-            if (Directory.Exists(path))
-            {
-                throw new InvalidDataException("expected a file, got a folder.");
-            }
-
-            using FileStream stream = File.OpenRead(path);
             Classifier classifier = Classifier.Load(stream);
             return new ModelFile(classifier, classifier.Metadata.TryGetValue(ModelOrigin.Key, out string? json) ? ModelOrigin.Parse(json) : null);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            errors.Add(new Diagnostic(Configuration.Origin.Flag(flag), $"the file '{path}' does not exist"));
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            errors.Add(new Diagnostic(Configuration.Origin.Flag(flag), $"cannot read '{path}': {e.Message}"));
-        }
-
-        return null;
-    }
+        },
+        errors);
 }
 
 /// <summary>What a model was trained on, as its file says it.</summary>
