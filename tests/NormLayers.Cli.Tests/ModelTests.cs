@@ -182,6 +182,25 @@ public sealed class ModelTests : IDisposable
     }
 
     [Fact]
+    public void Use_SamplesWithoutAFiniteOutput_FailsAndKeepsTheRest()
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Write("huge.csv", "a,b,kind\n1e9,2,a\n1e300,2,a\n1e9,3,a\n");
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+        const string Error = "error: 1 of 3 samples have no class, as the network's output for them is not finite: their features are too large for the model, or its weights are";
+
+        ToolResult evaluated = _tool.Run(Words("evaluate --model m.st --data csv --data-path huge.csv --output e.json -q")).Expect(1);
+        ToolResult predicted = _tool.Run(Words("predict --model m.st --data csv --data-path huge.csv -q --probabilities")).Expect(1);
+
+        Assert.Equal((Error, Error), (evaluated.Error.TrimEnd(), predicted.Error.TrimEnd()));
+        Assert.Contains("on 3 samples of huge.csv", evaluated.Output, StringComparison.Ordinal);
+        JsonObject document = _tool.ReadJson("e.json");
+        Assert.Null(document["loss"]);
+        Assert.Equal(2, document["confusion"]!.AsArray().Sum(row => row!.AsArray().Sum(n => (int)n!)));
+        Assert.Equal("1,,,,", predicted.Output.Split('\n')[2]);
+    }
+
+    [Fact]
     public void Evaluate_OneClassOfThem_IsEnough()
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
@@ -203,6 +222,25 @@ public sealed class ModelTests : IDisposable
 
         Assert.Contains("the model is not saved, because its training diverged", result.Error, StringComparison.Ordinal);
         Assert.Equal("old", _tool.Read("m.st"));
+    }
+
+    [Fact]
+    public void Save_StoppedTraining_IsToldWhereTheModelIsUsed()
+    {
+        ToolResult stopped = _tool.RunAndSignal(
+            "INT",
+            () => _tool.Exists("log") && _tool.Read("log").Contains("epoch 2:", StringComparison.Ordinal),
+            Words("train --epochs 100000 --save m.st --json -q --set logging.file=log")).Expect(130);
+        string note = $"the training of the model was stopped after {stopped.Json["steps"]} steps, before its end";
+
+        ToolResult evaluated = _tool.Run(Words("evaluate --model m.st --json")).Expect(0);
+
+        Assert.Contains("note: " + note, evaluated.Error, StringComparison.Ordinal);
+        Assert.Contains(note, evaluated.Json["data"]!["remarks"]!.AsArray().Select(r => (string?)r));
+        Assert.Contains("note: " + note, _tool.Run(Words("predict --model m.st")).Expect(0).Error, StringComparison.Ordinal);
+        Assert.Contains("note: " + note, _tool.Run(Words("export --model m.st --output m.onnx")).Expect(0).Error, StringComparison.Ordinal);
+        _tool.Run(Words("train --epochs 1 --save m.st -q")).Expect(0);
+        Assert.DoesNotContain("before its end", _tool.Run(Words("evaluate --model m.st")).Expect(0).Error, StringComparison.Ordinal);
     }
 
     [Fact]

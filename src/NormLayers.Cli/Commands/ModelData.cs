@@ -24,7 +24,7 @@ internal sealed class ModelData(Settings settings, ModelFile model, DataPart? pa
     public DataPart Part { get; private set; } = part ?? DataPart.All;
 
     /// <summary>What the user should know.</summary>
-    public List<string> Notes { get; } = [];
+    public List<string> Notes { get; } = [.. model.Notes];
 
     /// <summary>Reads the samples.</summary>
     /// <exception cref="DataFormatException">They cannot be read, or do not fit the model.</exception>

@@ -12,6 +12,11 @@ namespace NormLayers.Cli.Commands;
 /// <summary>A model as <c>train --save</c> writes it: a classifier, and what it was trained on.</summary>
 internal sealed record ModelFile(Classifier Classifier, ModelOrigin? Origin)
 {
+    /// <summary>What a user of the model should know of it.</summary>
+    public IReadOnlyList<string> Notes => Origin is { IsUnfinished: true } origin
+        ? [FormattableString.Invariant($"the training of the model was stopped after {origin.Steps} steps, before its end")]
+        : [];
+
     /// <summary>The bytes of a model.</summary>
     public static byte[] ToBytes(Classifier classifier, ModelOrigin origin)
     {
@@ -45,6 +50,16 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
 {
     public const string Key = "training";
 
+    /// <summary>How the training ended, as the results document says it; null while it goes on.</summary>
+    public string? Status { get; init; }
+
+    /// <summary>The optimizer steps done in it; null while it goes on.</summary>
+    public long? Steps { get; init; }
+
+    /// <summary>Whether the training ended before its end.</summary>
+    [JsonIgnore]
+    public bool IsUnfinished => Status is not (null or "completed");
+
     /// <summary>The seed of the split, and of the part that was taken.</summary>
     [JsonIgnore]
     public ulong DataSeed => RunSeeds.From(Seed).Data;
@@ -58,6 +73,9 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
         settings.GetInt(Keys.TestCount),
         MachineInfo.NormLayersVersion,
         TrialFile.ConfigOf(settings));
+
+    /// <summary>The same, of a training that has ended.</summary>
+    public ModelOrigin EndedAs(TrainingResult result) => this with { Status = result.Status.ToString().ToLowerInvariant(), Steps = result.Steps };
 
     /// <exception cref="InvalidDataException">It is no such text.</exception>
     public static ModelOrigin Parse(string json)
@@ -80,6 +98,6 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
     public static string HashOf(DataSplit split) => $"{split.Train.ComputeHash()}+{split.Test.ComputeHash()}";
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ModelOrigin))]
 internal sealed partial class ModelJson : JsonSerializerContext;

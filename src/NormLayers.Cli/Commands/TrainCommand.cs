@@ -109,6 +109,6 @@ internal static class TrainCommand
             return false;
         }
 
-        return session.TrySave(options.Save, "model", () => ModelFile.ToBytes(run.Prepared.ToClassifier(), origin));
+        return session.TrySave(options.Save, "model", () => ModelFile.ToBytes(run.Prepared.ToClassifier(), origin.EndedAs(run.Result)));
     }
 }

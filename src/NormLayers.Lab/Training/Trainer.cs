@@ -56,6 +56,12 @@ public sealed class Trainer
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(data);
+        return Evaluate(network, data, onLogits: null);
+    }
+
+    /// <summary>The same; the logits are passed on, with the place of their first sample.</summary>
+    internal static Evaluation Evaluate(Sequential network, Dataset data, Action<int, ReadOnlySpan<float>>? onLogits)
+    {
         using EvaluationMode evaluation = new(network);
         int D = data.FeatureCount;
         float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
@@ -69,6 +75,7 @@ public sealed class Trainer
             (double batchLoss, int batchCorrect) = SoftmaxCrossEntropy.Evaluate(output, data.Labels.AsSpan(start, rows), default);
             loss += batchLoss * rows;
             correct += batchCorrect;
+            onLogits?.Invoke(start, output);
         }
 
         return new Evaluation(loss / data.Count, (double)correct / data.Count);

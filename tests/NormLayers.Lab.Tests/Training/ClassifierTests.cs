@@ -28,7 +28,7 @@ public sealed class ClassifierTests
         Assert.Equal(trained.Standardization!.Moments, loaded.Standardization!.Moments);
         Assert.InRange(prediction.Probabilities.Distinct().Count(), 30, 150);
         Assert.Equal(evaluation.Accuracy, evaluation.Confusion.Select((row, c) => row[c]).Sum() / (double)test.Count);
-        Assert.Equal(test.Count, evaluation.Confusion.Sum(row => row.Sum()));
+        Assert.Equal((test.Count, 0), (evaluation.Confusion.Sum(row => row.Sum()), evaluation.Unclassified));
         foreach ((float[] row, int found) in prediction.Probabilities.Chunk(3).Zip(prediction.Classes))
         {
             Assert.Equal(1, row.Sum(), 1e-5);
@@ -71,6 +71,9 @@ public sealed class ClassifierTests
         ClassifierPrediction prediction = trained.Predict(SampleSet.Of(raw.Test, trained.Format));
         Assert.All(prediction.Classes, c => Assert.Equal(-1, c));
         Assert.All(prediction.Probabilities, p => Assert.Equal(float.NaN, p));
+        ClassifierEvaluation evaluation = trained.Evaluate(SampleSet.Of(raw.Test, trained.Format));
+        Assert.Equal(raw.Test.Count, evaluation.Unclassified);
+        Assert.Equal(0, evaluation.Confusion.Sum(row => row.Sum()));
     }
 
     [Fact]
