@@ -1,3 +1,4 @@
+using System.Globalization;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Trials;
 using NormLayers.Network;
@@ -19,5 +20,31 @@ public sealed class PreparedTrialTests
         Assert.Contains("at most 2147483647 elements", Assert.Throws<ArgumentException>(() => new PreparedTrial(options, data)).Message, StringComparison.Ordinal);
         Assert.Contains("at most 2147483647 elements", Assert.Throws<ArgumentException>(() => Rearrangement.Flatten(features, features)).Message, StringComparison.Ordinal);
         Assert.Contains("at most 2147483647 elements", Assert.Throws<ArgumentException>(() => Rearrangement.SwapAxes(features, features)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ToJson_InAnotherLanguage_IsTheSame()
+    {
+        TrialOptions options = new()
+        {
+            NormalizationOptions = new NormalizationOptions { Limits = new RenormLimits(2.5, double.PositiveInfinity) { WarmUpSteps = 7, RMaxSteps = 8, DMaxSteps = 9 } },
+            LearningRate = 0.25,
+            BatchNormMomentum = Momentum.OldWeight(0.75),
+        };
+        string invariant = options.ToJson().ToJsonString();
+        CultureInfo before = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo.CurrentCulture = new CultureInfo("") { NumberFormat = { NumberDecimalSeparator = ",", PositiveInfinitySymbol = "unendlich" } };
+
+            Assert.Equal(invariant, options.ToJson().ToJsonString());
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+
+        Assert.Contains("\"renorm_r_max\":2.5,\"renorm_d_max\":\"Infinity\",\"renorm_warmup_steps\":7,\"renorm_r_max_steps\":8,\"renorm_d_max_steps\":9,", invariant, StringComparison.Ordinal);
+        Assert.Contains("\"batchnorm_momentum\":\"new weight 0.25\"", invariant, StringComparison.Ordinal);
     }
 }
