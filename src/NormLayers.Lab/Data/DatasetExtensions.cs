@@ -53,16 +53,28 @@ public static class DatasetExtensions
     }
 
     /// <summary>Appends the samples of a second set to a first.</summary>
-    /// <param name="data">The first, of floats.</param>
-    /// <param name="other">The second, with the same features and classes, of floats.</param>
-    /// <exception cref="ArgumentException">Other features or classes.</exception>
+    /// <param name="data">The first.</param>
+    /// <param name="other">The second, with the same features, classes and names of classes, and of numbers of the same type.</param>
+    /// <exception cref="ArgumentException">Other features or classes, or floats and doubles.</exception>
     public static Dataset Concat(this Dataset data, Dataset other)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(other);
         Throw.IfLengthDiffers(other.FeatureCount, data.FeatureCount, nameof(other));
-        Throw.IfLengthDiffers(other.ClassCount, data.ClassCount, nameof(other));
-        return data.With([.. data.Features, .. other.Features], [.. data.Labels, .. other.Labels]);
+        if (!other.ClassNames.SequenceEqual(data.ClassNames))
+        {
+            Throw.Argument(nameof(other), $"the classes {string.Join(", ", data.ClassNames)}", string.Join(", ", other.ClassNames));
+        }
+
+        if (other.Doubles is null != data.Doubles is null)
+        {
+            Throw.Argument(nameof(other), $"{TypeOf(data)} as in the first set", TypeOf(other));
+        }
+
+        int[] labels = [.. data.Labels, .. other.Labels];
+        return data.Doubles is { } doubles
+            ? Dataset.FromDoubles(data.Name, [.. doubles, .. other.Doubles!], labels, data.FeatureCount, data.ClassNames, data.Origin)
+            : data.With([.. data.Features, .. other.Features], labels);
     }
 
     /// <summary>Says which features lose what tells their values apart when they are rounded to float without being standardized.</summary>
@@ -200,7 +212,7 @@ public static class DatasetExtensions
         ArgumentNullException.ThrowIfNull(data);
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(FormattableString.Invariant(
-            $"{(data.Doubles is null ? "float" : "double")} {data.Count} {data.FeatureCount} {string.Join(' ', data.ClassNames.Select(n => $"{n.Length}:{n}"))}\n")));
+            $"{TypeOf(data)} {data.Count} {data.FeatureCount} {string.Join(' ', data.ClassNames.Select(n => $"{n.Length}:{n}"))}\n")));
         Append(data.Labels);
         if (data.Doubles is { } doubles)
         {
@@ -224,6 +236,8 @@ public static class DatasetExtensions
             }
         }
     }
+
+    private static string TypeOf(Dataset data) => data.Doubles is null ? "float" : "double";
 
     /// <summary>The same samples with another origin.</summary>
     internal static Dataset With(this Dataset data, DataOrigin origin) =>
