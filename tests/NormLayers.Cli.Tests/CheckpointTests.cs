@@ -75,19 +75,19 @@ public sealed class CheckpointTests : IDisposable
     public void Resume_WhatDoesNotFit_IsRefused(string arguments, string expected)
     {
         const string Quick = "train -q --set data.n_train=100 --set data.n_test=30 ";
-        _tool.Run(Words(Quick + "--set logging.file=null --epochs 2 --checkpoint c.st --save m.st")).Expect(0);
+        _tool.Run(Words(Quick + "--epochs 2 --checkpoint c.st --save m.st")).Expect(0);
         byte[] checkpoint = Bytes("c.st");
         File.WriteAllBytes(Path.Combine(_tool.Folder, "cut.st"), checkpoint[..^9]);
         string text = Encoding.Latin1.GetString(checkpoint);
         File.WriteAllText(Path.Combine(_tool.Folder, "damaged.st"), text.Replace("\"order\"", "\"odder\"", StringComparison.Ordinal), Encoding.Latin1);
         string[] before = _tool.List();
 
-        ToolResult result = _tool.Run(Words(Quick + (arguments.Contains("logging.file", StringComparison.Ordinal) ? "" : "--set logging.file=null ") + arguments)).Expect(2);
+        ToolResult result = _tool.Run(Words(Quick + arguments)).Expect(2);
 
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Equal(before, _tool.List());
         Assert.Equal(checkpoint, Bytes("c.st"));
-        _tool.Run(Words(Quick + "--set logging.file=null --epochs 2 --resume c.st --checkpoint c.st")).Expect(0);
+        _tool.Run(Words(Quick + "--epochs 2 --resume c.st --checkpoint c.st")).Expect(0);
     }
 
     [Fact]
@@ -114,6 +114,37 @@ public sealed class CheckpointTests : IDisposable
         Assert.Single(result.Error.Split("could not write the checkpoint")[1..]);
         Assert.Equal("completed", (string?)_tool.ReadJson("r.json")["status"]);
         Assert.DoesNotContain("tmp", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Checkpoint_FolderReplacedMeanwhile_IsToldOnceAndTheRunGoesOn()
+    {
+        Tool.SkipWithout();
+
+        // In one step, as the run makes a folder that is not there.
+        ToolResult result = _tool.RunScript(
+            $"mkdir real; ln -s real d; echo x > f; ln -s f n; {Tool.ShellName} train --epochs 800 --no-progress --checkpoint d/c.st --save m.st --output r.json & p=$!; until [ -e real/c.st ]; do sleep 0.02; done; mv -T n d; wait $p").Expect(1);
+
+        Assert.Single(result.Error.Split("could not write the checkpoint")[1..]);
+        Assert.Equal("completed", (string?)_tool.ReadJson("r.json")["status"]);
+        Assert.Equal("x\n", _tool.Read("f"));
+        Assert.True(_tool.Exists("m.st"));
+    }
+
+    [Theory]
+    [InlineData("--checkpoint d/c.st")]
+    [InlineData("--save d/m.st")]
+    [InlineData("--tensorboard d")]
+    [InlineData("--tensorboard d/tb")]
+    public void Train_ReadOnlyFolder_IsRefusedBeforeTraining(string arguments)
+    {
+        Tool.SkipWithout("unshare", "mount");
+        Assert.SkipUnless(_tool.RunScript("mkdir d && unshare --mount sh -c 'mount -t tmpfs -o ro none d'").ExitCode == 0, "nothing can be mounted here");
+
+        ToolResult result = _tool.RunScript($"unshare --mount bash -c \"mount -t tmpfs -o ro none d && {Tool.ShellName} {Training} {arguments}\"").Expect(2);
+
+        Assert.Contains("Read-only file system", result.Error, StringComparison.Ordinal);
+        Assert.Contains("nothing was run", result.Error, StringComparison.Ordinal);
     }
 
     private void KillAndCompare(int kills, ulong seed)

@@ -34,7 +34,7 @@ public sealed class ModelTests : IDisposable
         Assert.Equal(500, evaluation["confusion"]!.AsArray().Sum(row => row!.AsArray().Sum(n => (int)n!)));
         JsonObject onTrain = _tool.Run("evaluate", "--model", "m.safetensors", "--data", "digits", "--part", "train", "--json").Expect(0).Json;
         Assert.Equal((double)trained["train_loss"]!, (double)onTrain["loss"]!);
-        Assert.Equal(["logs", "logs/app.log", "m.safetensors"], _tool.List());
+        Assert.Equal(["m.safetensors"], _tool.List());
     }
 
     [Theory]
@@ -57,7 +57,7 @@ public sealed class ModelTests : IDisposable
     public void Predict_PartOfTheData_NumbersSamplesByTheirPlaceInIt(string data, int count)
     {
         _tool.WriteImages("m", 90, 30);
-        _tool.Run(Words($"train {data} --epochs 1 --set data.n_test=20 --set data.n_train=70 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words($"train {data} --epochs 1 --set data.n_test=20 --set data.n_train=70 --save m.st -q")).Expect(0);
 
         string[] all = Lines("all");
         string[] test = Lines("test");
@@ -86,7 +86,7 @@ public sealed class ModelTests : IDisposable
         _tool.WriteImages("m", 120, 50);
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
         const string Limits = "--set data.n_train=80 --set data.n_test=30";
-        JsonObject trained = _tool.Run(Words($"train {data} --epochs 2 {Limits} --save m.st --json -q --set logging.file=null")).Expect(0).Json;
+        JsonObject trained = _tool.Run(Words($"train {data} --epochs 2 {Limits} --save m.st --json -q")).Expect(0).Json;
 
         foreach ((string part, string set) in ((string, string)[])[("--part train", "train"), ("--part test", "test"), ("", "test")])
         {
@@ -105,7 +105,7 @@ public sealed class ModelTests : IDisposable
         _tool.WriteImages("m", 120, 50);
         _tool.WriteImages("same", 120, 50);
         _tool.WriteImages("other", 121, 50);
-        _tool.Run(Words("train --data idx --data-path m --epochs 1 --set data.n_test=30 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --data idx --data-path m --epochs 1 --set data.n_test=30 --save m.st -q")).Expect(0);
 
         ToolResult same = _tool.Run(Words("predict --model m.st --data idx --data-path same")).Expect(0);
         ToolResult other = _tool.Run(Words("predict --model m.st --data idx --data-path other")).Expect(0);
@@ -123,7 +123,7 @@ public sealed class ModelTests : IDisposable
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
         _tool.Write("u.csv", Table("a,b", withLabel: false));
         _tool.Write("n.csv", Table(null, withLabel: false));
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 5 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 5 --save m.st -q")).Expect(0);
 
         string all = _tool.Run(Words("predict --model m.st --data csv --data-path d.csv")).Expect(0).Output;
         ToolResult unlabelled = _tool.Run(Words("predict --model m.st --data csv --data-path u.csv")).Expect(0);
@@ -162,7 +162,7 @@ public sealed class ModelTests : IDisposable
         _tool.Write("one.csv", "a,b,kind\n1,2,a\n");
         _tool.Write("z.csv", "a,b,kind\n1,2,z\n");
         _tool.Write("turned.csv", "b,a,kind\n1,2,a\n");
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
         byte[] model = File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st"));
         File.WriteAllBytes(Path.Combine(_tool.Folder, "cut.st"), model[..^3]);
         using (FileStream other = File.Create(Path.Combine(_tool.Folder, "other.st")))
@@ -225,6 +225,34 @@ public sealed class ModelTests : IDisposable
     }
 
     [Fact]
+    public void Save_FullDisk_LeavesTheOldModel()
+    {
+        Tool.SkipWithout("unshare", "mount");
+        Assert.SkipUnless(_tool.RunScript("mkdir d && unshare --mount sh -c 'mount -t tmpfs -o size=12k none d'").ExitCode == 0, "nothing can be mounted here");
+
+        ToolResult result = _tool.RunScript(
+            $"unshare --mount bash -c \"mount -t tmpfs -o size=12k none d && echo old > d/m.st && {Tool.ShellName} train --epochs 1 --hidden-dim 400 -q --output r.json --save d/m.st; code=\\$?; cat d/m.st; ls -A d; exit \\$code\"").Expect(1);
+
+        Assert.Contains("could not write the model", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith("old\nm.st\n", result.Output, StringComparison.Ordinal);
+        Assert.Equal("completed", (string?)_tool.ReadJson("r.json")["status"]);
+    }
+
+    [Theory]
+    [InlineData("predict --model")]
+    [InlineData("train --resume")]
+    public void Read_FileThatIsNone_IsRefused(string arguments)
+    {
+        Tool.SkipWithout();
+        _tool.Write("f", "x");
+
+        foreach (string path in (string[])["/dev/null", "f/m.st", "/proc/self/mem"])
+        {
+            Assert.StartsWith($"--{(arguments.Contains("model", StringComparison.Ordinal) ? "model" : "resume")}: error: ", _tool.Run([.. Words(arguments), path]).Expect(2).Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Save_StoppedTraining_IsToldWhereTheModelIsUsed()
     {
         ToolResult stopped = _tool.RunAndSignal(
@@ -257,7 +285,7 @@ public sealed class ModelTests : IDisposable
     public void Export_Model_SaysWhatItWrote()
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
-        _tool.Run(Words("train --mode layernorm --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --mode layernorm --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
 
         byte[] model = File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st"));
         _tool.Run(Words("predict --model m.st --data csv --data-path d.csv -q --set logging.file=m.st")).Expect(0);
@@ -280,7 +308,7 @@ public sealed class ModelTests : IDisposable
     [Fact]
     public void Export_WhatOnnxLacks_SaysWhy()
     {
-        _tool.Run(Words("train --mode layernorm --epochs 1 --set model.epsilon=0 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --mode layernorm --epochs 1 --set model.epsilon=0 --save m.st -q")).Expect(0);
 
         Assert.Contains("norm1 cannot be written as ONNX: its ε is 0", _tool.Run(Words("export --model m.st --output m.onnx")).Expect(1).Error, StringComparison.Ordinal);
 

@@ -150,6 +150,35 @@ public sealed class ClassifierTests
         }
     }
 
+    [Fact]
+    public void Load_FileThatShrinksMeanwhile_IsRefused()
+    {
+        byte[] file = Save(Train("batchnorm").Classifier);
+        for (int length = 0; length < file.Length; length += 7)
+        {
+            Assert.Throws<InvalidDataException>(() => Classifier.Load(new CutStream(file, length)));
+        }
+
+        Assert.NotNull(Classifier.Load(new CutStream(file, file.Length)));
+    }
+
+    [Fact]
+    public void Save_FullDisk_ThrowsAndTheClassifierStays()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is of Linux");
+        (Classifier trained, DataSplit raw, _) = Train("batchnorm");
+        SampleSet test = SampleSet.Of(raw.Test, trained.Format);
+        IReadOnlyList<float> before = trained.Predict(test).Probabilities;
+
+        using (FileStream full = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
+        {
+            Assert.Throws<IOException>(() => trained.Save(full));
+            Assert.Throws<IOException>(() => trained.WriteOnnx(full));
+        }
+
+        Assert.Equal(before, trained.Predict(test).Probabilities);
+    }
+
     [Theory]
     [InlineData("a,b,k\n1,2,x\n3,4,y\n", "0,1", "the labels are in column 'k'")]
     [InlineData("1,2,x\n3,4,y\n", "0,1", "the labels are in column 2 (counted from 0)")]

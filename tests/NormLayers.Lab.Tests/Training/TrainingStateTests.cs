@@ -144,6 +144,32 @@ public sealed class TrainingStateTests
     }
 
     [Fact]
+    public void Save_FullDisk_EndsTheTrainingBetweenTwoSteps()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is of Linux");
+        TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16 };
+        string whole = Run(options, new Checkpoints(), new Recorder());
+        List<byte[]> files = [];
+        Checkpoints checkpoints = Saving(files, 4);
+        Checkpoints full = checkpoints with
+        {
+            Save = write =>
+            {
+                checkpoints.Save!(write);
+                using FileStream disk = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+                write(disk);
+            },
+        };
+        Assert.Throws<IOException>(() => Run(options, full, new Recorder()));
+
+        TrainingState state = TrainingState.Read(new MemoryStream(Assert.Single(files)));
+        Recorder rest = new();
+        rest.Probes.AddRange(state.Probes);
+
+        Assert.Equal(whole, Run(options, new Checkpoints { Resume = state }, rest));
+    }
+
+    [Fact]
     public void Resume_AnotherTraining_IsRefused()
     {
         TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16, Optimizer = OptimizerKind.Adam };
@@ -190,6 +216,7 @@ public sealed class TrainingStateTests
         for (int length = 0; length < files[0].Length; length += 11)
         {
             Assert.Throws<InvalidDataException>(() => TrainingState.Read(new MemoryStream(files[0][..length])));
+            Assert.Throws<InvalidDataException>(() => TrainingState.Read(new CutStream(files[0], length)));
         }
 
         using MemoryStream other = new();
