@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Tests.Support;
 using NormLayers.Numerics;
@@ -57,6 +58,14 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("--epochs 2 --resume m.st", "expected a checkpoint of a training, with the metadata 'checkpoint', got a file without it")]
     [InlineData("--epochs 2 --resume cut.st", "cannot read 'cut.st': expected")]
     [InlineData("--epochs 2 --resume c.st --output c.st", "'c.st' is the checkpoint to go on from; write the results to another file")]
+    [InlineData("--epochs 2 --resume c.st --set logging.file=c.st", "'c.st' is the checkpoint to go on from; write the log to another file")]
+    [InlineData("--epochs 2 --resume c.st --checkpoint c.st --set logging.file=./c.st", "'./c.st' is the checkpoint to go on from; write the log to another file")]
+    [InlineData("--epochs 2 --checkpoint x --set logging.file=x", "'x' is the file of --checkpoint; write the log to another file")]
+    [InlineData("--epochs 2 --resume c.st --report c.st", "'c.st' is the checkpoint to go on from; write the report to another file")]
+    [InlineData("--epochs 2 --resume c.st --svg c.st", "'c.st' is the checkpoint to go on from; write the picture to another file")]
+    [InlineData("--epochs 2 --resume c.st --tensorboard c.st", "c.st' is a file, not a folder")]
+    [InlineData("--epochs 3 --resume c.st --tensorboard tb --set logging.file=log", "training.epochs is 2 there and 3 here")]
+    [InlineData("--epochs 2 --resume damaged.st --tensorboard tb", "cannot go on from 'damaged.st': expected")]
     [InlineData("--epochs 2 --resume c.st --save c.st", "'c.st' is the checkpoint to go on from; write the model to another file")]
     [InlineData("--epochs 2 --checkpoint x --save x", "'x' is the file of --checkpoint; write the model to another file")]
     [InlineData("--epochs 2 --checkpoint .", "'.' is a folder, not a file")]
@@ -65,10 +74,12 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("--epochs 2 --checkpoint c --checkpoint-interval 0", "'--checkpoint-interval' must be an integer")]
     public void Resume_WhatDoesNotFit_IsRefused(string arguments, string expected)
     {
-        const string Quick = "train -q --set logging.file=null --set data.n_train=100 --set data.n_test=30 ";
+        const string Quick = "train -q --set data.n_train=100 --set data.n_test=30 ";
         _tool.Run(Words(Quick + "--epochs 2 --checkpoint c.st --save m.st")).Expect(0);
         byte[] checkpoint = Bytes("c.st");
         File.WriteAllBytes(Path.Combine(_tool.Folder, "cut.st"), checkpoint[..^9]);
+        string text = Encoding.Latin1.GetString(checkpoint);
+        File.WriteAllText(Path.Combine(_tool.Folder, "damaged.st"), text.Replace("\"order\"", "\"odder\"", StringComparison.Ordinal), Encoding.Latin1);
         string[] before = _tool.List();
 
         ToolResult result = _tool.Run(Words(Quick + arguments)).Expect(2);
@@ -103,6 +114,37 @@ public sealed class CheckpointTests : IDisposable
         Assert.Single(result.Error.Split("could not write the checkpoint")[1..]);
         Assert.Equal("completed", (string?)_tool.ReadJson("r.json")["status"]);
         Assert.DoesNotContain("tmp", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Checkpoint_FolderReplacedMeanwhile_IsToldOnceAndTheRunGoesOn()
+    {
+        Tool.SkipWithout();
+
+        // In one step, as the run makes a folder that is not there.
+        ToolResult result = _tool.RunScript(
+            $"mkdir real; ln -s real d; echo x > f; ln -s f n; {Tool.ShellName} train --epochs 800 --no-progress --checkpoint d/c.st --save m.st --output r.json & p=$!; until [ -e real/c.st ]; do sleep 0.02; done; mv -T n d; wait $p").Expect(1);
+
+        Assert.Single(result.Error.Split("could not write the checkpoint")[1..]);
+        Assert.Equal("completed", (string?)_tool.ReadJson("r.json")["status"]);
+        Assert.Equal("x\n", _tool.Read("f"));
+        Assert.True(_tool.Exists("m.st"));
+    }
+
+    [Theory]
+    [InlineData("--checkpoint d/c.st")]
+    [InlineData("--save d/m.st")]
+    [InlineData("--tensorboard d")]
+    [InlineData("--tensorboard d/tb")]
+    public void Train_ReadOnlyFolder_IsRefusedBeforeTraining(string arguments)
+    {
+        Tool.SkipWithout("unshare", "mount");
+        Assert.SkipUnless(_tool.RunScript("mkdir d && unshare --mount sh -c 'mount -t tmpfs -o ro none d'").ExitCode == 0, "nothing can be mounted here");
+
+        ToolResult result = _tool.RunScript($"unshare --mount bash -c \"mount -t tmpfs -o ro none d && {Tool.ShellName} {Training} {arguments}\"").Expect(2);
+
+        Assert.Contains("Read-only file system", result.Error, StringComparison.Ordinal);
+        Assert.Contains("nothing was run", result.Error, StringComparison.Ordinal);
     }
 
     private void KillAndCompare(int kills, ulong seed)

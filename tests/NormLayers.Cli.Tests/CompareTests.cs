@@ -160,7 +160,7 @@ public sealed class CompareTests : IDisposable
         ToolResult result = _tool.RunAndSignal(
             "INT",
             () => _tool.Exists("logs/app.log") && _tool.Read("logs/app.log").Contains("seed 42: completed", StringComparison.Ordinal),
-            "compare", "--seeds", "2000", "--epochs", "3", "--output", "comparison.json", "--no-progress");
+            "compare", "--seeds", "2000", "--epochs", "3", "--set", "logging.file=logs/app.log", "--output", "comparison.json", "--no-progress");
 
         result.Expect(130);
         JsonObject comparison = _tool.ReadJson("comparison.json");

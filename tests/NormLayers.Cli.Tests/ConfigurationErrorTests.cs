@@ -97,6 +97,15 @@ public sealed class ConfigurationErrorTests : IDisposable
         Assert.Equal([".env", "config.yaml"], _tool.List());
     }
 
+    [Fact]
+    public void Set_WithoutAValue_IsNull()
+    {
+        Assert.Contains("'training.epochs' must be an integer from 1 to 1000000, got nothing", _tool.Run("--set", "training.epochs=").Expect(2).Error, StringComparison.Ordinal);
+
+        _tool.Write("config.yaml", "model: {hidden_dims: [4, 4]}\n");
+        Assert.Equal(32, (int)_tool.Run("--set", "model.hidden_dims=", "--epochs", "1", "--json", "-q").Expect(0).Json["config"]!["model"]!["hidden_dim"]!);
+    }
+
     [Theory]
     [InlineData("none.yaml", "--config: error: 'none.yaml' does not exist")]
     [InlineData(".", "--config: error: '.' is a folder, not a file")]

@@ -8,7 +8,7 @@ namespace NormLayers.Cli.Tests;
 /// <summary>What the tool makes of data files as they are found.</summary>
 public sealed class DataTests : IDisposable
 {
-    private static readonly string[] _quick = ["--set", "logging.file=null", "--no-progress", "--json"];
+    private static readonly string[] _quick = ["--no-progress", "--json"];
 
     private readonly Tool _tool = new();
 
@@ -19,7 +19,7 @@ public sealed class DataTests : IDisposable
     {
         _tool.Write("d.csv", Table(60, "0,1,target", i => $"{i % 7},{i % 2 * 3},{(i % 2 == 0 ? "even" : "odd")}"));
 
-        ToolResult result = _tool.Run(["train", "--data", "csv", "--data-path", "d.csv", "--set", "data.n_test=10", "--epochs", "2", "--report", "r.html", .. _quick[2..], "--no-progress"]).Expect(0);
+        ToolResult result = _tool.Run(["train", "--data", "csv", "--data-path", "d.csv", "--set", "data.n_test=10", "--epochs", "2", "--report", "r.html", "--set", "logging.file=logs/app.log", .. _quick]).Expect(0);
 
         const string Decided = "d.csv: line 1 is the header; fields separated by ','; 60 samples of 2 features; 2 classes in column 'target': 'even' (30), 'odd' (30)";
         Assert.Contains($"note: {Decided}\n", result.Error, StringComparison.Ordinal);

@@ -7,7 +7,7 @@ namespace NormLayers.Cli.Tests;
 /// <summary>What counts as learnt is measured by the best guess on the data at hand, and digits that floats lose are told.</summary>
 public sealed class GuessingTests : IDisposable
 {
-    private static readonly string[] _quick = ["--set", "logging.file=null", "--no-progress", "--json"];
+    private static readonly string[] _quick = ["--no-progress", "--json"];
 
     private readonly Tool _tool = new();
 

@@ -8,7 +8,7 @@ namespace NormLayers.Cli.Tests;
 public sealed class HostileInputTests : IDisposable
 {
     private static readonly string[] _sweep =
-        ["sweep", "--epochs", "1", "-q", "--set", "logging.file=null", "--set", "data.n_train=20", "--set", "data.n_test=5", "--set", "training.batch_size=5", "--seeds", "1"];
+        ["sweep", "--epochs", "1", "-q", "--set", "data.n_train=20", "--set", "data.n_test=5", "--set", "training.batch_size=5", "--seeds", "1"];
 
     private readonly Tool _tool = new();
 
@@ -154,6 +154,21 @@ public sealed class HostileInputTests : IDisposable
         Assert.Empty(_tool.List());
     }
 
+    [Theory]
+    [InlineData("--set data.n_features=10000 --set model.patch_size=50", "take 1\\.[67] GiB of memory or more, and there are 1\\.0 GiB; lower n_train, n_features, the hidden widths, patch_size or batch_size")]
+    [InlineData("--set data.n_features=1000000 --set model.patch_size=500", "a mini-batch of 32 images, each cut into 251001 patches, does not fit one array")]
+    [InlineData("--set data.n_features=374544 --set model.patch_size=271 --batch-size 8 --mode layernorm", "a mini-batch of 8 images, each cut into 116964 patches, does not fit one array")]
+    public void Memory_ForPatchesThatIsNotThere_IsAnErrorBeforeTraining(string settings, string expected)
+    {
+        _tool.Environment["DOTNET_GCHeapHardLimit"] = "0x40000000";
+
+        ToolResult result = _tool.Run(
+            ["train", "--epochs", "1", "--set", "data.n_train=64", "--set", "data.n_test=9", "--set", "model.network=patches", "--set", "model.patch_stride=1", .. settings.Split(' ')]).Expect(2);
+
+        Assert.Matches(expected, result.Error);
+        Assert.Empty(_tool.List());
+    }
+
     [Fact]
     public void Memory_ThatRunsOut_IsOneLine()
     {
@@ -267,7 +282,7 @@ public sealed class HostileInputTests : IDisposable
     {
         Tool.SkipWithout();
 
-        Assert.Contains("'--output' must be UTF-8", _tool.RunScript("nl train --epochs 1 --set logging.file=null --output $(printf 'a\\xff.json')").Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains("'--output' must be UTF-8", _tool.RunScript("nl train --epochs 1 --output $(printf 'a\\xff.json')").Expect(2).Error, StringComparison.Ordinal);
     }
 
     [Fact]

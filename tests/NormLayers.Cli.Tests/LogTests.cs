@@ -14,7 +14,7 @@ public sealed class LogTests : IDisposable
     {
         Tool.SkipWithout();
 
-        _tool.RunScript("for s in 1 2 3; do nl train --epochs 100 -q --seed $s --set data.n_train=100 --set data.n_test=50 & done; wait").Expect(0);
+        _tool.RunScript("for s in 1 2 3; do nl train --epochs 100 -q --set logging.file=logs/app.log --seed $s --set data.n_train=100 --set data.n_test=50 & done; wait").Expect(0);
 
         string[] lines = _tool.Read("logs/app.log").Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.All(lines, l => Assert.Matches(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ (INF|WRN) (normlayers |configuration |epoch |""Completed"" )", l));
@@ -27,7 +27,7 @@ public sealed class LogTests : IDisposable
     [Fact]
     public void Log_AtDebugLevel_HasOneEventALine()
     {
-        _tool.Run("train", "--epochs", "1", "-q", "--set", "logging.level=DEBUG", "--set", "data.n_train=100", "--set", "data.n_test=50").Expect(0);
+        _tool.Run("train", "--epochs", "1", "-q", "--set", "logging.file=logs/app.log", "--set", "logging.level=DEBUG", "--set", "data.n_train=100", "--set", "data.n_test=50").Expect(0);
 
         string[] lines = _tool.Read("logs/app.log").Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.All(lines, l => Assert.StartsWith("20", l, StringComparison.Ordinal));
@@ -58,9 +58,9 @@ public sealed class LogTests : IDisposable
     {
         Tool.SkipWithout("mkfifo", "timeout");
 
-        ToolResult result = _tool.RunScript($"{setup}; timeout 60 {Tool.ShellName} train --epochs 1 -q --output o.json").Expect(2);
+        ToolResult result = _tool.RunScript($"{setup}; timeout 60 {Tool.ShellName} train --epochs 1 -q --set logging.file=logs/app.log --output o.json").Expect(2);
 
-        Assert.StartsWith("logging.file: error: ", result.Error, StringComparison.Ordinal);
+        Assert.StartsWith("--set logging.file: error: ", result.Error, StringComparison.Ordinal);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.False(_tool.Exists("o.json"));
     }
@@ -82,6 +82,17 @@ public sealed class LogTests : IDisposable
         Assert.Equal(["config.yaml"], _tool.List());
     }
 
+    [Fact]
+    public void LogFile_NotConfigured_WritesNone()
+    {
+        foreach (string command in (string[])["train --epochs 1", "compare --seeds 1 --epochs 1", "sweep --seeds 1 --mode none --learning-rate 0.1 --epochs 1"])
+        {
+            _tool.Run([.. command.Split(' '), "-q"]).Expect(0);
+        }
+
+        Assert.Empty(_tool.List());
+    }
+
     [Theory]
     [InlineData("~")]
     [InlineData("null")]
@@ -90,9 +101,9 @@ public sealed class LogTests : IDisposable
     [InlineData("")]
     public void LogFile_Null_WritesNone(string word)
     {
-        _tool.Write("config.yaml", $"logging: {{file: {word}}}\n");
+        _tool.Write("config.yaml", "logging: {file: log}\n");
 
-        _tool.Run("train", "--epochs", "1", "-q").Expect(0);
+        _tool.Run("train", "--epochs", "1", "-q", "--set", $"logging.file={word}").Expect(0);
 
         Assert.Equal(["config.yaml"], _tool.List());
     }

@@ -34,7 +34,7 @@ public sealed class ModelTests : IDisposable
         Assert.Equal(500, evaluation["confusion"]!.AsArray().Sum(row => row!.AsArray().Sum(n => (int)n!)));
         JsonObject onTrain = _tool.Run("evaluate", "--model", "m.safetensors", "--data", "digits", "--part", "train", "--json").Expect(0).Json;
         Assert.Equal((double)trained["train_loss"]!, (double)onTrain["loss"]!);
-        Assert.Equal(["logs", "logs/app.log", "m.safetensors"], _tool.List());
+        Assert.Equal(["m.safetensors"], _tool.List());
     }
 
     [Theory]
@@ -51,13 +51,79 @@ public sealed class ModelTests : IDisposable
         Assert.Contains("the labels are in column 'kind'", evaluated.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--data digits", 1797)]
+    [InlineData("--data idx --data-path m", 120)]
+    public void Predict_PartOfTheData_NumbersSamplesByTheirPlaceInIt(string data, int count)
+    {
+        _tool.WriteImages("m", 90, 30);
+        _tool.Run(Words($"train {data} --epochs 1 --set data.n_test=20 --set data.n_train=70 --save m.st -q")).Expect(0);
+
+        string[] all = Lines("all");
+        string[] test = Lines("test");
+        string[] train = Lines("train");
+
+        Assert.Equal(Enumerable.Range(0, count), all.Select(SampleOf));
+        Assert.Equal((20, 70), (test.Length, train.Length));
+        Assert.All(train, l => Assert.Equal(all[SampleOf(l)], l));
+        Assert.All(test, l => Assert.Equal(all[SampleOf(l) + (count == 120 ? 90 : 0)].Split(',')[1..], l.Split(',')[1..]));
+        Assert.All((string[][])[test, train], part => Assert.Equal(part.Select(SampleOf).Distinct().Order(), part.Select(SampleOf)));
+        Assert.NotEqual(Enumerable.Range(0, 20), test.Select(SampleOf));
+        Assert.True(count == 120 || !test.Intersect(train).Any());
+
+        string[] Lines(string part) => _tool.Run(Words($"predict --model m.st {data} --part {part} -q")).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..];
+
+        static int SampleOf(string line) => int.Parse(line.Split(',')[0], CultureInfo.InvariantCulture);
+    }
+
+    [Theory]
+    [InlineData("--data digits", "only the 30 samples held out then are used")]
+    [InlineData("--data csv --data-path d.csv", "only the 30 samples held out then are used")]
+    [InlineData("--data idx --data-path m", "only the 30 test samples of the training are used, of 50 in m")]
+    [InlineData("--data synthetic --set data.standardize=true", "the test set of synthetic is used")]
+    public void Evaluate_PartsOfTheTraining_AreItsVerySubsets(string data, string note)
+    {
+        _tool.WriteImages("m", 120, 50);
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        const string Limits = "--set data.n_train=80 --set data.n_test=30";
+        JsonObject trained = _tool.Run(Words($"train {data} --epochs 2 {Limits} --save m.st --json -q")).Expect(0).Json;
+
+        foreach ((string part, string set) in ((string, string)[])[("--part train", "train"), ("--part test", "test"), ("", "test")])
+        {
+            ToolResult evaluated = _tool.Run(Words($"evaluate --model m.st {data} {(data.Contains("synthetic", StringComparison.Ordinal) ? Limits : "")} {part} --json")).Expect(0);
+            Assert.Equal((double)trained[set + "_loss"]!, (double)evaluated.Json["loss"]!);
+            Assert.Equal((double)trained[set + "_accuracy"]!, (double)evaluated.Json["accuracy"]!);
+            Assert.Equal(set == "train" ? 80 : 30, (int)evaluated.Json["data"]!["samples"]!);
+            Assert.Equal(part.Length == 0, evaluated.Error.Contains(note, StringComparison.Ordinal));
+            Assert.DoesNotContain("not the data", evaluated.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Predict_ImagesOfAnotherFolder_AreToldApartByTheirContent()
+    {
+        _tool.WriteImages("m", 120, 50);
+        _tool.WriteImages("same", 120, 50);
+        _tool.WriteImages("other", 121, 50);
+        _tool.Run(Words("train --data idx --data-path m --epochs 1 --set data.n_test=30 --save m.st -q")).Expect(0);
+
+        ToolResult same = _tool.Run(Words("predict --model m.st --data idx --data-path same")).Expect(0);
+        ToolResult other = _tool.Run(Words("predict --model m.st --data idx --data-path other")).Expect(0);
+
+        Assert.Contains("--part test takes only the 30 test samples of the training", same.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("not the data", same.Error, StringComparison.Ordinal);
+        Assert.Contains("note: these are not the data that the model was trained on\n", other.Error, StringComparison.Ordinal);
+        Assert.Contains("the test set of other is used", other.Error, StringComparison.Ordinal);
+        Assert.Equal(same.Output, other.Output);
+    }
+
     [Fact]
     public void Predict_CsvWithoutLabels_IsAsWithThem()
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
         _tool.Write("u.csv", Table("a,b", withLabel: false));
         _tool.Write("n.csv", Table(null, withLabel: false));
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 5 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 5 --save m.st -q")).Expect(0);
 
         string all = _tool.Run(Words("predict --model m.st --data csv --data-path d.csv")).Expect(0).Output;
         ToolResult unlabelled = _tool.Run(Words("predict --model m.st --data csv --data-path u.csv")).Expect(0);
@@ -96,7 +162,7 @@ public sealed class ModelTests : IDisposable
         _tool.Write("one.csv", "a,b,kind\n1,2,a\n");
         _tool.Write("z.csv", "a,b,kind\n1,2,z\n");
         _tool.Write("turned.csv", "b,a,kind\n1,2,a\n");
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
         byte[] model = File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st"));
         File.WriteAllBytes(Path.Combine(_tool.Folder, "cut.st"), model[..^3]);
         using (FileStream other = File.Create(Path.Combine(_tool.Folder, "other.st")))
@@ -113,6 +179,25 @@ public sealed class ModelTests : IDisposable
         Assert.Equal("", result.Output);
         Assert.Equal(before, _tool.List());
         Assert.Equal(model, File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st")));
+    }
+
+    [Fact]
+    public void Use_SamplesWithoutAFiniteOutput_FailsAndKeepsTheRest()
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Write("huge.csv", "a,b,kind\n1e9,2,a\n1e300,2,a\n1e9,3,a\n");
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+        const string Error = "error: 1 of 3 samples have no class, as the network's output for them is not finite: their features are too large for the model, or its weights are";
+
+        ToolResult evaluated = _tool.Run(Words("evaluate --model m.st --data csv --data-path huge.csv --output e.json -q")).Expect(1);
+        ToolResult predicted = _tool.Run(Words("predict --model m.st --data csv --data-path huge.csv -q --probabilities")).Expect(1);
+
+        Assert.Equal((Error, Error), (evaluated.Error.TrimEnd(), predicted.Error.TrimEnd()));
+        Assert.Contains("on 3 samples of huge.csv", evaluated.Output, StringComparison.Ordinal);
+        JsonObject document = _tool.ReadJson("e.json");
+        Assert.Null(document["loss"]);
+        Assert.Equal(2, document["confusion"]!.AsArray().Sum(row => row!.AsArray().Sum(n => (int)n!)));
+        Assert.Equal("1,,,,", predicted.Output.Split('\n')[2]);
     }
 
     [Fact]
@@ -140,6 +225,53 @@ public sealed class ModelTests : IDisposable
     }
 
     [Fact]
+    public void Save_FullDisk_LeavesTheOldModel()
+    {
+        Tool.SkipWithout("unshare", "mount");
+        Assert.SkipUnless(_tool.RunScript("mkdir d && unshare --mount sh -c 'mount -t tmpfs -o size=12k none d'").ExitCode == 0, "nothing can be mounted here");
+
+        ToolResult result = _tool.RunScript(
+            $"unshare --mount bash -c \"mount -t tmpfs -o size=12k none d && echo old > d/m.st && {Tool.ShellName} train --epochs 1 --hidden-dim 400 -q --output r.json --save d/m.st; code=\\$?; cat d/m.st; ls -A d; exit \\$code\"").Expect(1);
+
+        Assert.Contains("could not write the model", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith("old\nm.st\n", result.Output, StringComparison.Ordinal);
+        Assert.Equal("completed", (string?)_tool.ReadJson("r.json")["status"]);
+    }
+
+    [Theory]
+    [InlineData("predict --model")]
+    [InlineData("train --resume")]
+    public void Read_FileThatIsNone_IsRefused(string arguments)
+    {
+        Tool.SkipWithout();
+        _tool.Write("f", "x");
+
+        foreach (string path in (string[])["/dev/null", "f/m.st", "/proc/self/mem"])
+        {
+            Assert.StartsWith($"--{(arguments.Contains("model", StringComparison.Ordinal) ? "model" : "resume")}: error: ", _tool.Run([.. Words(arguments), path]).Expect(2).Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Save_StoppedTraining_IsToldWhereTheModelIsUsed()
+    {
+        ToolResult stopped = _tool.RunAndSignal(
+            "INT",
+            () => _tool.Exists("log") && _tool.Read("log").Contains("epoch 2:", StringComparison.Ordinal),
+            Words("train --epochs 100000 --save m.st --json -q --set logging.file=log")).Expect(130);
+        string note = $"the training of the model was stopped after {stopped.Json["steps"]} steps, before its end";
+
+        ToolResult evaluated = _tool.Run(Words("evaluate --model m.st --json")).Expect(0);
+
+        Assert.Contains("note: " + note, evaluated.Error, StringComparison.Ordinal);
+        Assert.Contains(note, evaluated.Json["data"]!["remarks"]!.AsArray().Select(r => (string?)r));
+        Assert.Contains("note: " + note, _tool.Run(Words("predict --model m.st")).Expect(0).Error, StringComparison.Ordinal);
+        Assert.Contains("note: " + note, _tool.Run(Words("export --model m.st --output m.onnx")).Expect(0).Error, StringComparison.Ordinal);
+        _tool.Run(Words("train --epochs 1 --save m.st -q")).Expect(0);
+        Assert.DoesNotContain("before its end", _tool.Run(Words("evaluate --model m.st")).Expect(0).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Save_Synthetic_IsTheSameTwice()
     {
         _tool.Run(Words("train --epochs 2 --save a.st -q")).Expect(0);
@@ -153,8 +285,12 @@ public sealed class ModelTests : IDisposable
     public void Export_Model_SaysWhatItWrote()
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
-        _tool.Run(Words("train --mode layernorm --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --mode layernorm --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
 
+        byte[] model = File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st"));
+        _tool.Run(Words("predict --model m.st --data csv --data-path d.csv -q --set logging.file=m.st")).Expect(0);
+        _tool.Run(Words("evaluate --model m.st --data csv --data-path d.csv -q --set logging.file=m.st")).Expect(0);
+        Assert.Equal(model, File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st")));
         ToolResult text = _tool.Run(Words("export --model m.st --output m.onnx")).Expect(0);
         JsonObject json = _tool.Run(Words("export --model m.st --output bare.onnx --without-standardization --softmax --json")).Expect(0).Json;
 
@@ -172,7 +308,7 @@ public sealed class ModelTests : IDisposable
     [Fact]
     public void Export_WhatOnnxLacks_SaysWhy()
     {
-        _tool.Run(Words("train --mode layernorm --epochs 1 --set model.epsilon=0 --save m.st -q --set logging.file=null")).Expect(0);
+        _tool.Run(Words("train --mode layernorm --epochs 1 --set model.epsilon=0 --save m.st -q")).Expect(0);
 
         Assert.Contains("norm1 cannot be written as ONNX: its ε is 0", _tool.Run(Words("export --model m.st --output m.onnx")).Expect(1).Error, StringComparison.Ordinal);
 

@@ -7,7 +7,7 @@ namespace NormLayers.Cli.Tests;
 /// <summary>Which files a run writes, how, and which it leaves alone.</summary>
 public sealed class OutputFileTests : IDisposable
 {
-    private const string Small = "train --epochs 1 --quiet --set data.n_train=200 --set data.n_test=60 --set logging.file=null";
+    private const string Small = "train --epochs 1 --quiet --set data.n_train=200 --set data.n_test=60";
 
     private readonly Tool _tool = new();
 
@@ -221,8 +221,8 @@ public sealed class OutputFileTests : IDisposable
         Tool.SkipWithout();
         Prepare();
 
-        _tool.RunScript("cd m && nl train --epochs 1 --batch-size 10 -q --data idx --data-path . --output results.json --set logging.file=null").Expect(0);
-        _tool.RunScript("cd m && nl train --epochs 1 --batch-size 10 -q --data idx --data-path . --output results.json --set logging.file=null").Expect(0);
+        _tool.RunScript("cd m && nl train --epochs 1 --batch-size 10 -q --data idx --data-path . --output results.json").Expect(0);
+        _tool.RunScript("cd m && nl train --epochs 1 --batch-size 10 -q --data idx --data-path . --output results.json").Expect(0);
 
         Assert.Equal("completed", (string?)_tool.ReadJson("m/results.json")["status"]);
     }
@@ -244,6 +244,20 @@ public sealed class OutputFileTests : IDisposable
 
         Assert.False(_tool.Exists(left));
         Assert.Equal([Path.GetFileName(used.Name), "o.json"], _tool.List());
+    }
+
+    [Fact]
+    public void TemporaryFile_UnderItsNewName_CanBeOpenedBeforeItIsClosed()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "files in use cannot be opened there at all");
+        string path = Path.Combine(_tool.Folder, "o.json");
+        using FileStream stream = TemporaryFile.Create(_tool.Folder, secret: false);
+        stream.WriteByte(7);
+        stream.Flush();
+        File.Move(stream.Name, path);
+
+        Assert.Null(WritablePath.FindProblem(path));
+        Assert.Equal([7], File.ReadAllBytes(path));
     }
 
     [Fact]

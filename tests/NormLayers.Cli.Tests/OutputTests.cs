@@ -15,7 +15,7 @@ public sealed class OutputTests : IDisposable
 
         Assert.Equal("completed", (string?)_tool.ReadJson("runs/a/results.json")["status"]);
         Assert.Contains("results written to runs/a/results.json", result.Error, StringComparison.Ordinal);
-        Assert.Equal(["logs", "logs/app.log", "runs", "runs/a", "runs/a/results.json"], _tool.List());
+        Assert.Equal(["runs", "runs/a", "runs/a/results.json"], _tool.List());
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class OutputTests : IDisposable
     {
         _tool.Write("taken", "a file");
         _tool.Write("folder/inside", "");
-        _tool.Write("config.yaml", "training: {epochs: 2}");
+        _tool.Write("config.yaml", "training: {epochs: 2}\nlogging: {file: logs/app.log}\n");
         File.SetAttributes(_tool.Write("protected.json", "mine"), FileAttributes.ReadOnly);
         string[] before = _tool.List();
 

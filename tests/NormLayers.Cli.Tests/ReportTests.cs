@@ -166,7 +166,7 @@ public sealed partial class ReportTests : IDisposable
     [InlineData("--svg", "folder/", "'folder/' is a folder, not a file")]
     public void Report_Unwritable_IsReportedBeforeTraining(string flag, string path, string expected)
     {
-        ToolResult result = _tool.RunSmall("--output", "results.json", flag, path).Expect(2);
+        ToolResult result = _tool.RunSmall("--output", "results.json", "--set", "logging.file=logs/app.log", flag, path).Expect(2);
 
         Assert.Contains($"{flag}: error: {expected}", result.Error, StringComparison.Ordinal);
         Assert.Equal("", result.Output);
@@ -190,7 +190,7 @@ public sealed partial class ReportTests : IDisposable
 
                 return running;
             },
-            "--epochs", "1000000", "--report", "report.html", "--output", "results.json", "--no-progress");
+            "--epochs", "1000000", "--report", "report.html", "--output", "results.json", "--set", "logging.file=logs/app.log", "--no-progress");
 
         result.Expect(130);
         Assert.Contains("error: could not write the report: 'report.html' is a folder", result.Error, StringComparison.Ordinal);

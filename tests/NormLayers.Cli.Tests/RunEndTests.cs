@@ -14,7 +14,7 @@ public sealed class RunEndTests : IDisposable
     [InlineData("none")]
     public void Train_Diverges_WritesNullsAndSaysWhere(string mode)
     {
-        ToolResult result = _tool.Run("--mode", mode, "--learning-rate", "1e30", "--output", "results.json").Expect(1);
+        ToolResult result = _tool.Run("--mode", mode, "--learning-rate", "1e30", "--output", "results.json", "--set", "logging.file=logs/app.log").Expect(1);
 
         JsonObject document = _tool.ReadJson("results.json");
         Assert.Equal("diverged", (string?)document["status"]);
@@ -41,7 +41,7 @@ public sealed class RunEndTests : IDisposable
         ToolResult result = _tool.RunAndSignal(
             signal,
             () => _tool.Exists("logs/app.log") && _tool.Read("logs/app.log").Contains("epoch 2:", StringComparison.Ordinal),
-            "--epochs", "1000000", "--output", "results.json", "--no-progress");
+            "--epochs", "1000000", "--output", "results.json", "--set", "logging.file=logs/app.log", "--no-progress");
 
         result.Expect(exitCode);
         JsonObject document = _tool.ReadJson("results.json");

@@ -6,7 +6,7 @@ namespace NormLayers.Cli.Tests;
 /// <summary>Standard error, standard output or the terminal is full, closed or gone: the work is not.</summary>
 public sealed class StreamFailureTests : IDisposable
 {
-    private const string Small = "--epochs 2 --set data.n_train=200 --set data.n_test=60 --set logging.file=null";
+    private const string Small = "--epochs 2 --set data.n_train=200 --set data.n_test=60";
 
     private readonly Tool _tool = new();
 
@@ -69,8 +69,8 @@ public sealed class StreamFailureTests : IDisposable
     }
 
     [Theory]
-    [InlineData("sweep --seeds 1 --mode none --learning-rate 0.1 --epochs 1 --set logging.file=null")]
-    [InlineData("compare --seeds 1 --epochs 1 --set logging.file=null")]
+    [InlineData("sweep --seeds 1 --mode none --learning-rate 0.1 --epochs 1")]
+    [InlineData("compare --seeds 1 --epochs 1")]
     [InlineData("experiment init-rank")]
     [InlineData("bench --shape 8x8 --layer layernorm --seconds 0.05")]
     public void StandardOutput_ThatFailsInAnyVerb_IsToldAndTheFileIsWritten(string verb)
@@ -111,7 +111,7 @@ public sealed class StreamFailureTests : IDisposable
     public void Terminal_ThatIsClosedUnderNohup_TheRunGoesOn()
     {
         Tool.SkipWithout("script");
-        _tool.Write("run.sh", $"trap '' HUP\n{Tool.ShellName} train --epochs 600 --set logging.file=null --output o.json\necho $? > code\n");
+        _tool.Write("run.sh", $"trap '' HUP\n{Tool.ShellName} train --epochs 600 --output o.json\necho $? > code\n");
 
         // 'script' gives the run a terminal; once it is killed, every write to the terminal fails.
         _tool.RunScript("script -qfc 'bash run.sh' /dev/null < /dev/null > seen & s=$!; until grep -q epoch seen; do sleep 0.05; done; kill -KILL $s; until [ -s code ]; do sleep 0.1; done");
@@ -126,7 +126,7 @@ public sealed class StreamFailureTests : IDisposable
     {
         Tool.SkipWithout();
 
-        _tool.RunScript($"trap '' HUP; {Tool.ShellName} train --epochs 2000 --no-progress --output o.json & p=$!; until grep -qs 'epoch 2:' logs/app.log; do sleep 0.05; done; kill -HUP $p; wait $p").Expect(0);
+        _tool.RunScript($"trap '' HUP; {Tool.ShellName} train --epochs 2000 --no-progress --set logging.file=logs/app.log --output o.json & p=$!; until grep -qs 'epoch 2:' logs/app.log; do sleep 0.05; done; kill -HUP $p; wait $p").Expect(0);
 
         Assert.Equal("completed", (string?)_tool.ReadJson("o.json")["status"]);
     }
@@ -136,7 +136,7 @@ public sealed class StreamFailureTests : IDisposable
     {
         Tool.SkipWithout();
 
-        _tool.RunScript($"{Tool.ShellName} train --epochs 1000000 --no-progress --output o.json & p=$!; until grep -qs 'epoch 2:' logs/app.log; do sleep 0.05; done; kill -HUP $p; kill -HUP $p; wait $p").Expect(129);
+        _tool.RunScript($"{Tool.ShellName} train --epochs 1000000 --no-progress --set logging.file=logs/app.log --output o.json & p=$!; until grep -qs 'epoch 2:' logs/app.log; do sleep 0.05; done; kill -HUP $p; kill -HUP $p; wait $p").Expect(129);
 
         Assert.Equal("cancelled", (string?)_tool.ReadJson("o.json")["status"]);
     }

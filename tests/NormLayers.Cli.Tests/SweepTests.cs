@@ -84,6 +84,17 @@ public sealed class SweepTests : IDisposable
         Assert.Equal(["config.yaml"], _tool.List());
     }
 
+    [Fact]
+    public void Sweep_CellThatTheDataRefuse_WritesNothing()
+    {
+        // 1297 training samples are 81 batches of 16 and 1 sample.
+        ToolResult result = _tool.Run(
+            "sweep", "--data", "digits", "--mode", "batchnorm", "--learning-rate", "0.1", "--batch-size", "10,16", "--set", "logging.file=log", "--folder", "f", "--tensorboard", "tb").Expect(2);
+
+        Assert.Contains("1297 training samples in batches of 16 leave 1 for the last", result.Error, StringComparison.Ordinal);
+        Assert.Empty(_tool.List());
+    }
+
     [Theory]
     [InlineData("sweep: {mode: batchnorm, batch_size: [10, 20]}")]
     [InlineData("", "--mode", "batchnorm", "--batch-size", "10,20")]

@@ -13,7 +13,7 @@ public sealed class TensorBoardTests : IDisposable
     [Fact]
     public void Train_Folder_HasOneFileWithScalarsAndSettings()
     {
-        _tool.Run("train", "--epochs", "2", "--tensorboard", "tb/run", "-q", "--set", "logging.file=null").Expect(0);
+        _tool.Run("train", "--epochs", "2", "--tensorboard", "tb/run", "-q").Expect(0);
 
         string file = Assert.Single(_tool.List(), f => f.StartsWith("tb/run/events.out.tfevents.", StringComparison.Ordinal));
         string content = Encoding.Latin1.GetString(File.ReadAllBytes(Path.Combine(_tool.Folder, file)));
@@ -25,12 +25,29 @@ public sealed class TensorBoardTests : IDisposable
     [Fact]
     public void Sweep_Folder_HasOneOfEachTrial()
     {
-        _tool.Run("sweep", "--epochs", "1", "--mode", "none,layernorm", "--learning-rate", "0.01,0.1", "--seeds", "2", "--tensorboard", "tb", "-q", "--set", "logging.file=null").Expect(0);
+        _tool.Run("sweep", "--epochs", "1", "--mode", "none,layernorm", "--learning-rate", "0.01,0.1", "--seeds", "2", "--tensorboard", "tb", "-q").Expect(0);
 
         string[] folders = [.. Directory.EnumerateDirectories(Path.Combine(_tool.Folder, "tb"))];
         Assert.Equal(8, folders.Length);
         Assert.Equal(4, folders.Count(f => Path.GetFileName(f).StartsWith("layernorm-", StringComparison.Ordinal)));
         Assert.All(folders, f => Assert.Contains("accuracy/test", Encoding.Latin1.GetString(File.ReadAllBytes(Assert.Single(Directory.GetFiles(f)))), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("train --epochs 2", 1)]
+    [InlineData("sweep --epochs 1 --mode none,layernorm --learning-rate 0.1 --seeds 2", 4)]
+    public async Task Run_TwoAtOnceIntoOneFolder_EachAddsFilesOfItsOwn(string arguments, int trials)
+    {
+        string[] command = [.. arguments.Split(' '), "--tensorboard", "tb", "-q"];
+
+        ToolResult[] both = await Task.WhenAll(Task.Run(() => _tool.Run(command)), Task.Run(() => _tool.Run(command)));
+        _tool.Run(command).Expect(0);
+
+        Assert.All(both, r => r.Expect(0));
+        string[] files = [.. _tool.List().Where(f => f.Contains("events.out.tfevents.", StringComparison.Ordinal))];
+        Assert.Equal(3 * trials, files.Length);
+        Assert.All(files, f => Assert.Contains("_hparams_/session_end_info", Encoding.Latin1.GetString(File.ReadAllBytes(Path.Combine(_tool.Folder, f))), StringComparison.Ordinal));
+        Assert.Equal(trials, files.Select(Path.GetDirectoryName).Distinct().Count());
     }
 
     [Theory]

@@ -47,10 +47,11 @@ internal sealed class EvaluateCommand
             return ExitCode.Failed;
         }
 
+        bool classified = ModelOptions.CheckClasses(evaluation.Unclassified, samples.Count);
         EvaluationDocument document = EvaluationDocument.From(evaluation, model, samples, data, settings);
         byte[] json = document.ToUtf8();
         bool saved = ResultFile.TryWrite(_options.Output(parsed), "results", () => json, _options.Quiet(parsed), ResultFile.ReportFailure);
         bool shown = StandardStreams.TryShow(parsed.GetValue(_options.Json), json, document.ToTable(), ResultFile.ReportFailure);
-        return saved && shown ? ExitCode.Success : ExitCode.Failed;
+        return saved && shown && classified ? ExitCode.Success : ExitCode.Failed;
     }
 }

@@ -46,7 +46,12 @@ internal sealed class ExportCommand
             return ExitCode.Usage;
         }
 
-        Classifier classifier = model!.Classifier;
+        foreach (string note in model!.Notes)
+        {
+            StandardStreams.WriteError("note: " + note);
+        }
+
+        Classifier classifier = model.Classifier;
         string? softmax = parsed.GetValue(_softmax) ? Probabilities : null;
         bool standardizes = classifier.Standardization is not null && !parsed.GetValue(_bare);
         using MemoryStream stream = new();

@@ -1,6 +1,5 @@
 using NormLayers.Cli.Configuration;
 using NormLayers.Lab.Data;
-using NormLayers.Lab.Trials;
 
 namespace NormLayers.Cli.Commands;
 
@@ -25,59 +24,71 @@ internal sealed class ModelData(Settings settings, ModelFile model, DataPart? pa
     public DataPart Part { get; private set; } = part ?? DataPart.All;
 
     /// <summary>What the user should know.</summary>
-    public List<string> Notes { get; } = [];
+    public List<string> Notes { get; } = [.. model.Notes];
 
     /// <summary>Reads the samples.</summary>
     /// <exception cref="DataFormatException">They cannot be read, or do not fit the model.</exception>
     public SampleSet Load() => settings.Get(Keys.Source) switch
     {
-        DataSource.Synthetic => OfSplit(SyntheticClassification.Generate(TrainingData.ToOptions(settings, RunSeeds.From(settings.Get(Keys.Seed)).Data)), isDrawn: true),
+        DataSource.Synthetic => OfSplit(TrainingData.Draw(settings), ": other settings draw other classes"),
         DataSource.Digits => OfOne(SampleSet.Of(Digits.Load(), _format)),
         DataSource.Csv => OfOne(CsvData.ReadSamples(settings.Get(Keys.DataPath)!, _format, TrainingData.ToCsvOptions(settings))),
-        _ => OfSplit(IdxData.ReadFolder(settings.Get(Keys.DataPath)!), isDrawn: false),
+        _ => OfSplit(IdxData.ReadFolder(settings.Get(Keys.DataPath)!), ""),
     };
 
     // Training and test set come apart.
-    private SampleSet OfSplit(DataSplit split, bool isDrawn)
+    private SampleSet OfSplit(DataSplit split, string whyOthers)
     {
         Part = part ?? DataPart.Test;
-        if (isDrawn && model.Origin?.Hash != ModelOrigin.HashOf(split))
+        ModelOrigin? origin = model.Origin is null ? null : FindOrigin(ModelOrigin.HashOf(split), split.Train.Count, split.Test.Count);
+        if (model.Origin is not null && origin is null)
         {
-            Notes.Add("these are not the data that the model was trained on: other settings draw other classes");
-        }
-
-        if (part is null)
-        {
-            Notes.Add($"the test set of {split.Test.Name} is used; --part says which");
+            Notes.Add("these are not the data that the model was trained on" + whyOthers);
         }
 
         Notes.AddRange(split.Test.Origin.Remarks);
-        return SampleSet.Of(Part switch { DataPart.Train => split.Train, DataPart.Test => split.Test, _ => split.Train.Concat(split.Test) }, _format);
+        SampleSet whole = SampleSet.Of(Part switch { DataPart.Train => split.Train, DataPart.Test => split.Test, _ => split.Train.Concat(split.Test) }, _format);
+        SampleSet samples = origin is null || Part == DataPart.All ? whole
+            : whole.Take(Part == DataPart.Train ? origin.TrainCount : origin.TestCount, origin.DataSeed);
+        if (part is null)
+        {
+            Notes.Add(samples.Count == whole.Count ? $"the test set of {whole.Name} is used; --part says which"
+                : heldOut ? FormattableString.Invariant($"only the {samples.Count} test samples of the training are used, of {whole.Count} in {whole.Name}; --part says which")
+                : FormattableString.Invariant($"the test set of {whole.Name} is used; --part test takes only the {samples.Count} test samples of the training"));
+        }
+
+        return part is null && !heldOut ? whole : samples;
     }
 
     // Training and test set are parts of one set, where it is the one that the model was trained on.
     private SampleSet OfOne(SampleSet all)
     {
         Notes.AddRange(all.Origin.Remarks);
-        bool isKnown = all.Labels is not null && model.Origin is { } origin && origin.Hash == all.ComputeHash() && origin.TestCount > 0 && origin.TestCount < all.Count;
-        if (part is not null and not DataPart.All && !isKnown)
+        ModelOrigin? origin = all.Labels is null || model.Origin is not { TestCount: var held } ? null : FindOrigin(all.ComputeHash(), all.Count - held, all.Count - 1);
+        if (origin is null)
         {
-            throw new DataFormatException(all.Name, "expected the data that the model was trained on, to tell its training samples from its test samples, got others.");
-        }
-
-        if (!isKnown)
-        {
-            return all;
+            return part is null or DataPart.All
+                ? all
+                : throw new DataFormatException(all.Name, "expected the data that the model was trained on, to tell its training samples from its test samples, got others.");
         }
 
         Part = part ?? (heldOut ? DataPart.Test : DataPart.All);
         if (part is null)
         {
             Notes.Add(Part == DataPart.Test
-                ? FormattableString.Invariant($"the model was trained on {all.Name}: only the {model.Origin!.TestCount} samples held out then are used; --part says which")
-                : FormattableString.Invariant($"the model was trained on samples of {all.Name}; --part test takes only the {model.Origin!.TestCount} held out then"));
+                ? FormattableString.Invariant($"the model was trained on {all.Name}: only the {origin.TestCount} samples held out then are used; --part says which")
+                : FormattableString.Invariant($"the model was trained on samples of {all.Name}; --part test takes only the {origin.TestCount} held out then"));
         }
 
-        return Part == DataPart.All ? all : all.Part(model.Origin!.TestCount, RunSeeds.From(model.Origin.Seed).Data, Part == DataPart.Test);
+        return Part switch
+        {
+            DataPart.Train => all.Part(origin.TestCount, origin.DataSeed, test: false).Take(origin.TrainCount, origin.DataSeed),
+            DataPart.Test => all.Part(origin.TestCount, origin.DataSeed, test: true),
+            _ => all,
+        };
     }
+
+    // What the model was trained on, if it was these data. A damaged file may hold any counts.
+    private ModelOrigin? FindOrigin(string hash, int train, int test) =>
+        model.Origin is { } origin && origin.Hash == hash && origin.TrainCount >= 1 && origin.TrainCount <= train && origin.TestCount >= 1 && origin.TestCount <= test ? origin : null;
 }

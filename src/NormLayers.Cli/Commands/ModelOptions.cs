@@ -32,6 +32,19 @@ internal sealed class ModelOptions(string output)
 
     public bool Quiet(ParseResult parsed) => parsed.GetValue(_data.Quiet);
 
+    /// <summary>Tells how many samples have no class.</summary>
+    /// <returns>Whether all have one.</returns>
+    public static bool CheckClasses(int unclassified, int samples)
+    {
+        if (unclassified > 0)
+        {
+            ResultFile.ReportFailure(FormattableString.Invariant(
+                $"{unclassified} of {samples} samples have no class, as the network's output for them is not finite: their features are too large for the model, or its weights are"));
+        }
+
+        return unclassified == 0;
+    }
+
     /// <summary>Reads model and samples, or reports all that is wrong.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="heldOut">Whether what the model was trained on is left out where nothing was said.</param>

@@ -48,17 +48,12 @@ internal sealed class PredictCommand
             return ExitCode.Failed;
         }
 
-        int failed = prediction.Classes.Count(c => c < 0);
-        if (failed > 0)
-        {
-            ResultFile.ReportFailure(FormattableString.Invariant($"{failed} of {samples.Count} samples have no class, as the network's output for them is not finite"));
-        }
-
+        bool classified = ModelOptions.CheckClasses(prediction.Classes.Count(c => c < 0), samples.Count);
         PredictionDocument document = PredictionDocument.From(prediction, model, samples, data, settings, parsed.GetValue(_all));
         byte[] content = parsed.GetValue(_options.Json) ? document.ToUtf8() : document.ToCsv();
         bool written = _options.Output(parsed) is { } path
             ? ResultFile.TryWrite(path, "predictions", () => content, _options.Quiet(parsed), ResultFile.ReportFailure)
             : StandardStreams.TryShow(json: true, content, "", ResultFile.ReportFailure);
-        return written && failed == 0 ? ExitCode.Success : ExitCode.Failed;
+        return written && classified ? ExitCode.Success : ExitCode.Failed;
     }
 }

@@ -6,26 +6,35 @@ using NormLayers.Lab.Training;
 namespace NormLayers.Cli.Commands;
 
 /// <summary>The checkpoints of one training: <c>--checkpoint</c>, <c>--checkpoint-interval</c> and <c>--resume</c>.</summary>
-/// <param name="parsed">The command line.</param>
-/// <param name="options">Its flags.</param>
-/// <param name="session">Where failures are told.</param>
-/// <param name="origin">What the training depends on.</param>
-/// <param name="interval">Steps from one checkpoint to the next; 0 is the end of each epoch.</param>
-internal sealed class RunCheckpoints(ParseResult parsed, TrainOptions options, RunSession session, ModelOrigin origin, long interval)
+internal sealed class RunCheckpoints
 {
     private const string ProbeKey = "training_probe_interval";
 
     private static readonly IntegerType _intervalType = new(1, long.MaxValue);
 
-    private readonly string? _path = parsed.GetValue(options.Checkpoint);
-    private readonly string? _resume = parsed.GetValue(options.Resume);
-    private readonly string _probeInterval = FormattableString.Invariant($"{session.Settings.Get(Keys.ProbeInterval)}");
+    private readonly string? _path;
+    private readonly string? _resume;
+    private readonly ModelOrigin _origin;
+    private readonly string _probeInterval;
+    private readonly long _interval;
+    private readonly TrainingState? _state;
+
+    /// <summary>Reads the checkpoint to go on from, if there is to be one.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="options">Its flags.</param>
+    /// <param name="settings">The training's settings.</param>
+    /// <param name="origin">What the training depends on.</param>
+    /// <param name="interval">Steps from one checkpoint to the next; 0 is the end of each epoch.</param>
+    /// <param name="errors">Receives what is wrong with the checkpoint.</param>
+    public RunCheckpoints(ParseResult parsed, TrainOptions options, Settings settings, ModelOrigin origin, long interval, List<Diagnostic> errors)
+    {
+        (_path, _resume, _origin, _interval) = (parsed.GetValue(options.Checkpoint), parsed.GetValue(options.Resume), origin, interval);
+        _probeInterval = FormattableString.Invariant($"{settings.Get(Keys.ProbeInterval)}");
+        _state = _resume is null ? null : Read(options.Resume.Name, _resume, errors);
+    }
 
     /// <summary>Whether the last checkpoint was written, or none was to be.</summary>
     public bool Saved { get; private set; } = true;
-
-    /// <summary>What the trainer is told.</summary>
-    public Checkpoints ForTrainer { get; private set; } = new();
 
     /// <summary>Reads the flag of the interval.</summary>
     public static long ReadInterval(ParseResult parsed, TrainOptions options, List<Diagnostic> errors)
@@ -38,35 +47,27 @@ internal sealed class RunCheckpoints(ParseResult parsed, TrainOptions options, R
         return FlagValue.Read(parsed, options.CheckpointInterval, _intervalType, errors, 0);
     }
 
-    /// <summary>Reads the checkpoint to go on from, if there is to be one, or reports what is wrong with it.</summary>
-    public bool TryOpen()
+    /// <summary>What the trainer is told; the user and the log are told what it goes on from.</summary>
+    /// <param name="session">Where failures are told.</param>
+    public Checkpoints Begin(RunSession session)
     {
-        List<Diagnostic> errors = [];
-        TrainingState? state = _resume is null ? null : Read(_resume, errors);
-        if (errors.Count > 0)
+        if (_state is not null)
         {
-            RunSession.Report(errors);
-            return false;
+            session.Log.Resume(_resume!, _state.Step);
+            session.Note(FormattableString.Invariant($"goes on from '{_resume}' after step {_state.Step}"));
         }
 
-        if (state is not null)
+        return new Checkpoints
         {
-            session.Log.Resume(_resume!, state.Step);
-            session.Note(FormattableString.Invariant($"goes on from '{_resume}' after step {state.Step}"));
-        }
-
-        ForTrainer = new Checkpoints
-        {
-            Save = _path is null ? null : Save,
-            Interval = interval,
-            Metadata = new Dictionary<string, string> { [ModelOrigin.Key] = origin.ToJson(), [ProbeKey] = _probeInterval },
-            Resume = state,
+            Save = _path is null ? null : write => Save(write, session),
+            Interval = _interval,
+            Metadata = new Dictionary<string, string> { [ModelOrigin.Key] = _origin.ToJson(), [ProbeKey] = _probeInterval },
+            Resume = _state,
         };
-        return true;
     }
 
     // A checkpoint that cannot be written is told, and the training goes on: the next one may succeed.
-    private void Save(Action<Stream> write)
+    private void Save(Action<Stream> write, RunSession session)
     {
         bool before = Saved;
         Saved = ResultFile.TryWrite(
@@ -97,45 +98,29 @@ internal sealed class RunCheckpoints(ParseResult parsed, TrainOptions options, R
             });
     }
 
-    private TrainingState? Read(string path, List<Diagnostic> errors)
-    {
-        Origin flag = Origin.Flag(options.Resume.Name);
-        try
+    private TrainingState? Read(string flag, string path, List<Diagnostic> errors) => InputFile.Read(
+        flag,
+        path,
+        stream =>
         {
-            if (Directory.Exists(path))
-            {
-                throw new InvalidDataException("expected a file, got a folder.");
-            }
-
-            using FileStream stream = File.OpenRead(path);
             TrainingState state = TrainingState.Read(stream);
             ModelOrigin its = ModelOrigin.Parse(state.Metadata.GetValueOrDefault(ModelOrigin.Key)
                 ?? throw new InvalidDataException($"expected the metadata '{ModelOrigin.Key}', which says what was trained on what, got none."));
-            errors.AddRange(Differences(its, state.Metadata.GetValueOrDefault(ProbeKey)).Select(d => new Diagnostic(flag, $"'{path}' is of another training: {d}")));
+            errors.AddRange(Differences(its, state.Metadata.GetValueOrDefault(ProbeKey)).Select(d => new Diagnostic(Origin.Flag(flag), $"'{path}' is of another training: {d}")));
             return state;
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            errors.Add(new Diagnostic(flag, $"the file '{path}' does not exist"));
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            errors.Add(new Diagnostic(flag, $"cannot read '{path}': {e.Message}"));
-        }
-
-        return null;
-    }
+        },
+        errors);
 
     private IEnumerable<string> Differences(ModelOrigin its, string? probeInterval)
     {
-        if (its.Version != origin.Version)
+        if (its.Version != _origin.Version)
         {
-            yield return $"version {its.Version} of the library began it, and this is {origin.Version}";
+            yield return $"version {its.Version} of the library began it, and this is {_origin.Version}";
         }
 
-        foreach (string key in Paths(origin.Config).Union(Paths(its.Config)))
+        foreach (string key in Paths(_origin.Config).Union(Paths(its.Config)))
         {
-            (JsonNode? here, JsonNode? there) = (Find(origin.Config, key), Find(its.Config, key));
+            (JsonNode? here, JsonNode? there) = (Find(_origin.Config, key), Find(its.Config, key));
             if (!JsonNode.DeepEquals(here, there))
             {
                 yield return $"{key} is {there?.ToJsonString() ?? "null"} there and {here?.ToJsonString() ?? "null"} here";
@@ -147,9 +132,9 @@ internal sealed class RunCheckpoints(ParseResult parsed, TrainOptions options, R
             yield return $"{Keys.ProbeInterval.Path} is {probeInterval ?? "not said"} there and {_probeInterval} here";
         }
 
-        if (its.Hash != origin.Hash)
+        if (its.Hash != _origin.Hash)
         {
-            yield return $"the data differ, '{its.Name}' there and '{origin.Name}' here";
+            yield return $"the data differ, '{its.Name}' there and '{_origin.Name}' here";
         }
     }
 

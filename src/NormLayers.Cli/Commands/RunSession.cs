@@ -48,6 +48,7 @@ internal sealed class RunSession : IDisposable
     /// <param name="check">Adds what the verb finds wrong with the settings.</param>
     /// <param name="late">What the verb makes of the settings; null for nothing.</param>
     /// <param name="folder">The flag and the folder of the trials' files; null for verbs that keep none.</param>
+    /// <param name="checkWithData">Adds what the verb finds wrong once the data are read; null for nothing.</param>
     /// <returns>The session; null after errors.</returns>
     public static RunSession? Open(
         ParseResult parsed,
@@ -55,7 +56,8 @@ internal sealed class RunSession : IDisposable
         IEnumerable<(string Flag, Key Key, string Text)> further,
         Action<Settings, List<Diagnostic>> check,
         Func<Settings, IEnumerable<Assignment>>? late = null,
-        (string Flag, string? Path)? folder = null)
+        (string Flag, string? Path)? folder = null,
+        Action<Settings, SeedData, List<Diagnostic>>? checkWithData = null)
     {
         List<Diagnostic> errors = [];
         string? configPath = parsed.GetValue(options.Config);
@@ -74,7 +76,13 @@ internal sealed class RunSession : IDisposable
         }
 
         check(settings, errors);
-        if (errors.Count > 0 || new TrainingData(settings, notes, errors).Load() is not { } data)
+        SeedData? data = errors.Count > 0 ? null : new TrainingData(settings, notes, errors).Load();
+        if (data is not null)
+        {
+            checkWithData?.Invoke(settings, data, errors);
+        }
+
+        if (data is null || errors.Count > 0)
         {
             Report(errors);
             return null;

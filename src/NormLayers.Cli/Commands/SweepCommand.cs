@@ -50,21 +50,13 @@ internal sealed class SweepCommand
         (int part, int parts) = ReadShard(parsed, gridErrors);
         string? folder = parsed.GetValue(_folder);
         IReadOnlyList<long> seeds = [];
-        using RunSession? session = RunSession.Open(parsed, _options, [], Check, FirstCell, (_folder.Name, folder));
+        using RunSession? session = RunSession.Open(parsed, _options, [], Check, FirstCell, (_folder.Name, folder), CheckWithData);
         if (session is null)
         {
             return ExitCode.Usage;
         }
 
         gridNotes.ForEach(session.Note);
-        List<Diagnostic> batchErrors = [];
-        CheckCells(grid, session.Settings, seeds.Count, batchErrors, session.Settings.Get(Keys.TrainCount));
-        if (batchErrors.Count > 0)
-        {
-            RunSession.Report(batchErrors);
-            return ExitCode.Usage;
-        }
-
         try
         {
             SweepRun sweep = new(session, grid, seeds, folder, parsed.GetValue(_options.TensorBoard));
@@ -101,6 +93,8 @@ internal sealed class SweepCommand
             seeds = _seeds.Read(parsed, settings, errors, settings.Get(SweepKeys.Seeds));
             CheckCells(grid, settings, seeds.Count, errors);
         }
+
+        void CheckWithData(Settings settings, SeedData data, List<Diagnostic> errors) => CheckCells(grid, settings, seeds.Count, errors, data.TrainCount);
     }
 
     // An axis is given by its flag, or else by the configuration; without any there is the classic picture.

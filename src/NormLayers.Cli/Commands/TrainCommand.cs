@@ -45,32 +45,22 @@ internal static class TrainCommand
     private static int Run(ParseResult parsed, TrainOptions options)
     {
         long interval = 0;
-        using RunSession? session = RunSession.Open(parsed, options, [], (_, errors) => interval = RunCheckpoints.ReadInterval(parsed, options, errors));
+        ModelOrigin? origin = null;
+        RunCheckpoints? checkpoints = null;
+        using RunSession? session = RunSession.Open(parsed, options, [], (_, errors) => interval = RunCheckpoints.ReadInterval(parsed, options, errors), checkWithData: Prepare);
         if (session is null)
         {
             return ExitCode.Usage;
         }
 
         Settings settings = session.Settings;
-        if (parsed.GetValue(options.Report) is not null && !settings.IsGiven(Keys.ProbeInterval))
-        {
-            settings.Resolve(Keys.ProbeInterval, (settings.CountSteps() + ProbesOfAReport - 1) / ProbesOfAReport);
-        }
-
         DataSplit data = session.Data.Get(settings.Get(Keys.Seed));
-        ModelOrigin origin = ModelOrigin.Of(settings, session.Data.Summary, data);
-        RunCheckpoints checkpoints = new(parsed, options, session, origin, interval);
-        if (!checkpoints.TryOpen())
-        {
-            return ExitCode.Usage;
-        }
-
         Progress progress = Progress.Create(session.ShowsNoProgress, session.Color, settings.GetInt(Keys.Epochs), settings.CountSteps());
-        using TensorBoardLog board = new(parsed.GetValue(options.TensorBoard), origin.Config, session.ReportFailure);
+        using TensorBoardLog board = new(parsed.GetValue(options.TensorBoard), origin!.Config, session.ReportFailure);
         TrainingRun run;
         try
         {
-            run = TrainingRun.Execute(settings, data, progress, [session.Log, board], checkpoints.ForTrainer, session.Cancellation);
+            run = TrainingRun.Execute(settings, data, progress, [session.Log, board], checkpoints!.Begin(session), session.Cancellation);
         }
         catch (InvalidDataException e)
         {
@@ -93,6 +83,17 @@ internal static class TrainCommand
             TrainingStatus.Completed when saved => ExitCode.Success,
             _ => ExitCode.Failed,
         };
+
+        void Prepare(Settings settings, SeedData data, List<Diagnostic> errors)
+        {
+            if (parsed.GetValue(options.Report) is not null && !settings.IsGiven(Keys.ProbeInterval))
+            {
+                settings.Resolve(Keys.ProbeInterval, (settings.CountSteps() + ProbesOfAReport - 1) / ProbesOfAReport);
+            }
+
+            origin = ModelOrigin.Of(settings, data.Summary, data.Get(settings.Get(Keys.Seed)));
+            checkpoints = new RunCheckpoints(parsed, options, settings, origin, interval, errors);
+        }
     }
 
     // A diverged network is of no use, and what an earlier run has saved may be.
@@ -108,6 +109,6 @@ internal static class TrainCommand
             return false;
         }
 
-        return session.TrySave(options.Save, "model", () => ModelFile.ToBytes(run.Prepared.ToClassifier(), origin));
+        return session.TrySave(options.Save, "model", () => ModelFile.ToBytes(run.Prepared.ToClassifier(), origin.EndedAs(run.Result)));
     }
 }

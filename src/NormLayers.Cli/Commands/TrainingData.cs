@@ -23,7 +23,7 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
         {
             return _source switch
             {
-                DataSource.Synthetic => Share(Generate, hash: null, new DataOrigin()),
+                DataSource.Synthetic => Share(seed => Draw(settings, seed), hash: null, new DataOrigin()),
                 DataSource.Digits => ShareParts(Digits.Load()),
                 DataSource.Csv => ShareParts(CsvData.Read(settings.Get(Keys.DataPath)!, ToCsvOptions(settings))),
                 _ => ShareSplit(IdxData.ReadFolder(settings.Get(Keys.DataPath)!)),
@@ -35,8 +35,6 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
             return null;
         }
     }
-
-    private DataSplit Generate(ulong seed) => SyntheticClassification.Generate(ToOptions(settings, seed));
 
     // Training and test set are parts of one set.
     private SeedData? ShareParts(Dataset all)
@@ -74,7 +72,7 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
         NoteSubset(all.Test.Name, all.Test.Count, Keys.TestCount);
         return Share(
             seed => new DataSplit(all.Train.Take(_trainCount, seed), all.Test.Take(_testCount, seed)),
-            $"{all.Train.ComputeHash()}+{all.Test.ComputeHash()}",
+            ModelOrigin.HashOf(all),
             all.Train.Origin);
     }
 
@@ -128,7 +126,10 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
         }
     }
 
-    public static SyntheticOptions ToOptions(Settings settings, ulong seed) => new()
+    /// <summary>Draws the synthetic data of the settings' seed.</summary>
+    public static DataSplit Draw(Settings settings) => Draw(settings, RunSeeds.From(settings.Get(Keys.Seed)).Data);
+
+    private static DataSplit Draw(Settings settings, ulong seed) => SyntheticClassification.Generate(new SyntheticOptions
     {
         TrainCount = settings.GetInt(Keys.TrainCount),
         TestCount = settings.GetInt(Keys.TestCount),
@@ -138,7 +139,7 @@ internal sealed class TrainingData(Settings settings, List<string> notes, List<D
         ScaleSpread = settings.Get(Keys.ScaleSpread),
         OffsetSpread = settings.Get(Keys.OffsetSpread),
         Seed = seed,
-    };
+    });
 
     public static CsvOptions ToCsvOptions(Settings settings) => new()
     {

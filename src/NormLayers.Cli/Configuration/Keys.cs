@@ -48,7 +48,7 @@ internal static class Keys
         ("DEBUG", LoggingLevel.Debug), ("INFO", LoggingLevel.Info), ("WARNING", LoggingLevel.Warning), ("ERROR", LoggingLevel.Error)));
 
     public static Key<string?> LogFile { get; } = new(
-        "logging.file", "logs/app.log", new OptionalType<string>(new OutputPathType("the path of a file")));
+        "logging.file", null, new OptionalType<string>(new OutputPathType("the path of a file")));
 
     public static Key<DataSource> Source { get; } = new("data.source", DataSource.Synthetic, DataSources);
 

@@ -31,13 +31,13 @@ internal sealed class OutputRules(List<Diagnostic> errors)
             rules.CheckFolder(flag, folder);
         }
 
+        rules.Check(files.Take(1));
+        rules.Protect(checkpoint, "the checkpoint to go on from");
         if (settings.Get(Keys.LogFile) is { } log)
         {
             rules.Check(log, settings.PlaceOf(Keys.LogFile), "log", "the log");
         }
 
-        rules.Check(files.Take(1));
-        rules.Protect(checkpoint, "the checkpoint to go on from");
         rules.Check(files.Skip(1));
     }
 

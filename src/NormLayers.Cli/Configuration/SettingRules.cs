@@ -165,7 +165,16 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
 
         long rows = Math.Min(settings.Get(Keys.BatchSize), settings.Get(Keys.TrainCount));
         long positions = Positions;
-        long[] hidden = [settings.Patches is { Size: var size } ? size * size : features, .. settings.HiddenWidths.Select(w => (long)w)];
+        long patch = settings.Patches is { Size: var size } ? size * size : 0;
+        long pixels = rows * positions * patch;
+        if (pixels > Array.MaxLength)
+        {
+            AddError(
+                $"a mini-batch of {rows} images, each cut into {positions} patches, does not fit one array of {Array.MaxLength} numbers; lower batch_size or patch_size, or raise patch_stride",
+                Keys.BatchSize, Keys.Patches, Keys.PatchSize, Keys.PatchStride, Keys.Features);
+        }
+
+        long[] hidden = [patch > 0 ? patch : features, .. settings.HiddenWidths.Select(w => (long)w)];
         (long Rows, long Inputs, long Outputs)[] layers =
             [.. hidden.Zip(hidden.Skip(1), (inputs, outputs) => (rows * positions, inputs, outputs)), (rows, positions * hidden[^1], settings.Get(Keys.Classes))];
         foreach ((long layerRows, long inputs, long outputs) in layers)
@@ -187,15 +196,15 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
 
         if (errors.Count == before)
         {
-            CheckTotal(features, layers);
+            CheckTotal(features, pixels, layers);
         }
     }
 
-    // The least that it takes: data, weights with their gradients and the optimizer's numbers, and each layer's output with its gradient.
-    private void CheckTotal(long features, (long Rows, long Inputs, long Outputs)[] layers)
+    // The least that it takes: data, weights with their gradients and the optimizer's numbers, and each layer's output with its gradient, the patches among them.
+    private void CheckTotal(long features, long pixels, (long Rows, long Inputs, long Outputs)[] layers)
     {
         double copies = settings.Get(Keys.Optimizer) == OptimizerKind.Adam ? 4 : settings.Get(Keys.Momentum) > 0 ? 3 : 2;
-        double numbers = ((double)settings.Get(Keys.TrainCount) + settings.Get(Keys.TestCount)) * features;
+        double numbers = ((double)settings.Get(Keys.TrainCount) + settings.Get(Keys.TestCount)) * features + 2.0 * pixels;
         foreach ((long rows, long inputs, long outputs) in layers)
         {
             numbers += copies * inputs * outputs + 2.0 * rows * outputs;
@@ -207,8 +216,8 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         if (needed > available)
         {
             AddError(
-                $"data and network take {needed:0.0} GiB of memory or more, and there are {available:0.0} GiB; lower n_train, n_features, the hidden widths or batch_size",
-                Keys.TrainCount, Keys.TestCount, Keys.Features, Keys.HiddenWidths, Keys.HiddenWidth, Keys.BatchSize);
+                $"data and network take {needed:0.0} GiB of memory or more, and there are {available:0.0} GiB; lower n_train, n_features, the hidden widths{(pixels > 0 ? ", patch_size" : "")} or batch_size",
+                Keys.TrainCount, Keys.TestCount, Keys.Features, Keys.HiddenWidths, Keys.HiddenWidth, Keys.BatchSize, Keys.PatchSize, Keys.PatchStride);
         }
     }
 

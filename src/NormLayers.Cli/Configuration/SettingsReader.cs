@@ -105,9 +105,15 @@ internal static class SettingsReader
             {
                 errors.Add(new Diagnostic(Origin.Flag("--set"), $"unknown key '{path}'{NearestName.Hint(path, Keys.All.Select(k => k.Path))}"));
             }
-            else if (YamlReader.Read(set[(equals + 1)..], place, SettingSource.Flag, errors) is { } value)
+            else
             {
-                yield return new Assignment(key, value, Origin.Flag(place));
+                int before = errors.Count;
+                ConfigNode? value = YamlReader.Read(set[(equals + 1)..], place, SettingSource.Flag, errors);
+                if (value is not null || errors.Count == before)
+                {
+                    // Nothing behind the sign is YAML's null.
+                    yield return new Assignment(key, value ?? new ScalarNode(Origin.Flag(place), string.Empty, IsPlain: true), Origin.Flag(place));
+                }
             }
         }
     }

@@ -31,9 +31,10 @@ internal sealed record PredictionDocument
             Classes = names,
             Predictions = [.. prediction.Classes.Select((c, n) =>
             {
+                int sample = samples.Indices[n];
                 float[] row = [.. Enumerable.Range(n * names.Count, names.Count).Select(i => prediction.Probabilities[i])];
-                return c < 0 ? new SamplePrediction(n, null, null, null) : new SamplePrediction(n, names[c], row[c], all ? row : null);
-            })],
+                return c < 0 ? new SamplePrediction(sample, null, null, null) : new SamplePrediction(sample, names[c], row[c], all ? row : null);
+            }).OrderBy(p => p.Sample)],
             Versions = VersionsDocument.Current,
         };
     }
@@ -62,7 +63,7 @@ internal sealed record PredictionDocument
     private static string Field(string text) => text.AsSpan().ContainsAny(",\"\r\n") || text != text.Trim() ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 }
 
-/// <summary>One sample, counted from 0 in the order of the data; without class where the network's output is not finite.</summary>
+/// <summary>One sample, numbered by its place in the data that was read, counted from 0; without class where the network's output is not finite.</summary>
 internal sealed record SamplePrediction(int Sample, string? Class, float? Probability, IReadOnlyList<float>? Probabilities);
 
 /// <summary>The samples that a model was used on.</summary>

@@ -24,8 +24,8 @@ internal static class TemporaryFile
             Mode = FileMode.CreateNew,
             Access = FileAccess.Write,
 
-            // Elsewhere than on Windows this is a lock that others see, and no file is kept from being renamed.
-            Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None,
+            // Elsewhere than on Windows this is a shared lock. No file is kept from being renamed, and under its new name it can be opened before it is closed here.
+            Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.Read,
         };
         if (secret && !OperatingSystem.IsWindows())
         {
@@ -59,8 +59,8 @@ internal static class TemporaryFile
         {
             try
             {
-                // Whoever writes to it holds its lock, and this fails.
-                using FileStream held = new(path, FileMode.Open, FileAccess.Write, FileShare.None | FileShare.Delete);
+                // Whoever writes to it holds a lock, and this one, which shares with none, fails.
+                using FileStream held = new(path, FileMode.Open, FileAccess.Write, OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None);
                 File.Delete(path);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -5,40 +5,23 @@ using NormLayers.Lab.Training;
 namespace NormLayers.Cli.Output;
 
 /// <summary>One training's event file for TensorBoard. A file that cannot be written is told once, and the training goes on.</summary>
-internal sealed class TensorBoardLog : ITrainingObserver, IDisposable
+/// <param name="folder">The folder, which is created with the file's first event; null for no file.</param>
+/// <param name="settings">What the training depends on.</param>
+/// <param name="reportFailure">Is told why it could not be written.</param>
+internal sealed class TensorBoardLog(string? folder, JsonObject settings, Action<string> reportFailure) : ITrainingObserver, IDisposable
 {
-    private readonly Action<string> _reportFailure;
     private FileStream? _stream;
     private EventFile? _events;
-
-    /// <summary>Begins the file in a folder, which is created.</summary>
-    /// <param name="folder">The folder; null for no file.</param>
-    /// <param name="settings">What the training depends on.</param>
-    /// <param name="reportFailure">Is told why it could not be written.</param>
-    public TensorBoardLog(string? folder, JsonObject settings, Action<string> reportFailure)
-    {
-        _reportFailure = reportFailure;
-        if (folder is not null)
-        {
-            Try(() =>
-            {
-                Directory.CreateDirectory(folder);
-                _stream = new FileStream(Path.Combine(folder, EventFile.NewName()), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
-                _events = new EventFile(_stream);
-                _events.AddHyperparameters(settings);
-            });
-        }
-    }
 
     /// <summary>Whether all was written so far.</summary>
     public bool Saved { get; private set; } = true;
 
     public void OnStep(in StepMetrics metrics)
     {
-        if (_events is { } events)
+        if (folder is not null)
         {
             StepMetrics step = metrics;
-            Try(() =>
+            Write(events =>
             {
                 events.AddScalar("batch/loss", step.Step, step.Loss);
                 events.AddScalar("batch/accuracy", step.Step, (double)step.Correct / step.Samples);
@@ -46,37 +29,48 @@ internal sealed class TensorBoardLog : ITrainingObserver, IDisposable
         }
     }
 
-    public void OnEpoch(EpochMetrics metrics)
+    public void OnEpoch(EpochMetrics metrics) => Write(events =>
     {
-        if (_events is { } events)
-        {
-            Try(() =>
-            {
-                events.AddScalar("loss/train", metrics.Step, metrics.Train.Loss);
-                events.AddScalar("loss/test", metrics.Step, metrics.Test.Loss);
-                events.AddScalar("accuracy/train", metrics.Step, metrics.Train.Accuracy);
-                events.AddScalar("accuracy/test", metrics.Step, metrics.Test.Accuracy);
-                _stream!.Flush();
-            });
-        }
-    }
+        events.AddScalar("loss/train", metrics.Step, metrics.Train.Loss);
+        events.AddScalar("loss/test", metrics.Step, metrics.Test.Loss);
+        events.AddScalar("accuracy/train", metrics.Step, metrics.Train.Accuracy);
+        events.AddScalar("accuracy/test", metrics.Step, metrics.Test.Accuracy);
+        _stream!.Flush();
+    });
 
     /// <summary>Says how the training ended, and closes the file.</summary>
     public void End(TrainingResult result)
     {
-        Try(() =>
+        Write(events =>
         {
-            _events?.AddEnd(result.Status == TrainingStatus.Completed);
-            _stream?.Flush(flushToDisk: true);
+            events.AddEnd(result.Status == TrainingStatus.Completed);
+            _stream!.Flush(flushToDisk: true);
         });
         Dispose();
     }
 
     public void Dispose()
     {
-        _events = null;
         Try(() => _stream?.Dispose());
         _stream = null;
+    }
+
+    // Nothing more is written behind a gap.
+    private void Write(Action<EventFile> write)
+    {
+        if (folder is not null && Saved)
+        {
+            Try(() => write(_events ??= Open(folder)));
+        }
+    }
+
+    private EventFile Open(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        _stream = new FileStream(Path.Combine(folder, EventFile.NewName()), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        EventFile events = new(_stream);
+        events.AddHyperparameters(settings);
+        return events;
     }
 
     private void Try(Action write)
@@ -87,11 +81,10 @@ internal sealed class TensorBoardLog : ITrainingObserver, IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _events = null;
             if (Saved)
             {
                 Saved = false;
-                _reportFailure($"could not write for TensorBoard: {e.Message}");
+                reportFailure($"could not write for TensorBoard: {e.Message}");
             }
         }
     }

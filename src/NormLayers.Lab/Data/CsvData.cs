@@ -30,7 +30,8 @@ public static class CsvData
     /// <param name="options">How to read it; null for the defaults.</param>
     /// <returns>
     /// The samples, in the order of the file. A column more than the classifier has features holds labels: the one that the header names as
-    /// <see cref="CsvOptions.LabelColumn"/> or as in training, or else the one in the same place. The remarks say which.
+    /// <see cref="CsvOptions.LabelColumn"/> or as in training, or else the one in the same place. The remarks say which. A name other than
+    /// the training's must be in the header.
     /// </returns>
     /// <exception cref="DataFormatException">The file cannot be read, or holds other features.</exception>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>

@@ -138,6 +138,7 @@ internal sealed class CsvTable
     private void TakeFirstAsHeader()
     {
         _header = _first.Fields;
+        CheckNames([.. FeaturesOf(_header)]);
         _features.RemoveRange(0, _width - 1);
         _labels.RemoveFirst();
     }
@@ -149,7 +150,7 @@ internal sealed class CsvTable
     {
         if (_known?.FeatureNames is { } expected && expected.Zip(names).FirstOrDefault(n => n.First != n.Second) is { First: { } name, Second: var found })
         {
-            throw Error($"expected the features in the order of the training, {DataText.Quote(name)} where {DataText.Quote(found)} is.");
+            throw new DataFormatException(_path, $"expected the features in the order of the training, {DataText.Quote(name)} where {DataText.Quote(found)} is.", _firstLine);
         }
     }
 
@@ -231,8 +232,10 @@ internal sealed class CsvTable
     // A file for a classifier has its labels where the header says, or where they were in training, or none.
     private int FindLabelColumn(string[] first, SampleFormat known, out bool byName)
     {
-        string?[] names = [.. ((string?[])[_options.LabelColumn, known.LabelColumn]).Where(n => n is not null && !IsNumber(n))];
-        int named = _options.Header == false ? NoColumn : names.Select(n => Array.IndexOf(first, n)).FirstOrDefault(i => i >= 0, NoColumn);
+        // The training's name may be missing, with the labels; any other name is of a column here, or misspelt.
+        int named = IsName(_options.LabelColumn) && _options.LabelColumn != known.LabelColumn ? FindLabelColumn(first, out _)
+            : IsName(known.LabelColumn) && _options.Header != false ? Array.IndexOf(first, known.LabelColumn)
+            : NoColumn;
         byName = named >= 0;
         int features = byName ? _width - 1 : _width;
         if (features == known.FeatureCount)
@@ -247,9 +250,9 @@ internal sealed class CsvTable
         }
 
         return _options.LabelColumn is not null ? FindLabelColumn(first, out byName) : known.LabelIndex is { } index && index < _width ? index : _width - 1;
-
-        static bool IsNumber(string text) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _);
     }
+
+    private static bool IsName(string? column) => column is not null && !int.TryParse(column, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _);
 
     private string Summarize(int count, string labels) => FormattableString.Invariant(
         $"{Path.GetFileName(_path)}: line {_firstLine} is {(_header is null ? "a sample, there is no header" : "the header")}; fields separated by {DataText.Quote([_options.Delimiter])}; ")

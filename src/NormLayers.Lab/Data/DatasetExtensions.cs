@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -19,12 +20,7 @@ public static class DatasetExtensions
     public static DataSplit Split(this Dataset data, int testCount, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(data);
-        if (testCount < 1 || testCount >= data.Count)
-        {
-            Throw.OutOfRange(nameof(testCount), $"a number from 1 to {data.Count - 1}, one less than there are samples", testCount);
-        }
-
-        (int[] test, int[] train) = Choose(data, testCount, new RandomSource(seed));
+        (int[] test, int[] train) = Choose(data, testCount, seed);
         return new DataSplit(Select(data, train), Select(data, test));
     }
 
@@ -37,8 +33,7 @@ public static class DatasetExtensions
     public static Dataset Take(this Dataset data, int count, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(data);
-        Throw.IfNotPositive(count, nameof(count));
-        return count >= data.Count ? data : Select(data, Choose(data, count, new RandomSource(seed)).Chosen);
+        return count >= data.Count ? data : Select(data, Choose(data, count, seed).Chosen);
     }
 
     /// <summary>Brings each feature to mean 0 and variance 1, by what the training set says of them.</summary>
@@ -58,16 +53,28 @@ public static class DatasetExtensions
     }
 
     /// <summary>Appends the samples of a second set to a first.</summary>
-    /// <param name="data">The first, of floats.</param>
-    /// <param name="other">The second, with the same features and classes, of floats.</param>
-    /// <exception cref="ArgumentException">Other features or classes.</exception>
+    /// <param name="data">The first.</param>
+    /// <param name="other">The second, with the same features, classes and names of classes, and of numbers of the same type.</param>
+    /// <exception cref="ArgumentException">Other features or classes, or floats and doubles.</exception>
     public static Dataset Concat(this Dataset data, Dataset other)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(other);
         Throw.IfLengthDiffers(other.FeatureCount, data.FeatureCount, nameof(other));
-        Throw.IfLengthDiffers(other.ClassCount, data.ClassCount, nameof(other));
-        return data.With([.. data.Features, .. other.Features], [.. data.Labels, .. other.Labels]);
+        if (!other.ClassNames.SequenceEqual(data.ClassNames))
+        {
+            Throw.Argument(nameof(other), $"the classes {string.Join(", ", data.ClassNames)}", string.Join(", ", other.ClassNames));
+        }
+
+        if (other.Doubles is null != data.Doubles is null)
+        {
+            Throw.Argument(nameof(other), $"{TypeOf(data)} as in the first set", TypeOf(other));
+        }
+
+        int[] labels = [.. data.Labels, .. other.Labels];
+        return data.Doubles is { } doubles
+            ? Dataset.FromDoubles(data.Name, [.. doubles, .. other.Doubles!], labels, data.FeatureCount, data.ClassNames, data.Origin)
+            : data.With([.. data.Features, .. other.Features], labels);
     }
 
     /// <summary>Says which features lose what tells their values apart when they are rounded to float without being standardized.</summary>
@@ -112,8 +119,15 @@ public static class DatasetExtensions
         return counts;
     }
 
-    private static (int[] Chosen, int[] Others) Choose(Dataset data, int count, RandomSource random)
+    /// <summary>The places of the samples that <see cref="Take"/> takes, and of the others.</summary>
+    internal static (int[] Chosen, int[] Others) Choose(Dataset data, int count, ulong seed, [CallerArgumentExpression(nameof(count))] string? name = null)
     {
+        if (count < 1 || count >= data.Count)
+        {
+            Throw.OutOfRange(name!, $"a number from 1 to {data.Count - 1}, one less than there are samples", count);
+        }
+
+        RandomSource random = new(seed);
         ILookup<int, int> samplesOf = Enumerable.Range(0, data.Count).ToLookup(i => data.Labels[i]);
         int[][] members = [.. Enumerable.Range(0, data.ClassCount).Select(c => samplesOf[c].ToArray())];
         foreach (int[] samples in members)
@@ -144,7 +158,8 @@ public static class DatasetExtensions
         return quotas;
     }
 
-    private static Dataset Select(Dataset data, int[] samples)
+    /// <summary>The samples at some places, in that order.</summary>
+    internal static Dataset Select(Dataset data, int[] samples)
     {
         int[] labels = Array.ConvertAll(samples, s => data.Labels[s]);
         return data.Doubles is { } doubles
@@ -197,7 +212,7 @@ public static class DatasetExtensions
         ArgumentNullException.ThrowIfNull(data);
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(FormattableString.Invariant(
-            $"{(data.Doubles is null ? "float" : "double")} {data.Count} {data.FeatureCount} {string.Join(' ', data.ClassNames.Select(n => $"{n.Length}:{n}"))}\n")));
+            $"{TypeOf(data)} {data.Count} {data.FeatureCount} {string.Join(' ', data.ClassNames.Select(n => $"{n.Length}:{n}"))}\n")));
         Append(data.Labels);
         if (data.Doubles is { } doubles)
         {
@@ -221,6 +236,8 @@ public static class DatasetExtensions
             }
         }
     }
+
+    private static string TypeOf(Dataset data) => data.Doubles is null ? "float" : "double";
 
     /// <summary>The same samples with another origin.</summary>
     internal static Dataset With(this Dataset data, DataOrigin origin) =>

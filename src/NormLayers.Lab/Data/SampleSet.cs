@@ -3,10 +3,17 @@ namespace NormLayers.Lab.Data;
 /// <summary>Samples for a classifier; their labels, if they have any, are among its classes.</summary>
 public sealed class SampleSet
 {
+    private readonly int[] _indices;
+
     /// <summary>Samples with the classifier's features and classes.</summary>
     /// <param name="data">The samples; the labels have no meaning if there is a problem with them.</param>
     /// <param name="labelProblem">Why there are no labels; null if there are.</param>
-    internal SampleSet(Dataset data, string? labelProblem) => (Data, LabelProblem) = (data, labelProblem);
+    internal SampleSet(Dataset data, string? labelProblem)
+        : this(data, labelProblem, [.. Enumerable.Range(0, data.Count)])
+    {
+    }
+
+    private SampleSet(Dataset data, string? labelProblem, int[] indices) => (Data, LabelProblem, _indices) = (data, labelProblem, indices);
 
     /// <summary>The number of samples.</summary>
     public int Count => Data.Count;
@@ -16,6 +23,9 @@ public sealed class SampleSet
 
     /// <summary>Why there are no <see cref="Labels"/>, in words; null if there are.</summary>
     public string? LabelProblem { get; }
+
+    /// <summary>The place of each sample in the data that was read, counted from 0.</summary>
+    public IReadOnlyList<int> Indices => _indices;
 
     /// <summary>What they are called in results.</summary>
     public string Name => Data.Name;
@@ -29,14 +39,23 @@ public sealed class SampleSet
     public string ComputeHash() => Data.ComputeHash();
 
     /// <summary>One of the two parts that <see cref="DatasetExtensions.Split"/> makes; for samples with labels.</summary>
-    /// <param name="testCount">The samples to test on.</param>
+    /// <param name="testCount">The samples to test on, 1 to N − 1.</param>
     /// <param name="seed">The seed.</param>
     /// <param name="test">Whether to take them, and not the others.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="testCount"/> leaves one part empty.</exception>
     public SampleSet Part(int testCount, ulong seed, bool test)
     {
-        DataSplit split = Data.Split(testCount, seed);
-        return new SampleSet(test ? split.Test : split.Train, LabelProblem);
+        (int[] chosen, int[] others) = DatasetExtensions.Choose(Data, testCount, seed);
+        return Select(test ? chosen : others);
     }
+
+    /// <summary>The random part that <see cref="DatasetExtensions.Take"/> takes; for samples with labels.</summary>
+    /// <param name="count">The most samples to take, ≥ 1.</param>
+    /// <param name="seed">The seed.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
+    public SampleSet Take(int count, ulong seed) => count >= Count ? this : Select(DatasetExtensions.Choose(Data, count, seed).Chosen);
+
+    private SampleSet Select(int[] samples) => new(DatasetExtensions.Select(Data, samples), LabelProblem, Array.ConvertAll(samples, s => _indices[s]));
 
     /// <summary>The samples of a data set, whose classes are found by their names.</summary>
     /// <param name="data">The data set.</param>

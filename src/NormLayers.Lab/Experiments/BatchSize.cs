@@ -1,4 +1,3 @@
-using System.Globalization;
 using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
@@ -45,13 +44,13 @@ internal sealed class BatchSize : IExperiment
             .RunAll(
                 trials, t => t.Steps, (t, progress) => Train(t, context, progress),
                 ["test accuracy", "recalibrated", "training loss"],
-                (t, o) => new ExperimentRow($"{NameOf(t.Mode)}, batch {Text(t.Batch)}, seed {t.Seed}", [o.Test.Accuracy, o.Recalibrated.Accuracy, o.Train.Loss]))
+                (t, o) => new ExperimentRow($"{NameOf(t.Mode)}, batch {Phrases.Text(t.Batch)}, seed {t.Seed}", [o.Test.Accuracy, o.Recalibrated.Accuracy, o.Train.Loss]))
             .ToLookup(o => (o.Trial.Mode, o.Trial.Batch));
         return ExperimentResult.From(
             this,
             context,
             [
-                $"Two hidden layers of {Width} (ReLU), Adam with a learning rate of {Text(LearningRate)}, {Text(samples)} samples seen whatever the batch size, {Seeds} seeds. Batch normalization is judged by its running statistics, as in use.",
+                $"Two hidden layers of {Width} (ReLU), Adam with a learning rate of {Phrases.Text(LearningRate)}, {Phrases.Text(samples)} samples seen whatever the batch size, {Seeds} seeds. Batch normalization is judged by its running statistics, as in use.",
                 $"Recalibrated means: the same weights, with the statistics of one batch of {RecalibrationSamples} training samples in place of the running ones. " +
                 "What that does not repair was learnt badly, and not only judged badly: with two samples a normalized value is plus or minus one, however far apart they were.",
                 "The network without normalization is the other control: what small batches do to it, they do by their noise, and not by their statistics.",
@@ -107,7 +106,7 @@ internal sealed class BatchSize : IExperiment
     private static ExperimentTable Tabulate(ILookup<(NormalizationKind, int), Outcome> outcomes) => new(
         ["none", "batchnorm", "recalibrated", "layernorm", .. _modes.Select(m => "loss, " + NameOf(m))],
         [.. _batches.Select(b => new ExperimentRow(
-            "batch " + Text(b),
+            "batch " + Phrases.Text(b),
             [
                 Mean(outcomes, NormalizationKind.None, b, o => o.Test.Accuracy),
                 Mean(outcomes, NormalizationKind.BatchNorm, b, o => o.Test.Accuracy),
@@ -153,7 +152,7 @@ internal sealed class BatchSize : IExperiment
         {
             Title = title,
             Words = string.Empty,
-            X = new Axis("batch size") { Labels = [.. _batches.Select(b => Text(b))] },
+            X = new Axis("batch size") { Labels = [.. _batches.Select(b => Phrases.Text(b))] },
             Y = new Axis(unit, log),
             Series = withRecalibrated ? [.. series, Band("batchnorm, recalibrated", NormalizationKind.BatchNorm, o => o.Recalibrated.Accuracy, SeriesStyle.SkyBlue)] : [.. series],
         };
@@ -166,8 +165,6 @@ internal sealed class BatchSize : IExperiment
         outcomes[(mode, batch)].Average(quantity);
 
     private static string NameOf(NormalizationKind mode) => mode.Name;
-
-    private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
     private sealed record Trial(NormalizationKind Mode, int Batch, ulong Seed, int Steps);
 

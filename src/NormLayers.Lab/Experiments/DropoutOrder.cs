@@ -51,9 +51,9 @@ internal sealed class DropoutOrder : IExperiment
             this,
             context,
             [
-                $"Dropout that keeps {Text(Keep)} stands in front of the second batch normalization of a network with two hidden layers of {Width} (ReLU), or behind it; {steps} steps of {Batch} samples at a rate of {Text(LearningRate)}, {Seeds} seeds.",
+                $"Dropout that keeps {Phrases.Text(Keep)} stands in front of the second batch normalization of a network with two hidden layers of {Width} (ReLU), or behind it; {steps} steps of {Batch} samples at a rate of {Phrases.Text(LearningRate)}, {Seeds} seeds.",
                 $"Recalibrated means: the same weights, with the statistics of {RecalibrationSamples} training samples without dropout in place of the running ones.",
-                $"In the trained network the running variance behind dropout is {outcomes[true].Average(o => o.Ratio).ToString("0.00", CultureInfo.InvariantCulture)} times that without dropout, as a mean of the units. In theory it is {Text(1 / Keep)} times or more.",
+                $"In the trained network the running variance behind dropout is {outcomes[true].Average(o => o.Ratio).ToString("0.00", CultureInfo.InvariantCulture)} times that without dropout, as a mean of the units. In theory it is {Phrases.Text(1 / Keep)} times or more.",
             ],
             new ExperimentTable(
                 ["test accuracy", "recalibrated", "test loss", "recalibrated loss"],
@@ -74,7 +74,7 @@ internal sealed class DropoutOrder : IExperiment
         double recalibrated = outcomes[true].Average(o => o.Recalibrated.Accuracy);
         return
         [
-            .. _units.Zip(ratios, (u, ratio) => new Assertion($"shift of variance over theory, mean {Text(u.Mean)}, kept {Text(u.Keep)}", ratio / Theory(u.Mean, u.Keep), 0.98, 1.02)),
+            .. _units.Zip(ratios, (u, ratio) => new Assertion($"shift of variance over theory, mean {Phrases.Text(u.Mean)}, kept {Phrases.Text(u.Keep)}", ratio / Theory(u.Mean, u.Keep), 0.98, 1.02)),
             new("running variance over that without dropout, trained network", outcomes[true].Average(o => o.Ratio), 1.8, 20),
             new("accuracy, dropout behind minus before", behind - before, 0.001, 1),
             new("accuracy of dropout before, recalibrated minus running", recalibrated - before, 0.001, 1),
@@ -140,7 +140,7 @@ internal sealed class DropoutOrder : IExperiment
     {
         Title = "Variance in training over variance in evaluation",
         Words = "One unit behind dropout, and the closed form. Batch normalization takes the training variance for the unit's own, and divides by its root in evaluation.",
-        X = new Axis("unit") { Labels = [.. _units.Select(u => $"mean {Text(u.Mean)}, kept {Text(u.Keep)}")] },
+        X = new Axis("unit") { Labels = [.. _units.Select(u => $"mean {Phrases.Text(u.Mean)}, kept {Phrases.Text(u.Keep)}")] },
         Y = new Axis("ratio of variances") { Minimum = 0 },
         Series =
         [
@@ -163,8 +163,6 @@ internal sealed class DropoutOrder : IExperiment
     };
 
     private static double[] Places(int count) => [.. Enumerable.Range(0, count).Select(i => (double)i)];
-
-    private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
     private sealed record Trial(bool Before, ulong Seed, int Steps);
 

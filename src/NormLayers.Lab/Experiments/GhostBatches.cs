@@ -1,4 +1,3 @@
-using System.Globalization;
 using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
@@ -47,7 +46,7 @@ internal sealed class GhostBatches : IExperiment
             context,
             [
                 $"Two hidden layers of {Width} (ReLU) with batch normalization, {epochs} epochs in batches of {Small} and of {large}, {Seeds} seeds. " +
-                $"The rate is {Text(LearningRate)}; raised, it is multiplied by the root of {large}/{Small}, as in the paper. Ghost means statistics of chunks of {Small}.",
+                $"The rate is {Phrases.Text(LearningRate)}; raised, it is multiplied by the root of {large}/{Small}, as in the paper. Ghost means statistics of chunks of {Small}.",
                 "The paper's gaps are of some tenths of a point, and no verdict is given on them: three seeds cannot tell them apart. They are in the table.",
             ],
             new ExperimentTable(
@@ -137,8 +136,6 @@ internal sealed class GhostBatches : IExperiment
     });
 
     private static IEnumerable<float[]> Weights(Sequential network) => network.Layers.OfType<Linear>().Select(l => l.Weight.Value);
-
-    private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
     private sealed record Trial(string Run, ulong Seed, int Batch, int Epochs);
 

@@ -53,7 +53,7 @@ internal sealed class IoffeMnist : IExperiment
                 {
                     Words = "The paper states neither learning rate nor initial weights, and they decide how far apart the two are: from hopeless without normalization to no difference at all.",
                 },
-                Map(runs, "Steps to an accuracy of 90 %", "log10 of the steps", r => Math.Log10(r.StepsTo(HighAccuracy) ?? double.NaN), v => Text(Math.Round(Math.Pow(10, v))), 1.5, Math.Log10(steps)) with
+                Map(runs, "Steps to an accuracy of 90 %", "log10 of the steps", r => Math.Log10(r.StepsTo(HighAccuracy) ?? double.NaN), v => Phrases.Text(Math.Round(Math.Pow(10, v))), 1.5, Math.Log10(steps)) with
                 {
                     Words = "Darker is sooner; –: not within the steps that were run.",
                 },
@@ -71,7 +71,7 @@ internal sealed class IoffeMnist : IExperiment
         return
         [
             $"Three hidden layers of {SigmoidRun.Width} sigmoids on black-and-white images, mini-batches of {SigmoidRun.Batch}, plain stochastic gradient descent, {steps} steps, one seed; batch normalization is judged by its running statistics. " +
-            $"The paper does not state the learning rate and the initial weights: judged is {Text(JudgedRate)} with a standard deviation of {Text(JudgedDeviation)}, and the maps show all.",
+            $"The paper does not state the learning rate and the initial weights: judged is {Phrases.Text(JudgedRate)} with a standard deviation of {Phrases.Text(JudgedDeviation)}, and the maps show all.",
             $"In {gains.Count(g => g > 0.01)} of the {gains.Length} cells batch normalization ends ahead by more than a point, in {gains.Count(g => g < -0.01)} behind by more than a point. " +
             $"The best cell without normalization ends at {best[0]}, the best with it at {best[1]}: with steps and weights that suit the plain network, the advantage is in the first steps.",
             "The inputs of the sigmoids are shown for all units of the last hidden layer, and for the unit whose spread is the median of all, which nobody picked.",
@@ -109,7 +109,7 @@ internal sealed class IoffeMnist : IExperiment
         {
             SigmoidRun run = runs[new(mode, rate, JudgedDeviation)];
             SeriesStyle style = rate == JudgedRate ? SeriesStyle.Of(mode) : mode == NormalizationKind.None ? SeriesStyle.Orange : SeriesStyle.SkyBlue;
-            return new Series($"{NameOf(mode)}, rate {Text(rate)}", [.. run.Steps.Select(s => (double)s)], run.Accuracies) { Style = style };
+            return new Series($"{NameOf(mode)}, rate {Phrases.Text(rate)}", [.. run.Steps.Select(s => (double)s)], run.Accuracies) { Style = style };
         }))],
     };
 
@@ -158,13 +158,13 @@ internal sealed class IoffeMnist : IExperiment
         {
             Title = title,
             Words = string.Empty,
-            X = new Axis("learning rate") { Labels = [.. _rates.Select(Text)] },
-            Y = new Axis("deviation of the initial weights") { Labels = [.. rows.Select(r => $"{Text(r.Deviation)}, {NameOf(r.Mode)}")] },
+            X = new Axis("learning rate") { Labels = [.. _rates.Select(Phrases.Text)] },
+            Y = new Axis("deviation of the initial weights") { Labels = [.. rows.Select(r => $"{Phrases.Text(r.Deviation)}, {NameOf(r.Mode)}")] },
             ValueTitle = value,
             Values = values,
             Marks = [.. values.Select(row => row.Select(v => double.IsFinite(v) ? mark(v) : "–").ToArray())],
             Details = [.. rows.Select(row => _rates.Select(r => runs[new(row.Mode, r, row.Deviation)]).Select(r =>
-                $"{Phrases.Percent(r.Accuracies[^1])} at the end; 90 % {(r.StepsTo(HighAccuracy) is { } s ? "at step " + Text(s) : "not reached")}").ToArray())],
+                $"{Phrases.Percent(r.Accuracies[^1])} at the end; 90 % {(r.StepsTo(HighAccuracy) is { } s ? "at step " + Phrases.Text(s) : "not reached")}").ToArray())],
             Minimum = minimum,
             Maximum = maximum,
         };
@@ -179,10 +179,8 @@ internal sealed class IoffeMnist : IExperiment
 
     private static string NameOf(NormalizationKind mode) => mode.Name;
 
-    private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
-
     private sealed record Cell(NormalizationKind Mode, double Rate, double Deviation)
     {
-        public string Describe() => $"{NameOf(Mode)}, rate {Text(Rate)}, deviation {Text(Deviation)}";
+        public string Describe() => $"{NameOf(Mode)}, rate {Phrases.Text(Rate)}, deviation {Phrases.Text(Deviation)}";
     }
 }

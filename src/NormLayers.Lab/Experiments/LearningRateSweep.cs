@@ -22,7 +22,6 @@ internal sealed class LearningRateSweep : IExperiment
 
     // Trained: half of the test samples are right, where guessing gets a tenth; a diverged network counts as guessing.
     private const double Trained = 0.5;
-    private const double Guessing = 0.1;
 
     private static readonly double[] _rates = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
     private static readonly int[] _depths = [5, 10, GreatDepth, 38];
@@ -52,7 +51,7 @@ internal sealed class LearningRateSweep : IExperiment
         ILookup<(NormalizationKind, double, int), Outcome> outcomes = context
             .RunAll(
                 trials, t => t.Steps * t.Depth, (t, progress) => Train(t, context, progress),
-                ["test accuracy"], (t, o) => new ExperimentRow($"{NameOf(t.Mode)}, rate {Text(t.Rate)}, {t.Depth} layers, seed {t.Seed}", [o.Accuracy]))
+                ["test accuracy"], (t, o) => new ExperimentRow($"{NameOf(t.Mode)}, rate {Phrases.Text(t.Rate)}, {t.Depth} layers, seed {t.Seed}", [o.Accuracy]))
             .ToLookup(o => (o.Trial.Mode, o.Trial.Rate, o.Trial.Depth));
         return ExperimentResult.From(this, context, [.. Describe(outcomes, steps)], Tabulate(outcomes), Judge(outcomes), [ByRate(outcomes, steps), Map(outcomes), ByDepth(outcomes)]);
     }
@@ -72,7 +71,7 @@ internal sealed class LearningRateSweep : IExperiment
         });
         StepResult result = StepTraining.Run(
             network, new SgdOptimizer(network.Parameters, trial.Rate), data, Batch, trial.Steps, seeds.Order, progress, null, context.CancellationToken);
-        return new Outcome(trial, result.Divergence is null ? result.Test.Accuracy : Guessing, result.Divergence);
+        return new Outcome(trial, result.TestAccuracy, result.Divergence);
     }
 
     private static IEnumerable<string> Describe(ILookup<(NormalizationKind, double, int), Outcome> outcomes, int steps)
@@ -81,7 +80,7 @@ internal sealed class LearningRateSweep : IExperiment
             "Trained means that half of the test samples are right; a diverged network counts as guessing.";
         double plain = Largest(outcomes, NormalizationKind.None);
         double layer = Largest(outcomes, NormalizationKind.LayerNorm);
-        yield return $"The largest rate at which every seed trains is {Text(plain)} without normalization, {Text(Largest(outcomes, NormalizationKind.BatchNorm))} with batch normalization and {Text(layer)} with layer normalization.";
+        yield return $"The largest rate at which every seed trains is {Phrases.Text(plain)} without normalization, {Phrases.Text(Largest(outcomes, NormalizationKind.BatchNorm))} with batch normalization and {Phrases.Text(layer)} with layer normalization.";
         if (layer <= plain)
         {
             yield return "So layer normalization does not widen the range of learning rates of a plain deep network by a step of this grid: where the loss is not finite without normalization it stays finite, and learns nothing either. " +
@@ -90,7 +89,7 @@ internal sealed class LearningRateSweep : IExperiment
 
         if (Mean(outcomes, NormalizationKind.BatchNorm, _rates[^1], Depth) < Trained)
         {
-            yield return $"At a rate of {Text(_rates[^1])} batch normalization fails too: the last linear layer, and gamma and beta, are not normalized.";
+            yield return $"At a rate of {Phrases.Text(_rates[^1])} batch normalization fails too: the last linear layer, and gamma and beta, are not normalized.";
         }
 
         if (outcomes[(NormalizationKind.None, 1, Depth)].Select(o => o.Divergence).FirstOrDefault(d => d is not null) is { } first)
@@ -100,7 +99,7 @@ internal sealed class LearningRateSweep : IExperiment
     }
 
     private static ExperimentTable Tabulate(ILookup<(NormalizationKind, double, int), Outcome> outcomes) => new(
-        ["largest rate that trains", .. _rates.Select(r => "at " + Text(r)), .. _depths.Select(d => $"depth {d}")],
+        ["largest rate that trains", .. _rates.Select(r => "at " + Phrases.Text(r)), .. _depths.Select(d => $"depth {d}")],
         [.. _modes.Select(m => new ExperimentRow(
             NameOf(m),
             [
@@ -119,9 +118,9 @@ internal sealed class LearningRateSweep : IExperiment
             new("largest rate that trains, batchnorm over none", Largest(outcomes, NormalizationKind.BatchNorm) / plain, 9.99, 1000),
             new("largest rate that trains, layernorm over none", Largest(outcomes, NormalizationKind.LayerNorm) / plain, 0.09, 1.01),
             .. _rates.Where(r => r <= SmallRate).Select(r => new Assertion(
-                $"accuracy at {Text(r)}, batchnorm minus none", Mean(outcomes, NormalizationKind.BatchNorm, r, Depth) - Mean(outcomes, NormalizationKind.None, r, Depth), r < SmallRate ? -1 : -0.03, 0.03)),
+                $"accuracy at {Phrases.Text(r)}, batchnorm minus none", Mean(outcomes, NormalizationKind.BatchNorm, r, Depth) - Mean(outcomes, NormalizationKind.None, r, Depth), r < SmallRate ? -1 : -0.03, 0.03)),
             .. ((double[])[1, 3]).Select(r => new Assertion(
-                $"worst accuracy at {Text(r)}, batchnorm", outcomes[(NormalizationKind.BatchNorm, r, Depth)].Min(o => o.Accuracy), 0.88, 1)),
+                $"worst accuracy at {Phrases.Text(r)}, batchnorm", outcomes[(NormalizationKind.BatchNorm, r, Depth)].Min(o => o.Accuracy), 0.88, 1)),
             new($"accuracy at depth {GreatDepth}, batchnorm minus none", deep - Mean(outcomes, NormalizationKind.None, DepthRate, GreatDepth), 0.3, 1),
             new($"accuracy at depth {GreatDepth}, batchnorm minus layernorm", deep - Mean(outcomes, NormalizationKind.LayerNorm, DepthRate, GreatDepth), 0.3, 1),
         ];
@@ -139,7 +138,7 @@ internal sealed class LearningRateSweep : IExperiment
     private static LineChart ByDepth(ILookup<(NormalizationKind, double, int), Outcome> outcomes) => new()
     {
         Title = "Test accuracy by depth",
-        Words = $"At a learning rate of {Text(DepthRate)}, which suits all three at depth {_depths[0]}: mean and range of the seeds. What stops batch normalization at last are its own growing gradients (init-gradients).",
+        Words = $"At a learning rate of {Phrases.Text(DepthRate)}, which suits all three at depth {_depths[0]}: mean and range of the seeds. What stops batch normalization at last are its own growing gradients (init-gradients).",
         X = new Axis("hidden layers"),
         Y = new Axis("share of correct samples") { Minimum = 0, Maximum = 1 },
         Series = [.. _modes.Select(m => SeedBand.Of(
@@ -150,7 +149,7 @@ internal sealed class LearningRateSweep : IExperiment
     {
         Title = "What trains",
         Words = "Mean test accuracy. ✕: a seed diverged; –: a seed stayed finite and did not get half of the test samples right.",
-        X = new Axis("learning rate") { Labels = [.. _rates.Select(Text)] },
+        X = new Axis("learning rate") { Labels = [.. _rates.Select(Phrases.Text)] },
         Y = new Axis("normalization") { Labels = [.. _modes.Select(NameOf)] },
         ValueTitle = "test accuracy",
         Values = [.. _modes.Select(m => _rates.Select(r => Mean(outcomes, m, r, Depth)).ToArray())],
@@ -163,7 +162,7 @@ internal sealed class LearningRateSweep : IExperiment
 
     // The largest rate at which every seed trains.
     private static double Largest(ILookup<(NormalizationKind, double, int), Outcome> outcomes, NormalizationKind mode) =>
-        _rates.Where(r => outcomes[(mode, r, Depth)].All(o => o.Accuracy >= Trained)).DefaultIfEmpty(double.NaN).Max();
+        _rates.Where(r => outcomes[(mode, r, Depth)].All(o => o.Divergence is null && o.Accuracy >= Trained)).DefaultIfEmpty(double.NaN).Max();
 
     private static double[] Accuracies(ILookup<(NormalizationKind, double, int), Outcome> outcomes, NormalizationKind mode, double rate, int depth) =>
         [.. outcomes[(mode, rate, depth)].Select(o => o.Accuracy)];
@@ -172,8 +171,6 @@ internal sealed class LearningRateSweep : IExperiment
         outcomes[(mode, rate, depth)].Average(o => o.Accuracy);
 
     private static string NameOf(NormalizationKind mode) => mode.Name;
-
-    private static string Text(double rate) => rate.ToString(CultureInfo.InvariantCulture);
 
     private sealed record Trial(NormalizationKind Mode, double Rate, int Depth, ulong Seed, int Steps);
 

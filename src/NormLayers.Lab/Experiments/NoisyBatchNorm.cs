@@ -64,7 +64,7 @@ internal sealed class NoisyBatchNorm : IExperiment
         [
             $"The other half of the paper's claim, that the same noise keeps the network without normalization from training, is not judged: {half} ({Phrases.Percent(noisyPlain.Accuracy)} with the noise, {Phrases.Percent(plain.Accuracy)} without; " +
             $"batch normalization {Phrases.Percent(noisyBatch.Accuracy)} and {Phrases.Percent(batch.Accuracy)}). The paper trained a deep convolutional network; the noise is its noise, not turned up until it fits.",
-            $"The network of ioffe-mnist: three hidden layers of {SigmoidRun.Width} sigmoids, a learning rate of {Text(Rate)}, weights of deviation {Text(Deviation)}, {Text(steps)} steps, {Seeds} seeds. The noise is in training only: a becomes s·a + m with, " +
+            $"The network of ioffe-mnist: three hidden layers of {SigmoidRun.Width} sigmoids, a learning rate of {Phrases.Text(Rate)}, weights of deviation {Phrases.Text(Deviation)}, {Phrases.Text(steps)} steps, {Seeds} seeds. The noise is in training only: a becomes s·a + m with, " +
             "for each layer and step, μ from -0.5 to 0.5 and σ from 1 to 1.25, and for each element m from μ-0.1 to μ+0.1 and s normal about σ with a deviation of 0.1.",
             $"The spread of a unit's median input over time is {Number(noisyBatch.Spread)} with noisy batch normalization, {Number(plain.Spread)} without any normalization and {Number(batch.Spread)} with plain batch normalization: " +
             (noisyBatch.Spread > plain.Spread
@@ -113,8 +113,6 @@ internal sealed class NoisyBatchNorm : IExperiment
     private static string Points(double share) => (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
 
     private static string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
-
-    private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
     private sealed record Variant(string Name, bool Normalized, bool Noisy, SeriesStyle Style);
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using NormLayers.Lab.Charts;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
@@ -57,8 +56,8 @@ internal sealed class Renorm : IExperiment
             this,
             context,
             [
-                $"Two hidden layers of {Width} (ReLU), Adam with a rate of {Text(LearningRate)}, {steps} steps of {Batch} samples, {Seeds} seeds. A batch has samples of all classes, or of two that are drawn anew for each batch. " +
-                $"The running statistics give a new batch a weight of {Text(NewWeight)}, as in the paper; the limits of r and d grow by the paper's schedule, shortened to these steps.",
+                $"Two hidden layers of {Width} (ReLU), Adam with a rate of {Phrases.Text(LearningRate)}, {steps} steps of {Batch} samples, {Seeds} seeds. A batch has samples of all classes, or of two that are drawn anew for each batch. " +
+                $"The running statistics give a new batch a weight of {Phrases.Text(NewWeight)}, as in the paper; the limits of r and d grow by the paper's schedule, shortened to these steps.",
                 "Layer normalization is the control: what such batches do to it, they do by their gradients, and not by their statistics.",
             ],
             new ExperimentTable(
@@ -178,8 +177,6 @@ internal sealed class Renorm : IExperiment
     });
 
     private static double Mean(ILookup<(NormalizationKind, bool), Outcome> outcomes, NormalizationKind mode, bool pairs) => outcomes[(mode, pairs)].Average(o => o.Test.Accuracy);
-
-    private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
     private sealed record Trial(NormalizationKind Mode, bool Pairs, ulong Seed, int Steps);
 

@@ -41,7 +41,7 @@ internal static class StepTraining
         Observer observer = new(steps, end, progress, onStep);
         TrainingResult result = new Trainer(network, optimizer, options, observer).Fit(data, end.Token);
         cancellation.ThrowIfCancellationRequested();
-        return new StepResult(result.Train, result.Test, result.Divergence);
+        return new StepResult(result.Train, result.Test, result.Divergence, data.Train.ClassCount);
     }
 
     private sealed class Observer(long steps, CancellationTokenSource end, ITrainingObserver? progress, Action<long>? onStep) : ITrainingObserver
@@ -63,4 +63,9 @@ internal static class StepTraining
 /// <param name="Train">The training set at the end, in evaluation mode.</param>
 /// <param name="Test">The test set at the end, in evaluation mode.</param>
 /// <param name="Divergence">Why and where it diverged; null if it did not.</param>
-internal sealed record StepResult(Evaluation Train, Evaluation Test, Divergence? Divergence);
+/// <param name="Classes">The number of classes.</param>
+internal sealed record StepResult(Evaluation Train, Evaluation Test, Divergence? Divergence, int Classes)
+{
+    /// <summary>The share of correct test samples, 0 to 1; a network that diverged counts as guessing.</summary>
+    public double TestAccuracy => Divergence is null ? Test.Accuracy : 1.0 / Classes;
+}

@@ -18,7 +18,6 @@ internal sealed class TanhInPlace : IExperiment
     private const int Seeds = 3;
     private const double AdamRate = 1e-3;
     private const double PlainRate = 0.1;
-    private const double Guessing = 0.1;
 
     private static readonly NormalizationKind[] _modes =
         [NormalizationKind.None, NormalizationKind.BatchNorm, NormalizationKind.LayerNorm, NormalizationKind.RmsNorm, NormalizationKind.DyT];
@@ -56,8 +55,8 @@ internal sealed class TanhInPlace : IExperiment
             this,
             context,
             [
-                $"A residual network of {Blocks} blocks x + W₂·ReLU(W₁·norm(x)) of width {Width}, Adam with a rate of {Text(AdamRate)}, {residual} steps of {Batch} samples; " +
-                $"and a plain network of {PlainDepth} ReLU layers of {Width}, stochastic gradient descent with a rate of {Text(PlainRate)}, {plain} steps. {Seeds} seeds; a diverged network counts as guessing.",
+                $"A residual network of {Blocks} blocks x + W₂·ReLU(W₁·norm(x)) of width {Width}, Adam with a rate of {Phrases.Text(AdamRate)}, {residual} steps of {Batch} samples; " +
+                $"and a plain network of {PlainDepth} ReLU layers of {Width}, stochastic gradient descent with a rate of {Phrases.Text(PlainRate)}, {plain} steps. {Seeds} seeds; a diverged network counts as guessing.",
                 "The paper has Transformers and ConvNets; this is the mechanism only.",
             ],
             new ExperimentTable(
@@ -96,7 +95,7 @@ internal sealed class TanhInPlace : IExperiment
         });
         Optimizer optimizer = trial.Residual ? new AdamOptimizer(network.Parameters, AdamRate) : new SgdOptimizer(network.Parameters, PlainRate);
         StepResult result = StepTraining.Run(network, optimizer, data, Batch, trial.Steps, seeds.Order, progress, null, context.CancellationToken);
-        return new Outcome(trial, result.Divergence is null ? result.Test.Accuracy : Guessing);
+        return new Outcome(trial, result.TestAccuracy);
     }
 
     private static Sequential CreateResidual(DataSplit data, NormalizationKind mode, RandomSource random)
@@ -114,8 +113,6 @@ internal sealed class TanhInPlace : IExperiment
     }
 
     private static double Mean(ILookup<(NormalizationKind, bool), Outcome> outcomes, NormalizationKind mode, bool residual) => outcomes[(mode, residual)].Average(o => o.Accuracy);
-
-    private static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
     private sealed record Trial(NormalizationKind Mode, bool Residual, ulong Seed, int Steps);
 

@@ -168,14 +168,24 @@ public sealed class Classifier
             Throw.Argument(nameof(samples), "labels among the classes", problem);
         }
 
-        int[][] confusion = [.. Format.ClassNames.Select(_ => new int[Format.ClassNames.Count])];
-        foreach ((int label, int found) in data.Labels.Zip(Predict(samples).Classes).Where(p => p.Second >= 0))
+        int C = Format.ClassNames.Count;
+        int[][] confusion = [.. Format.ClassNames.Select(_ => new int[C])];
+        int unclassified = 0;
+        Evaluation evaluation = Trainer.Evaluate(Network, data, (start, logits) =>
         {
-            confusion[label][found]++;
-        }
-
-        Evaluation evaluation = Trainer.Evaluate(Network, data);
-        return new ClassifierEvaluation(evaluation.Loss, evaluation.Accuracy, confusion);
+            for (int n = 0; n < logits.Length / C; n++)
+            {
+                if (ClassOf(logits.Slice(n * C, C)) is >= 0 and int found)
+                {
+                    confusion[data.Labels[start + n]][found]++;
+                }
+                else
+                {
+                    unclassified++;
+                }
+            }
+        });
+        return new ClassifierEvaluation(evaluation.Loss, evaluation.Accuracy, confusion, unclassified);
     }
 
     private Dataset Prepare(SampleSet samples)
@@ -185,18 +195,25 @@ public sealed class Classifier
         return Standardization?.Apply(samples.Data) ?? samples.Data;
     }
 
-    // Replaces logits by probabilities; returns the class.
-    private static int Softmax(Span<float> row)
+    // The first largest logit; −1 where one is not finite.
+    private static int ClassOf(ReadOnlySpan<float> logits)
     {
         int largest = 0;
         bool finite = true;
-        for (int j = 0; j < row.Length; j++)
+        for (int j = 0; j < logits.Length; j++)
         {
-            finite &= float.IsFinite(row[j]);
-            largest = row[j] > row[largest] ? j : largest;
+            finite &= float.IsFinite(logits[j]);
+            largest = logits[j] > logits[largest] ? j : largest;
         }
 
-        if (!finite)
+        return finite ? largest : -1;
+    }
+
+    // Replaces logits by probabilities; returns the class.
+    private static int Softmax(Span<float> row)
+    {
+        int largest = ClassOf(row);
+        if (largest < 0)
         {
             row.Fill(float.NaN);
             return -1;

@@ -16,7 +16,7 @@ internal sealed record ClassifierText
     /// <summary>The weight of the new batch; null for the cumulative average.</summary>
     public required double? Momentum { get; init; }
 
-    /// <summary>Those that the normalization takes; null for the others, and in a file of a network without them.</summary>
+    /// <summary>G. This and the next five are options of some normalizations; one that the network's does not take is null, or not in the file.</summary>
     public int? Groups { get; init; }
 
     public int? ChunkSize { get; init; }

@@ -56,6 +56,12 @@ public sealed class Trainer
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(data);
+        return Evaluate(network, data, onLogits: null);
+    }
+
+    /// <summary>The same; the logits are passed on, with the place of their first sample.</summary>
+    internal static Evaluation Evaluate(Sequential network, Dataset data, Action<int, ReadOnlySpan<float>>? onLogits)
+    {
         using EvaluationMode evaluation = new(network);
         int D = data.FeatureCount;
         float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
@@ -69,6 +75,7 @@ public sealed class Trainer
             (double batchLoss, int batchCorrect) = SoftmaxCrossEntropy.Evaluate(output, data.Labels.AsSpan(start, rows), default);
             loss += batchLoss * rows;
             correct += batchCorrect;
+            onLogits?.Invoke(start, output);
         }
 
         return new Evaluation(loss / data.Count, (double)correct / data.Count);
@@ -95,7 +102,7 @@ public sealed class Trainer
         MiniBatches batches = new(data.Train, _options);
         float[] logits = new float[batches.Size * data.Train.ClassCount];
         float[] dLogits = new float[logits.Length];
-        TrainingPosition at = checkpoints?.Resume?.Position ?? new();
+        TrainingPosition at = checkpoints?.Resume?.Position.Copy() ?? new();
         if (at.EpochsDone < 0 || at.EpochsDone > _options.Epochs || at.Step < 0 || (at.EpochsDone == _options.Epochs && (at.InEpoch || at.History.Count == 0)))
         {
             throw new InvalidDataException($"expected a checkpoint of a training of {_options.Epochs} epochs, got one after {at.EpochsDone} epochs and {at.Step} steps.");

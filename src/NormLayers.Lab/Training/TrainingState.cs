@@ -9,6 +9,7 @@ namespace NormLayers.Lab.Training;
 /// <remarks>
 /// One safetensors file: the network as <see cref="LayerFiles"/> saves it, <c>optimizer.*</c>, the order of the samples, the random numbers' state and
 /// the history; the rest as JSON in the metadata, key <c>checkpoint</c>. A training that goes on from it ends with the bits of one that was never stopped.
+/// It does not change: several trainings may go on from it, at once too.
 /// </remarks>
 public sealed class TrainingState
 {
@@ -19,7 +20,9 @@ public sealed class TrainingState
     private const string History = "history";
     private const int HistoryColumns = 9;
 
+    // One stream under it, which each reading moves.
     private readonly SafetensorsReader _file;
+    private readonly Lock _reading = new();
 
     private TrainingState(SafetensorsReader file, TrainingPosition position) => (_file, Position) = (file, position);
 
@@ -94,6 +97,7 @@ public sealed class TrainingState
     /// <exception cref="InvalidDataException">It is another training's; nothing is changed then but what was restored before the fault.</exception>
     internal void Restore(Sequential network, Optimizer optimizer, MiniBatches batches)
     {
+        using Lock.Scope reading = _reading.EnterScope();
         long[] order = Integers(Order, batches.Order.Length);
         long[] random = Integers(Random, batches.RandomState.Length);
         if (!order.Order().SequenceEqual(Enumerable.Range(0, order.Length).Select(i => (long)i)))
@@ -133,7 +137,7 @@ public sealed class TrainingState
 }
 
 /// <summary>Where a training is.</summary>
-internal sealed class TrainingPosition
+internal sealed record TrainingPosition
 {
     public long Step { get; set; }
 
@@ -157,7 +161,10 @@ internal sealed class TrainingPosition
     public List<ProbeRecord> Probes { get; init; } = [];
 
     [JsonIgnore]
-    public List<EpochMetrics> History { get; } = [];
+    public List<EpochMetrics> History { get; init; } = [];
+
+    /// <summary>The same, to be changed without changing this one.</summary>
+    public TrainingPosition Copy() => this with { Probes = [.. Probes], History = [.. History] };
 }
 
 [JsonSourceGenerationOptions(

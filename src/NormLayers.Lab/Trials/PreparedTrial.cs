@@ -50,7 +50,7 @@ public sealed class PreparedTrial
     /// <summary>The optimizer of its parameters.</summary>
     public Optimizer Optimizer { get; }
 
-    /// <summary>Trains the network on the calling thread.</summary>
+    /// <summary>Trains the network: <b>changes</b> its parameters and running statistics, and the optimizer's state. A second call goes on from there.</summary>
     /// <param name="observer">Who is told of the training; may be null.</param>
     /// <param name="probeInterval">Steps from one probe of the layers to the next; 0 for none.</param>
     /// <param name="everyEpoch">Whether the network is evaluated after every epoch, and not only after the last.</param>

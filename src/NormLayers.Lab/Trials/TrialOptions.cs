@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NormLayers.Lab.Charts;
 using NormLayers.Network;
 
 namespace NormLayers.Lab.Trials;
@@ -63,7 +64,11 @@ public sealed record TrialOptions
         ["normalization"] = Normalization.Name,
         ["groups"] = NormalizationOptions.Groups,
         ["chunk_size"] = NormalizationOptions.ChunkSize,
-        ["renorm_limits"] = NormalizationOptions.Limits.ToString(),
+        ["renorm_r_max"] = Limit(NormalizationOptions.Limits.RMax),
+        ["renorm_d_max"] = Limit(NormalizationOptions.Limits.DMax),
+        ["renorm_warmup_steps"] = NormalizationOptions.Limits.WarmUpSteps,
+        ["renorm_r_max_steps"] = NormalizationOptions.Limits.RMaxSteps,
+        ["renorm_d_max_steps"] = NormalizationOptions.Limits.DMaxSteps,
         ["window_size"] = NormalizationOptions.WindowSize,
         ["response_scale"] = NormalizationOptions.ResponseScale,
         ["hidden_features"] = new JsonArray([.. HiddenFeatures.Select(w => (JsonNode)w)]),
@@ -83,4 +88,7 @@ public sealed record TrialOptions
         ["drop_last"] = DropLast,
         ["seed"] = Seed,
     };
+
+    // JSON has no infinity.
+    private static JsonNode Limit(double value) => double.IsFinite(value) ? value : Phrases.Text(value);
 }

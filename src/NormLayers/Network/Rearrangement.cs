@@ -21,7 +21,7 @@ public sealed class Rearrangement : Layer
     /// <param name="features">H·H, the pixels of an image.</param>
     /// <param name="patches">S, and from where to where.</param>
     /// <param name="name">The layer's name.</param>
-    /// <exception cref="ArgumentException">The images cannot be cut so.</exception>
+    /// <exception cref="ArgumentException">The images cannot be cut so, or into more than 2³¹−1 numbers.</exception>
     public static Rearrangement Patches(int features, PatchOptions patches, string name = "patches")
     {
         ArgumentNullException.ThrowIfNull(patches);
@@ -29,7 +29,7 @@ public sealed class Rearrangement : Layer
         int positions = patches.PositionsOf(features);
         (int size, int side) = (patches.Size, PatchOptions.SideOf(features));
         int across = (side - size) / patches.Stride + 1;
-        int[] source = new int[positions * size * size];
+        int[] source = new int[new Shape(positions, size * size).Length];
         for (int i = 0; i < source.Length; i++)
         {
             (int patch, int pixel) = (i / (size * size), i % (size * size));
@@ -46,11 +46,12 @@ public sealed class Rearrangement : Layer
     /// <param name="second">B, ≥ 1.</param>
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException">An axis is below 1.</exception>
+    /// <exception cref="ArgumentException">A·B is above 2³¹−1.</exception>
     public static Rearrangement SwapAxes(int first, int second, string name = "swap")
     {
         Throw.IfNotPositive(first, nameof(first));
         Throw.IfNotPositive(second, nameof(second));
-        return new Rearrangement(name, [first, second], [second, first], [.. Enumerable.Range(0, first * second).Select(i => i % first * second + i / first)]);
+        return new Rearrangement(name, [first, second], [second, first], [.. Enumerable.Range(0, new Shape(first, second).Length).Select(i => i % first * second + i / first)]);
     }
 
     /// <summary>Makes one axis of two: (N, A, B) becomes (N, A·B).</summary>
@@ -58,11 +59,12 @@ public sealed class Rearrangement : Layer
     /// <param name="second">B, ≥ 1.</param>
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException">An axis is below 1.</exception>
+    /// <exception cref="ArgumentException">A·B is above 2³¹−1.</exception>
     public static Rearrangement Flatten(int first, int second, string name = "flatten")
     {
         Throw.IfNotPositive(first, nameof(first));
         Throw.IfNotPositive(second, nameof(second));
-        return new Rearrangement(name, [first, second], [first * second], [.. Enumerable.Range(0, first * second)]);
+        return new Rearrangement(name, [first, second], [new Shape(first, second).Length], [.. Enumerable.Range(0, new Shape(first, second).Length)]);
     }
 
     /// <inheritdoc/>

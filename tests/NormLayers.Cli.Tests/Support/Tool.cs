@@ -83,6 +83,19 @@ internal sealed class Tool : IDisposable
         return path;
     }
 
+    /// <summary>Writes the four IDX files of images of 2x2 pixels, whose classes are told by their pixels, mostly.</summary>
+    public void WriteImages(string folder, byte train, byte test, byte classes = 3)
+    {
+        Directory.CreateDirectory(PathOf(folder));
+        foreach ((string part, byte count) in ((string, byte)[])[("train", train), ("t10k", test)])
+        {
+            byte[] labels = [.. Enumerable.Range(0, count).Select(i => (byte)(i % classes))];
+            byte[] pixels = [.. labels.SelectMany((label, i) => (byte[])[(byte)(90 * label + i % 7), (byte)(i * 37), (byte)(i * 11), (byte)(200 - 50 * label)])];
+            File.WriteAllBytes(PathOf($"{folder}/{part}-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 2, .. pixels]);
+            File.WriteAllBytes(PathOf($"{folder}/{part}-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, count, .. labels]);
+        }
+    }
+
     public string Read(string name)
     {
         using FileStream stream = new(PathOf(name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

@@ -254,6 +254,35 @@ public class DatasetExtensionsTests
     }
 
     [Fact]
+    public void Concat_SetsOfOneKind_HasTheSamplesOfBoth()
+    {
+        Dataset floats = new("f", [1, 2], [0, 1], 1, 2) { ClassNames = ["a", "b"] };
+        Dataset doubles = Dataset.FromDoubles("d", [1e300, 2], [0, 1], 1, ["a", "b"]);
+
+        Dataset both = floats.Concat(new Dataset("g", [3], [1], 1, 2) { ClassNames = ["a", "b"] });
+        Dataset bothDoubles = doubles.Concat(doubles);
+
+        Assert.Equal([1, 2, 3], both.Features);
+        Assert.Equal([0, 1, 1], both.Labels);
+        Assert.Equal(["a", "b"], both.ClassNames);
+        Assert.Equal(Dataset.FromDoubles("", [1e300, 2, 1e300, 2], [0, 1, 0, 1], 1, ["a", "b"]).ComputeHash(), bothDoubles.ComputeHash());
+    }
+
+    [Fact]
+    public void Concat_SetsOfOtherKinds_IsRefused()
+    {
+        Dataset floats = new("f", [1, 2], [0, 1], 1, 2) { ClassNames = ["a", "b"] };
+
+        AssertRefused("the classes a, b, got b, a", new Dataset("g", [1, 2], [0, 1], 1, 2) { ClassNames = ["b", "a"] });
+        AssertRefused("the classes a, b, got a, b, c", new Dataset("g", [1, 2], [0, 1], 1, 3) { ClassNames = ["a", "b", "c"] });
+        AssertRefused("float as in the first set, got double", Dataset.FromDoubles("g", [1, 2], [0, 1], 1, ["a", "b"]));
+        AssertRefused("1 elements, got 2", new Dataset("g", [1, 2], [0], 2, 2) { ClassNames = ["a", "b"] });
+
+        void AssertRefused(string expected, Dataset other) =>
+            Assert.Contains(expected, Assert.Throws<ArgumentException>(() => floats.Concat(other)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void DescribeAbsentClasses_NamesThemInBothDirections()
     {
         Dataset train = new("d", [1, 2], [0, 2], 1, 3) { ClassNames = ["a", "b", "c"] };

@@ -28,7 +28,7 @@ public sealed class ClassifierTests
         Assert.Equal(trained.Standardization!.Moments, loaded.Standardization!.Moments);
         Assert.InRange(prediction.Probabilities.Distinct().Count(), 30, 150);
         Assert.Equal(evaluation.Accuracy, evaluation.Confusion.Select((row, c) => row[c]).Sum() / (double)test.Count);
-        Assert.Equal(test.Count, evaluation.Confusion.Sum(row => row.Sum()));
+        Assert.Equal((test.Count, 0), (evaluation.Confusion.Sum(row => row.Sum()), evaluation.Unclassified));
         foreach ((float[] row, int found) in prediction.Probabilities.Chunk(3).Zip(prediction.Classes))
         {
             Assert.Equal(1, row.Sum(), 1e-5);
@@ -71,6 +71,9 @@ public sealed class ClassifierTests
         ClassifierPrediction prediction = trained.Predict(SampleSet.Of(raw.Test, trained.Format));
         Assert.All(prediction.Classes, c => Assert.Equal(-1, c));
         Assert.All(prediction.Probabilities, p => Assert.Equal(float.NaN, p));
+        ClassifierEvaluation evaluation = trained.Evaluate(SampleSet.Of(raw.Test, trained.Format));
+        Assert.Equal(raw.Test.Count, evaluation.Unclassified);
+        Assert.Equal(0, evaluation.Confusion.Sum(row => row.Sum()));
     }
 
     [Fact]
@@ -147,11 +150,39 @@ public sealed class ClassifierTests
         }
     }
 
+    [Fact]
+    public void Load_FileThatShrinksMeanwhile_IsRefused()
+    {
+        byte[] file = Save(Train("batchnorm").Classifier);
+        for (int length = 0; length < file.Length; length += 7)
+        {
+            Assert.Throws<InvalidDataException>(() => Classifier.Load(new CutStream(file, length)));
+        }
+
+        Assert.NotNull(Classifier.Load(new CutStream(file, file.Length)));
+    }
+
+    [Fact]
+    public void Save_FullDisk_ThrowsAndTheClassifierStays()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is of Linux");
+        (Classifier trained, DataSplit raw, _) = Train("batchnorm");
+        SampleSet test = SampleSet.Of(raw.Test, trained.Format);
+        IReadOnlyList<float> before = trained.Predict(test).Probabilities;
+
+        using (FileStream full = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
+        {
+            Assert.Throws<IOException>(() => trained.Save(full));
+            Assert.Throws<IOException>(() => trained.WriteOnnx(full));
+        }
+
+        Assert.Equal(before, trained.Predict(test).Probabilities);
+    }
+
     [Theory]
     [InlineData("a,b,k\n1,2,x\n3,4,y\n", "0,1", "the labels are in column 'k'")]
     [InlineData("1,2,x\n3,4,y\n", "0,1", "the labels are in column 2 (counted from 0)")]
     [InlineData("k,a,b\nx,1,2\ny,3,4\n", "0,1", "the labels are in column 'k'")]
-    [InlineData("0,1,target\n1,2,y\n3,4,y\n", "1,1", "line 1 is the header")]
     [InlineData("a,b\n1,2\n3,4\n", null, "no label column")]
     [InlineData("1,2\n3,4\n", null, "no label column")]
     [InlineData("1,2,x\n3,4,z\n", null, "the labels are in column 2")]
@@ -178,13 +209,52 @@ public sealed class ClassifierTests
     public void ReadSamples_OthersThanInTraining_AreRefused(string text, string message) =>
         Assert.Contains(message, Assert.Throws<DataFormatException>(() => Read(text)).Message, StringComparison.Ordinal);
 
-    private static SampleSet Read(string text)
+    [Fact]
+    public void ReadSamples_HeaderThatCountsTheColumns_IsOneForFeaturesWithoutNames()
+    {
+        const string Text = "0,1,target\n1,2,y\n3,4,y\n";
+
+        SampleSet samples = Read(Text, names: null);
+
+        Assert.Equal([1, 1], samples.Labels!);
+        Assert.Contains("line 1 is the header", samples.Origin.Remarks[0], StringComparison.Ordinal);
+        Assert.Contains(", line 1: expected the features in the order of the training, 'a' where '0' is", Assert.Throws<DataFormatException>(() => Read(Text)).Message, StringComparison.Ordinal);
+        Assert.Equal([1, 1], Read(Text, names: ["0", "1"]).Labels!);
+    }
+
+    [Theory]
+    [InlineData("a,b\n1,2\n3,4\n")]
+    [InlineData("a,b,k\n1,2,x\n3,4,y\n")]
+    [InlineData("a,b,c\n1,2,x\n3,4,y\n")]
+    [InlineData("1,2,x\n3,4,y\n")]
+    public void ReadSamples_LabelColumnThatIsNotThere_NamesThoseThatAre(string text)
+    {
+        string columns = text[..text.IndexOf('\n', StringComparison.Ordinal)];
+
+        DataFormatException e = Assert.Throws<DataFormatException>(() => Read(text, labelColumn: "kk"));
+
+        Assert.EndsWith($", line 1: expected a header with one column named 'kk', got '{columns}'.", e.Message, StringComparison.Ordinal);
+    }
+
+    // The configuration of the training may go on naming its column where the samples have no labels.
+    [Theory]
+    [InlineData("a,b\n1,2\n3,4\n", null)]
+    [InlineData("1,2\n3,4\n", null)]
+    [InlineData("k,a,b\nx,1,2\ny,3,4\n", "0,1")]
+    public void ReadSamples_LabelColumnOfTheTraining_MayBeMissing(string text, string? labels) =>
+        Assert.Equal(labels, Read(text, labelColumn: "k") is { Labels: { } found } ? string.Join(',', found) : null);
+
+    private static SampleSet Read(string text) => Read(text, ["a", "b"]);
+
+    private static SampleSet Read(string text, string? labelColumn) => Read(text, ["a", "b"], labelColumn);
+
+    private static SampleSet Read(string text, string[]? names, string? labelColumn = null)
     {
         string path = Path.GetTempFileName();
         try
         {
             File.WriteAllText(path, text);
-            return CsvData.ReadSamples(path, new SampleFormat(2, ["x", "y"]) { FeatureNames = ["a", "b"], LabelColumn = "k", LabelIndex = 2 });
+            return CsvData.ReadSamples(path, new SampleFormat(2, ["x", "y"]) { FeatureNames = names, LabelColumn = "k", LabelIndex = 2 }, new CsvOptions { LabelColumn = labelColumn });
         }
         finally
         {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NormLayers.Exchange;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
@@ -63,6 +64,47 @@ public sealed class TrainingStateTests
         }
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    public void Resume_TheSameStateAgain_EndsTheSame(int interval)
+    {
+        TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16 };
+        List<byte[]> files = [];
+        string whole = Run(options, Saving(files, interval), new Recorder());
+        TrainingState state = TrainingState.Read(new MemoryStream(files[0]));
+        (long step, int probes) = (state.Step, state.Probes.Count);
+        for (int time = 0; time < 2; time++)
+        {
+            Recorder recorder = new();
+            recorder.Probes.AddRange(state.Probes);
+            List<byte[]> further = [];
+            Assert.Equal(whole, Run(options, Saving(further, interval) with { Resume = state }, recorder));
+            Assert.Equal(files.Count - 1, further.Count);
+            Assert.Equal(WithoutTimes(files[^1]), WithoutTimes(further[^1]));
+            Assert.Equal((step, probes), (state.Step, state.Probes.Count));
+        }
+    }
+
+    [Fact]
+    public void Resume_TheSameStateAtOnce_EndsTheSame()
+    {
+        TrialOptions options = new() { HiddenFeatures = [40, 30], Epochs = 1, BatchSize = 45, Momentum = 0.9 };
+        List<byte[]> files = [];
+        string whole = Run(options, Saving(files, 1), new Recorder());
+        TrainingState state = TrainingState.Read(new MemoryStream(files[0]));
+        string[] ends = new string[40];
+
+        Parallel.For(0, ends.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+        {
+            Recorder recorder = new();
+            recorder.Probes.AddRange(state.Probes);
+            ends[i] = Run(options, new Checkpoints { Resume = state }, recorder);
+        });
+
+        Assert.All(ends, end => Assert.Equal(whole, end));
+    }
+
     [Fact]
     public void Save_CancelledTraining_GoesOnFromThere()
     {
@@ -99,6 +141,32 @@ public sealed class TrainingStateTests
         TrialResult again = new PreparedTrial(options, s_data).Run(
             checkpoints: new Checkpoints { Resume = TrainingState.Read(new MemoryStream(files[^1])) }, cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(TrainingStatus.Diverged, again.Result.Status);
+    }
+
+    [Fact]
+    public void Save_FullDisk_EndsTheTrainingBetweenTwoSteps()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is of Linux");
+        TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16 };
+        string whole = Run(options, new Checkpoints(), new Recorder());
+        List<byte[]> files = [];
+        Checkpoints checkpoints = Saving(files, 4);
+        Checkpoints full = checkpoints with
+        {
+            Save = write =>
+            {
+                checkpoints.Save!(write);
+                using FileStream disk = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+                write(disk);
+            },
+        };
+        Assert.Throws<IOException>(() => Run(options, full, new Recorder()));
+
+        TrainingState state = TrainingState.Read(new MemoryStream(Assert.Single(files)));
+        Recorder rest = new();
+        rest.Probes.AddRange(state.Probes);
+
+        Assert.Equal(whole, Run(options, new Checkpoints { Resume = state }, rest));
     }
 
     [Fact]
@@ -148,12 +216,22 @@ public sealed class TrainingStateTests
         for (int length = 0; length < files[0].Length; length += 11)
         {
             Assert.Throws<InvalidDataException>(() => TrainingState.Read(new MemoryStream(files[0][..length])));
+            Assert.Throws<InvalidDataException>(() => TrainingState.Read(new CutStream(files[0], length)));
         }
 
         using MemoryStream other = new();
         new BatchNorm1D(3).Save(other);
         other.Position = 0;
         Assert.Contains("with the metadata 'checkpoint'", Assert.Throws<InvalidDataException>(() => TrainingState.Read(other)).Message, StringComparison.Ordinal);
+    }
+
+    // The position but for its times.
+    private static string WithoutTimes(byte[] file)
+    {
+        JsonObject position = JsonNode.Parse(new SafetensorsReader(new MemoryStream(file)).Metadata["checkpoint"])!.AsObject();
+        position.Remove("seconds");
+        position.Remove("seconds_before");
+        return position.ToJsonString();
     }
 
     private static NamedState Copy(SafetensorsReader file, SafetensorsTensor tensor)
