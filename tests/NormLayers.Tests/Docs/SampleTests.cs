@@ -15,7 +15,7 @@ public sealed partial class SampleTests
 
     private const string Tensors = "int N = 2, C = 3, L = 4, T = 5, channels = 3; float[] x = [], y = [], dy = [], dx = []; ";
 
-    // The samples of each document, with what stands before them in a program.
+    // The samples of each document, with what is before them in a program.
     private static readonly Dictionary<string, string[]> s_samples = new()
     {
         ["README.md"] = [""],
