@@ -71,7 +71,8 @@ public class DataFuzzTests
             }
         }
 
-        Assert.True(read > 0 && refused > 0, $"{read} read, {refused} refused: the mutations reach one outcome only");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{read} read, {refused} refused");
+        Assert.True(Math.Min(read, refused) > Rounds / 100, $"{read} read, {refused} refused: the mutations reach one outcome only");
     }
 
     private static byte[] Mutate(byte[] valid, RandomSource random)

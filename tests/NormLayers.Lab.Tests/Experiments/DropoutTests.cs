@@ -8,20 +8,29 @@ namespace NormLayers.Lab.Tests.Experiments;
 public sealed class DropoutTests
 {
     [Fact]
-    public void Forward_Training_KeepsAndDividesAShare()
+    public void Passes_Training_KeepAndDivideAShare()
     {
         Dropout layer = new(0.8, new RandomSource(1), "dropout");
-        float[] x = [.. Enumerable.Repeat(3f, 10_000)];
+        RandomSource random = new(5);
+        float[] x = [.. Enumerable.Range(0, 10_000).Select(_ => (float)(2 + random.NextDouble()))];
+        float[] dy = [.. x.Select(_ => (float)(0.4 + random.NextNormal()))];
         float[] y = new float[x.Length];
         layer.Forward(x, (100, 100), y);
-        Assert.Equal((float[])[0, 3 / 0.8f], y.Distinct().Order());
-        Assert.InRange(y.Count(v => v > 0), 7800, 8200);
+        bool[] kept = [.. y.Select(v => v > 0)];
+        Assert.InRange(kept.Count(k => k), 7800, 8200);
+        Assert.All(kept.Chunk(100), row => Assert.InRange(row.Count(k => k), 60, 95));
+        Assert.Equal(x.Zip(kept, (v, k) => k ? v * (float)(1 / 0.8) : 0), y);
         float[] dx = new float[x.Length];
-        layer.Backward(x, x, dx);
-        Assert.Equal(y, dx);
+        layer.Backward(x, dy, dx);
+        Assert.Equal(dy.Zip(kept, (g, k) => k ? g * (float)(1 / 0.8) : 0 * g), dx);
+
+        layer.Forward(x, (100, 100), y);
+        Assert.InRange(y.Zip(kept).Count(p => p.First > 0 != p.Second), 2900, 3500); // 2·0.8·0.2 of them: drawn anew.
         layer.Training = false;
         layer.Forward(x, (100, 100), y);
         Assert.Equal(x, y);
+        layer.Backward(x, dy, dx);
+        Assert.Equal(dy, dx);
     }
 
     [Theory]
@@ -32,11 +41,12 @@ public sealed class DropoutTests
     public void Theory_Unit_IsTheClosedForm(double mean, double keep, double expected) => Assert.Equal(expected, DropoutOrder.Theory(mean, keep), 12);
 
     [Fact]
-    public void FitOfLogarithm_Points_IsOneForALogarithmOnly()
+    public void FitOfLogarithm_Points_IsTheSquareOfTheCorrelation()
     {
         long[] steps = [1, 2, 5, 10, 100, 1000];
         Assert.Equal(1, GhostBatches.FitOfLogarithm([.. steps.Select(s => (s, 3 + 2 * Math.Log(s)))]), 12);
-        Assert.True(GhostBatches.FitOfLogarithm([.. steps.Select(s => (s, (double)s))]) < 0.75);
+        Assert.Equal(1, GhostBatches.FitOfLogarithm([.. steps.Select(s => (s, 3 - 2 * Math.Log(s)))]), 12);
+        Assert.Equal(0.709348983707, GhostBatches.FitOfLogarithm([.. steps.Select(s => (s, (double)s))]), 1e-12);
     }
 
     [Fact]

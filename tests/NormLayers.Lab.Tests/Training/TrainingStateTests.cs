@@ -136,11 +136,21 @@ public sealed class TrainingStateTests
     {
         List<byte[]> files = [];
         TrialOptions options = new() { Normalization = NormalizationKind.None, Epochs = 3, BatchSize = 16, LearningRate = 1e20 };
-        Assert.Equal(TrainingStatus.Diverged, new PreparedTrial(options, s_data).Run(checkpoints: Saving(files, 1), cancellationToken: TestContext.Current.CancellationToken).Result.Status);
-        Assert.NotEmpty(files);
-        TrialResult again = new PreparedTrial(options, s_data).Run(
-            checkpoints: new Checkpoints { Resume = TrainingState.Read(new MemoryStream(files[^1])) }, cancellationToken: TestContext.Current.CancellationToken);
-        Assert.Equal(TrainingStatus.Diverged, again.Result.Status);
+        TrainingResult result = new PreparedTrial(options, s_data).Run(checkpoints: Saving(files, 1), cancellationToken: TestContext.Current.CancellationToken).Result;
+        Assert.Equal(TrainingStatus.Diverged, result.Status);
+        Assert.True(result.Steps > 0);
+
+        // After each step that did not diverge, and nothing in it is.
+        Assert.Equal(result.Steps, files.Count);
+        SafetensorsReader file = new(new MemoryStream(files[^1]));
+        SafetensorsTensor[] floats = [.. file.Tensors.Where(t => t.IsFloat)];
+        Assert.NotEmpty(floats);
+        Assert.All(floats, t => Assert.All(file.ReadFloats(t), v => Assert.True(float.IsFinite(v), $"{t.Name}: {v}")));
+
+        TrainingState state = TrainingState.Read(new MemoryStream(files[^1]));
+        Assert.Equal(result.Steps, state.Step);
+        TrainingResult again = new PreparedTrial(options, s_data).Run(checkpoints: new Checkpoints { Resume = state }, cancellationToken: TestContext.Current.CancellationToken).Result;
+        Assert.Equal((result.Status, result.Steps, result.Divergence), (again.Status, again.Steps, again.Divergence));
     }
 
     [Fact]

@@ -160,15 +160,16 @@ public sealed class ConventionsTests
     [MemberData(nameof(NotExpressed))]
     public void Convert_WhatALibraryLacks_IsSaid(string what, string libraries, string note)
     {
+        bool[] mask = [.. Enumerable.Range(0, 15).Select(i => i % 4 != 1)];
         Layer layer = what switch
         {
             "cumulative" => new BatchNorm(4, momentum: Momentum.Cumulative),
             "untracked" => new BatchNorm(4, trackRunningStatistics: false),
             "unbiased" => new BatchNorm(4),
             "biased" => new BatchNorm(4) { BiasedRunningVariance = true },
-            "masked batch" => new BatchNorm(4) { Mask = [true] },
-            "masked rows" => new LayerNorm1D(4) { Mask = [true] },
-            "outside" => new RmsNorm(4, epsilonOutsideRoot: true),
+            "masked batch" => new BatchNorm(4) { Mask = mask },
+            "masked rows" => new LayerNorm1D(4) { Mask = mask },
+            "outside" => new RmsNorm(4, 0.1, epsilonOutsideRoot: true),
             "no beta" => new GroupNorm(2, 4, withBeta: false),
             "no gamma" => new GroupNorm(2, 4, withGamma: false),
             "rms without gamma" => new RmsNorm(4, withGamma: false),
@@ -177,22 +178,34 @@ public sealed class ConventionsTests
             "instances without both" => new InstanceNorm(4),
             _ => new InstanceNorm(4, trackRunningStatistics: true, withGamma: true, withBeta: true),
         };
+        Layers.Fill(layer);
+        (float[] x, _) = Layers.Data((3, 4, 5));
+        Shape shape = layer is RmsNorm or LayerNorm ? (3, 5, 4) : (3, 4, 5);
+        float[] own = Samples.Forward(layer, x, shape);
         foreach (Conventions conventions in s_all)
         {
             Conversion conversion = conventions.Convert(layer);
             bool lacks = libraries.Split(' ').Contains(conventions.Name);
             Assert.Equal(lacks, conversion.NotExpressed.Any(n => n.StartsWith($"{conventions.Name} {note}", StringComparison.Ordinal)));
 
-            // Constants in place of γ and β change no bit, and do not learn.
-            Layer same = what.StartsWith("masked", StringComparison.Ordinal) || what == "outside" ? conversion.Layer : layer;
-            (float[] x, _) = Layers.Data((3, 4, 5));
-            Shape shape = layer is RmsNorm or LayerNorm ? (3, 5, 4) : (3, 4, 5);
-            if (!what.StartsWith("masked", StringComparison.Ordinal))
+            // Without the mask, or with ε under the root, it is another function. All else changes no bit: constants in place of γ and β do not learn.
+            Layer? other = (what, lacks) switch
             {
-                Compare.SameBits(Samples.Forward(same, x, shape), Samples.Forward(conversion.Layer, x, shape), "y");
+                ("masked batch", true) => new BatchNorm(4),
+                ("masked rows", true) => new LayerNorm1D(4),
+                ("outside", true) => new RmsNorm(4, 0.1),
+                _ => null,
+            };
+            float[] expected = own;
+            if (other is not null)
+            {
+                Layers.Fill(other);
+                expected = Samples.Forward(other, x, shape);
+                Assert.NotEqual(own, expected);
             }
 
-            Assert.All(conversion.Layer.Parameters, p => Assert.Equal(p.Frozen, layer.Parameters.All(own => own.Name != p.Name)));
+            Compare.SameBits(expected, Samples.Forward(conversion.Layer, x, shape), "y");
+            Assert.All(conversion.Layer.Parameters, p => Assert.Equal(p.Frozen, layer.Parameters.All(o => o.Name != p.Name)));
         }
     }
 

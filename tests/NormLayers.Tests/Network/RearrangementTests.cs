@@ -73,27 +73,39 @@ public sealed class RearrangementTests
         Assert.True(report.Passed, report.ToString());
     }
 
-    [Fact]
-    public void Create_EveryMode_StartsFromTheSameWeightsAndNormalizesPositions()
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void Create_EveryMode_StartsFromTheSameWeights(string mode)
     {
-        float[] weights = Mlp.Create(s_options).Layers.OfType<Linear>().Last().Weight.Value;
-        Assert.Equal(4 * 6 * 3, weights.Length);
-        Compare.SameBits(weights, Mlp.Create(s_options with { Normalization = NormalizationKind.LayerNorm }).Layers.OfType<Linear>().Last().Weight.Value, "last weights");
+        float[][] weights = WeightsOf(NormalizationKind.None);
+        Assert.Equal([8 * 9, 6 * 8, 3 * 4 * 6], weights.Select(w => w.Length));
+        float[][] own = WeightsOf(NormalizationKind.Find(mode)!);
+        Assert.Equal(weights.Length, own.Length);
+        foreach ((float[] expected, float[] actual) in weights.Zip(own))
+        {
+            Compare.SameBits(expected, actual, "weights");
+        }
+
+        static float[][] WeightsOf(NormalizationKind kind) =>
+            [.. Mlp.Create(s_options with { Normalization = kind }).Layers.Where(l => l is Linear or NormalizedLinear).Select(l => l.Parameters.Single(p => p.Shape.Rank == 2 && p.Shape.Last > 1).Value)];
+    }
+
+    [Fact]
+    public void Create_InstanceNorm_NormalizesTheFourPositionsOfEachFeature()
+    {
         Sequential network = Mlp.Create(s_options with { Normalization = NormalizationKind.InstanceNorm });
         Assert.Equal(
             "patches,linear1,channels1,norm1,relu1,features1,linear2,channels2,norm2,relu2,features2,flatten,linear3",
             string.Join(',', network.Layers.Select(l => l.Name)));
         Samples.Forward(network, Samples.Normal(3 * 25), (3, 25));
-        ReadOnlySpan<float> normalized = network.Activations(3);
+        float[] features = network.Activations(1).ToArray();
+        float[] normalized = network.Activations(3).ToArray();
         for (int instance = 0; instance < 3 * 8; instance++)
         {
-            float sum = 0;
-            foreach (float value in normalized.Slice(4 * instance, 4))
-            {
-                sum += value;
-            }
-
-            Assert.Equal(0, sum, 1e-5f);
+            (int n, int feature) = (instance / 8, instance % 8);
+            double[] x = [.. Enumerable.Range(0, 4).Select(l => (double)features[(4 * n + l) * 8 + feature])];
+            double deviation = Math.Sqrt(x.Sum(v => (v - x.Average()) * (v - x.Average())) / 4 + 1e-5);
+            Compare.Within([.. x.Select(v => (v - x.Average()) / deviation)], normalized.AsSpan(4 * instance, 4), 1e-6, $"feature {feature} of sample {n}");
         }
     }
 }

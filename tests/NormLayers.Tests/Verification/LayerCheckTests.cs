@@ -9,7 +9,7 @@ public sealed class LayerCheckTests
     {
         IReadOnlyList<LayerCheckRow> rows = LayerCheck.Run(TestContext.Current.CancellationToken);
         Assert.All(rows, r => Assert.True(r.Passed, $"{r.Layer}: {string.Join("; ", r.Faults)}"));
-        Assert.All(rows, r => Assert.True(r.Cases > 1 && r.Values > 100 && r.Quotients > 50 || r.Layer == nameof(LayerNorm), $"{r}"));
+        Assert.All(rows, r => Assert.True((r.Cases > 1 || r.Layer == nameof(LayerNorm)) && r.Values > 100 && r.Quotients > 50, $"{r}"));
         Assert.All(rows, r => Assert.InRange(r.WorstError, 1e-9, LayerCheck.Bound));
         Assert.All(rows, r => Assert.InRange(r.WorstQuotient, 1e-9, 1));
         Type[] layers = [.. typeof(Layer).Assembly.GetTypes().Where(t => t.IsPublic && !t.IsAbstract
