@@ -20,7 +20,7 @@ public static class OnnxFiles
     /// <param name="options">Names and text; null for the defaults.</param>
     /// <returns>The model's opset.</returns>
     /// <exception cref="ArgumentException">The network does not take such samples, has more than 2 GiB of parameters, the standardization has other features, or two values would have the same name.</exception>
-    /// <exception cref="NotSupportedException">A layer that ONNX has no operator for, or has with another meaning; the message says which and why.</exception>
+    /// <exception cref="NotSupportedException">A layer with a mask, or one that ONNX has no operator for, or has with another meaning; the message says which and why.</exception>
     public static int WriteOnnx(this Layer network, Stream stream, Shape sample, OnnxOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(network);

@@ -57,7 +57,8 @@ public sealed class OnnxNormalization
     /// </param>
     /// <returns>
     /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1,
-    /// named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode.
+    /// named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode;
+    /// in training its running variance follows the biased variances of batches, as ONNX's does.
     /// </returns>
     /// <exception cref="ArgumentException">A shape that is needed and not given, or one that the layer does not take.</exception>
     /// <exception cref="InvalidDataException">Parameters of other sizes, in another file, or of other types; ε or a momentum out of range.</exception>
@@ -121,7 +122,7 @@ public sealed class OnnxNormalization
             throw Invalid("a momentum from 0 to 1", FormattableString.Invariant($"{Momentum}"));
         }
 
-        BatchNorm layer = new(mean.Length, Epsilon, NormLayers.Momentum.OldWeight(Momentum), name: LayerName);
+        BatchNorm layer = new(mean.Length, Epsilon, NormLayers.Momentum.OldWeight(Momentum), name: LayerName) { BiasedRunningVariance = true };
         mean.CopyTo(layer.Running!.Mean, 0);
         Copy(Channels(Variance, "running variance"), layer.Running.Variance, "running variance");
         Copy(Channels(Scale, "γ"), layer.Gamma!.Value, "γ");

@@ -78,6 +78,12 @@ public sealed class OnnxFilesTests
         Refused("its ε is 0", new LayerNorm1D(3, epsilon: 0));
         Refused("its ε is 0, or is no float above 0: 1E-60", new BatchNorm1D(3, epsilon: 1e-60));
         Refused("its ε is added outside the root", new RmsNorm(3, epsilonOutsideRoot: true));
+        Refused("norm cannot be written as ONNX: it has a mask", new Sequential(new ReLU(), new LayerNorm1D(3, name: "norm") { Mask = [true] }));
+        Refused("it has a mask", new BatchNorm(3) { Mask = [true] });
+        Refused("it has a mask", new RmsNorm(3) { Mask = [true] });
+        Refused("it has a mask", new ScaleNorm(3) { Mask = [true] });
+        Refused("it has a mask", new GhostBatchNorm(3, 2) { Mask = [true] });
+        Refused("it has a mask", new BatchRenorm(3, RenormLimits.Paper) { Mask = [true] });
         Refused("Unknown is not among the layers that are written", new Sequential(new ReLU(), new Unknown()));
 
         static void Refused(string message, Layer layer)

@@ -243,6 +243,21 @@ public sealed class OnnxNormalizationTests
     public void Read_AValueOutOfTwoNodes_IsRefused() =>
         Assert.Contains("got 'y' out of two", Assert.Throws<InvalidDataException>(() => new OnnxBytes().Node("y = Relu(x)").Node("y = Relu(x)").Read()).Message, StringComparison.Ordinal);
 
+    [Fact]
+    public void CreateLayer_BatchNormalizationInTraining_MovesTheStatisticsAsOnnxDoes()
+    {
+        OnnxNormalization found = new OnnxBytes(15).Floats("w", [2], 1, 1).Floats("b", [2], 0, 0).Floats("v", [2], 1, 1)
+            .Node("y m2 v2 = BatchNormalization(x, w, b, b, v)", ("training_mode", 1), ("momentum", 0.75f)).Single();
+        BatchNorm layer = (BatchNorm)found.CreateLayer();
+        Samples.Forward(layer, [1, 1, 3, 5], (2, 2));
+        // 0.75·old + 0.25·new, with the variances 1 and 4 of the population.
+        Assert.Equal([0.5f, 0.75f], layer.Running!.Mean);
+        Assert.Equal([1, 1.75f], layer.Running.Variance);
+        Assert.Equal(TextOf(layer), TextOf(Conventions.Onnx.BatchNorm(2, 1e-5f, 0.75)));
+
+        static string TextOf(BatchNorm layer) => string.Join(", ", layer.Conventions.OrderBy(c => c.Key).Select(c => $"{c.Key} {c.Value}"));
+    }
+
     private static OnnxBytes Parameters(int opset = 17) => new OnnxBytes(opset).Floats("w", [3], 1, 2, 3).Floats("b", [3], 4, 5, 6);
 
     private static OnnxBytes Start(string nodes)
