@@ -44,8 +44,8 @@ public sealed class NamedState
     }
 
     private NamedState(string name, NamedState part) =>
-        (Name, Shape, Floats, Doubles, Counters, IsInStateDict, IsSpread) =
-        (name, part.Shape, part.Floats, part.Doubles, part.Counters, part.IsInStateDict, part.IsSpread);
+        (Name, Shape, Floats, Doubles, Counters, IsInStateDict, IsNotNegative) =
+        (name, part.Shape, part.Floats, part.Doubles, part.Counters, part.IsInStateDict, part.IsNotNegative);
 
     /// <summary>The name; in a network with the layer's before it, as in <c>norm1.running_mean</c>.</summary>
     public string Name { get; }
@@ -68,18 +68,23 @@ public sealed class NamedState
     /// </summary>
     public bool IsInStateDict { get; init; } = true;
 
-    /// <summary>Whether it is a running variance or deviation: no data makes one negative.</summary>
-    internal bool IsSpread { get; init; }
+    /// <summary>Whether it is a running variance or deviation, or a count of batches: no data makes one negative.</summary>
+    internal bool IsNotNegative { get; init; }
 
     /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>
-    /// <exception cref="ArgumentException">Another name, shape or type.</exception>
+    /// <exception cref="ArgumentException">Another name, shape or type, or a negative running variance, deviation or count of batches.</exception>
     public void CopyFrom(NamedState source)
     {
         ArgumentNullException.ThrowIfNull(source);
         if (source.Name != Name || source.Shape != Shape || Type(source) != Type(this))
         {
             Throw.Argument(nameof(source), Describe(this), Describe(source));
+        }
+
+        if (NegativeOf(source) is { } negative)
+        {
+            Throw.Argument(nameof(source), $"values ≥ 0 in '{Name}'", negative);
         }
 
         source.Floats?.CopyTo(Floats!, 0);
@@ -89,6 +94,16 @@ public sealed class NamedState
         static string Describe(NamedState part) => $"{Type(part)} '{part.Name}' of shape {part.Shape}";
 
         static string Type(NamedState part) => part.Floats is not null ? "floats" : part.Doubles is not null ? "doubles" : "counters";
+    }
+
+    /// <summary>The first value of a part, in words, that this part cannot have; null if there is none. NaN is what a layer that accepts it has saved.</summary>
+    internal string? NegativeOf(NamedState source)
+    {
+        int floats = IsNotNegative ? Array.FindIndex(source.Floats ?? [], v => v < 0) : -1;
+        int counters = IsNotNegative ? Array.FindIndex(source.Counters ?? [], v => v < 0) : -1;
+        return floats >= 0 ? FormattableString.Invariant($"{source.Floats![floats]} at position {floats}")
+            : counters >= 0 ? FormattableString.Invariant($"{source.Counters![counters]} at position {counters}")
+            : null;
     }
 
     /// <summary>The same values under the name that they have in a network.</summary>

@@ -33,7 +33,16 @@ public readonly record struct Momentum
     /// <summary>The weight of a batch's statistics in the running ones.</summary>
     /// <param name="batch">Which batch it is since the last reset, counted from 1.</param>
     /// <returns>The weight of the new value, 0 to 1.</returns>
-    public double WeightOfBatch(long batch) => _newWeight ?? 1.0 / batch;
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="batch"/> is below 1.</exception>
+    public double WeightOfBatch(long batch)
+    {
+        if (batch < 1)
+        {
+            Throw.OutOfRange(nameof(batch), "a number ≥ 1", batch);
+        }
+
+        return _newWeight ?? 1.0 / batch;
+    }
 
     /// <summary>The convention and its number in fifteen digits, as in <c>new weight 0.1</c>, also for 1 − 0.9.</summary>
     public override string ToString() =>

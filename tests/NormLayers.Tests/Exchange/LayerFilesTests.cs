@@ -307,6 +307,46 @@ public sealed class LayerFilesTests
         network.Load(new MemoryStream(SafetensorsBytes.Of(bad)));
     }
 
+    [Fact]
+    public void Load_NegativeCountOfBatches_IsRefusedAndChangesNothing()
+    {
+        Sequential bad = Create("batchnorm", seed: 1);
+        bad.NamedState.Single(s => s.Name == "norm1.num_batches_tracked").Counters![0] = -1;
+        Sequential network = Create("batchnorm", seed: 2);
+        byte[] before = SafetensorsBytes.Of(network);
+
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(SafetensorsBytes.Of(bad))));
+
+        Assert.Contains("expected values ≥ 0 in 'norm1.num_batches_tracked', got -1 at position 0", e.Message, StringComparison.Ordinal);
+        Assert.Equal(before, SafetensorsBytes.Of(network));
+    }
+
+    // The state of a random generator, for one, may be any number.
+    [Fact]
+    public void Load_NegativeCounterOfALayerOfOnesOwn_IsTaken()
+    {
+        Counting saved = new() { Inside = { [0] = -5 }, Outside = { [0] = -7, [1] = long.MinValue } };
+        Counting loaded = new();
+        loaded.Load(new MemoryStream(SafetensorsBytes.Of(saved)));
+        Assert.Equal([-5], loaded.Inside);
+        Assert.Equal([-7, long.MinValue], loaded.Outside);
+    }
+
+    private sealed class Counting() : Layer("counting")
+    {
+        public long[] Inside { get; } = new long[1];
+
+        public long[] Outside { get; } = new long[2];
+
+        public override IReadOnlyList<NamedState> NamedState => [new("inside", Inside), new("outside", Outside) { IsInStateDict = false }];
+
+        public override Shape OutputShape(Shape input) => input;
+
+        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
+
+        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
+    }
+
     private static Sequential Create(string mode, ulong seed) => Mlp.Create(
         new MlpOptions { InputFeatures = 4, Classes = 3, HiddenFeatures = [5], Normalization = NormalizationKind.Find(mode)!, Seed = seed });
 }

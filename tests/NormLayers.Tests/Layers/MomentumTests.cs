@@ -45,4 +45,15 @@ public sealed class MomentumTests
             Assert.StartsWith($"Expected a weight from 0 to 1, got {actual}.", error.Message, StringComparison.Ordinal);
         }
     }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void WeightOfBatch_BelowTheFirst_IsRefused(long batch)
+    {
+        foreach (Momentum momentum in (Momentum[])[Momentum.Default, Momentum.Cumulative])
+        {
+            Assert.Equal("batch", Assert.Throws<ArgumentOutOfRangeException>(() => momentum.WeightOfBatch(batch)).ParamName);
+        }
+    }
 }
