@@ -59,7 +59,7 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 
     bool INormalization.HasReLU => false;
 
-    /// <summary>Sets a and b of the next passes; both are copied. A backward pass needs those of its forward pass: it comes before the next condition.</summary>
+    /// <summary>Sets a and b of the next passes; both are copied. Not between a forward pass and its backward pass, which needs the same condition.</summary>
     /// <param name="scale">a of each sample, (N, C).</param>
     /// <param name="shift">b of each sample, (N, C).</param>
     /// <exception cref="ArgumentException">Lengths that differ, or no whole rows of C.</exception>

@@ -69,6 +69,9 @@ public class BatchNorm : NormalizationLayer
     /// <summary>How the running statistics follow the batches.</summary>
     public Momentum Momentum => _update.Momentum;
 
+    /// <summary>What batch statistics that are not finite do to the running ones.</summary>
+    public NonFiniteStatistics NonFinite => _update.NonFinite;
+
     /// <summary>The running statistics; null if the layer tracks none.</summary>
     public override RunningStatistics? Running { get; }
 

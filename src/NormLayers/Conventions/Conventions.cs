@@ -4,7 +4,7 @@ namespace NormLayers;
 /// <remarks>
 /// <para>A layer from here is the library's of the same arguments: ε, the meaning of momentum, the kind of running variance, and the defaults of all of them. Numbers
 /// are given as in that library. Tensors are (N, C, …) here, while Keras and Flax have the channels last. Non-finite batches follow
-/// <see cref="NonFiniteStatistics.Skip"/>, which none of the libraries has.</para>
+/// <see cref="NonFiniteStatistics.Skip"/>, which none of the libraries has; <see cref="Convert"/> keeps a layer's own policy.</para>
 /// <para><see cref="Convert"/> carries a layer to a library's conventions, and says what cannot be expressed there.</para>
 /// </remarks>
 public sealed class Conventions

@@ -3,7 +3,7 @@ namespace NormLayers;
 /// <summary>Names and defaults of a library's normalization layers. From the libraries' documentation and sources: docs/conventions.md.</summary>
 internal sealed record LibraryTerms
 {
-    /// <summary>What a layer is called, and its default ε.</summary>
+    /// <summary>What a layer is called, with 1d in it where the name says the input's rank, and its default ε.</summary>
     public readonly record struct Named(string Name, double Epsilon);
 
     public static LibraryTerms PyTorch { get; } = new()
@@ -45,6 +45,7 @@ internal sealed record LibraryTerms
         RunningMean = "moving_mean",
         RunningVariance = "moving_variance",
         Groups = "groups",
+        Axes = "axis",
     };
 
     public static LibraryTerms Flax { get; } = new()
@@ -59,6 +60,7 @@ internal sealed record LibraryTerms
         RunningVarianceIsBiased = true,
         InstancesHaveAffine = true,
         Masks = _ => true,
+        Axes = "reduction_axes = feature_axes",
         Gamma = "scale",
         Beta = "bias",
         RunningMean = "mean",
@@ -77,6 +79,7 @@ internal sealed record LibraryTerms
         Momentum = 0.9,
         RunningVarianceIsBiased = true,
         InstancesHaveAffine = true,
+        HasFirstAxis = true,
         Gamma = "scale",
         Beta = "B",
         RunningMean = "input_mean",
@@ -103,6 +106,7 @@ internal sealed record LibraryTerms
 
     public bool MomentumWeighsNew { get; init; }
 
+    /// <summary>Whether batch normalization can average cumulatively. PyTorch's instance normalization takes momentum=None too, but for 0.</summary>
     public bool HasCumulativeMomentum { get; init; }
 
     public bool RunningVarianceIsBiased { get; init; }
@@ -129,8 +133,27 @@ internal sealed record LibraryTerms
 
     public required string Groups { get; init; }
 
+    /// <summary>The arguments that list the axes of layer normalization; null where it has none.</summary>
+    public string? Axes { get; init; }
+
+    /// <summary>Whether layer normalization has a number, its first axis, in their place.</summary>
+    public bool HasFirstAxis { get; init; }
+
     // PyTorch's default where eps is None: that of the type, here of float.
     private const double MachineEpsilon = 1.0 / (1 << 23);
+
+    /// <summary>The switches of a layer, whether they are on, and their default.</summary>
+    public IEnumerable<(string Name, bool IsOn, bool Default)> Switches(Layer layer, bool gamma, bool beta, bool tracks) => (Name, layer) switch
+    {
+        ("PyTorch", NormLayers.LayerNorm) => [("elementwise_affine", gamma, true), ("bias", beta, gamma)],
+        ("PyTorch", NormLayers.RmsNorm) => [("elementwise_affine", gamma, true)],
+        ("PyTorch", NormLayers.GroupNorm) => [("affine", gamma, true)],
+        ("PyTorch", _) => [("affine", gamma, layer is NormLayers.BatchNorm), ("track_running_stats", tracks, layer is NormLayers.BatchNorm)],
+        ("Keras", not NormLayers.RmsNorm) => [("scale", gamma, true), ("center", beta, true)],
+        ("Flax", NormLayers.RmsNorm) => [("use_scale", gamma, true)],
+        ("Flax", _) => [("use_scale", gamma, true), ("use_bias", beta, true)],
+        _ => [],
+    };
 
     /// <summary>Whether a layer can have γ, or β, and not the other; or neither.</summary>
     public bool CanHave(Layer layer, bool gamma, bool beta) => Name switch

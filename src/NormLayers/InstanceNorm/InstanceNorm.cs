@@ -62,6 +62,9 @@ public sealed class InstanceNorm : NormalizationLayer
     /// <summary>How running statistics follow the batches.</summary>
     public Momentum Momentum => _update.Momentum;
 
+    /// <summary>What averages that are not finite do to the running ones.</summary>
+    public NonFiniteStatistics NonFinite => _update.NonFinite;
+
     /// <summary>Of each channel, the running averages of its instances' means and unbiased variances; null if the layer tracks none.</summary>
     public override RunningStatistics? Running { get; }
 
