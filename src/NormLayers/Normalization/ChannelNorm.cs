@@ -120,8 +120,13 @@ internal static class ChannelNorm
         }
         else if (!gradients.Dx.IsEmpty)
         {
-            // dx = dy * gamma * rstd: y of dy with a mean of 0. [B6]
-            ChannelSets constants = new() { Statistics = new SetStatistics(default, default, sets.Statistics.Rstd), Gamma = sets.Gamma };
+            // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]
+            ChannelSets constants = new()
+            {
+                Statistics = new SetStatistics(default, default, sets.Statistics.Rstd),
+                Gamma = sets.Gamma,
+                Corrections = new Corrections(sets.Corrections.R, default),
+            };
             Apply(dy, planes, new ChannelOutput { Sets = constants, Y = gradients.Dx }, rest);
         }
 

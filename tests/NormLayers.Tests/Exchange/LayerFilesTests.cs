@@ -140,6 +140,9 @@ public sealed class LayerFilesTests
             (new InstanceNorm(4, trackRunningStatistics: true), new InstanceNorm(4, momentum: half, trackRunningStatistics: true), "momentum: '0.1' in the file, '0.5' here"),
             (new GhostBatchNorm(4, 8), new GhostBatchNorm(4, 16), "chunk_size: '8' in the file, '16' here"),
             (new BatchRenorm(4, new RenormLimits(3, 5)), new BatchRenorm(4, new RenormLimits(3, 4)), "d_max: '5' in the file, '4' here"),
+            (new BatchRenorm(4, RenormLimits.Paper), new BatchRenorm(4, new RenormLimits(3, 5)), "warm_up_steps: '5000' in the file, '0' here"),
+            (new BatchRenorm(4, new RenormLimits(3, 5) { RMaxSteps = 7 }), new BatchRenorm(4, new RenormLimits(3, 5)), "r_max_steps: '7' in the file, '0' here"),
+            (new BatchRenorm(4, new RenormLimits(3, 5) { DMaxSteps = 8 }), new BatchRenorm(4, new RenormLimits(3, 5)), "d_max_steps: '8' in the file, '0' here"),
             (new AdaptiveLayerNorm(4), new AdaptiveLayerNorm(4, onePlusScale: false), "scale: '1 + gamma' in the file, 'gamma' here"),
             (new LocalResponseNorm(3), new LocalResponseNorm(5), "size: '3' in the file, '5' here"),
         ];
