@@ -81,7 +81,7 @@ public sealed class OnnxTensor
     public string DataType { get; } = "UNDEFINED";
 
     /// <summary>Whether <see cref="ReadFloats"/> reads it: FLOAT, DOUBLE, FLOAT16, BFLOAT16.</summary>
-    public bool IsFloat => DataType is "FLOAT" or "DOUBLE" or "FLOAT16" or "BFLOAT16";
+    public bool IsFloat => IsFloatName(DataType);
 
     /// <summary>Whether <see cref="ReadIntegers"/> reads it: INT8 to INT64, UINT8 to UINT64, BOOL.</summary>
     public bool IsInteger => DataType is "INT64" or "INT32" or "INT16" or "INT8" or "UINT64" or "UINT32" or "UINT16" or "UINT8" or "BOOL";
@@ -91,6 +91,11 @@ public sealed class OnnxTensor
 
     /// <summary>The number of elements.</summary>
     public int Count { get; }
+
+    /// <summary>Whether a number of the format, as in a Cast, is one of the types that <see cref="IsFloat"/> is true for.</summary>
+    internal static bool IsFloatType(long type) => type >= 0 && type < s_types.Length && IsFloatName(s_types[type]);
+
+    private static bool IsFloatName(string type) => type is "FLOAT" or "DOUBLE" or "FLOAT16" or "BFLOAT16";
 
     private int? ElementBytes => DataType switch
     {
