@@ -64,12 +64,27 @@ public sealed class NamedState
 
     /// <summary>
     /// Whether PyTorch's state dict has this part too; true unless set. A part that it has not, such as the count of skipped batches, is saved
-    /// as metadata, so that <c>load_state_dict</c> takes the file, and is 0 after loading a file without it.
+    /// as metadata, so that <c>load_state_dict</c> takes the file, and is 0 after loading a file without it. Such a part has counters: metadata is text, which floats and doubles would lose bits in.
     /// </summary>
-    public bool IsInStateDict { get; init; } = true;
+    /// <exception cref="ArgumentException">Set to false on floats or doubles.</exception>
+    public bool IsInStateDict
+    {
+        get;
+        init
+        {
+            if (!value && Counters is null)
+            {
+                Throw.Argument(nameof(value), "counters in a part outside PyTorch's state dict", $"{Type} in '{Name}'");
+            }
+
+            field = value;
+        }
+    } = true;
 
     /// <summary>Whether it is a running variance or deviation, or a count of batches: no data makes one negative.</summary>
     internal bool IsNotNegative { get; init; }
+
+    private string Type => Floats is not null ? "floats" : Doubles is not null ? "doubles" : "counters";
 
     /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>
@@ -77,7 +92,7 @@ public sealed class NamedState
     public void CopyFrom(NamedState source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        if (source.Name != Name || source.Shape != Shape || Type(source) != Type(this))
+        if (source.Name != Name || source.Shape != Shape || source.Type != Type)
         {
             Throw.Argument(nameof(source), Describe(this), Describe(source));
         }
@@ -91,9 +106,7 @@ public sealed class NamedState
         source.Doubles?.CopyTo(Doubles!, 0);
         source.Counters?.CopyTo(Counters!, 0);
 
-        static string Describe(NamedState part) => $"{Type(part)} '{part.Name}' of shape {part.Shape}";
-
-        static string Type(NamedState part) => part.Floats is not null ? "floats" : part.Doubles is not null ? "doubles" : "counters";
+        static string Describe(NamedState part) => $"{part.Type} '{part.Name}' of shape {part.Shape}";
     }
 
     /// <summary>The first value of a part, in words, that this part cannot have; null if there is none. NaN is what a layer that accepts it has saved.</summary>

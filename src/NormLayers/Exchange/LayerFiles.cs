@@ -27,7 +27,7 @@ public static class LayerFiles
         Dictionary<string, string> text = new(layer.Conventions);
         foreach (NamedState own in state.Where(s => !s.IsInStateDict))
         {
-            text.Add(own.Name, string.Join(' ', own.Counters ?? []));
+            text.Add(own.Name, string.Join(' ', own.Counters!));
         }
 
         foreach ((string key, string value) in metadata ?? LayerConventions.None)

@@ -64,6 +64,17 @@ public sealed class NamedStateTests
         Assert.Throws<ArgumentException>(() => new NamedState("a", (2, 2), [1f]));
     }
 
+    // Saved as text, they would be lost.
+    [Fact]
+    public void IsInStateDict_FalseForFloatsOrDoubles_IsRefused()
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new NamedState("f", 1, [0.5f]) { IsInStateDict = false });
+        Assert.StartsWith("Expected counters in a part outside PyTorch's state dict, got floats in 'f'.", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new NamedState("d", 1, [0.5]) { IsInStateDict = false });
+        Assert.False(new NamedState("c", [1L]) { IsInStateDict = false }.IsInStateDict);
+        Assert.True(new NamedState("f", 1, [0.5f]) { IsInStateDict = true }.IsInStateDict);
+    }
+
     private static Sequential Create(string mode, ulong seed) => Mlp.Create(
         new MlpOptions { InputFeatures = 4, Classes = 3, HiddenFeatures = [5], Normalization = NormalizationKind.Find(mode)!, Seed = seed });
 }
