@@ -39,9 +39,9 @@ public static partial class Functional
     private static void CheckChannels(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> gamma, double epsilon)
     {
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        if (shape.Rank < 2)
+        if (shape.Rank < 2 || shape[1] == 0)
         {
-            Throw.Argument(nameof(shape), "a shape (N, C, …)", $"{shape}");
+            Throw.Argument(nameof(shape), shape.Rank < 2 ? "a shape (N, C, …)" : "a shape (N, C, …) with C ≥ 1", $"{shape}");
         }
 
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
