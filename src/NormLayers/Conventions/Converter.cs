@@ -191,13 +191,12 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
 
     private void AddEpsilon(double epsilon) => _arguments[terms.EpsilonName] = epsilon;
 
-    // 1 − 0.99 is not the double nearest to 0.01.
+    // 1 − 0.01 is not always the double nearest to 0.99.
     private void AddMomentum(Momentum momentum)
     {
-        if (!momentum.IsCumulative)
+        if (momentum.Rounded is { } weight)
         {
-            double weight = momentum.WeightOfBatch(1);
-            _arguments["momentum"] = Math.Round(terms.MomentumWeighsNew ? weight : 1 - weight, 15);
+            _arguments["momentum"] = terms.MomentumWeighsNew ? weight : Math.Round(1 - weight, Momentum.Decimals);
         }
     }
 

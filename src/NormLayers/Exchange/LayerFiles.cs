@@ -105,7 +105,7 @@ public static class LayerFiles
             [.. conventions.Keys.Where(k => !file.Metadata.ContainsKey(k))],
             [
                 .. from own in conventions
-                   where file.Metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(text, own.Value)
+                   where file.Metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
                    select $"{own.Key}: {SafetensorsHeader.Printable(file.Metadata[own.Key])} in the file, '{own.Value}' here",
             ],
             file.Metadata);

@@ -179,9 +179,9 @@ public sealed class LayerFilesTests
     [Fact]
     public void Load_OtherConventions_AreRefusedOrTold()
     {
-        byte[] file = SafetensorsBytes.Of(new BatchNorm1D(3, epsilon: 1e-3, Momentum.OldWeight(0.9)));
+        byte[] file = SafetensorsBytes.Of(new BatchNorm1D(3, epsilon: 1e-3, Momentum.OldWeight(0.8)));
         Assert.Contains("epsilon: '0.001' in the file, '1E-05' here", Refused(new BatchNorm1D(3, momentum: Momentum.OldWeight(0.9)), file), StringComparison.Ordinal);
-        Assert.Contains("momentum: '0.09999999999999998' in the file, 'cumulative' here", Refused(new BatchNorm1D(3, 1e-3, Momentum.Cumulative), file), StringComparison.Ordinal);
+        Assert.Contains("momentum: '0.2' in the file, 'cumulative' here", Refused(new BatchNorm1D(3, 1e-3, Momentum.Cumulative), file), StringComparison.Ordinal);
         LoadReport report = new BatchNorm1D(3).Load(new MemoryStream(file), checkConventions: false);
         Assert.Equal(2, report.Different.Count);
 
@@ -308,6 +308,25 @@ public sealed class LayerFilesTests
         // NaN is what a layer that accepts it has saved.
         bad.NamedState.Single(s => s.Name == "norm1.running_var").Floats![3] = float.NaN;
         network.Load(new MemoryStream(SafetensorsBytes.Of(bad)));
+    }
+
+    // Files of earlier versions have all digits of 1 − 0.9.
+    [Theory]
+    [InlineData(0.9)]
+    [InlineData(0.99)]
+    [InlineData(0.9999)]
+    public void Load_TheSameMomentumByTheOldOrTheNewWeight_IsNoDifference(double oldWeight)
+    {
+        double newWeight = Math.Round(1 - oldWeight, 10);
+        BatchNorm byOld = new(3, momentum: Momentum.OldWeight(oldWeight));
+        BatchNorm byNew = new(3, momentum: Momentum.NewWeight(newWeight));
+        byNew.Load(new MemoryStream(SafetensorsBytes.Of(byOld)));
+        byOld.Load(new MemoryStream(SafetensorsBytes.Of(byNew)));
+        Assert.Equal(byNew.Conventions, byOld.Conventions);
+        string text = (1 - oldWeight).ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Empty(byNew.Load(new MemoryStream(SafetensorsBytes.File($$$"""{"__metadata__":{"momentum":"{{{text}}}"}}""")), strict: false).Different);
+        Assert.NotEmpty(byNew.Load(new MemoryStream(SafetensorsBytes.File("""{"__metadata__":{"momentum":"0.5"}}""")), strict: false, checkConventions: false).Different);
+        Assert.NotEmpty(new BatchNorm(3, epsilon: 1e-16).Load(new MemoryStream(SafetensorsBytes.File("""{"__metadata__":{"epsilon":"2e-16"}}""")), strict: false, checkConventions: false).Different);
     }
 
     [Fact]
