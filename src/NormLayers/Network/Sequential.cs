@@ -48,7 +48,7 @@ public sealed class Sequential : Layer
             }
         }
 
-        _named = [.. _layers.SelectMany(l => l.Parameters.Select(p => new NamedParameter($"{l.Name}.{p.Name}", p)))];
+        _named = [.. _layers.SelectMany(l => Named(l).Select(p => p with { Name = $"{l.Name}.{p.Name}" }))];
         _parameters = [.. _named.Select(n => n.Parameter)];
         (_activations, _gradients) = (new Buffers(_layers.Length - 1), new Buffers(_layers.Length - 1));
         _shapes = new Shape[_layers.Length + 1];
@@ -60,7 +60,7 @@ public sealed class Sequential : Layer
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters => _parameters;
 
-    /// <summary>The parameters with their full names, as in <c>linear1.weight</c>, in the order of <see cref="Parameters"/>.</summary>
+    /// <summary>The parameters with their full names, as in <c>linear1.weight</c> and of a network within this one <c>network.linear1.weight</c>, in the order of <see cref="Parameters"/>.</summary>
     /// <remarks>These alone lose the running statistics of batch normalization: to save or copy a network take <see cref="NamedState"/>.</remarks>
     public IReadOnlyList<NamedParameter> NamedParameters => _named;
 
@@ -154,6 +154,9 @@ public sealed class Sequential : Layer
 
         _layers[0].Backward(x, y, dy, dx);
     }
+
+    private static IEnumerable<NamedParameter> Named(Layer layer) =>
+        layer is Sequential network ? network.NamedParameters : layer.Parameters.Select(p => new NamedParameter(p.Name, p));
 
     // The shapes between the layers, kept until another one comes.
     private void FollowShape(Shape shape)

@@ -1,4 +1,5 @@
 using NormLayers.Network;
+using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Network;
@@ -52,6 +53,18 @@ public sealed class NamedStateTests
     {
         Sequential inner = new(new BatchNorm1D(3, name: "norm"));
         Assert.Contains("network.norm.running_var", new Sequential(inner).NamedState.Select(s => s.Name));
+    }
+
+    [Fact]
+    public void NamedParameters_NestedNetwork_NameThePath()
+    {
+        RandomSource random = new(1);
+        Sequential network = new(new Sequential(new Linear(3, 4, random, name: "a"), new Linear(4, 4, random, name: "b")), new Linear(4, 2, random, name: "c"));
+        Assert.Equal(
+            ["network.a.weight", "network.a.bias", "network.b.weight", "network.b.bias", "c.weight", "c.bias"],
+            network.NamedParameters.Select(p => p.Name));
+        Assert.Equal(network.Parameters, network.NamedParameters.Select(p => p.Parameter));
+        Assert.Equal(network.NamedState.Select(s => s.Name), network.NamedParameters.Select(p => p.Name));
     }
 
     [Fact]
