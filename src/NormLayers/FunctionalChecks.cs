@@ -48,10 +48,10 @@ public static partial class Functional
         CheckGamma(gamma, shape[1]);
     }
 
-    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon)
+    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon, [CallerArgumentExpression(nameof(epsilon))] string epsilonName = "")
     {
         Throw.IfNotPositive(features, nameof(features));
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        Throw.IfNegativeOrNotFinite(epsilon, epsilonName);
         if (x.Length % features != 0)
         {
             Throw.Argument(nameof(x), $"whole rows of {features} elements", $"{x.Length} elements");

@@ -38,6 +38,12 @@ public sealed class PublicInputTests
         Assert.Equal(0, statistics.Count);
     }
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(double.NaN)]
+    public void RmsNormBackward_EpsilonOutOfRange_IsNamedAsTheParameterIs(double epsilon) =>
+        Refused("epsilonOutsideRoot", () => Functional.RmsNormBackward([1], [1], 1, Functional.Ones, new NormStatistics(), [], [], epsilon));
+
     [Fact]
     public void Null_InsideOptionsAndLists_IsNamed()
     {

@@ -7,7 +7,7 @@ namespace NormLayers;
 /// <para>y = (1 + a)·(x − μ)/√(σ² + ε) + b. The layer learns nothing: a and b come from a network before it, by <see cref="SetCondition"/>, and their gradients go
 /// back to it. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, …, C): the dimensions between are tokens, which share the a and b of their sample. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and
-/// infinity spread within their token only. A mask has a value for each element, or for each token. No allocation after the largest batch has been seen.</para>
+/// infinity spread within their token only. A mask has a value for each element, or for each token. Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 {

@@ -11,7 +11,7 @@ namespace NormLayers;
 /// README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank ≥ 2: the dimensions behind C are positions. An empty batch gives an empty output, adds nothing to the gradients and leaves the
 /// statistics alone. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity spread within their channel;
-/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. A mask has a value for each position, (N, …); the unmasked ones are normalized as rows (K, C). No allocation after the largest batch has been seen.</para>
+/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. A mask has a value for each position, (N, …); the unmasked ones are normalized as rows (K, C). Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public class BatchNorm : NormalizationLayer
 {

@@ -10,7 +10,7 @@ namespace NormLayers;
 /// an instance's own. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank: the dimensions behind C are positions, and an instance needs two of them. <c>y</c> may be <c>x</c> where no
 /// backward pass follows. NaN and infinity spread within their instance; what they do to running statistics says <see cref="NonFiniteStatistics"/>. A mask has a
-/// value for each position, (N, …). No allocation after the largest batch has been seen.</para>
+/// value for each position, (N, …). Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class InstanceNorm : NormalizationLayer
 {

@@ -5,7 +5,7 @@ namespace NormLayers.Normalization;
 /// <summary>The elements that a mask leaves of a tensor, as dense tensors one after another: gathered before an engine runs, scattered after it.</summary>
 /// <remarks>
 /// No engine knows of masks, so what it computes has the bits of the compacted data. Where neighbouring rows, or samples, have as many elements left in the
-/// same places, they are one block. Rows and samples without any are left out. No allocation after the largest tensor has been seen.
+/// same places, they are one block. Rows and samples without any are left out. A mask that leaves more than any before allocates.
 /// </remarks>
 internal sealed class Compaction
 {

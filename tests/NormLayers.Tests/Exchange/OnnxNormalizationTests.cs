@@ -276,7 +276,7 @@ public sealed class OnnxNormalizationTests
         Assert.Equal(isFound ? "z" : "y", Start("p = Pow(x, two)|" + Rest + "y = Div(x, s)|c = Cast(y)|z = Mul(c, w)", to).Single().Output);
     }
 
-    // Values in another file are not read before somebody asks for them.
+    // Values in another file are an error of whoever needs them.
     [Theory]
     [InlineData("two")]
     [InlineData("eps")]
