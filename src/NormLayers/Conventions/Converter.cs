@@ -11,14 +11,14 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
 
     public Conversion Convert(Layer layer)
     {
-        (string name, Layer converted) = layer switch
+        Layer converted = layer switch
         {
             GhostBatchNorm or BatchRenorm => Refuse(layer),
-            BatchNorm norm => (OfRank(terms.BatchNorm.Name, norm is BatchNorm1D ? "1d" : norm is BatchNorm2D ? "2d" : norm is BatchNorm3D ? "3d" : null), Of(norm)),
-            LayerNorm norm => (terms.LayerNorm.Name, Of(norm)),
-            RmsNorm norm => (terms.RmsNorm.Name, Of(norm)),
-            GroupNorm norm => (terms.GroupNorm.Name, Of(norm)),
-            InstanceNorm norm => (OfRank(terms.InstanceNorm.Name, null), Of(norm)),
+            BatchNorm norm => Of(norm),
+            LayerNorm norm => Of(norm),
+            RmsNorm norm => Of(norm),
+            GroupNorm norm => Of(norm),
+            InstanceNorm norm => Of(norm),
             _ => Refuse(layer),
         };
         if ((layer as MaskableLayer)?.Mask is { } mask)
@@ -29,6 +29,7 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
         }
 
         converted.Training = layer.Training;
+        string name = OfRank(terms.Of(layer).Name, layer is BatchNorm1D ? "1d" : layer is BatchNorm2D ? "2d" : layer is BatchNorm3D ? "3d" : null);
         return new Conversion(terms.Name, name, _arguments, _tensors, converted, _notes);
     }
 
@@ -37,10 +38,10 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
         : rank is null ? $"{name}, {OfRank(name, "2d")} or {OfRank(name, "3d")}"
         : name.Replace("1d", rank, StringComparison.Ordinal);
 
-    private (string Name, Layer Converted) Refuse(Layer layer)
+    private Layer Refuse(Layer layer)
     {
         Throw.Argument(nameof(layer), "a batch, layer, RMS, group or instance normalization", $"{layer.GetType().Name}, which {terms.Name} does not have");
-        return default;
+        return layer;
     }
 
     private BatchNorm Of(BatchNorm layer)
@@ -163,12 +164,12 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
 
         if (gamma is not null)
         {
-            _tensors[to is RmsNorm ? terms.RmsGamma ?? terms.Gamma : terms.Gamma] = gamma.Value;
+            _tensors[terms.Of(to).Gamma ?? terms.Gamma] = gamma.Value;
         }
 
         if (beta is not null)
         {
-            _tensors[terms.Beta] = beta.Value;
+            _tensors[terms.Of(to).Beta ?? terms.Beta] = beta.Value;
         }
     }
 

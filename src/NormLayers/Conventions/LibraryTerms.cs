@@ -3,8 +3,8 @@ namespace NormLayers;
 /// <summary>Names and defaults of a library's normalization layers. From the libraries' documentation and sources: docs/conventions.md.</summary>
 internal sealed record LibraryTerms
 {
-    /// <summary>What a layer is called, with 1d in it where the name says the input's rank, and its default ε.</summary>
-    public readonly record struct Named(string Name, double Epsilon);
+    /// <summary>What a layer is called, with 1d in it where the name says the input's rank, its default ε, and what γ and β are called where that is not <see cref="Gamma"/> and <see cref="Beta"/>.</summary>
+    public readonly record struct Named(string Name, double Epsilon, string? Gamma = null, string? Beta = null);
 
     public static LibraryTerms PyTorch { get; } = new()
     {
@@ -32,7 +32,7 @@ internal sealed record LibraryTerms
         Name = "Keras",
         BatchNorm = new("BatchNormalization", 1e-3),
         LayerNorm = new("LayerNormalization", 1e-3),
-        RmsNorm = new("RMSNormalization", 1e-6),
+        RmsNorm = new("RMSNormalization", 1e-6, Gamma: "scale"),
         GroupNorm = new("GroupNormalization", 1e-3),
         InstanceNorm = new("GroupNormalization", 1e-3),
         Momentum = 0.99,
@@ -40,7 +40,6 @@ internal sealed record LibraryTerms
         InstancesHaveAffine = true,
         Masks = layer => layer is BatchNorm,
         Gamma = "gamma",
-        RmsGamma = "scale",
         Beta = "beta",
         RunningMean = "moving_mean",
         RunningVariance = "moving_variance",
@@ -72,9 +71,9 @@ internal sealed record LibraryTerms
     {
         Name = "ONNX",
         BatchNorm = new("BatchNormalization", 1e-5),
-        LayerNorm = new("LayerNormalization", 1e-5),
+        LayerNorm = new("LayerNormalization", 1e-5, Gamma: "Scale"),
         RmsNorm = new("RMSNormalization", 1e-5),
-        GroupNorm = new("GroupNormalization", 1e-5),
+        GroupNorm = new("GroupNormalization", 1e-5, Beta: "bias"),
         InstanceNorm = new("InstanceNormalization", 1e-5),
         Momentum = 0.9,
         RunningVarianceIsBiased = true,
@@ -99,6 +98,16 @@ internal sealed record LibraryTerms
 
     public required Named InstanceNorm { get; init; }
 
+    /// <summary>The library's name of a layer.</summary>
+    public Named Of(Layer layer) => layer switch
+    {
+        NormLayers.BatchNorm => BatchNorm,
+        NormLayers.LayerNorm => LayerNorm,
+        NormLayers.RmsNorm => RmsNorm,
+        NormLayers.GroupNorm => GroupNorm,
+        _ => InstanceNorm,
+    };
+
     public string EpsilonName { get; init; } = "epsilon";
 
     /// <summary>The default.</summary>
@@ -122,8 +131,6 @@ internal sealed record LibraryTerms
     public Func<Layer, bool> Masks { get; init; } = _ => false;
 
     public required string Gamma { get; init; }
-
-    public string? RmsGamma { get; init; }
 
     public required string Beta { get; init; }
 

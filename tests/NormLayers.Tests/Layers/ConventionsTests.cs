@@ -112,9 +112,9 @@ public sealed class ConventionsTests
         {
             (Layer Layer, Shape Shape, string Tensors)[] cases =
             [
-                (new LayerNorm((3, 4), 0.3, onePlusGamma: true), (5, 3, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX scale B"),
+                (new LayerNorm((3, 4), 0.3, onePlusGamma: true), (5, 3, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX Scale B"),
                 (new RmsNorm(6, 0.3, onePlusGamma: true), (5, 6), "PyTorch weight, Keras scale, Flax scale, ONNX scale"),
-                (new GroupNorm(2, 6, 0.3), (3, 6, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX scale B"),
+                (new GroupNorm(2, 6, 0.3), (3, 6, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX scale bias"),
                 (new InstanceNorm(6, 0.3, withGamma: true, withBeta: true), (3, 6, 4), "PyTorch weight bias, Keras gamma beta, Flax scale bias, ONNX scale B"),
             ];
             foreach ((Layer layer, Shape shape, string tensors) in cases)
