@@ -7,7 +7,7 @@ public sealed class ConventionsTests
 {
     private const double MachineEpsilon = 1.1920928955078125e-7;
 
-    private static readonly Conventions[] s_all = [Conventions.PyTorch, Conventions.Keras, Conventions.Flax, Conventions.Onnx];
+    private static readonly LibraryConventions[] s_all = [LibraryConventions.PyTorch, LibraryConventions.Keras, LibraryConventions.Flax, LibraryConventions.Onnx];
 
     // Batch, layer, RMS, group and instance normalization's ε; the weight of a new batch; whether the running variance is biased; whether instances have γ and β.
     [Theory]
@@ -18,7 +18,7 @@ public sealed class ConventionsTests
     public void Presets_NothingGiven_HaveTheLibrarysDefaults(
         string library, double batch, double layer, double rms, double group, double instance, double newWeight, bool biased, bool affine)
     {
-        Conventions conventions = Of(library);
+        LibraryConventions conventions = Of(library);
         BatchNorm norm = conventions.BatchNorm(6);
         Assert.Equal((batch, biased), (norm.Epsilon, norm.BiasedRunningVariance));
         Assert.Equal(newWeight, norm.Momentum.WeightOfBatch(1), 1e-15);
@@ -38,7 +38,7 @@ public sealed class ConventionsTests
     [Fact]
     public void BiasedRunningVariance_Training_FollowsThePopulationVariance()
     {
-        BatchNorm keras = Conventions.Keras.BatchNorm(2, momentum: 0);
+        BatchNorm keras = LibraryConventions.Keras.BatchNorm(2, momentum: 0);
         keras.Mask = [true, true, false];
         Samples.Forward(keras, [1, 2, 0, 5, 5, 0], (1, 2, 3));
         Assert.Equal([1.5f, 5], keras.Running!.Mean);
@@ -89,11 +89,11 @@ public sealed class ConventionsTests
     [Fact]
     public void Convert_ThereAndBack_IsTheSameLayer()
     {
-        foreach (Conventions one in s_all)
+        foreach (LibraryConventions one in s_all)
         {
             BatchNorm layer = one.BatchNorm(4);
             Layers.Fill(layer);
-            foreach (Conventions other in s_all)
+            foreach (LibraryConventions other in s_all)
             {
                 Conversion there = other.Convert(layer);
                 Conversion back = one.Convert(there.Layer);
@@ -108,7 +108,7 @@ public sealed class ConventionsTests
     [Fact]
     public void Convert_EachOtherLayer_HasTheSameBits()
     {
-        foreach (Conventions conventions in s_all)
+        foreach (LibraryConventions conventions in s_all)
         {
             (Layer Layer, Shape Shape, string Tensors)[] cases =
             [
@@ -134,8 +134,8 @@ public sealed class ConventionsTests
 
         Assert.Equal(
             ["BatchNorm1d, BatchNorm2d or BatchNorm3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d"],
-            new BatchNorm[] { new(3), new BatchNorm1D(3), new BatchNorm2D(3), new BatchNorm3D(3) }.Select(layer => Conventions.PyTorch.Convert(layer).Name));
-        Assert.Equal(-1, Conventions.Keras.Convert(new InstanceNorm(6)).Arguments["groups"]);
+            new BatchNorm[] { new(3), new BatchNorm1D(3), new BatchNorm2D(3), new BatchNorm3D(3) }.Select(layer => LibraryConventions.PyTorch.Convert(layer).Name));
+        Assert.Equal(-1, LibraryConventions.Keras.Convert(new InstanceNorm(6)).Arguments["groups"]);
     }
 
     public static TheoryData<string, string, string> NotExpressed => new()
@@ -177,7 +177,7 @@ public sealed class ConventionsTests
             "instances without both" => new InstanceNorm(4),
             _ => new InstanceNorm(4, trackRunningStatistics: true, withGamma: true, withBeta: true),
         };
-        foreach (Conventions conventions in s_all)
+        foreach (LibraryConventions conventions in s_all)
         {
             Conversion conversion = conventions.Convert(layer);
             bool lacks = libraries.Split(' ').Contains(conventions.Name);
@@ -281,10 +281,10 @@ public sealed class ConventionsTests
             Assert.All(s_all, c => Assert.Equal(policy, ((InstanceNorm)c.Convert(instances).Layer).NonFinite));
         }
 
-        Layer converted = Conventions.PyTorch.Convert(new BatchNorm(1, nonFinite: NonFiniteStatistics.Throw)).Layer;
+        Layer converted = LibraryConventions.PyTorch.Convert(new BatchNorm(1, nonFinite: NonFiniteStatistics.Throw)).Layer;
         Assert.Throws<InvalidOperationException>(() => Samples.Forward(converted, [float.NaN, 1], (2, 1)));
-        Assert.Equal(0.1, ((InstanceNorm)Conventions.PyTorch.Convert(new InstanceNorm(4, momentum: Momentum.Cumulative, trackRunningStatistics: true)).Layer).Momentum.WeightOfBatch(7));
-        Assert.Equal("InstanceNorm1d, InstanceNorm2d or InstanceNorm3d", Conventions.PyTorch.Convert(new InstanceNorm(4)).Name);
+        Assert.Equal(0.1, ((InstanceNorm)LibraryConventions.PyTorch.Convert(new InstanceNorm(4, momentum: Momentum.Cumulative, trackRunningStatistics: true)).Layer).Momentum.WeightOfBatch(7));
+        Assert.Equal("InstanceNorm1d, InstanceNorm2d or InstanceNorm3d", LibraryConventions.PyTorch.Convert(new InstanceNorm(4)).Name);
     }
 
     [Fact]
@@ -292,7 +292,7 @@ public sealed class ConventionsTests
     {
         foreach (Layer layer in (Layer[])[new GhostBatchNorm(3, 2), new BatchRenorm(3, RenormLimits.Paper), new ScaleNorm(3), new DyT(3)])
         {
-            ArgumentException error = Assert.Throws<ArgumentException>(() => Conventions.Keras.Convert(layer));
+            ArgumentException error = Assert.Throws<ArgumentException>(() => LibraryConventions.Keras.Convert(layer));
             Assert.Contains($"got {layer.GetType().Name}, which Keras does not have", error.Message, StringComparison.Ordinal);
         }
     }
@@ -301,13 +301,28 @@ public sealed class ConventionsTests
     public void Load_AnotherKindOfRunningVariance_IsRefused()
     {
         MemoryStream file = new();
-        Conventions.Keras.BatchNorm(3, epsilon: 1e-5, momentum: 0.9).Save(file);
+        LibraryConventions.Keras.BatchNorm(3, epsilon: 1e-5, momentum: 0.9).Save(file);
         file.Position = 0;
         Exception error = Assert.ThrowsAny<Exception>(() => new BatchNorm(3).Load(file));
         Assert.Contains("running_variance: ", error.Message, StringComparison.Ordinal);
         file.Position = 0;
-        Conventions.Onnx.BatchNorm(3).Load(file);
+        LibraryConventions.Onnx.BatchNorm(3).Load(file);
     }
 
-    private static Conventions Of(string library) => s_all.Single(c => c.Name == library);
+    // A layer has conventions too, those of its own values.
+    [Fact]
+    public void LibraryConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (new Named().Own(), new Named().Conventions.Count));
+
+    private sealed class Named() : Layer("named")
+    {
+        public string Own() => LibraryConventions.PyTorch.Name;
+
+        public override Shape OutputShape(Shape input) => input;
+
+        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
+
+        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
+    }
+
+    private static LibraryConventions Of(string library) => s_all.Single(c => c.Name == library);
 }
