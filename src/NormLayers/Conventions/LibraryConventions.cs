@@ -28,16 +28,13 @@ public sealed class LibraryConventions
     /// <summary>The library's name.</summary>
     public string Name => _terms.Name;
 
-    /// <summary>Whether the library's momentum is the weight of the new batch, and not of the old value.</summary>
-    public bool MomentumWeighsNew => _terms.MomentumWeighsNew;
-
     /// <summary>Whether the library's running variance follows the biased variances of batches.</summary>
-    public bool RunningVarianceIsBiased => _terms.RunningVarianceIsBiased;
+    internal bool RunningVarianceIsBiased => _terms.RunningVarianceIsBiased;
 
     /// <summary>What the library's number for momentum means.</summary>
     /// <param name="momentum">The number, 0 to 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">Not between 0 and 1.</exception>
-    public Momentum Momentum(double momentum) => MomentumWeighsNew ? NormLayers.Momentum.NewWeight(momentum) : NormLayers.Momentum.OldWeight(momentum);
+    public Momentum Momentum(double momentum) => _terms.MomentumWeighsNew ? NormLayers.Momentum.NewWeight(momentum) : NormLayers.Momentum.OldWeight(momentum);
 
     /// <summary>The library's batch normalization.</summary>
     /// <param name="channels">C, ≥ 1.</param>

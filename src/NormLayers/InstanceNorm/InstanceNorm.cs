@@ -182,16 +182,8 @@ public sealed class InstanceNorm : NormalizationLayer
             return;
         }
 
-        if (_planes.Elements == 0)
-        {
-            y.Clear(); // All is masked.
-            return;
-        }
-
-        Span<float> left = Kept is null ? y : Kept.GatherX(x);
-        ChannelOutput output = new() { Sets = ChannelSets, Y = left, ReLU = HasReLU };
-        ChannelNorm.Normalize(Kept is null ? x : left, _planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes)));
-        Kept?.Scatter(left, y);
+        ChannelOutput output = new() { Sets = ChannelSets, Y = y, ReLU = HasReLU };
+        MaskedChannels.Normalize(MaskedChannels.Left(x, Kept), _planes, _statistics.Variance, epsilon, output, ref _workspace, Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
@@ -203,22 +195,7 @@ public sealed class InstanceNorm : NormalizationLayer
             return;
         }
 
-        if (_planes.Elements == 0)
-        {
-            gradients.Dx.Clear();
-            return;
-        }
-
-        Span<double> channels = _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes));
-        if (Kept is null)
-        {
-            ChannelNorm.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, channels);
-            return;
-        }
-
-        Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        ChannelNorm.Backward(Kept.GatherX(x), _planes, ChannelSets, batchStatistics: false, left, channels);
-        Kept.Scatter(left.Dy, gradients.Dx);
+        MaskedChannels.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, ref _workspace, Kept);
     }
 
     private ChannelSets ChannelSets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift };

@@ -9,7 +9,7 @@ namespace NormLayers.Normalization;
 /// </remarks>
 internal sealed class Compaction
 {
-    private const int X = 0;
+    private const int Input = 0;
     private const int Gradient = 1;
     private const int Output = 2;
     private const int Scale = 3;
@@ -161,7 +161,10 @@ internal sealed class Compaction
     }
 
     /// <summary>The elements of x that are left.</summary>
-    public Span<float> GatherX(ReadOnlySpan<float> x) => Gather(x, X);
+    public Span<float> GatherX(ReadOnlySpan<float> x) => Gather(x, Input);
+
+    /// <summary>What <see cref="GatherX"/> gave last, or what has been written there since.</summary>
+    public Span<float> X => _buffers[Input].Floats(_count);
 
     /// <summary>The gradients with respect to the elements that are left, without dγ and dβ; dx overwrites dy.</summary>
     /// <param name="gradients">The whole tensor's.</param>
