@@ -45,6 +45,20 @@ public sealed class PublicInputTests
         Refused("epsilonOutsideRoot", () => Functional.RmsNormBackward([1], [1], 1, Functional.Ones, new NormStatistics(), [], [], epsilon));
 
     [Fact]
+    public void GroupNorm_EmptyBatch_AddsNothing()
+    {
+        NormStatistics statistics = new();
+        float[] dGamma = [1, 2, 3, 4];
+        Functional.GroupNorm([], (0, 4, 3), 2, Functional.Ones, Functional.Zeros, 1e-5, [], statistics);
+        Functional.GroupNormBackward([], [], (0, 4, 3), 2, Functional.Ones, statistics, [], dGamma, []);
+        Assert.Equal([1, 2, 3, 4], dGamma);
+    }
+
+    [Fact]
+    public void PackedMatrix_CopyOfMoreElementsThanAnArrayHas_IsRefused() =>
+        Refused("matrix", () => new PackedMatrix(new MatrixView(new float[70_000_000], 70_000_000, 1)));
+
+    [Fact]
     public void Null_InsideOptionsAndLists_IsNamed()
     {
         Refused("options.HiddenFeatures", () => Mlp.Create(new MlpOptions { InputFeatures = 3, Classes = 2, HiddenFeatures = null! }));

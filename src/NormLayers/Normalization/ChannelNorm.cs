@@ -37,14 +37,11 @@ internal static class ChannelNorm
             }
         }
 
-        // A channel whose shift was too far off has a better one now. The others get what they had.
-        for (int attempt = 0; attempt < 2; attempt++)
+        // A channel whose shift was too far off has a better one the second time. The others get what they had.
+        for (int attempt = 0, far = C; attempt < 2 && far > 0; attempt++)
         {
             Span<double> sums = Sums(new MomentTerm(x), planes, shift, default, rest);
-            if (ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, moments, variance), C) == 0)
-            {
-                return;
-            }
+            far = ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, moments, variance), C);
         }
     }
 

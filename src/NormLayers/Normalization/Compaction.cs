@@ -181,7 +181,7 @@ internal sealed class Compaction
     }
 
     /// <summary>γ of a block of rows: of those columns that are left.</summary>
-    /// <param name="gamma">γ of whole rows; empty if there is none.</param>
+    /// <param name="gamma">γ of whole rows.</param>
     /// <param name="block">The block.</param>
     /// <param name="features">C.</param>
     public ReadOnlySpan<float> GammaOf(ReadOnlySpan<float> gamma, Block block, int features) => Columns(gamma, block, features, Scale);
@@ -232,11 +232,6 @@ internal sealed class Compaction
 
     private ReadOnlySpan<float> Columns(ReadOnlySpan<float> values, Block block, int features, int buffer)
     {
-        if (values.IsEmpty)
-        {
-            return values;
-        }
-
         Span<float> columns = _buffers[buffer].FloatsAtLeast(block.RowLength);
         for (int i = 0; i < columns.Length; i++)
         {

@@ -107,6 +107,40 @@ public sealed class OnnxFilesTests
         }
     }
 
+    [Fact]
+    public void WriteOnnx_LayersWithIntegers_HaveThemAsConstants()
+    {
+        Assert.Equal([-1], Integers(new ScaleNorm(3), 3, "axes"));
+        Assert.Equal([0, 3, 1, 4, 2, 5], Integers(Rearrangement.SwapAxes(2, 3), (2, 3), "sources"));
+        Assert.Equal([0, 3, 2], Integers(Rearrangement.SwapAxes(2, 3), (2, 3), "output.shape"));
+        Assert.Equal([0, 5, -1, 1], Integers(new LocalResponseNorm(3), (5, 7), "image.shape"));
+        Assert.Equal([0, 5, 7], Integers(new LocalResponseNorm(3), (5, 7), "output.shape"));
+
+        static IEnumerable<long> Integers(Layer layer, Shape sample, string name)
+        {
+            Protobuf tensor = Write(layer, sample).Message(7).Messages(5).Single(t => t.Text(8) == name);
+            Assert.Equal(7, tensor.Integer(2));
+            long[] values = MemoryMarshal.Cast<byte, long>(tensor.Bytes(9)).ToArray();
+            Assert.Equal([values.Length], tensor.Integers(1));
+            return values;
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WriteOnnx_NormalizedWeights_AreThoseInUse(bool weightNorm)
+    {
+        Linear linear = new(4, 2, new RandomSource(1));
+        NormalizedLinear layer = weightNorm ? new WeightNorm(linear) : new WeightStandardization(linear);
+        Parameter raw = layer.Parameters.First(p => p.Shape == (2, 4));
+        new float[] { 1, 2, 2, 4, -3, 0, 4, 1 }.CopyTo(raw.Value, 0);
+        Protobuf weight = Write(layer, 4).Message(7).Messages(5).Single(t => t.Text(8) == "weight");
+        Samples.Forward(layer, Samples.Normal(4), (1, 4));
+        Compare.SameBits(linear.Weight.Value, MemoryMarshal.Cast<byte, float>(weight.Bytes(9)), "weight");
+        Assert.DoesNotContain(raw.Value[3], linear.Weight.Value);
+    }
+
     private static Protobuf Write(Layer network, Shape sample) => new(Bytes(network, sample));
 
     private static byte[] Bytes(Layer network, Shape sample)
