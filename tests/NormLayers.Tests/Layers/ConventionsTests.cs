@@ -309,7 +309,7 @@ public sealed class ConventionsTests
         LibraryConventions.Onnx.BatchNorm(3).Load(file);
     }
 
-    // A layer has conventions too, those of its own values.
+    // A layer has a property of the name Conventions.
     [Fact]
     public void LibraryConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (new Named().Own(), new Named().Conventions.Count));
 
