@@ -39,19 +39,19 @@ public static partial class Functional
     private static void CheckChannels(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> gamma, double epsilon)
     {
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        if (shape.Rank < 2)
+        if (shape.Rank < 2 || shape[1] == 0)
         {
-            Throw.Argument(nameof(shape), "a shape (N, C, …)", $"{shape}");
+            Throw.Argument(nameof(shape), shape.Rank < 2 ? "a shape (N, C, …)" : "a shape (N, C, …) with C ≥ 1", $"{shape}");
         }
 
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
         CheckGamma(gamma, shape[1]);
     }
 
-    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon)
+    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon, [CallerArgumentExpression(nameof(epsilon))] string epsilonName = "")
     {
         Throw.IfNotPositive(features, nameof(features));
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
+        Throw.IfNegativeOrNotFinite(epsilon, epsilonName);
         if (x.Length % features != 0)
         {
             Throw.Argument(nameof(x), $"whole rows of {features} elements", $"{x.Length} elements");

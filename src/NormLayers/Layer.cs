@@ -95,44 +95,16 @@ public abstract class Layer
     /// <param name="y">The output of the last forward pass, unchanged; empty if it was not kept.</param>
     /// <param name="dy">The gradient of the loss with respect to the output, of the output's shape.</param>
     /// <param name="dx">
-    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place; empty if it is not wanted.
+    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but neither x nor y; empty if it is not wanted.
     /// </param>
-    /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
+    /// <exception cref="InvalidOperationException">No forward pass came before, or another thread is in a pass of this layer.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in y's memory.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
     {
-        if (!_hasForward || _lastShape is not { } shape)
-        {
-            Throw.Operation($"{Name}: Backward needs a Forward before it, and none succeeded.");
-            return;
-        }
-
-        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        Throw.IfLengthDiffers(dy.Length, _lastOutput, nameof(dy));
-        if (!y.IsEmpty)
-        {
-            Throw.IfLengthDiffers(y.Length, _lastOutput, nameof(y));
-        }
-
-        if (!dx.IsEmpty)
-        {
-            Throw.IfLengthDiffers(dx.Length, shape, nameof(dx));
-            CheckOverlap(dy, dx, nameof(dx));
-            if (dx.Overlaps(x))
-            {
-                Throw.Argument(nameof(dx), "memory apart from x", "memory that overlaps it");
-            }
-
-            if (dx.Overlaps(y))
-            {
-                Throw.Argument(nameof(dx), "memory apart from the output's", "memory that overlaps it");
-            }
-        }
-
         Enter();
         try
         {
-            BackwardCore(x, y, dy, shape, dx);
+            BackwardCore(x, y, dy, CheckBackward(x, y, dy, dx), dx);
         }
         finally
         {
@@ -183,6 +155,40 @@ public abstract class Layer
             Throw.Operation(
                 $"{Name}: another thread is in a forward or backward pass of this layer. It keeps the buffers of one pass, also in evaluation: give each thread a network of its own, with a copy of NamedState.");
         }
+    }
+
+    // The shape of the last forward pass.
+    private Shape CheckBackward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
+    {
+        if (!_hasForward || _lastShape is not { } shape)
+        {
+            Throw.Operation($"{Name}: Backward needs a Forward before it, and none succeeded.");
+            return default;
+        }
+
+        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
+        Throw.IfLengthDiffers(dy.Length, _lastOutput, nameof(dy));
+        if (!y.IsEmpty)
+        {
+            Throw.IfLengthDiffers(y.Length, _lastOutput, nameof(y));
+        }
+
+        if (!dx.IsEmpty)
+        {
+            Throw.IfLengthDiffers(dx.Length, shape, nameof(dx));
+            CheckOverlap(dy, dx, nameof(dx));
+            if (dx.Overlaps(x))
+            {
+                Throw.Argument(nameof(dx), "memory apart from x", "memory that overlaps it");
+            }
+
+            if (dx.Overlaps(y))
+            {
+                Throw.Argument(nameof(dx), "memory apart from the output's", "memory that overlaps it");
+            }
+        }
+
+        return shape;
     }
 
     private void CheckOverlap(ReadOnlySpan<float> input, Span<float> output, string name)

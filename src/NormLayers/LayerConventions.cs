@@ -5,6 +5,8 @@ namespace NormLayers;
 /// <summary>The text of <see cref="Layer.Conventions"/>, in one place, so that all layers name the same things alike.</summary>
 internal static class LayerConventions
 {
+    private const string MomentumKey = "momentum";
+
     public static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
 
     /// <summary>What the numbers of a normalization mean.</summary>
@@ -32,7 +34,7 @@ internal static class LayerConventions
 
         if (momentum is { } running)
         {
-            conventions["momentum"] = running.IsCumulative ? "cumulative" : Text(running.WeightOfBatch(1));
+            conventions[MomentumKey] = running.Rounded is { } weight ? Text(weight) : "cumulative";
             if (biasedVariance is { } biased)
             {
                 conventions["running_variance"] = biased ? "biased" : "unbiased";
@@ -59,8 +61,16 @@ internal static class LayerConventions
         return conventions;
     }
 
-    /// <summary>Whether two texts say the same: 1e-5 and 0.00001 do.</summary>
-    public static bool Agree(string one, string other) => one == other || (Number(one) is { } a && Number(other) is { } b && a == b);
+    /// <summary>Whether two texts of a convention say the same: 1e-5 and 0.00001 do, and as momentum 0.1 and 1 − 0.9.</summary>
+    public static bool Agree(string name, string one, string other)
+    {
+        if (one == other || Number(one) is not { } a || Number(other) is not { } b)
+        {
+            return one == other;
+        }
+
+        return name.EndsWith(MomentumKey, StringComparison.Ordinal) ? Math.Round(a, Momentum.Decimals) == Math.Round(b, Momentum.Decimals) : a == b;
+    }
 
     private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 

@@ -18,6 +18,7 @@ public abstract class MaskableLayer : Layer
     /// of its rows. True leaves an element in. The array is kept, not copied, and read in forward passes alone.</para>
     /// <para>Statistics, y and the gradients have the bits of the compacted data. Where the mask is false, x and dy are not read, and y and dx are 0. A set that is masked
     /// wholly changes nothing: no gradient and no running statistic. A forward pass throws where the mask's length does not fit.</para>
+    /// <para>A pass allocates where a mask leaves more elements, or more blocks of equal rows or samples, than any before. The same mask again allocates nothing.</para>
     /// </remarks>
     public bool[]? Mask { get; set; }
 

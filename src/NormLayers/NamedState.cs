@@ -44,8 +44,8 @@ public sealed class NamedState
     }
 
     private NamedState(string name, NamedState part) =>
-        (Name, Shape, Floats, Doubles, Counters, IsInStateDict, IsSpread) =
-        (name, part.Shape, part.Floats, part.Doubles, part.Counters, part.IsInStateDict, part.IsSpread);
+        (Name, Shape, Floats, Doubles, Counters, IsInStateDict, IsNotNegative) =
+        (name, part.Shape, part.Floats, part.Doubles, part.Counters, part.IsInStateDict, part.IsNotNegative);
 
     /// <summary>The name; in a network with the layer's before it, as in <c>norm1.running_mean</c>.</summary>
     public string Name { get; }
@@ -64,31 +64,59 @@ public sealed class NamedState
 
     /// <summary>
     /// Whether PyTorch's state dict has this part too; true unless set. A part that it has not, such as the count of skipped batches, is saved
-    /// as metadata, so that <c>load_state_dict</c> takes the file, and is 0 after loading a file without it.
+    /// as metadata, so that <c>load_state_dict</c> takes the file, and is 0 after loading a file without it. Such a part has counters: metadata is text, which floats and doubles would lose bits in.
     /// </summary>
-    public bool IsInStateDict { get; init; } = true;
+    /// <exception cref="ArgumentException">Set to false on floats or doubles.</exception>
+    public bool IsInStateDict
+    {
+        get;
+        init
+        {
+            if (!value && Counters is null)
+            {
+                Throw.Argument(nameof(value), "counters in a part outside PyTorch's state dict", $"{Type} in '{Name}'");
+            }
 
-    /// <summary>Whether it is a running variance or deviation: no data makes one negative.</summary>
-    internal bool IsSpread { get; init; }
+            field = value;
+        }
+    } = true;
+
+    /// <summary>Whether it is a running variance or deviation, or a count of batches: no data makes one negative.</summary>
+    internal bool IsNotNegative { get; init; }
+
+    private string Type => Floats is not null ? "floats" : Doubles is not null ? "doubles" : "counters";
 
     /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>
-    /// <exception cref="ArgumentException">Another name, shape or type.</exception>
+    /// <exception cref="ArgumentException">Another name, shape or type, or a negative running variance, deviation or count of batches.</exception>
     public void CopyFrom(NamedState source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        if (source.Name != Name || source.Shape != Shape || Type(source) != Type(this))
+        if (source.Name != Name || source.Shape != Shape || source.Type != Type)
         {
             Throw.Argument(nameof(source), Describe(this), Describe(source));
+        }
+
+        if (NegativeOf(source) is { } negative)
+        {
+            Throw.Argument(nameof(source), $"values ≥ 0 in '{Name}'", negative);
         }
 
         source.Floats?.CopyTo(Floats!, 0);
         source.Doubles?.CopyTo(Doubles!, 0);
         source.Counters?.CopyTo(Counters!, 0);
 
-        static string Describe(NamedState part) => $"{Type(part)} '{part.Name}' of shape {part.Shape}";
+        static string Describe(NamedState part) => $"{part.Type} '{part.Name}' of shape {part.Shape}";
+    }
 
-        static string Type(NamedState part) => part.Floats is not null ? "floats" : part.Doubles is not null ? "doubles" : "counters";
+    /// <summary>The first value of a part, in words, that this part cannot have; null if there is none. NaN is what a layer that accepts it has saved.</summary>
+    internal string? NegativeOf(NamedState source)
+    {
+        int floats = IsNotNegative ? Array.FindIndex(source.Floats ?? [], v => v < 0) : -1;
+        int counters = IsNotNegative ? Array.FindIndex(source.Counters ?? [], v => v < 0) : -1;
+        return floats >= 0 ? FormattableString.Invariant($"{source.Floats![floats]} at position {floats}")
+            : counters >= 0 ? FormattableString.Invariant($"{source.Counters![counters]} at position {counters}")
+            : null;
     }
 
     /// <summary>The same values under the name that they have in a network.</summary>

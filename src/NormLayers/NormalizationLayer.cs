@@ -34,13 +34,12 @@ public abstract class NormalizationLayer : MaskableLayer, INormalization
     /// <summary>Whether x̂ is scaled by 1 + γ, and not by γ.</summary>
     public bool OnePlusGamma => _affine.OnePlusGamma;
 
-    /// <summary>Whether γ and β are frozen: backward passes leave their gradients, and optimizers their values, alone.</summary>
+    /// <summary>Whether γ and β, those that there are, are frozen: backward passes leave their gradients, and optimizers their values, alone. False for a layer with neither.</summary>
     public bool FreezeParameters
     {
-        get;
+        get => _affine.Parameters.Count > 0 && _affine.Parameters.All(p => p.Frozen);
         set
         {
-            field = value;
             foreach (Parameter parameter in _affine.Parameters)
             {
                 parameter.Frozen = value;

@@ -85,8 +85,15 @@ public readonly struct Shape : IEquatable<Shape>
 
     /// <summary>The same shape with another last dimension.</summary>
     /// <param name="last">The new last dimension, ≥ 0.</param>
+    /// <exception cref="ArgumentException">A negative dimension, or more than 2³¹−1 elements.</exception>
+    /// <exception cref="InvalidOperationException">The shape has no dimension.</exception>
     public Shape WithLast(int last)
     {
+        if (Rank == 0)
+        {
+            Throw.Operation("A shape without dimensions has no last one.");
+        }
+
         Span<int> dimensions = stackalloc int[MaxRank];
         ReadOnlySpan<int> own = _dimensions;
         own.CopyTo(dimensions);

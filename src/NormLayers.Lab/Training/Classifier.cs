@@ -81,7 +81,7 @@ public sealed class Classifier
                 : $"expected the network's tensors only, got also {DataText.Quote(unexpected[0])}.");
         }
 
-        if (network.NamedState.FirstOrDefault(s => s.IsSpread && s.Floats!.Any(float.IsNaN)) is { } spread)
+        if (network.NamedState.FirstOrDefault(s => s.IsNotNegative && (s.Floats ?? []).Any(float.IsNaN)) is { } spread)
         {
             throw new InvalidDataException($"expected values ≥ 0 in '{spread.Name}', got NaN.");
         }

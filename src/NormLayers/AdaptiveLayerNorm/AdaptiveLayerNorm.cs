@@ -7,7 +7,7 @@ namespace NormLayers;
 /// <para>y = (1 + a)·(x − μ)/√(σ² + ε) + b. The layer learns nothing: a and b come from a network before it, by <see cref="SetCondition"/>, and their gradients go
 /// back to it. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, …, C): the dimensions between are tokens, which share the a and b of their sample. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and
-/// infinity spread within their token only. A mask has a value for each element, or for each token. No allocation after the largest batch has been seen.</para>
+/// infinity spread within their token only. A mask has a value for each element, or for each token. Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 {
@@ -17,6 +17,8 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
     private float[] _dScale = [];
     private float[] _dShift = [];
     private int _conditioned;
+    private int _gradients;
+    private bool _isNewCondition;
 
     /// <summary>Creates a layer without a condition.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
@@ -44,11 +46,11 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, hasGamma: true, OnePlusScale);
 
-    /// <summary>The gradient with respect to a, (N, C): overwritten by each backward pass.</summary>
-    public ReadOnlySpan<float> ScaleGradient => _dScale.AsSpan(0, _conditioned);
+    /// <summary>The gradient with respect to a, (N, C), of the last backward pass; empty before the first.</summary>
+    public ReadOnlySpan<float> ScaleGradient => _dScale.AsSpan(0, _gradients);
 
-    /// <summary>The gradient with respect to b, (N, C): overwritten by each backward pass.</summary>
-    public ReadOnlySpan<float> ShiftGradient => _dShift.AsSpan(0, _conditioned);
+    /// <summary>The gradient with respect to b, (N, C), of the last backward pass; empty before the first.</summary>
+    public ReadOnlySpan<float> ShiftGradient => _dShift.AsSpan(0, _gradients);
 
     /// <inheritdoc/>
     public bool IgnoresInputScale => true;
@@ -57,7 +59,7 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 
     bool INormalization.HasReLU => false;
 
-    /// <summary>Sets a and b of the next passes; both are copied.</summary>
+    /// <summary>Sets a and b of the next passes; both are copied. Not between a forward pass and its backward pass, which needs the same condition.</summary>
     /// <param name="scale">a of each sample, (N, C).</param>
     /// <param name="shift">b of each sample, (N, C).</param>
     /// <exception cref="ArgumentException">Lengths that differ, or no whole rows of C.</exception>
@@ -71,12 +73,12 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
         Throw.IfLengthDiffers(shift.Length, scale.Length, nameof(shift));
         if (_scale.Length < scale.Length)
         {
-            (_scale, _shift, _dScale, _dShift) = (new float[scale.Length], new float[scale.Length], new float[scale.Length], new float[scale.Length]);
+            (_scale, _shift) = (new float[scale.Length], new float[scale.Length]);
         }
 
         scale.CopyTo(_scale);
         shift.CopyTo(_shift);
-        _conditioned = scale.Length;
+        (_conditioned, _isNewCondition) = (scale.Length, true);
     }
 
     /// <inheritdoc/>
@@ -123,9 +125,24 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
         }
 
         Functional.AdaptiveLayerNorm(x, shape, _scale.AsSpan(0, _conditioned), _shift.AsSpan(0, _conditioned), Epsilon, y, _statistics, OnePlusScale, Kept);
+        _isNewCondition = false;
     }
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => Functional.AdaptiveLayerNormBackward(
-        x, dy, shape, _scale.AsSpan(0, _conditioned), _statistics, dx, _dScale.AsSpan(0, _conditioned), _dShift.AsSpan(0, _conditioned), OnePlusScale, Kept);
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
+        if (_isNewCondition)
+        {
+            Throw.Operation($"{Name}: SetCondition came after the forward pass, whose condition Backward needs.");
+        }
+
+        if (_dScale.Length < _conditioned)
+        {
+            (_dScale, _dShift) = (new float[_conditioned], new float[_conditioned]);
+        }
+
+        _gradients = _conditioned;
+        Functional.AdaptiveLayerNormBackward(
+            x, dy, shape, _scale.AsSpan(0, _conditioned), _statistics, dx, _dScale.AsSpan(0, _gradients), _dShift.AsSpan(0, _gradients), OnePlusScale, Kept);
+    }
 }

@@ -11,7 +11,7 @@ namespace NormLayers;
 /// README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank ≥ 2: the dimensions behind C are positions. An empty batch gives an empty output, adds nothing to the gradients and leaves the
 /// statistics alone. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity spread within their channel;
-/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. A mask has a value for each position, (N, …); the unmasked ones are normalized as rows (K, C). No allocation after the largest batch has been seen.</para>
+/// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. A mask has a value for each position, (N, …); the unmasked ones are normalized as rows (K, C). Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public class BatchNorm : NormalizationLayer
 {
@@ -68,6 +68,9 @@ public class BatchNorm : NormalizationLayer
 
     /// <summary>How the running statistics follow the batches.</summary>
     public Momentum Momentum => _update.Momentum;
+
+    /// <summary>What batch statistics that are not finite do to the running ones.</summary>
+    public NonFiniteStatistics NonFinite => _update.NonFinite;
 
     /// <summary>The running statistics; null if the layer tracks none.</summary>
     public override RunningStatistics? Running { get; }
@@ -152,26 +155,18 @@ public class BatchNorm : NormalizationLayer
             _update.CheckSpread(Running!);
         }
 
-        if (Kept is null)
+        _planes = Kept is null ? PlanesOf(shape) : _planes;
+        ReadOnlySpan<float> left = MaskedChannels.Left(x, Kept);
+        if (!left.IsEmpty)
         {
-            _planes = PlanesOf(shape);
-            NormalizeBatch(x, shape, y);
-            return;
+            TakeStatistics(left, shape, _planes);
         }
 
-        Span<float> left = Kept.GatherX(x);
-        NormalizeBatch(left, shape, left);
-        Kept.Scatter(left, y);
+        Normalize(left, y);
     }
 
-    private void NormalizeBatch(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    private void TakeStatistics(ReadOnlySpan<float> x, Shape shape, Planes planes)
     {
-        Planes planes = _planes;
-        if (planes.Elements == 0)
-        {
-            return; // All is masked.
-        }
-
         NormStatistics statistics = _statistics.Resize(planes.Chunks * Features, corrected: _usedBatchStatistics && Corrects);
         if (!_usedBatchStatistics)
         {
@@ -194,8 +189,6 @@ public class BatchNorm : NormalizationLayer
                 UpdateRunning(Running, planes);
             }
         }
-
-        Normalize(x, y);
     }
 
     /// <summary>What has statistics of its own, in words.</summary>
@@ -222,51 +215,16 @@ public class BatchNorm : NormalizationLayer
 
     private protected virtual double EpsilonOf(bool batchStatistics) => Epsilon;
 
-    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Normalize(MaskedChannels.Left(x, Kept), y);
+
+    private void Normalize(ReadOnlySpan<float> left, Span<float> y)
     {
-        if (Kept is null)
-        {
-            Normalize(x, y);
-            return;
-        }
-
-        Span<float> left = Kept.GatherX(x);
-        Normalize(left, left);
-        Kept.Scatter(left, y);
-    }
-
-    private void Normalize(ReadOnlySpan<float> x, Span<float> y)
-    {
-        Planes planes = _planes;
-        if (planes.Elements == 0)
-        {
-            return; // All is masked.
-        }
-
         ChannelOutput output = new() { Sets = Sets, Y = y, ReLU = HasReLU };
-        Epsilon epsilon = new(EpsilonOf(_usedBatchStatistics));
-        ChunkNorm.Normalize(x, planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
+        MaskedChannels.Normalize(left, _planes, _statistics.Variance, new Epsilon(EpsilonOf(_usedBatchStatistics)), output, ref _workspace, Kept);
     }
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
-    {
-        if (_planes.Elements == 0)
-        {
-            gradients.Dx.Clear();
-            return;
-        }
-
-        Span<double> workspace = _workspace.AtLeast(ChunkNorm.WorkspaceLength(_planes));
-        if (Kept is null)
-        {
-            ChunkNorm.Backward(x, _planes, Sets, _usedBatchStatistics, gradients, workspace);
-            return;
-        }
-
-        Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        ChunkNorm.Backward(Kept.GatherX(x), _planes, Sets, _usedBatchStatistics, left, workspace);
-        Kept.Scatter(left.Dy, gradients.Dx);
-    }
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) =>
+        MaskedChannels.Backward(x, _planes, Sets, _usedBatchStatistics, gradients, ref _workspace, Kept);
 
     private ChannelSets Sets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = _statistics.Corrections };
 

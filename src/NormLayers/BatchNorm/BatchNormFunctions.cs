@@ -131,7 +131,9 @@ public static partial class Functional
         ArgumentNullException.ThrowIfNull(statistics);
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
-        Batch batch = BatchOf(x, shape, chunkSize, y, mask);
+        Planes planes = PlanesOf(shape, chunkSize);
+        Compaction? kept = KeptPositions(mask, shape, ref planes);
+        Batch batch = new() { Planes = planes, Kept = kept, Left = MaskedChannels.Left(x, kept), Y = y };
         if (batch.Planes.HasChunkOfOne)
         {
             string but = batch.Kept is null ? "" : ", with one that is not masked";
@@ -141,7 +143,7 @@ public static partial class Functional
         statistics.Resize(batch.IsEmpty ? 0 : batch.Planes.Chunks * batch.Planes.Channels, corrected);
         if (!batch.IsEmpty)
         {
-            ChunkNorm.Statistics(batch.X, batch.Planes, statistics, _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes)));
+            ChunkNorm.Statistics(batch.Left, batch.Planes, statistics, _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes)));
         }
 
         return batch;
@@ -150,16 +152,9 @@ public static partial class Functional
     private static void NormalizeChunks(
         Batch batch, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, NormStatistics statistics, bool relu)
     {
-        Span<float> y = batch.Kept is null ? batch.Y : batch.Left;
-        if (!batch.IsEmpty)
-        {
-            ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Beta = beta, Corrections = statistics.Corrections };
-            ChannelOutput output = new() { Sets = sets, Y = y, ReLU = relu };
-            Span<double> workspace = _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes));
-            ChunkNorm.Normalize(batch.X, batch.Planes, statistics.Variance, new Epsilon(epsilon), output, workspace);
-        }
-
-        batch.Kept?.Scatter(y, batch.Y);
+        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Beta = beta, Corrections = statistics.Corrections };
+        ChannelOutput output = new() { Sets = sets, Y = batch.Y, ReLU = relu };
+        MaskedChannels.Normalize(batch.Left, batch.Planes, statistics.Variance, new Epsilon(epsilon), output, ref _workspace, batch.Kept);
     }
 
     private static void Backward(
@@ -173,26 +168,18 @@ public static partial class Functional
         ReadOnlySpan<bool> mask)
     {
         ArgumentNullException.ThrowIfNull(statistics);
-        Batch batch = BatchOf(x, shape, chunkSize, default, mask);
-        Gradients left = batch.Kept is null ? gradients : batch.Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        if (!batch.IsEmpty)
+        Planes planes = PlanesOf(shape, chunkSize);
+        Compaction? kept = KeptPositions(mask, shape, ref planes);
+        if (planes.Elements > 0)
         {
-            CheckStatistics(statistics, batch.Planes.Chunks * batch.Planes.Channels);
-            ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Corrections = statistics.Corrections };
-            Span<double> workspace = _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes));
-            ChunkNorm.Backward(batch.X, batch.Planes, sets, batchStatistics, left, workspace);
+            CheckStatistics(statistics, planes.Chunks * planes.Channels);
         }
 
-        batch.Kept?.Scatter(left.Dy, gradients.Dx);
+        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Corrections = statistics.Corrections };
+        MaskedChannels.Backward(x, planes, sets, batchStatistics, gradients, ref _workspace, kept);
     }
 
-    private static Batch BatchOf(ReadOnlySpan<float> x, Shape shape, int chunkSize, Span<float> y, ReadOnlySpan<bool> mask)
-    {
-        Planes planes = x.IsEmpty ? default : Planes.Of(shape) with { ChunkSize = chunkSize };
-        Compaction? kept = KeptPositions(mask, shape, ref planes);
-        Span<float> left = kept is null ? default : kept.GatherX(x);
-        return new() { Planes = planes, Kept = kept, X = kept is null ? x : left, Left = left, Y = y };
-    }
+    private static Planes PlanesOf(Shape shape, int chunkSize) => shape.Length == 0 ? default : Planes.Of(shape) with { ChunkSize = chunkSize };
 
     /// <summary>A batch, or what a mask leaves of it.</summary>
     private readonly ref struct Batch
@@ -202,14 +189,11 @@ public static partial class Functional
         public required Compaction? Kept { get; init; }
 
         /// <summary>The input that counts, of <see cref="Planes"/>.</summary>
-        public required ReadOnlySpan<float> X { get; init; }
-
-        /// <summary>The same where there is a mask, to be overwritten with the output.</summary>
-        public required Span<float> Left { get; init; }
+        public required ReadOnlySpan<float> Left { get; init; }
 
         /// <summary>The whole output.</summary>
         public required Span<float> Y { get; init; }
 
-        public bool IsEmpty => X.IsEmpty;
+        public bool IsEmpty => Left.IsEmpty;
     }
 }

@@ -60,17 +60,19 @@ public sealed class RunningStatistics
     /// The batches, or chunks of <see cref="GhostBatchNorm"/>, seen in training since the last reset, those that were skipped in a channel included; with
     /// <see cref="Momentum.Cumulative"/>, which leaves such a batch out of every channel, not included.
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
     public long BatchesSeen
     {
         get => _batchesSeen[0];
-        set => _batchesSeen[0] = value;
+        set => _batchesSeen[0] = NotNegative(value);
     }
 
     /// <summary>The batches since the last reset of which at least one channel was skipped because it was not finite.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
     public long SkippedUpdates
     {
         get => _skippedUpdates[0];
-        set => _skippedUpdates[0] = value;
+        set => _skippedUpdates[0] = NotNegative(value);
     }
 
     /// <summary>Sets the mean to 0, the variance or deviation to 1 and both counters to 0.</summary>
@@ -82,12 +84,22 @@ public sealed class RunningStatistics
         SkippedUpdates = 0;
     }
 
+    private static long NotNegative(long value)
+    {
+        if (value < 0)
+        {
+            Throw.OutOfRange(nameof(value), "a number ≥ 0", value);
+        }
+
+        return value;
+    }
+
     /// <summary>Mean, variance or deviation, and both counters.</summary>
     internal NamedState[] NamedState() =>
     [
         new("running_mean", Mean.Length, Mean),
-        new(Deviation.Length > 0 ? "running_std" : "running_var", Spread.Length, Spread) { IsSpread = true },
-        new("num_batches_tracked", _batchesSeen),
-        new("num_batches_skipped", _skippedUpdates) { IsInStateDict = false },
+        new(Deviation.Length > 0 ? "running_std" : "running_var", Spread.Length, Spread) { IsNotNegative = true },
+        new("num_batches_tracked", _batchesSeen) { IsNotNegative = true },
+        new("num_batches_skipped", _skippedUpdates) { IsInStateDict = false, IsNotNegative = true },
     ];
 }

@@ -13,6 +13,9 @@ internal sealed class RunningUpdate(string layer, Momentum momentum, NonFiniteSt
     /// <summary>The weight of a batch.</summary>
     public Momentum Momentum => momentum;
 
+    /// <summary>What statistics that are not finite do.</summary>
+    public NonFiniteStatistics NonFinite => nonFinite;
+
     /// <summary>Throws, if that is the policy, where a batch's statistics are not finite floats: to be called before the first <see cref="Step"/>.</summary>
     /// <param name="mean">The batch's mean of each channel, (C).</param>
     /// <param name="variance">The batch's biased variance of each channel, (C), or its deviation where that is tracked.</param>

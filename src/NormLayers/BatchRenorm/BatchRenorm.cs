@@ -57,8 +57,12 @@ public sealed class BatchRenorm : BatchNorm
     public override bool IgnoresInputScale => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Momentum, more: [("r_max", Limits.RMax), ("d_max", Limits.DMax)]);
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(
+        Epsilon,
+        Gamma is not null,
+        OnePlusGamma,
+        Momentum,
+        more: [("r_max", Limits.RMax), ("d_max", Limits.DMax), ("warm_up_steps", Limits.WarmUpSteps), ("r_max_steps", Limits.RMaxSteps), ("d_max_steps", Limits.DMaxSteps)]);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference()

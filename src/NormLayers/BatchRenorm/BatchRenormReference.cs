@@ -93,12 +93,17 @@ public sealed class BatchRenormReference(double[] runningMean, double[] runningD
         return ReLU ? Array.ConvertAll(_y, v => v <= 0 ? 0 : v) : _y;
     }
 
-    /// <summary>One step of the running statistics, towards the statistics of the last forward pass.</summary>
+    /// <summary>One step of the running statistics, towards the statistics of the last forward pass. A channel that is masked wholly has none, and stays.</summary>
     /// <param name="newWeight">The weight of the batch, 0 to 1.</param>
     public void UpdateRunning(double newWeight)
     {
         for (int c = 0; c < _sets.Length; c++)
         {
+            if (_sets[c].Length == 0)
+            {
+                continue;
+            }
+
             runningMean[c] = (1 - newWeight) * runningMean[c] + newWeight * Mean[c]; // [BRN-F7]
             runningDeviation[c] = (1 - newWeight) * runningDeviation[c] + newWeight * Deviation[c]; // [BRN-F8]
         }

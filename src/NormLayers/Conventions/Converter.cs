@@ -3,7 +3,7 @@ namespace NormLayers;
 /// <summary>Makes a layer of a library's conventions from one of any.</summary>
 /// <param name="conventions">The library's.</param>
 /// <param name="terms">Its names.</param>
-internal sealed class Converter(Conventions conventions, LibraryTerms terms)
+internal sealed class Converter(LibraryConventions conventions, LibraryTerms terms)
 {
     private readonly Dictionary<string, double> _arguments = [];
     private readonly Dictionary<string, float[]> _tensors = [];
@@ -11,41 +11,49 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
 
     public Conversion Convert(Layer layer)
     {
-        (string name, Layer converted) = layer switch
+        Layer converted = layer switch
         {
             GhostBatchNorm or BatchRenorm => Refuse(layer),
-            BatchNorm norm => (terms.BatchNorm.Name.Replace("1d", norm is BatchNorm2D ? "2d" : norm is BatchNorm3D ? "3d" : "1d", StringComparison.Ordinal), Of(norm)),
-            LayerNorm norm => (terms.LayerNorm.Name, Of(norm)),
-            RmsNorm norm => (terms.RmsNorm.Name, Of(norm)),
-            GroupNorm norm => (terms.GroupNorm.Name, Of(norm)),
-            InstanceNorm norm => (terms.InstanceNorm.Name, Of(norm)),
+            BatchNorm norm => Of(norm),
+            LayerNorm norm => Of(norm),
+            RmsNorm norm => Of(norm),
+            GroupNorm norm => Of(norm),
+            InstanceNorm norm => Of(norm),
             _ => Refuse(layer),
         };
         if ((layer as MaskableLayer)?.Mask is { } mask)
         {
             Note(!terms.Masks(layer), "takes no mask, so masked elements count");
+            Note(terms.Masks(layer), "normalizes masked elements too, while y is 0 there in this library");
             ((MaskableLayer)converted).Mask = terms.Masks(layer) ? mask : null;
         }
 
         converted.Training = layer.Training;
+        string name = OfRank(terms.Of(layer).Name, layer is BatchNorm1D ? "1d" : layer is BatchNorm2D ? "2d" : layer is BatchNorm3D ? "3d" : null);
         return new Conversion(terms.Name, name, _arguments, _tensors, converted, _notes);
     }
 
-    private (string Name, Layer Converted) Refuse(Layer layer)
+    // A layer here that takes any rank is one of three there.
+    private static string OfRank(string name, string? rank) => !name.Contains("1d", StringComparison.Ordinal) ? name
+        : rank is null ? $"{name}, {OfRank(name, "2d")} or {OfRank(name, "3d")}"
+        : name.Replace("1d", rank, StringComparison.Ordinal);
+
+    private Layer Refuse(Layer layer)
     {
         Throw.Argument(nameof(layer), "a batch, layer, RMS, group or instance normalization", $"{layer.GetType().Name}, which {terms.Name} does not have");
-        return default;
+        return layer;
     }
 
     private BatchNorm Of(BatchNorm layer)
     {
         (bool gamma, bool beta) = Affine(layer, layer.Gamma, layer.Beta);
-        bool keepsMomentum = !layer.Momentum.IsCumulative || terms.HasCumulativeMomentum;
-        Note(!keepsMomentum, $"has no cumulative average, so momentum is its default {Invariant(terms.Momentum)}");
+        Momentum momentum = MomentumOf(layer.Momentum, terms.HasCumulativeMomentum);
+        Note(momentum.IsCumulative && layer.Running is not null, "takes momentum=None for a cumulative average, which is no number among the arguments");
+        Note(layer is { Running: not null, NonFinite: NonFiniteStatistics.Throw }, "takes batches whose statistics are not finite");
+        Note(layer.FreezeStatistics, "has no argument for frozen statistics: run the layer as in evaluation");
         Note(layer.Running is null && !terms.TracksOptionally, "always tracks running statistics, and evaluates with them");
         bool tracks = layer.Running is not null || !terms.TracksOptionally;
-        Momentum momentum = keepsMomentum ? layer.Momentum : conventions.Momentum(terms.Momentum);
-        BatchNorm converted = new(layer.Features, layer.Epsilon, momentum, gamma, beta, tracks, name: layer.Name)
+        BatchNorm converted = new(layer.Features, layer.Epsilon, momentum, gamma, beta, tracks, layer.NonFinite, name: layer.Name)
         {
             BiasedRunningVariance = terms.RunningVarianceIsBiased,
             FreezeStatistics = layer.FreezeStatistics,
@@ -69,6 +77,7 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
         (bool gamma, bool beta) = Affine(layer, layer.Gamma, layer.Beta);
         LayerNorm converted = new(layer.NormalizedShape, layer.Epsilon, gamma, beta, name: layer.Name);
         AddEpsilon(layer.Epsilon);
+        AddAxes(layer.NormalizedShape.Rank);
         Copy(layer, converted, converted.Gamma, converted.Beta);
         return converted;
     }
@@ -98,11 +107,13 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
         (bool gamma, bool beta) = Affine(layer, layer.Gamma, layer.Beta);
         bool tracks = layer.Running is not null && terms.HasInstanceStatistics;
         Note(layer.Running is not null && !tracks, "has no running statistics here, so evaluation uses an instance's own");
-        InstanceNorm converted = new(layer.Channels, layer.Epsilon, layer.Momentum, gamma, beta, tracks, name: layer.Name);
+        Note(layer is { Running: not null, NonFinite: NonFiniteStatistics.Throw }, "takes batches whose statistics are not finite");
+        Momentum momentum = tracks ? MomentumOf(layer.Momentum, hasCumulative: false) : layer.Momentum;
+        InstanceNorm converted = new(layer.Channels, layer.Epsilon, momentum, gamma, beta, tracks, layer.NonFinite, name: layer.Name);
         AddEpsilon(layer.Epsilon);
         if (tracks)
         {
-            AddMomentum(layer.Momentum);
+            AddMomentum(momentum);
         }
 
         if (terms.InstanceNorm.Name == terms.GroupNorm.Name)
@@ -145,14 +156,20 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
             }
         }
 
+        bool tracks = to is INormalization { Running: not null };
+        foreach ((string name, bool isOn, bool _) in terms.Switches(to, gamma is not null, beta is not null, tracks).Where(s => s.IsOn != s.Default))
+        {
+            _arguments[name] = isOn ? 1 : 0;
+        }
+
         if (gamma is not null)
         {
-            _tensors[to is RmsNorm ? terms.RmsGamma ?? terms.Gamma : terms.Gamma] = gamma.Value;
+            _tensors[terms.Of(to).Gamma ?? terms.Gamma] = gamma.Value;
         }
 
         if (beta is not null)
         {
-            _tensors[terms.Beta] = beta.Value;
+            _tensors[terms.Of(to).Beta ?? terms.Beta] = beta.Value;
         }
     }
 
@@ -175,13 +192,37 @@ internal sealed class Converter(Conventions conventions, LibraryTerms terms)
 
     private void AddEpsilon(double epsilon) => _arguments[terms.EpsilonName] = epsilon;
 
-    // 1 − 0.99 is not the double nearest to 0.01.
+    // 1 − 0.01 is not always the double nearest to 0.99.
     private void AddMomentum(Momentum momentum)
     {
-        if (!momentum.IsCumulative)
+        if (momentum.Rounded is { } weight)
         {
-            double weight = momentum.WeightOfBatch(1);
-            _arguments["momentum"] = Math.Round(terms.MomentumWeighsNew ? weight : 1 - weight, 15);
+            _arguments["momentum"] = terms.MomentumWeighsNew ? weight : Math.Round(1 - weight, Momentum.Decimals);
+        }
+    }
+
+    private Momentum MomentumOf(Momentum momentum, bool hasCumulative)
+    {
+        if (!momentum.IsCumulative || hasCumulative)
+        {
+            return momentum;
+        }
+
+        Note(true, $"has no cumulative average, so momentum is its default {Invariant(terms.Momentum)}");
+        return conventions.Momentum(terms.Momentum);
+    }
+
+    // The last axis alone is every library's default. PyTorch's layer takes the sizes.
+    private void AddAxes(int rank)
+    {
+        if (rank > 1 && terms.Axes is { } axes)
+        {
+            string list = string.Join(", ", Enumerable.Range(-rank, rank));
+            Note(true, $"normalizes over the last axis unless {axes} = [{list}], which is no number among the arguments");
+        }
+        else if (rank > 1 && terms.HasFirstAxis)
+        {
+            _arguments["axis"] = -rank;
         }
     }
 

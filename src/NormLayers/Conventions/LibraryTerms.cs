@@ -3,8 +3,8 @@ namespace NormLayers;
 /// <summary>Names and defaults of a library's normalization layers. From the libraries' documentation and sources: docs/conventions.md.</summary>
 internal sealed record LibraryTerms
 {
-    /// <summary>What a layer is called, and its default ε.</summary>
-    public readonly record struct Named(string Name, double Epsilon);
+    /// <summary>What a layer is called, with 1d in it where the name says the input's rank, its default ε, and what γ and β are called where that is not <see cref="Gamma"/> and <see cref="Beta"/>.</summary>
+    public readonly record struct Named(string Name, double Epsilon, string? Gamma = null, string? Beta = null);
 
     public static LibraryTerms PyTorch { get; } = new()
     {
@@ -32,7 +32,7 @@ internal sealed record LibraryTerms
         Name = "Keras",
         BatchNorm = new("BatchNormalization", 1e-3),
         LayerNorm = new("LayerNormalization", 1e-3),
-        RmsNorm = new("RMSNormalization", 1e-6),
+        RmsNorm = new("RMSNormalization", 1e-6, Gamma: "scale"),
         GroupNorm = new("GroupNormalization", 1e-3),
         InstanceNorm = new("GroupNormalization", 1e-3),
         Momentum = 0.99,
@@ -40,11 +40,11 @@ internal sealed record LibraryTerms
         InstancesHaveAffine = true,
         Masks = layer => layer is BatchNorm,
         Gamma = "gamma",
-        RmsGamma = "scale",
         Beta = "beta",
         RunningMean = "moving_mean",
         RunningVariance = "moving_variance",
         Groups = "groups",
+        Axes = "axis",
     };
 
     public static LibraryTerms Flax { get; } = new()
@@ -59,6 +59,7 @@ internal sealed record LibraryTerms
         RunningVarianceIsBiased = true,
         InstancesHaveAffine = true,
         Masks = _ => true,
+        Axes = "reduction_axes = feature_axes",
         Gamma = "scale",
         Beta = "bias",
         RunningMean = "mean",
@@ -70,13 +71,14 @@ internal sealed record LibraryTerms
     {
         Name = "ONNX",
         BatchNorm = new("BatchNormalization", 1e-5),
-        LayerNorm = new("LayerNormalization", 1e-5),
+        LayerNorm = new("LayerNormalization", 1e-5, Gamma: "Scale"),
         RmsNorm = new("RMSNormalization", 1e-5),
-        GroupNorm = new("GroupNormalization", 1e-5),
+        GroupNorm = new("GroupNormalization", 1e-5, Beta: "bias"),
         InstanceNorm = new("InstanceNormalization", 1e-5),
         Momentum = 0.9,
         RunningVarianceIsBiased = true,
         InstancesHaveAffine = true,
+        HasFirstAxis = true,
         Gamma = "scale",
         Beta = "B",
         RunningMean = "input_mean",
@@ -96,6 +98,16 @@ internal sealed record LibraryTerms
 
     public required Named InstanceNorm { get; init; }
 
+    /// <summary>The library's name of a layer.</summary>
+    public Named Of(Layer layer) => layer switch
+    {
+        NormLayers.BatchNorm => BatchNorm,
+        NormLayers.LayerNorm => LayerNorm,
+        NormLayers.RmsNorm => RmsNorm,
+        NormLayers.GroupNorm => GroupNorm,
+        _ => InstanceNorm,
+    };
+
     public string EpsilonName { get; init; } = "epsilon";
 
     /// <summary>The default.</summary>
@@ -103,6 +115,7 @@ internal sealed record LibraryTerms
 
     public bool MomentumWeighsNew { get; init; }
 
+    /// <summary>Whether batch normalization can average cumulatively. PyTorch's instance normalization takes momentum=None too, but for 0.</summary>
     public bool HasCumulativeMomentum { get; init; }
 
     public bool RunningVarianceIsBiased { get; init; }
@@ -119,8 +132,6 @@ internal sealed record LibraryTerms
 
     public required string Gamma { get; init; }
 
-    public string? RmsGamma { get; init; }
-
     public required string Beta { get; init; }
 
     public required string RunningMean { get; init; }
@@ -129,8 +140,27 @@ internal sealed record LibraryTerms
 
     public required string Groups { get; init; }
 
+    /// <summary>The arguments that list the axes of layer normalization; null where it has none.</summary>
+    public string? Axes { get; init; }
+
+    /// <summary>Whether layer normalization has a number, its first axis, in their place.</summary>
+    public bool HasFirstAxis { get; init; }
+
     // PyTorch's default where eps is None: that of the type, here of float.
     private const double MachineEpsilon = 1.0 / (1 << 23);
+
+    /// <summary>The switches of a layer, whether they are on, and their default.</summary>
+    public IEnumerable<(string Name, bool IsOn, bool Default)> Switches(Layer layer, bool gamma, bool beta, bool tracks) => (Name, layer) switch
+    {
+        ("PyTorch", NormLayers.LayerNorm) => [("elementwise_affine", gamma, true), ("bias", beta, gamma)],
+        ("PyTorch", NormLayers.RmsNorm) => [("elementwise_affine", gamma, true)],
+        ("PyTorch", NormLayers.GroupNorm) => [("affine", gamma, true)],
+        ("PyTorch", _) => [("affine", gamma, layer is NormLayers.BatchNorm), ("track_running_stats", tracks, layer is NormLayers.BatchNorm)],
+        ("Keras", not NormLayers.RmsNorm) => [("scale", gamma, true), ("center", beta, true)],
+        ("Flax", NormLayers.RmsNorm) => [("use_scale", gamma, true)],
+        ("Flax", _) => [("use_scale", gamma, true), ("use_bias", beta, true)],
+        _ => [],
+    };
 
     /// <summary>Whether a layer can have γ, or β, and not the other; or neither.</summary>
     public bool CanHave(Layer layer, bool gamma, bool beta) => Name switch

@@ -27,7 +27,7 @@ public static class LayerFiles
         Dictionary<string, string> text = new(layer.Conventions);
         foreach (NamedState own in state.Where(s => !s.IsInStateDict))
         {
-            text.Add(own.Name, string.Join(' ', own.Counters ?? []));
+            text.Add(own.Name, string.Join(' ', own.Counters!));
         }
 
         foreach ((string key, string value) in metadata ?? LayerConventions.None)
@@ -49,7 +49,7 @@ public static class LayerFiles
     /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
     /// <param name="checkConventions">Whether a file with another ε, momentum or meaning of γ is refused. They are in the report otherwise.</param>
     /// <returns>How file and network differ.</returns>
-    /// <exception cref="InvalidDataException">No safetensors file, a damaged one, another shape or type, or what strictness refuses.</exception>
+    /// <exception cref="InvalidDataException">No safetensors file, a damaged one, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
     public static LoadReport Load(this Layer layer, Stream stream, bool strict = true, bool checkConventions = true)
     {
         ArgumentNullException.ThrowIfNull(layer);
@@ -62,7 +62,7 @@ public static class LayerFiles
     /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
     /// <param name="checkConventions">Whether a file with another ε, momentum or meaning of γ is refused. They are in the report otherwise.</param>
     /// <returns>How file and network differ.</returns>
-    /// <exception cref="InvalidDataException">A damaged file, another shape or type, a negative running variance or deviation, or what strictness refuses.</exception>
+    /// <exception cref="InvalidDataException">A damaged file, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
     public static LoadReport Load(this Layer layer, SafetensorsReader file, bool strict = true, bool checkConventions = true)
     {
         ArgumentNullException.ThrowIfNull(layer);
@@ -105,7 +105,7 @@ public static class LayerFiles
             [.. conventions.Keys.Where(k => !file.Metadata.ContainsKey(k))],
             [
                 .. from own in conventions
-                   where file.Metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(text, own.Value)
+                   where file.Metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
                    select $"{own.Key}: {SafetensorsHeader.Printable(file.Metadata[own.Key])} in the file, '{own.Value}' here",
             ],
             file.Metadata);
@@ -136,16 +136,8 @@ public static class LayerFiles
             throw new InvalidDataException($"expected {(isFloat ? "F32, F64, F16 or BF16" : "integers")} in '{part.Name}', got {tensor}.");
         }
 
-        if (!isFloat)
-        {
-            return new NamedState(part.Name, file.ReadIntegers(tensor));
-        }
-
-        float[] floats = file.ReadFloats(tensor);
-        int negative = part.IsSpread ? Array.FindIndex(floats, v => v < 0) : -1;
-        return negative < 0
-            ? new NamedState(part.Name, part.Shape, floats)
-            : throw new InvalidDataException(FormattableString.Invariant($"expected values ≥ 0 in '{part.Name}', got {floats[negative]} at position {negative}."));
+        NamedState read = isFloat ? new(part.Name, part.Shape, file.ReadFloats(tensor)) : new(part.Name, file.ReadIntegers(tensor));
+        return part.NegativeOf(read) is { } negative ? throw new InvalidDataException($"expected values ≥ 0 in '{part.Name}', got {negative}.") : read;
     }
 
     private static NamedState FromMetadata(NamedState part, IReadOnlyDictionary<string, string> metadata)
@@ -156,7 +148,7 @@ public static class LayerFiles
             string[] numbers = text.Split(' ');
             for (int i = 0; i < counters.Length; i++)
             {
-                if (numbers.Length != counters.Length || !long.TryParse(numbers[i], NumberStyles.None, CultureInfo.InvariantCulture, out counters[i]))
+                if (numbers.Length != counters.Length || !long.TryParse(numbers[i], part.IsNotNegative ? NumberStyles.None : NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out counters[i]))
                 {
                     throw new InvalidDataException($"expected {counters.Length} whole number(s) as {part.Name} in the metadata, got {SafetensorsHeader.Printable(text)}.");
                 }

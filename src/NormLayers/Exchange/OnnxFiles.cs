@@ -19,13 +19,29 @@ public static class OnnxFiles
     /// <param name="sample">The shape of one sample, without the batch: <c>20</c>, or (C, L) as a tuple.</param>
     /// <param name="options">Names and text; null for the defaults.</param>
     /// <returns>The model's opset.</returns>
-    /// <exception cref="ArgumentException">The network does not take such samples, has more than 2 GiB of parameters, the standardization has other features, or two values would have the same name.</exception>
-    /// <exception cref="NotSupportedException">A layer that ONNX has no operator for, or has with another meaning; the message says which and why.</exception>
+    /// <exception cref="ArgumentNullException">The network, the stream, or a text of the options, is null.</exception>
+    /// <exception cref="ArgumentException">The stream cannot be written, the network does not take such samples, has more than 2 GiB of parameters, the standardization has other features, or two values would have the same name.</exception>
+    /// <exception cref="NotSupportedException">A layer with a mask, or one that ONNX has no operator for, or has with another meaning; the message says which and why.</exception>
     public static int WriteOnnx(this Layer network, Stream stream, Shape sample, OnnxOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(stream);
         options ??= new OnnxOptions();
+        ArgumentNullException.ThrowIfNull(options.Name);
+        ArgumentNullException.ThrowIfNull(options.Documentation);
+        ArgumentNullException.ThrowIfNull(options.Input);
+        ArgumentNullException.ThrowIfNull(options.Output);
+        ArgumentNullException.ThrowIfNull(options.Metadata);
+        if (options.Metadata.Values.Contains(null))
+        {
+            Throw.Argument(nameof(options), "text in the metadata", "null");
+        }
+
+        if (!stream.CanWrite)
+        {
+            Throw.Argument(nameof(stream), "a stream to write to", "one that is closed or only for reading");
+        }
+
         if (sample.Rank is 0 or Shape.MaxRank)
         {
             Throw.Argument(nameof(sample), $"1 to {Shape.MaxRank - 1} dimensions", $"{sample.Rank}");

@@ -29,6 +29,11 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
 
     private string AppendOne(Layer layer, string path, string x)
     {
+        if (layer is MaskableLayer { Mask: not null })
+        {
+            throw Unsupported(layer, "it has a mask");
+        }
+
         string name = path.Length > 0 ? path.TrimEnd('.') : layer.Name;
         string output = path + "output";
         switch (layer)

@@ -5,6 +5,7 @@ namespace NormLayers.Exchange;
 /// <para>Taken as one are the operators LayerNormalization, RMSNormalization, BatchNormalization, InstanceNormalization, GroupNormalization and LpNormalization; ONNX Runtime's
 /// own SimplifiedLayerNormalization, SkipLayerNormalization and SkipSimplifiedLayerNormalization; and the sequences that exporters write
 /// for the first two: ReduceMean, Sub, Pow or Mul, ReduceMean, Add, Sqrt, Div or Reciprocal and Mul, then Mul with γ and Add with β, where they are.</para>
+/// <para>A sequence whose ε, exponent or axes are in another file (external data), or are damaged, is not taken as one. Casts between types of floats are looked through.</para>
 /// <para>ε is the file's float, as a double.</para>
 /// </remarks>
 public sealed class OnnxNormalization
@@ -57,10 +58,11 @@ public sealed class OnnxNormalization
     /// </param>
     /// <returns>
     /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1,
-    /// named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode.
+    /// named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode;
+    /// in training its running variance follows the biased variances of batches, as ONNX's does.
     /// </returns>
     /// <exception cref="ArgumentException">A shape that is needed and not given, or one that the layer does not take.</exception>
-    /// <exception cref="InvalidDataException">Parameters of other sizes, in another file, or of other types; ε or a momentum out of range.</exception>
+    /// <exception cref="InvalidDataException">Parameters of other sizes, in another file, or of other types; ε, a momentum or a running variance out of range.</exception>
     /// <exception cref="NotSupportedException">γ or β is computed in the graph, or no layer normalizes over these axes.</exception>
     public Layer CreateLayer(Shape input = default)
     {
@@ -121,9 +123,14 @@ public sealed class OnnxNormalization
             throw Invalid("a momentum from 0 to 1", FormattableString.Invariant($"{Momentum}"));
         }
 
-        BatchNorm layer = new(mean.Length, Epsilon, NormLayers.Momentum.OldWeight(Momentum), name: LayerName);
+        BatchNorm layer = new(mean.Length, Epsilon, NormLayers.Momentum.OldWeight(Momentum), name: LayerName) { BiasedRunningVariance = true };
         mean.CopyTo(layer.Running!.Mean, 0);
         Copy(Channels(Variance, "running variance"), layer.Running.Variance, "running variance");
+        if (Array.FindIndex(layer.Running.Variance, v => !(v >= 0)) is >= 0 and int c)
+        {
+            throw Invalid("running variances ≥ 0", FormattableString.Invariant($"{layer.Running.Variance[c]} in channel {c}"));
+        }
+
         Copy(Channels(Scale, "γ"), layer.Gamma!.Value, "γ");
         Copy(Channels(Shift, "β"), layer.Beta!.Value, "β");
         return layer;

@@ -87,7 +87,7 @@ internal sealed class OnnxPatterns
     {
         if (!Is(root, "Sqrt")
             || Producer(root.Input(0), "Add") is not { } sum
-            || WithConstant(sum, t => t is { Count: 1, IsFloat: true }) is not { } epsilon
+            || WithConstant(sum, t => t.IsFloat && Number(t) is not null) is not { } epsilon
             || Producer(epsilon.Other, "ReduceMean") is not { } mean
             || Axes(mean) is not { } axes
             || SquareOf(mean.Input(0)) is not { } squared)
@@ -112,7 +112,7 @@ internal sealed class OnnxPatterns
             }
         }
 
-        return new(last, centred is null ? "RMSNormalization" : "LayerNormalization", epsilon.Constant.ReadFloats()[0], centred ?? squared)
+        return new(last, centred is null ? "RMSNormalization" : "LayerNormalization", Number(epsilon.Constant) ?? 0, centred ?? squared)
         {
             IsDecomposed = true,
             Axes = axes,
@@ -131,7 +131,7 @@ internal sealed class OnnxPatterns
             : null;
 
     private string? SquareOf(string value) =>
-        Producer(value, "Pow") is { } power && Constant(power.Input(1)) is { Count: 1 } exponent && IsNumber(exponent, 2) ? power.Input(0)
+        Producer(value, "Pow") is { } power && Constant(power.Input(1)) is { } exponent && Number(exponent) == 2 ? power.Input(0)
         : Producer(value, "Mul") is { } product && product.Input(0) == product.Input(1) ? product.Input(0)
         : null;
 
@@ -143,7 +143,7 @@ internal sealed class OnnxPatterns
             return node;
         }
 
-        bool isInverse = Is(node, "Reciprocal") || (Is(node, "Div") && node.Input(1) == root && Constant(node.Input(0)) is { Count: 1 } one && IsNumber(one, 1));
+        bool isInverse = Is(node, "Reciprocal") || (Is(node, "Div") && node.Input(1) == root && Constant(node.Input(0)) is { } one && Number(one) == 1);
         return isInverse
             ? Consumers(node.Output).FirstOrDefault(c => Is(c, "Mul") && isNumerator(c.Input(0) == node.Output ? c.Input(1) : c.Input(0)))
             : null;
@@ -153,7 +153,7 @@ internal sealed class OnnxPatterns
     private (OnnxNode Node, OnnxParameter Parameter)? Affine(OnnxNode node, string onnxOperator)
     {
         IReadOnlyList<OnnxNode> next = Consumers(node.Output);
-        if (next is [var cast] && Is(cast, "Cast"))
+        if (next is [var cast] && IsCastOfFloats(cast))
         {
             next = Consumers(cast.Output);
         }
@@ -177,7 +177,7 @@ internal sealed class OnnxPatterns
     // Since opset 18 the axes are an input.
     private long[]? Axes(OnnxNode mean) => mean.Integer("keepdims", 1) != 1
         ? null
-        : mean.Integers("axes") ?? (Constant(mean.Input(1)) is { DataType: "INT64", Count: < Shape.MaxRank } axes ? axes.ReadIntegers() : null);
+        : mean.Integers("axes") ?? (Constant(mean.Input(1)) is { DataType: "INT64", Count: < Shape.MaxRank } axes ? Values(axes.ReadIntegers) : null);
 
     private OnnxParameter Parameter(OnnxNode node, int index) => new(node.Input(index), Constant(node.Input(index)));
 
@@ -188,12 +188,32 @@ internal sealed class OnnxPatterns
     private bool SameValue(string a, string b) => a == b || BeforeCast(a) == BeforeCast(b);
 
     // Exporters compute normalizations of half floats in floats, with a cast before and after.
-    private string BeforeCast(string value) => _producers.GetValueOrDefault(value) is { } node && (Is(node, "Cast") || Is(node, "Identity")) ? node.Input(0) : value;
+    private string BeforeCast(string value) => _producers.GetValueOrDefault(value) is { } node && (IsCastOfFloats(node) || Is(node, "Identity")) ? node.Input(0) : value;
 
     private IReadOnlyList<OnnxNode> Consumers(string value) => _consumers.TryGetValue(value, out List<OnnxNode>? nodes) ? nodes : s_none;
 
-    private static bool IsNumber(OnnxTensor tensor, int number) =>
-        tensor.IsFloat ? tensor.ReadFloats()[0] == number : tensor.IsInteger && tensor.ReadIntegers()[0] == number;
+    // A cast to integers cuts a value off.
+    private static bool IsCastOfFloats(OnnxNode node) => Is(node, "Cast") && OnnxTensor.IsFloatType(node.Integer("to", 0));
+
+    private static double? Number(OnnxTensor tensor) => tensor switch
+    {
+        { Count: 1, IsFloat: true } => Values(tensor.ReadFloats)?[0],
+        { Count: 1, IsInteger: true } => Values(tensor.ReadIntegers)?[0],
+        _ => null,
+    };
+
+    // Null for values that are in another file, or damaged: whoever needs them gets the exception, and the file's other parts are read.
+    private static T[]? Values<T>(Func<T[]> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
 
     private static bool Is(OnnxNode node, string onnxOperator) => node.IsStandard && node.Operator == onnxOperator;
 }

@@ -81,7 +81,7 @@ public sealed class OnnxTensor
     public string DataType { get; } = "UNDEFINED";
 
     /// <summary>Whether <see cref="ReadFloats"/> reads it: FLOAT, DOUBLE, FLOAT16, BFLOAT16.</summary>
-    public bool IsFloat => DataType is "FLOAT" or "DOUBLE" or "FLOAT16" or "BFLOAT16";
+    public bool IsFloat => IsFloatName(DataType);
 
     /// <summary>Whether <see cref="ReadIntegers"/> reads it: INT8 to INT64, UINT8 to UINT64, BOOL.</summary>
     public bool IsInteger => DataType is "INT64" or "INT32" or "INT16" or "INT8" or "UINT64" or "UINT32" or "UINT16" or "UINT8" or "BOOL";
@@ -91,6 +91,11 @@ public sealed class OnnxTensor
 
     /// <summary>The number of elements.</summary>
     public int Count { get; }
+
+    /// <summary>Whether a number of the format, as in a Cast, is one of the types that <see cref="IsFloat"/> is true for.</summary>
+    internal static bool IsFloatType(long type) => type >= 0 && type < s_types.Length && IsFloatName(s_types[type]);
+
+    private static bool IsFloatName(string type) => type is "FLOAT" or "DOUBLE" or "FLOAT16" or "BFLOAT16";
 
     private int? ElementBytes => DataType switch
     {
@@ -107,9 +112,9 @@ public sealed class OnnxTensor
     public float[] ReadFloats() => DataType switch
     {
         "FLOAT" => Read(FieldFloats, sizeof(float), BinaryPrimitives.ReadSingleLittleEndian),
-        "DOUBLE" => Read(FieldDoubles, sizeof(double), b => Narrow(BinaryPrimitives.ReadDoubleLittleEndian(b))),
+        "DOUBLE" => Read(FieldDoubles, sizeof(double), b => TensorNumbers.Narrow(BinaryPrimitives.ReadDoubleLittleEndian(b), this)),
         "FLOAT16" => _raw is null ? Convert(bits => (float)BitConverter.Int16BitsToHalf(bits)) : ReadRaw(sizeof(short), b => (float)BinaryPrimitives.ReadHalfLittleEndian(b)),
-        "BFLOAT16" => _raw is null ? Convert(Widen) : ReadRaw(sizeof(short), b => Widen(BinaryPrimitives.ReadInt16LittleEndian(b))),
+        "BFLOAT16" => _raw is null ? Convert(TensorNumbers.OfBFloat16) : ReadRaw(sizeof(short), b => TensorNumbers.OfBFloat16(BinaryPrimitives.ReadInt16LittleEndian(b))),
         _ => throw new InvalidDataException($"expected a tensor of FLOAT, DOUBLE, FLOAT16 or BFLOAT16, got {this}."),
     };
 
@@ -119,7 +124,7 @@ public sealed class OnnxTensor
     public long[] ReadIntegers() => DataType switch
     {
         "INT64" => _raw is null ? ReadVarints(FieldInt64) : ReadRaw(sizeof(long), BinaryPrimitives.ReadInt64LittleEndian),
-        "UINT64" => Array.ConvertAll(_raw is null ? ReadVarints(FieldUInt64) : ReadRaw(sizeof(long), BinaryPrimitives.ReadInt64LittleEndian), Signed),
+        "UINT64" => Array.ConvertAll(_raw is null ? ReadVarints(FieldUInt64) : ReadRaw(sizeof(long), BinaryPrimitives.ReadInt64LittleEndian), bits => TensorNumbers.Signed((ulong)bits, this)),
         "UINT32" => _raw is null ? ReadVarints(FieldUInt64) : ReadRaw(sizeof(uint), b => (long)BinaryPrimitives.ReadUInt32LittleEndian(b)),
         "INT32" => _raw is null ? ReadVarints(FieldInt32) : ReadRaw(sizeof(int), b => (long)BinaryPrimitives.ReadInt32LittleEndian(b)),
         "INT16" => _raw is null ? ReadVarints(FieldInt32) : ReadRaw(sizeof(short), b => (long)BinaryPrimitives.ReadInt16LittleEndian(b)),
@@ -198,12 +203,4 @@ public sealed class OnnxTensor
             throw new InvalidDataException($"expected the values of {this} in the ONNX file itself, got a reference to another file (external data), which is not read.");
         }
     }
-
-    private static float Widen(short bits) => BitConverter.Int32BitsToSingle(bits << 16);
-
-    private float Narrow(double value) => double.IsFinite(value) && !float.IsFinite((float)value)
-        ? throw new InvalidDataException(FormattableString.Invariant($"expected numbers in the range of floats in {this}, got {value}."))
-        : (float)value;
-
-    private long Signed(long bits) => bits >= 0 ? bits : throw new InvalidDataException($"expected integers up to 2⁶³ − 1 in {this}, got {(ulong)bits}.");
 }

@@ -79,9 +79,9 @@ public sealed class SafetensorsReader
         return tensor.DataType switch
         {
             "F32" => Read(tensor, BinaryPrimitives.ReadSingleLittleEndian),
-            "F64" => Read(tensor, b => Narrow(BinaryPrimitives.ReadDoubleLittleEndian(b), tensor)),
+            "F64" => Read(tensor, b => TensorNumbers.Narrow(BinaryPrimitives.ReadDoubleLittleEndian(b), tensor)),
             "F16" => Read(tensor, b => (float)BinaryPrimitives.ReadHalfLittleEndian(b)),
-            "BF16" => Read(tensor, b => BitConverter.Int32BitsToSingle(BinaryPrimitives.ReadInt16LittleEndian(b) << 16)),
+            "BF16" => Read(tensor, b => TensorNumbers.OfBFloat16(BinaryPrimitives.ReadInt16LittleEndian(b))),
             _ => throw OtherType(tensor, "F32, F64, F16 or BF16"),
         };
     }
@@ -113,7 +113,7 @@ public sealed class SafetensorsReader
             "I32" => Read(tensor, b => (long)BinaryPrimitives.ReadInt32LittleEndian(b)),
             "I16" => Read(tensor, b => (long)BinaryPrimitives.ReadInt16LittleEndian(b)),
             "I8" => Read(tensor, b => (long)(sbyte)b[0]),
-            "U64" => Read(tensor, b => Signed(BinaryPrimitives.ReadUInt64LittleEndian(b), tensor)),
+            "U64" => Read(tensor, b => TensorNumbers.Signed(BinaryPrimitives.ReadUInt64LittleEndian(b), tensor)),
             "U32" => Read(tensor, b => (long)BinaryPrimitives.ReadUInt32LittleEndian(b)),
             "U16" => Read(tensor, b => (long)BinaryPrimitives.ReadUInt16LittleEndian(b)),
             "U8" => Read(tensor, b => (long)b[0]),
@@ -212,14 +212,6 @@ public sealed class SafetensorsReader
         _position += read;
         return read == length ? bytes : throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
     }
-
-    private static float Narrow(double value, SafetensorsTensor tensor) => double.IsFinite(value) && !float.IsFinite((float)value)
-        ? throw new InvalidDataException(FormattableString.Invariant($"expected numbers in the range of floats in {tensor}, got {value}."))
-        : (float)value;
-
-    private static long Signed(ulong value, SafetensorsTensor tensor) => value > long.MaxValue
-        ? throw new InvalidDataException($"expected integers up to 2⁶³ − 1 in {tensor}, got {value}.")
-        : (long)value;
 
     private static ArgumentException OtherType(SafetensorsTensor tensor, string expected) => new($"Expected a tensor of {expected}, got {tensor}.", nameof(tensor));
 }

@@ -18,7 +18,7 @@ public static class SafetensorsWriter
     /// <param name="stream">Where to; it stays open.</param>
     /// <param name="tensors">The tensors, with different names. One counter is written as a single number, shape [], as PyTorch does.</param>
     /// <param name="metadata">Text by key; null for none.</param>
-    /// <exception cref="ArgumentException">A name twice, a name or text that is no valid Unicode, a header above 100,000,000 bytes, or a stream that cannot be written.</exception>
+    /// <exception cref="ArgumentException">A tensor or text that is null, a name twice, a name or text that is no valid Unicode, a header above 100,000,000 bytes, or a stream that cannot be written.</exception>
     public static void Write(Stream stream, IEnumerable<NamedState> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -28,7 +28,13 @@ public static class SafetensorsWriter
             Throw.Argument(nameof(stream), "a stream to write to", "one that is closed or only for reading");
         }
 
-        NamedState[] sorted = [.. tensors.OrderBy(t => t.Floats is not null).ThenBy(t => t.Name, StringComparer.Ordinal)];
+        NamedState[] given = [.. tensors];
+        if (given.Contains(null))
+        {
+            Throw.Argument(nameof(tensors), "tensors", "null among them");
+        }
+
+        NamedState[] sorted = [.. given.OrderBy(t => t.Floats is not null).ThenBy(t => t.Name, StringComparer.Ordinal)];
         byte[] header = Header(sorted, metadata);
         Span<byte> length = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
@@ -117,8 +123,13 @@ public static class SafetensorsWriter
     }
 
     // The JSON writer would put U+FFFD in the place of half a surrogate pair.
-    private static string Checked(string text, string name)
+    private static string Checked(string? text, string name)
     {
+        if (text is null)
+        {
+            Throw.Argument(name, "names and text", "null among them");
+        }
+
         for (int i = 0; i < text.Length; i++)
         {
             if (char.IsSurrogate(text[i]) && !(i + 1 < text.Length && char.IsSurrogatePair(text[i], text[++i])))

@@ -8,7 +8,7 @@ namespace NormLayers;
 /// <para>y = γ·(x − μ)/√(σ² + ε) + β with μ and the biased σ² of C/G channels of one sample, over all positions, so training and evaluation are the same
 /// and no sample depends on another. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank ≥ 2: the dimensions behind C are positions. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity
-/// spread within their group only. A mask has a value for each position, (N, …). No allocation after the largest batch has been seen.</para>
+/// spread within their group only. A mask has a value for each position, (N, …). Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class GroupNorm : NormalizationLayer
 {

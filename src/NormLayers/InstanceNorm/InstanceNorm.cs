@@ -10,7 +10,7 @@ namespace NormLayers;
 /// an instance's own. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes (N, C, …) of any rank: the dimensions behind C are positions, and an instance needs two of them. <c>y</c> may be <c>x</c> where no
 /// backward pass follows. NaN and infinity spread within their instance; what they do to running statistics says <see cref="NonFiniteStatistics"/>. A mask has a
-/// value for each position, (N, …). No allocation after the largest batch has been seen.</para>
+/// value for each position, (N, …). Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class InstanceNorm : NormalizationLayer
 {
@@ -61,6 +61,9 @@ public sealed class InstanceNorm : NormalizationLayer
 
     /// <summary>How running statistics follow the batches.</summary>
     public Momentum Momentum => _update.Momentum;
+
+    /// <summary>What averages that are not finite do to the running ones.</summary>
+    public NonFiniteStatistics NonFinite => _update.NonFinite;
 
     /// <summary>Of each channel, the running averages of its instances' means and unbiased variances; null if the layer tracks none.</summary>
     public override RunningStatistics? Running { get; }
@@ -179,16 +182,8 @@ public sealed class InstanceNorm : NormalizationLayer
             return;
         }
 
-        if (_planes.Elements == 0)
-        {
-            y.Clear(); // All is masked.
-            return;
-        }
-
-        Span<float> left = Kept is null ? y : Kept.GatherX(x);
-        ChannelOutput output = new() { Sets = ChannelSets, Y = left, ReLU = HasReLU };
-        ChannelNorm.Normalize(Kept is null ? x : left, _planes, _statistics.Variance, epsilon, output, _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes)));
-        Kept?.Scatter(left, y);
+        ChannelOutput output = new() { Sets = ChannelSets, Y = y, ReLU = HasReLU };
+        MaskedChannels.Normalize(MaskedChannels.Left(x, Kept), _planes, _statistics.Variance, epsilon, output, ref _workspace, Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
@@ -200,22 +195,7 @@ public sealed class InstanceNorm : NormalizationLayer
             return;
         }
 
-        if (_planes.Elements == 0)
-        {
-            gradients.Dx.Clear();
-            return;
-        }
-
-        Span<double> channels = _workspace.AtLeast(ChannelNorm.WorkspaceLength(_planes));
-        if (Kept is null)
-        {
-            ChannelNorm.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, channels);
-            return;
-        }
-
-        Gradients left = Kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        ChannelNorm.Backward(Kept.GatherX(x), _planes, ChannelSets, batchStatistics: false, left, channels);
-        Kept.Scatter(left.Dy, gradients.Dx);
+        MaskedChannels.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, ref _workspace, Kept);
     }
 
     private ChannelSets ChannelSets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift };

@@ -8,7 +8,7 @@ namespace NormLayers;
 /// <para>y = γ·(x − μ)/√(σ² + ε) + β with μ and the biased σ² of the set itself, so training and evaluation are the same
 /// and no set depends on another. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes any rank whose last dimensions are <see cref="NormalizedShape"/>, with no sets too. <c>y</c> may be <c>x</c> where no
-/// backward pass follows. NaN and infinity spread within their set only. A mask has a value for each element, or for each set. No allocation after the largest batch has been seen.</para>
+/// backward pass follows. NaN and infinity spread within their set only. A mask has a value for each element, or for each set. Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public class LayerNorm : NormalizationLayer
 {

@@ -65,11 +65,8 @@ public static partial class Functional
         CheckResidual(x, residual, sum, y);
         CheckApart(y, nameof(y), gamma, beta);
         CheckApart(sum, nameof(sum), gamma, beta);
-        if (!x.IsEmpty)
-        {
-            RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta };
-            RowNorm.AddForward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, x.Length / features), residual, sum);
-        }
+        RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta };
+        RowNorm.AddForward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, x.Length / features), residual, sum);
     }
 
     /// <summary>

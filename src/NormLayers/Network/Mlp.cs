@@ -19,6 +19,7 @@ public static class Mlp
     {
         ArgumentNullException.ThrowIfNull(options);
         Throw.IfNotPositive(options.InputFeatures, nameof(options.InputFeatures));
+        ArgumentNullException.ThrowIfNull(options.HiddenFeatures);
         ArgumentNullException.ThrowIfNull(options.Normalization);
         ArgumentNullException.ThrowIfNull(options.NormalizationOptions);
         if (options.Classes < 2)

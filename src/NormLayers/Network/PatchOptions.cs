@@ -27,6 +27,7 @@ public sealed record PatchOptions(int Size = 4, int Stride = 2)
         return Size < 1 || Stride < 1 ? FormattableString.Invariant($"patches need a size and a stride of 1 or more, got {Size} and {Stride}")
             : side < 1 || side * side != features ? FormattableString.Invariant($"patches need square images of one channel, and {features} features are none")
             : Size > side ? FormattableString.Invariant($"a patch of {Size}x{Size} does not fit an image of {side}x{side}")
+            : (side - Size) / Stride + 1 is var across && (long)across * across * Size * Size > Array.MaxLength ? FormattableString.Invariant($"patches of {Size}x{Size} at a stride of {Stride} have more than {Array.MaxLength} elements in an image of {side}x{side}")
             : null;
     }
 

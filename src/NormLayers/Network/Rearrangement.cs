@@ -46,12 +46,10 @@ public sealed class Rearrangement : Layer
     /// <param name="second">B, ≥ 1.</param>
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException">An axis is below 1.</exception>
-    /// <exception cref="ArgumentException">A·B is above 2³¹−1.</exception>
+    /// <exception cref="ArgumentException">More elements than an array can have.</exception>
     public static Rearrangement SwapAxes(int first, int second, string name = "swap")
     {
-        Throw.IfNotPositive(first, nameof(first));
-        Throw.IfNotPositive(second, nameof(second));
-        return new Rearrangement(name, [first, second], [second, first], [.. Enumerable.Range(0, new Shape(first, second).Length).Select(i => i % first * second + i / first)]);
+        return new Rearrangement(name, [first, second], [second, first], [.. Enumerable.Range(0, Elements(first, second)).Select(i => i % first * second + i / first)]);
     }
 
     /// <summary>Makes one axis of two: (N, A, B) becomes (N, A·B).</summary>
@@ -59,12 +57,23 @@ public sealed class Rearrangement : Layer
     /// <param name="second">B, ≥ 1.</param>
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException">An axis is below 1.</exception>
-    /// <exception cref="ArgumentException">A·B is above 2³¹−1.</exception>
+    /// <exception cref="ArgumentException">More elements than an array can have.</exception>
     public static Rearrangement Flatten(int first, int second, string name = "flatten")
+    {
+        int elements = Elements(first, second);
+        return new Rearrangement(name, [first, second], [elements], [.. Enumerable.Range(0, elements)]);
+    }
+
+    private static int Elements(int first, int second)
     {
         Throw.IfNotPositive(first, nameof(first));
         Throw.IfNotPositive(second, nameof(second));
-        return new Rearrangement(name, [first, second], [new Shape(first, second).Length], [.. Enumerable.Range(0, new Shape(first, second).Length)]);
+        if ((long)first * second > Array.MaxLength)
+        {
+            Throw.Argument(nameof(second), $"at most {Array.MaxLength} elements", $"{first} times {second}");
+        }
+
+        return first * second;
     }
 
     /// <inheritdoc/>
@@ -126,7 +135,7 @@ public sealed class Rearrangement : Layer
 
         public override double[] Forward(double[] x, Shape shape)
         {
-            (_samples, _pixels) = (shape[0], x.Length / shape[0]);
+            (_samples, _pixels) = (shape[0], x.Length / Math.Max(1, shape[0]));
             return [.. Enumerable.Range(0, _samples).SelectMany(n => layer._source.Select(i => x[n * _pixels + i]))];
         }
 

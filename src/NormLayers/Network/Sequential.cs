@@ -10,8 +10,8 @@ public sealed class Sequential : Layer
     private readonly Layer[] _layers;
     private readonly NamedParameter[] _named;
     private readonly Parameter[] _parameters;
-    private readonly float[][] _activations;
-    private readonly float[][] _gradients;
+    private readonly Buffers _activations;
+    private readonly Buffers _gradients;
     private readonly Shape[] _shapes;
     private bool _training = true;
 
@@ -48,12 +48,9 @@ public sealed class Sequential : Layer
             }
         }
 
-        _named = [.. _layers.SelectMany(l => l.Parameters.Select(p => new NamedParameter($"{l.Name}.{p.Name}", p)))];
+        _named = [.. _layers.SelectMany(l => Named(l).Select(p => p with { Name = $"{l.Name}.{p.Name}" }))];
         _parameters = [.. _named.Select(n => n.Parameter)];
-        _activations = new float[_layers.Length - 1][];
-        _gradients = new float[_layers.Length - 1][];
-        Array.Fill(_activations, []);
-        Array.Fill(_gradients, []);
+        (_activations, _gradients) = (new Buffers(_layers.Length - 1), new Buffers(_layers.Length - 1));
         _shapes = new Shape[_layers.Length + 1];
     }
 
@@ -63,7 +60,7 @@ public sealed class Sequential : Layer
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters => _parameters;
 
-    /// <summary>The parameters with their full names, as in <c>linear1.weight</c>, in the order of <see cref="Parameters"/>.</summary>
+    /// <summary>The parameters with their full names, as in <c>linear1.weight</c> and of a network within this one <c>network.linear1.weight</c>, in the order of <see cref="Parameters"/>.</summary>
     /// <remarks>These alone lose the running statistics of batch normalization: to save or copy a network take <see cref="NamedState"/>.</remarks>
     public IReadOnlyList<NamedParameter> NamedParameters => _named;
 
@@ -92,13 +89,15 @@ public sealed class Sequential : Layer
     /// <param name="layer">0 to the number of layers − 2: the last layer's is what the caller got.</param>
     /// <returns>The values, valid until the next forward pass.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such layer, or it is the last.</exception>
-    public ReadOnlySpan<float> Activations(int layer) => Between(_activations, layer);
+    /// <exception cref="InvalidOperationException">No forward pass came before, or the last one failed before this layer.</exception>
+    public ReadOnlySpan<float> Activations(int layer) => Between(_activations, layer, nameof(Forward));
 
     /// <summary>The gradient of the loss with respect to the output of one layer, in the last backward pass.</summary>
     /// <param name="layer">0 to the number of layers − 2: the last layer's is what the caller gave.</param>
     /// <returns>The values, valid until the next backward pass.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such layer, or it is the last.</exception>
-    public ReadOnlySpan<float> ActivationGradients(int layer) => Between(_gradients, layer);
+    /// <exception cref="InvalidOperationException">No backward pass came before, or the last one failed before this layer.</exception>
+    public ReadOnlySpan<float> ActivationGradients(int layer) => Between(_gradients, layer, nameof(Backward));
 
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
@@ -122,11 +121,13 @@ public sealed class Sequential : Layer
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         FollowShape(shape);
+        _activations.Forget();
         ReadOnlySpan<float> input = x;
-        for (int i = 0; i < _activations.Length; i++)
+        for (int i = 0; i < _activations.Count; i++)
         {
-            Span<float> output = Buffer(_activations, i);
+            Span<float> output = _activations.Take(i, _shapes[i + 1].Length);
             _layers[i].Forward(input, _shapes[i], output);
+            _activations.Keep(i, output.Length);
             input = output;
         }
 
@@ -140,17 +141,22 @@ public sealed class Sequential : Layer
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
     {
-        for (int i = _activations.Length - 1; i >= 0; i--)
+        _gradients.Forget();
+        for (int i = _gradients.Count - 1; i >= 0; i--)
         {
             ReadOnlySpan<float> input = Activations(i);
-            Span<float> downstream = Buffer(_gradients, i);
+            Span<float> downstream = _gradients.Take(i, input.Length);
             _layers[i + 1].Backward(input, y, dy, downstream);
+            _gradients.Keep(i, input.Length);
             y = input;
             dy = downstream;
         }
 
         _layers[0].Backward(x, y, dy, dx);
     }
+
+    private static IEnumerable<NamedParameter> Named(Layer layer) =>
+        layer is Sequential network ? network.NamedParameters : layer.Parameters.Select(p => new NamedParameter(p.Name, p));
 
     // The shapes between the layers, kept until another one comes.
     private void FollowShape(Shape shape)
@@ -169,25 +175,53 @@ public sealed class Sequential : Layer
         _shapes[0] = shape;
     }
 
-    private Span<float> Buffer(float[][] buffers, int layer)
+    private ReadOnlySpan<float> Between(Buffers buffers, int layer, string pass)
     {
-        int length = _shapes[layer + 1].Length;
-        if (buffers[layer].Length < length)
+        if ((uint)layer >= (uint)buffers.Count)
         {
-            buffers[layer] = new float[length];
+            Throw.OutOfRange(nameof(layer), $"a layer from 0 to {buffers.Count - 1}, the last but one", layer);
         }
 
-        return buffers[layer].AsSpan(0, length);
+        if (!buffers.Has(layer))
+        {
+            Throw.Operation($"{Name}: no {pass} has computed the values of layer {layer}.");
+        }
+
+        return buffers.Last(layer);
     }
 
-    private ReadOnlySpan<float> Between(float[][] buffers, int layer)
+    /// <summary>A buffer that grows for each place between two layers, and how much of it the last pass has written.</summary>
+    private sealed class Buffers
     {
-        if ((uint)layer >= (uint)buffers.Length)
+        private readonly float[][] _values;
+        private readonly int[] _lengths;
+
+        public Buffers(int count)
         {
-            Throw.OutOfRange(nameof(layer), $"a layer from 0 to {buffers.Length - 1}, the last but one", layer);
+            (_values, _lengths) = (new float[count][], new int[count]);
+            Array.Fill(_values, []);
+            Forget();
         }
 
-        return buffers[layer].AsSpan(0, _shapes[layer + 1].Length);
+        public int Count => _values.Length;
+
+        public void Forget() => Array.Fill(_lengths, -1);
+
+        public bool Has(int i) => _lengths[i] >= 0;
+
+        public Span<float> Take(int i, int length)
+        {
+            if (_values[i].Length < length)
+            {
+                _values[i] = new float[length];
+            }
+
+            return _values[i].AsSpan(0, length);
+        }
+
+        public void Keep(int i, int length) => _lengths[i] = length;
+
+        public ReadOnlySpan<float> Last(int i) => _values[i].AsSpan(0, _lengths[i]);
     }
 
     private sealed class Reference : ReferenceLayer

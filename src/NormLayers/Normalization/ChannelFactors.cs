@@ -160,7 +160,8 @@ internal static class ChannelFactors
             if (!_sets.Corrections.IsEmpty)
             {
                 // y = gamma * (R * z + D) + beta
-                beta += gamma * D.Load(in MemoryMarshal.GetReference(_sets.Corrections.D), c);
+                D d = _sets.Corrections.D.IsEmpty ? D.Create(0) : D.Load(in MemoryMarshal.GetReference(_sets.Corrections.D), c);
+                beta += gamma * d;
                 gamma *= D.Load(in MemoryMarshal.GetReference(_sets.Corrections.R), c);
             }
 

@@ -37,14 +37,11 @@ internal static class ChannelNorm
             }
         }
 
-        // A channel whose shift was too far off has a better one now. The others get what they had.
-        for (int attempt = 0; attempt < 2; attempt++)
+        // A channel whose shift was too far off has a better one the second time. The others get what they had.
+        for (int attempt = 0, far = C; attempt < 2 && far > 0; attempt++)
         {
             Span<double> sums = Sums(new MomentTerm(x), planes, shift, default, rest);
-            if (ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, moments, variance), C) == 0)
-            {
-                return;
-            }
+            far = ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, moments, variance), C);
         }
     }
 
@@ -120,8 +117,13 @@ internal static class ChannelNorm
         }
         else if (!gradients.Dx.IsEmpty)
         {
-            // dx = dy * gamma * rstd: y of dy with a mean of 0. [B6]
-            ChannelSets constants = new() { Statistics = new SetStatistics(default, default, sets.Statistics.Rstd), Gamma = sets.Gamma };
+            // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]
+            ChannelSets constants = new()
+            {
+                Statistics = new SetStatistics(default, default, sets.Statistics.Rstd),
+                Gamma = sets.Gamma,
+                Corrections = new Corrections(sets.Corrections.R, default),
+            };
             Apply(dy, planes, new ChannelOutput { Sets = constants, Y = gradients.Dx }, rest);
         }
 

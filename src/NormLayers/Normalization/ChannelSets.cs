@@ -40,7 +40,8 @@ internal readonly ref struct ChannelSets
         double beta = Beta.IsEmpty ? 0 : Beta[c];
         if (!Corrections.IsEmpty)
         {
-            (gamma, beta) = (gamma * Corrections.R[c], beta + gamma * Corrections.D[c]); // y = γ·(R·z + D) + β
+            double d = Corrections.D.IsEmpty ? 0 : Corrections.D[c];
+            (gamma, beta) = (gamma * Corrections.R[c], beta + gamma * d); // y = γ·(R·z + D) + β
         }
 
         double mean = Statistics.Mean.IsEmpty ? 0 : Statistics.Mean[c];

@@ -5,11 +5,11 @@ namespace NormLayers.Normalization;
 /// <summary>The elements that a mask leaves of a tensor, as dense tensors one after another: gathered before an engine runs, scattered after it.</summary>
 /// <remarks>
 /// No engine knows of masks, so what it computes has the bits of the compacted data. Where neighbouring rows, or samples, have as many elements left in the
-/// same places, they are one block. Rows and samples without any are left out. No allocation after the largest tensor has been seen.
+/// same places, they are one block. Rows and samples without any are left out. A mask that leaves more than any before allocates.
 /// </remarks>
 internal sealed class Compaction
 {
-    private const int X = 0;
+    private const int Input = 0;
     private const int Gradient = 1;
     private const int Output = 2;
     private const int Scale = 3;
@@ -161,7 +161,10 @@ internal sealed class Compaction
     }
 
     /// <summary>The elements of x that are left.</summary>
-    public Span<float> GatherX(ReadOnlySpan<float> x) => Gather(x, X);
+    public Span<float> GatherX(ReadOnlySpan<float> x) => Gather(x, Input);
+
+    /// <summary>What <see cref="GatherX"/> gave last, or what has been written there since.</summary>
+    public Span<float> X => _buffers[Input].Floats(_count);
 
     /// <summary>The gradients with respect to the elements that are left, without dγ and dβ; dx overwrites dy.</summary>
     /// <param name="gradients">The whole tensor's.</param>
@@ -178,7 +181,7 @@ internal sealed class Compaction
     }
 
     /// <summary>γ of a block of rows: of those columns that are left.</summary>
-    /// <param name="gamma">γ of whole rows; empty if there is none.</param>
+    /// <param name="gamma">γ of whole rows.</param>
     /// <param name="block">The block.</param>
     /// <param name="features">C.</param>
     public ReadOnlySpan<float> GammaOf(ReadOnlySpan<float> gamma, Block block, int features) => Columns(gamma, block, features, Scale);
@@ -229,11 +232,6 @@ internal sealed class Compaction
 
     private ReadOnlySpan<float> Columns(ReadOnlySpan<float> values, Block block, int features, int buffer)
     {
-        if (values.IsEmpty)
-        {
-            return values;
-        }
-
         Span<float> columns = _buffers[buffer].FloatsAtLeast(block.RowLength);
         for (int i = 0; i < columns.Length; i++)
         {

@@ -1,8 +1,8 @@
 namespace NormLayers.Normalization;
 
-/// <summary>R and D of each channel, from x̂ = R·z + D; both empty where x̂ = z.</summary>
+/// <summary>R and D of each channel, from x̂ = R·z + D; both empty where x̂ = z, and D empty for zeros.</summary>
 /// <param name="r">R, (C).</param>
-/// <param name="d">D, (C).</param>
+/// <param name="d">D, (C), or empty.</param>
 internal readonly ref struct Corrections(Span<double> r, Span<double> d)
 {
     public bool IsEmpty => R.IsEmpty;

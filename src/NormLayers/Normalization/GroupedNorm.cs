@@ -209,14 +209,11 @@ internal static class GroupedNorm
 
             Span<double> centre = rest.Doubles(planes.Channels);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
-            for (int attempt = 0; attempt < 2; attempt++)
+            for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
                 PlaneSums<MomentTerm>.Run(new MomentTerm(x), ChannelNorm.Broadcast<double>(shift, depth, centre), planes, default, sums);
                 ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, sets, variance); // [F1] [F2]
-                if (ChannelFactors.Run(formula, sets.Count) == 0)
-                {
-                    return;
-                }
+                far = ChannelFactors.Run(formula, sets.Count);
             }
         }
     }

@@ -18,18 +18,10 @@ internal readonly ref struct ColumnPacking(Factor b, int depth, int columns, Spa
         where D : struct, IDoubleLanes<D>
     {
         int width = ProductKernel.TileColumns;
-        int end = (first + count) * ProductKernel.UnitColumns;
+        int end = Math.Min((first + count) * ProductKernel.UnitColumns, _columns); // A panel without a column is never read.
         for (int j = first * ProductKernel.UnitColumns; j < end; j += width)
         {
-            // Of the last unit a panel may have no column at all.
-            Span<float> panel = _panels.Slice(j * _depth, width * _depth);
-            if (j >= _columns)
-            {
-                panel.Clear();
-                continue;
-            }
-
-            MatrixBlocks.Pack<L>(_b.From(0, j), _depth, Math.Min(width, _columns - j), width, panel);
+            MatrixBlocks.Pack<L>(_b.From(0, j), _depth, Math.Min(width, _columns - j), width, _panels.Slice(j * _depth, width * _depth));
         }
     }
 }

@@ -14,7 +14,7 @@ public sealed class PackedMatrix
 
     /// <summary>Copies a matrix.</summary>
     /// <param name="matrix">(K, M), K and M ≥ 1. Weights stored as (M, K), as PyTorch and <see cref="Network.Linear"/> have them, come as their transpose.</param>
-    /// <exception cref="ArgumentException">A matrix without elements.</exception>
+    /// <exception cref="ArgumentException">A matrix without elements, or whose copy has more than an array can.</exception>
     public PackedMatrix(MatrixView matrix)
     {
         if (matrix.Rows == 0 || matrix.Columns == 0)
@@ -24,7 +24,13 @@ public sealed class PackedMatrix
 
         Rows = matrix.Rows;
         Columns = matrix.Columns;
-        _length = checked((Columns + ProductKernel.UnitColumns - 1) / ProductKernel.UnitColumns * ProductKernel.UnitColumns * Rows);
+        long length = ((long)Columns + ProductKernel.UnitColumns - 1) / ProductKernel.UnitColumns * ProductKernel.UnitColumns * Rows;
+        if (length > Array.MaxLength)
+        {
+            Throw.Argument(nameof(matrix), $"at most {Array.MaxLength} elements, the columns rounded up to a multiple of {ProductKernel.UnitColumns}", $"{length}");
+        }
+
+        _length = (int)length;
         ColumnPacking packing = new(matrix.Factor, Rows, Columns, _panels.FloatsAtLeast(_length));
         Kernels.Run(ref packing, packing.Units, _length);
     }

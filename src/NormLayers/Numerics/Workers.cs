@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace NormLayers.Numerics;
@@ -13,6 +15,7 @@ namespace NormLayers.Numerics;
 /// So the caller never waits for a thread to wake up, only for parts that were begun.</para>
 /// <para>A worker without work looks for the next ticket for <see cref="SpinTime"/>, since the calls of a training follow each other at
 /// once, and then sleeps. Nothing is allocated after the threads are started.</para>
+/// <para>The first exception of a part is thrown on the calling thread, whichever thread the part was on: an exception that leaves a worker would end the process.</para>
 /// <para>The kernel stays on the caller's stack; workers reach it there while the caller waits. Its spans are references that the
 /// garbage collector updates in place.</para>
 /// </remarks>
@@ -59,13 +62,11 @@ internal static unsafe class Workers
                 _wake.Release((int)Math.Min(asleep, helpers));
             }
 
-            try
+            TakeParts(ticket.Number, fromBack: false);
+            AwaitTakenParts();
+            if (Interlocked.Exchange(ref _call.Failure, null) is { } failure)
             {
-                TakeParts(ticket.Number, fromBack: false);
-            }
-            finally
-            {
-                AwaitTakenParts();
+                ExceptionDispatchInfo.Throw(failure);
             }
 
             return true;
@@ -98,6 +99,7 @@ internal static unsafe class Workers
         }
     }
 
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a part throws, the caller throws.")]
     private static void TakeParts(int number, bool fromBack)
     {
         while (true)
@@ -120,6 +122,11 @@ internal static unsafe class Workers
                 int end = (int)((long)_call.Units * (part + 1) / ticket.Parts);
                 _call.Body(_call.Kernel, first, end - first);
             }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref _call.Failure, e, null);
+                return;
+            }
             finally
             {
                 Interlocked.Increment(ref _call.Done.Value);
@@ -127,7 +134,7 @@ internal static unsafe class Workers
         }
     }
 
-    // All parts, unless one of the caller's threw: then none of the others is begun any more.
+    // All parts, unless the caller's threw: then none of the others is begun any more.
     private static void AwaitTakenParts()
     {
         Ticket last = new(Interlocked.Exchange(ref _call.Ticket.Value, Latest.Closed().Bits));
@@ -214,6 +221,7 @@ internal static unsafe class Workers
         public delegate*<void*, int, int, void> Body;
         public void* Kernel;
         public int Units;
+        public Exception? Failure;
     }
 
     [StructLayout(LayoutKind.Explicit, Size = 128)]

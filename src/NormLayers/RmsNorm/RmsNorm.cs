@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <remarks>
 /// <para>y = γ·x/√(mean(x²) + ε), the same in training and evaluation, and no row depends on another. The derivation, line by line: README.md beside this file.</para>
 /// <para>Takes any rank whose last dimension is <see cref="RowLayer.Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
-/// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. No allocation after the largest batch has been seen.</para>
+/// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class RmsNorm : RowLayer
 {

@@ -7,7 +7,7 @@ namespace NormLayers;
 /// <para>y = g·x/max(‖x‖, ε), the same in training and evaluation, and no row depends on another. ε limits the length and is added to nothing. The derivation,
 /// line by line: README.md beside this file.</para>
 /// <para>Takes any rank whose last dimension is <see cref="RowLayer.Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
-/// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. No allocation after the largest batch has been seen.</para>
+/// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
 public sealed class ScaleNorm : RowLayer
 {

@@ -140,6 +140,9 @@ public sealed class LayerFilesTests
             (new InstanceNorm(4, trackRunningStatistics: true), new InstanceNorm(4, momentum: half, trackRunningStatistics: true), "momentum: '0.1' in the file, '0.5' here"),
             (new GhostBatchNorm(4, 8), new GhostBatchNorm(4, 16), "chunk_size: '8' in the file, '16' here"),
             (new BatchRenorm(4, new RenormLimits(3, 5)), new BatchRenorm(4, new RenormLimits(3, 4)), "d_max: '5' in the file, '4' here"),
+            (new BatchRenorm(4, RenormLimits.Paper), new BatchRenorm(4, new RenormLimits(3, 5)), "warm_up_steps: '5000' in the file, '0' here"),
+            (new BatchRenorm(4, new RenormLimits(3, 5) { RMaxSteps = 7 }), new BatchRenorm(4, new RenormLimits(3, 5)), "r_max_steps: '7' in the file, '0' here"),
+            (new BatchRenorm(4, new RenormLimits(3, 5) { DMaxSteps = 8 }), new BatchRenorm(4, new RenormLimits(3, 5)), "d_max_steps: '8' in the file, '0' here"),
             (new AdaptiveLayerNorm(4), new AdaptiveLayerNorm(4, onePlusScale: false), "scale: '1 + gamma' in the file, 'gamma' here"),
             (new LocalResponseNorm(3), new LocalResponseNorm(5), "size: '3' in the file, '5' here"),
         ];
@@ -176,9 +179,9 @@ public sealed class LayerFilesTests
     [Fact]
     public void Load_OtherConventions_AreRefusedOrTold()
     {
-        byte[] file = SafetensorsBytes.Of(new BatchNorm1D(3, epsilon: 1e-3, Momentum.OldWeight(0.9)));
+        byte[] file = SafetensorsBytes.Of(new BatchNorm1D(3, epsilon: 1e-3, Momentum.OldWeight(0.8)));
         Assert.Contains("epsilon: '0.001' in the file, '1E-05' here", Refused(new BatchNorm1D(3, momentum: Momentum.OldWeight(0.9)), file), StringComparison.Ordinal);
-        Assert.Contains("momentum: '0.09999999999999998' in the file, 'cumulative' here", Refused(new BatchNorm1D(3, 1e-3, Momentum.Cumulative), file), StringComparison.Ordinal);
+        Assert.Contains("momentum: '0.2' in the file, 'cumulative' here", Refused(new BatchNorm1D(3, 1e-3, Momentum.Cumulative), file), StringComparison.Ordinal);
         LoadReport report = new BatchNorm1D(3).Load(new MemoryStream(file), checkConventions: false);
         Assert.Equal(2, report.Different.Count);
 
@@ -305,6 +308,65 @@ public sealed class LayerFilesTests
         // NaN is what a layer that accepts it has saved.
         bad.NamedState.Single(s => s.Name == "norm1.running_var").Floats![3] = float.NaN;
         network.Load(new MemoryStream(SafetensorsBytes.Of(bad)));
+    }
+
+    // Files of earlier versions have all digits of 1 − 0.9.
+    [Theory]
+    [InlineData(0.9)]
+    [InlineData(0.99)]
+    [InlineData(0.9999)]
+    public void Load_TheSameMomentumByTheOldOrTheNewWeight_IsNoDifference(double oldWeight)
+    {
+        double newWeight = Math.Round(1 - oldWeight, 10);
+        BatchNorm byOld = new(3, momentum: Momentum.OldWeight(oldWeight));
+        BatchNorm byNew = new(3, momentum: Momentum.NewWeight(newWeight));
+        byNew.Load(new MemoryStream(SafetensorsBytes.Of(byOld)));
+        byOld.Load(new MemoryStream(SafetensorsBytes.Of(byNew)));
+        Assert.Equal(byNew.Conventions, byOld.Conventions);
+        string text = (1 - oldWeight).ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Empty(byNew.Load(new MemoryStream(SafetensorsBytes.File($$$"""{"__metadata__":{"momentum":"{{{text}}}"}}""")), strict: false).Different);
+        Assert.NotEmpty(byNew.Load(new MemoryStream(SafetensorsBytes.File("""{"__metadata__":{"momentum":"0.5"}}""")), strict: false, checkConventions: false).Different);
+        Assert.NotEmpty(new BatchNorm(3, epsilon: 1e-16).Load(new MemoryStream(SafetensorsBytes.File("""{"__metadata__":{"epsilon":"2e-16"}}""")), strict: false, checkConventions: false).Different);
+    }
+
+    [Fact]
+    public void Load_NegativeCountOfBatches_IsRefusedAndChangesNothing()
+    {
+        Sequential bad = Create("batchnorm", seed: 1);
+        bad.NamedState.Single(s => s.Name == "norm1.num_batches_tracked").Counters![0] = -1;
+        Sequential network = Create("batchnorm", seed: 2);
+        byte[] before = SafetensorsBytes.Of(network);
+
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(SafetensorsBytes.Of(bad))));
+
+        Assert.Contains("expected values ≥ 0 in 'norm1.num_batches_tracked', got -1 at position 0", e.Message, StringComparison.Ordinal);
+        Assert.Equal(before, SafetensorsBytes.Of(network));
+    }
+
+    // The state of a random generator, for one, may be any number.
+    [Fact]
+    public void Load_NegativeCounterOfALayerOfOnesOwn_IsTaken()
+    {
+        Counting saved = new() { Inside = { [0] = -5 }, Outside = { [0] = -7, [1] = long.MinValue } };
+        Counting loaded = new();
+        loaded.Load(new MemoryStream(SafetensorsBytes.Of(saved)));
+        Assert.Equal([-5], loaded.Inside);
+        Assert.Equal([-7, long.MinValue], loaded.Outside);
+    }
+
+    private sealed class Counting() : Layer("counting")
+    {
+        public long[] Inside { get; } = new long[1];
+
+        public long[] Outside { get; } = new long[2];
+
+        public override IReadOnlyList<NamedState> NamedState => [new("inside", Inside), new("outside", Outside) { IsInStateDict = false }];
+
+        public override Shape OutputShape(Shape input) => input;
+
+        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
+
+        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
     }
 
     private static Sequential Create(string mode, ulong seed) => Mlp.Create(

@@ -78,6 +78,12 @@ public sealed class OnnxFilesTests
         Refused("its ε is 0", new LayerNorm1D(3, epsilon: 0));
         Refused("its ε is 0, or is no float above 0: 1E-60", new BatchNorm1D(3, epsilon: 1e-60));
         Refused("its ε is added outside the root", new RmsNorm(3, epsilonOutsideRoot: true));
+        Refused("norm cannot be written as ONNX: it has a mask", new Sequential(new ReLU(), new LayerNorm1D(3, name: "norm") { Mask = [true] }));
+        Refused("it has a mask", new BatchNorm(3) { Mask = [true] });
+        Refused("it has a mask", new RmsNorm(3) { Mask = [true] });
+        Refused("it has a mask", new ScaleNorm(3) { Mask = [true] });
+        Refused("it has a mask", new GhostBatchNorm(3, 2) { Mask = [true] });
+        Refused("it has a mask", new BatchRenorm(3, RenormLimits.Paper) { Mask = [true] });
         Refused("Unknown is not among the layers that are written", new Sequential(new ReLU(), new Unknown()));
 
         static void Refused(string message, Layer layer)
@@ -99,6 +105,40 @@ public sealed class OnnxFilesTests
         {
             Assert.Contains("different names", Assert.Throws<ArgumentException>(() => linear.WriteOnnx(Stream.Null, 3, options)).Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void WriteOnnx_LayersWithIntegers_HaveThemAsConstants()
+    {
+        Assert.Equal([-1], Integers(new ScaleNorm(3), 3, "axes"));
+        Assert.Equal([0, 3, 1, 4, 2, 5], Integers(Rearrangement.SwapAxes(2, 3), (2, 3), "sources"));
+        Assert.Equal([0, 3, 2], Integers(Rearrangement.SwapAxes(2, 3), (2, 3), "output.shape"));
+        Assert.Equal([0, 5, -1, 1], Integers(new LocalResponseNorm(3), (5, 7), "image.shape"));
+        Assert.Equal([0, 5, 7], Integers(new LocalResponseNorm(3), (5, 7), "output.shape"));
+
+        static IEnumerable<long> Integers(Layer layer, Shape sample, string name)
+        {
+            Protobuf tensor = Write(layer, sample).Message(7).Messages(5).Single(t => t.Text(8) == name);
+            Assert.Equal(7, tensor.Integer(2));
+            long[] values = MemoryMarshal.Cast<byte, long>(tensor.Bytes(9)).ToArray();
+            Assert.Equal([values.Length], tensor.Integers(1));
+            return values;
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WriteOnnx_NormalizedWeights_AreThoseInUse(bool weightNorm)
+    {
+        Linear linear = new(4, 2, new RandomSource(1));
+        NormalizedLinear layer = weightNorm ? new WeightNorm(linear) : new WeightStandardization(linear);
+        Parameter raw = layer.Parameters.First(p => p.Shape == (2, 4));
+        new float[] { 1, 2, 2, 4, -3, 0, 4, 1 }.CopyTo(raw.Value, 0);
+        Protobuf weight = Write(layer, 4).Message(7).Messages(5).Single(t => t.Text(8) == "weight");
+        Samples.Forward(layer, Samples.Normal(4), (1, 4));
+        Compare.SameBits(linear.Weight.Value, MemoryMarshal.Cast<byte, float>(weight.Bytes(9)), "weight");
+        Assert.DoesNotContain(raw.Value[3], linear.Weight.Value);
     }
 
     private static Protobuf Write(Layer network, Shape sample) => new(Bytes(network, sample));

@@ -243,14 +243,101 @@ public sealed class OnnxNormalizationTests
     public void Read_AValueOutOfTwoNodes_IsRefused() =>
         Assert.Contains("got 'y' out of two", Assert.Throws<InvalidDataException>(() => new OnnxBytes().Node("y = Relu(x)").Node("y = Relu(x)").Read()).Message, StringComparison.Ordinal);
 
+    [Fact]
+    public void CreateLayer_BatchNormalizationInTraining_MovesTheStatisticsAsOnnxDoes()
+    {
+        OnnxNormalization found = new OnnxBytes(15).Floats("w", [2], 1, 1).Floats("b", [2], 0, 0).Floats("v", [2], 1, 1)
+            .Node("y m2 v2 = BatchNormalization(x, w, b, b, v)", ("training_mode", 1), ("momentum", 0.75f)).Single();
+        BatchNorm layer = (BatchNorm)found.CreateLayer();
+        Samples.Forward(layer, [1, 1, 3, 5], (2, 2));
+        // 0.75·old + 0.25·new, with the variances 1 and 4 of the population.
+        Assert.Equal([0.5f, 0.75f], layer.Running!.Mean);
+        Assert.Equal([1, 1.75f], layer.Running.Variance);
+        Assert.Equal(TextOf(layer), TextOf(LibraryConventions.Onnx.BatchNorm(2, 1e-5f, 0.75)));
+
+        static string TextOf(BatchNorm layer) => string.Join(", ", layer.Conventions.OrderBy(c => c.Key).Select(c => $"{c.Key} {c.Value}"));
+    }
+
+    // FLOAT, FLOAT16, DOUBLE and BFLOAT16; INT64, BOOL and no type cut off what is behind the point.
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(10, true)]
+    [InlineData(11, true)]
+    [InlineData(16, true)]
+    [InlineData(7, false)]
+    [InlineData(9, false)]
+    [InlineData(-1, false)]
+    [InlineData(0, false)]
+    public void Find_Casts_AreLookedThroughBetweenFloats(int to, bool isFound)
+    {
+        const string Rest = "v = ReduceMean(p)|a = Add(v, eps)|s = Sqrt(a)|";
+        Assert.Equal(isFound, Start("x2 = Cast(x)|p = Pow(x, two)|" + Rest + "y = Div(x2, s)", to).Read().Normalizations.Count == 1);
+        Assert.Equal(isFound, Start("e = Cast(two)|p = Pow(x, e)|" + Rest + "y = Div(x, s)", to).Read().Normalizations.Count == 1);
+        Assert.Equal(isFound ? "z" : "y", Start("p = Pow(x, two)|" + Rest + "y = Div(x, s)|c = Cast(y)|z = Mul(c, w)", to).Single().Output);
+    }
+
+    // Values in another file are an error of whoever needs them.
+    [Theory]
+    [InlineData("two")]
+    [InlineData("eps")]
+    [InlineData("axes")]
+    [InlineData("w")]
+    public void Find_ValuesInAnotherFile_AreNoReasonToRefuseTheModel(string external)
+    {
+        OnnxBytes file = new(18);
+        foreach ((string name, int type, long[] shape, ProtobufMessage inside) in (ReadOnlySpan<(string, int, long[], ProtobufMessage)>)
+        [
+            ("two", 1, [], OnnxBytes.Tensor("two", 1).Add(4, 2f)),
+            ("eps", 1, [], OnnxBytes.Tensor("eps", 1).Add(4, 1e-5f)),
+            ("axes", 7, [1], OnnxBytes.Tensor("axes", 7, 1).Add(7, -1)),
+            ("w", 1, [3], OnnxBytes.Tensor("w", 1, 3).Add(9, OnnxBytes.Raw(1, 2, 3))),
+        ])
+        {
+            file.Add(name == external ? OnnxBytes.Tensor(name, type, shape).Add(14, 1).Add(13, new ProtobufMessage().Add(1, "location").Add(2, "weights.bin")) : inside);
+        }
+
+        foreach (string node in (string[])["p = Pow(x, two)", "v = ReduceMean(p, axes)", "a = Add(v, eps)", "s = Sqrt(a)", "q = Div(x, s)", "y = Mul(q, w)"])
+        {
+            file.Node(node);
+        }
+
+        OnnxModel model = file.Read();
+        Assert.True(model.Initializers.ContainsKey(external));
+        if (external == "w")
+        {
+            OnnxNormalization found = Assert.Single(model.Normalizations);
+            Assert.Contains("external data", Assert.Throws<InvalidDataException>(() => found.CreateLayer()).Message, StringComparison.Ordinal);
+        }
+        else
+        {
+            Assert.Empty(model.Normalizations);
+        }
+    }
+
+    [Fact]
+    public void Find_NumbersThatNoFloatHolds_AreNoReasonToRefuseTheModel()
+    {
+        OnnxBytes file = new OnnxBytes(18).Add(OnnxBytes.Tensor("large", 11).Add(9, BitConverter.GetBytes(1e300))).Floats("eps", [], 1e-5f);
+        Assert.Empty(file.Node("p = Pow(x, large)").Node("v = ReduceMean(p)", ("axes", (long[])[-1])).Node("a = Add(v, eps)").Node("s = Sqrt(a)").Node("y = Div(x, s)").Read().Normalizations);
+    }
+
+    [Theory]
+    [InlineData(-1e-30f)]
+    [InlineData(float.NaN)]
+    public void CreateLayer_RunningVarianceOfNoData_IsRefused(float variance)
+    {
+        OnnxNormalization found = Parameters().Floats("v", [3], 1, variance, 0).Node("y = BatchNormalization(x, w, b, b, v)").Single();
+        Assert.Contains("expected running variances ≥ 0 in BatchNormalization 'y', got ", Assert.Throws<InvalidDataException>(() => found.CreateLayer()).Message, StringComparison.Ordinal);
+    }
+
     private static OnnxBytes Parameters(int opset = 17) => new OnnxBytes(opset).Floats("w", [3], 1, 2, 3).Floats("b", [3], 4, 5, 6);
 
-    private static OnnxBytes Start(string nodes)
+    private static OnnxBytes Start(string nodes, int castTo = 1)
     {
         OnnxBytes file = Parameters().Floats("two", [], 2).Floats("three", [], 3).Floats("one", [1], 1).Floats("eps", [], 1e-12f).Integers("two_integer", 2);
         foreach (string node in nodes.Split('|'))
         {
-            file.Node(node, node.Contains("ReduceMean", StringComparison.Ordinal) ? [("axes", (long[])[-1])] : []);
+            file.Node(node, node.Contains("ReduceMean", StringComparison.Ordinal) ? [("axes", (long[])[-1])] : node.Contains(" Cast(", StringComparison.Ordinal) ? [("to", castTo)] : []);
         }
 
         return file;

@@ -166,6 +166,43 @@ public sealed class AdaptiveLayerNormTests
         Assert.Equal(0, Allocations.Of(Run));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void Backward_AfterANewCondition_IsAnErrorUntilTheNextForwardPass(int samples)
+    {
+        Shape shape = (2, 2, 6);
+        AdaptiveLayerNorm layer = Conditioned(shape, onePlus: true);
+        (float[] x, float[] dy) = Layers.Data(shape);
+        float[] y = new float[x.Length];
+        layer.Forward(x, shape, y);
+        layer.SetCondition(new float[6 * samples], new float[6 * samples]);
+        string message = Assert.Throws<InvalidOperationException>(() => layer.Backward(x, dy, new float[x.Length])).Message;
+        Assert.Equal("adaptivelayernorm: SetCondition came after the forward pass, whose condition Backward needs.", message);
+
+        (float[] scale, float[] shift) = Condition(shape);
+        layer.SetCondition(scale, shift);
+        layer.Forward(x, shape, y);
+        layer.Backward(x, dy, new float[x.Length]);
+    }
+
+    [Fact]
+    public void SetCondition_AfterABackwardPass_LeavesItsGradients()
+    {
+        AdaptiveLayerNorm layer = Conditioned((3, 4, 6), onePlus: true);
+        Assert.True(layer.ScaleGradient.IsEmpty);
+        Layers.Run(layer, (3, 4, 6));
+        (float[] dScale, float[] dShift) = (layer.ScaleGradient.ToArray(), layer.ShiftGradient.ToArray());
+        Assert.Equal(18, dScale.Length);
+        foreach (int samples in (int[])[1, 5])
+        {
+            layer.SetCondition(new float[6 * samples], new float[6 * samples]);
+            Compare.SameBits(dScale, layer.ScaleGradient.ToArray(), "dScale");
+            Compare.SameBits(dShift, layer.ShiftGradient.ToArray(), "dShift");
+        }
+    }
+
     private static (float[] Scale, float[] Shift) Condition(Shape shape) =>
         (SampleData.Normal(shape[0] * shape.Last, 0.3, 0.5, 11), SampleData.Normal(shape[0] * shape.Last, -0.2, 0.5, 12));
 

@@ -254,4 +254,58 @@ public sealed class BatchRenormTests
 
     private static void Close(double expected, float actual, double allowed, string what) =>
         Assert.True((float.IsInfinity((float)expected) && float.IsInfinity(actual)) || Math.Abs(expected - actual) <= allowed, FormattableString.Invariant($"{what}: {expected:r} and {actual:r} differ by more than {allowed:g3}."));
+
+    // With mean, deviation, R and D as constants, y is a line in x of the slope γ·R/s; at 10⁻³³ the slope fits no float.
+    [Theory]
+    [InlineData(6, 5, 1, 1)]
+    [InlineData(4, 20, 1, 1)]
+    [InlineData(3, 4, 7, 1)]
+    [InlineData(2, 3, 40, 1)]
+    [InlineData(4, 20, 1, 1e-33)]
+    [InlineData(2, 3, 40, 1e-33)]
+    public void FunctionalBackward_StatisticsAsConstants_HasTheSlopeOfTheForwardPass(int rows, int channels, int length, double scale)
+    {
+        Shape shape = (rows, channels, length);
+        float[] x = Array.ConvertAll(Samples.Normal(shape.Length, 0.5, 1.5, seed: 1), v => (float)(scale * v));
+        float[] dy = Array.ConvertAll(Samples.Upstream(shape.Length), v => v / 1000);
+        float[] gamma = Samples.Normal(channels, 1, 0.3, seed: 3);
+        float[] deviation = Array.ConvertAll(Samples.Normal(channels, 0, 0.4, seed: 4), v => (float)(scale * MathF.Exp(v)));
+        NormStatistics statistics = new();
+        (float[] y, float[] dx, float[] dGamma) = (new float[x.Length], new float[x.Length], new float[channels]);
+        Functional.BatchRenormTraining(x, shape, new float[channels], deviation, (10, 10), gamma, Functional.Zeros, epsilon: 0, y, statistics);
+        Assert.DoesNotContain(1, statistics.R.ToArray());
+        Functional.BatchNormBackward(x, dy, shape, gamma, statistics, dx, dGamma, default, batchStatistics: false);
+
+        double[] expected = new double[x.Length];
+        double[] expectedDGamma = new double[channels];
+        double[] terms = new double[channels];
+        for (int i = 0; i < x.Length; i++)
+        {
+            int c = i / length % channels;
+            double xHat = statistics.R[c] * (x[i] - statistics.Mean[c]) * statistics.Rstd[c] + statistics.D[c];
+            expected[i] = gamma[c] * statistics.R[c] * statistics.Rstd[c] * dy[i];
+            expectedDGamma[c] += dy[i] * xHat;
+            terms[c] += Math.Abs(dy[i]) * (3 * statistics.R[c] + Math.Abs(statistics.D[c]));
+        }
+
+        Compare.Within(expected, dx, Array.ConvertAll(expected, e => Tolerance.Element(Math.Abs(e))), "dx");
+        Compare.Within(expectedDGamma, dGamma, Array.ConvertAll(terms, Tolerance.Sum), "dGamma");
+    }
+
+    [Fact]
+    public void ReferenceUpdateRunning_AllMasked_ChangesNothingAsTheLayer()
+    {
+        BatchRenorm layer = Layer(2, new RenormLimits(3, 5));
+        (float[] mean, float[] deviation) = ([.. layer.Running!.Mean], [.. layer.Running.Deviation]);
+        layer.Mask = [false, false];
+        (double[] referenceMean, double[] referenceDeviation) = (Compare.Widen(mean), Compare.Widen(deviation));
+        BatchRenormReference reference = new(referenceMean, referenceDeviation, (3, 5)) { Mask = layer.Mask };
+        Samples.Forward(layer, [1, 4, 2, 5], (2, 2));
+        reference.Forward([1, 4, 2, 5], (2, 2));
+        reference.UpdateRunning(0.1);
+        Assert.Equal(mean, layer.Running.Mean);
+        Assert.Equal(Compare.Widen(mean), referenceMean);
+        Assert.Equal(deviation, layer.Running.Deviation);
+        Assert.Equal(Compare.Widen(deviation), referenceDeviation);
+    }
 }

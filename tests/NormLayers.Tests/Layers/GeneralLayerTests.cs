@@ -213,4 +213,20 @@ public sealed class GeneralLayerTests
         Compare.SameBits(expected.Gamma!.Gradient, actual.Gamma!.Gradient, "dGamma");
         Compare.SameBits(expected.Beta!.Gradient, actual.Beta!.Gradient, "dBeta");
     }
+
+    [Fact]
+    public void FreezeParameters_AnyWay_SaysWhatTheParametersSay()
+    {
+        BatchNorm layer = new(3) { FreezeParameters = true };
+        Assert.All(layer.Parameters, p => Assert.True(p.Frozen));
+        BatchNorm converted = (BatchNorm)LibraryConventions.PyTorch.Convert(layer).Layer;
+        Assert.True(converted.FreezeParameters);
+        converted.Gamma!.Frozen = false;
+        Assert.False(converted.FreezeParameters);
+        converted.Gamma.Frozen = true;
+        Assert.True(converted.FreezeParameters);
+        converted.FreezeParameters = false;
+        Assert.All(converted.Parameters, p => Assert.False(p.Frozen));
+        Assert.False(new LayerNorm(3, withGamma: false, withBeta: false) { FreezeParameters = true }.FreezeParameters);
+    }
 }

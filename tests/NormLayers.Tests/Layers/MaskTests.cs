@@ -583,4 +583,24 @@ public sealed class MaskTests : IDisposable
     }
 
     private sealed record Piece(int[] Kept, Shape Compacted, Layer Plain, int[]? Columns = null);
+
+    [Theory]
+    [MemberData(nameof(AllCases))]
+    public void Backward_WithoutDx_AddsTheSameGradients(string name, Shape shape)
+    {
+        int C = ChannelsOf(name, shape);
+        (float[] x, float[] dy) = Layers.Data(shape);
+        (float[] with, float[] without) = (Gradients(new float[x.Length]), Gradients([]));
+        Assert.Contains(with, g => g != 0);
+        Compare.SameBits(with, without, name);
+
+        float[] Gradients(float[] dx)
+        {
+            MaskableLayer layer = (MaskableLayer)Create(name, C, samples: shape[0]);
+            layer.Mask = Mask("random", shape.Length / C, shape[0]);
+            layer.Forward(x, shape, new float[x.Length]);
+            layer.Backward(x, dy, dx);
+            return layer is AdaptiveLayerNorm adaptive ? [.. adaptive.ScaleGradient, .. adaptive.ShiftGradient] : [.. layer.Parameters.SelectMany(p => p.Gradient)];
+        }
+    }
 }

@@ -45,4 +45,31 @@ public sealed class MomentumTests
             Assert.StartsWith($"Expected a weight from 0 to 1, got {actual}.", error.Message, StringComparison.Ordinal);
         }
     }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void WeightOfBatch_BelowTheFirst_IsRefused(long batch)
+    {
+        foreach (Momentum momentum in (Momentum[])[Momentum.Default, Momentum.Cumulative])
+        {
+            Assert.Equal("batch", Assert.Throws<ArgumentOutOfRangeException>(() => momentum.WeightOfBatch(batch)).ParamName);
+        }
+    }
+
+    [Theory]
+    [InlineData(0.9, 0.1)]
+    [InlineData(0.99, 0.01)]
+    [InlineData(0.9999, 0.0001)]
+    public void Equals_TheSameByTheOldOrTheNewWeight_IsTrue(double oldWeight, double newWeight)
+    {
+        (Momentum byOld, Momentum byNew) = (Momentum.OldWeight(oldWeight), Momentum.NewWeight(newWeight));
+        Assert.NotEqual(byNew.WeightOfBatch(1), byOld.WeightOfBatch(1));
+        Assert.True(byOld == byNew);
+        Assert.Equal(byNew.GetHashCode(), byOld.GetHashCode());
+        Assert.Equal(byNew.ToString(), byOld.ToString());
+        Assert.False(byOld == Momentum.NewWeight(newWeight + 1e-14));
+        Assert.False(Momentum.NewWeight(0) == Momentum.Cumulative);
+        Assert.True(default == Momentum.Cumulative);
+    }
 }

@@ -196,4 +196,23 @@ public sealed class RunningStatisticsTests
         Assert.Equal([2f, 8f], layer.Running.Variance);
         Assert.Equal((1, 1), (layer.Running.BatchesSeen, layer.Running.SkippedUpdates));
     }
+
+    [Fact]
+    public void Counters_Negative_AreRefused()
+    {
+        BatchNorm layer = new(2, momentum: Momentum.Cumulative);
+        RunningStatistics running = layer.Running!;
+        Assert.Throws<ArgumentOutOfRangeException>(() => running.BatchesSeen = -1);
+        Assert.Throws<ArgumentOutOfRangeException>(() => running.SkippedUpdates = -1);
+        foreach (NamedState state in layer.NamedState.Where(s => s.Counters is not null))
+        {
+            Assert.Throws<ArgumentException>(() => state.CopyFrom(new NamedState(state.Name, [-3])));
+        }
+
+        NamedState variance = layer.NamedState.Single(s => s.Name == "running_var");
+        ArgumentException error = Assert.Throws<ArgumentException>(() => variance.CopyFrom(new NamedState(variance.Name, 2, [1f, -0.5f])));
+        Assert.StartsWith("Expected values ≥ 0 in 'running_var', got -0.5 at position 1.", error.Message, StringComparison.Ordinal);
+        Assert.Equal((0, 0), (running.BatchesSeen, running.SkippedUpdates));
+        Assert.Equal([1, 1], running.Variance);
+    }
 }

@@ -1,4 +1,5 @@
 using NormLayers.Network;
+using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Network;
@@ -55,6 +56,18 @@ public sealed class NamedStateTests
     }
 
     [Fact]
+    public void NamedParameters_NestedNetwork_NameThePath()
+    {
+        RandomSource random = new(1);
+        Sequential network = new(new Sequential(new Linear(3, 4, random, name: "a"), new Linear(4, 4, random, name: "b")), new Linear(4, 2, random, name: "c"));
+        Assert.Equal(
+            ["network.a.weight", "network.a.bias", "network.b.weight", "network.b.bias", "c.weight", "c.bias"],
+            network.NamedParameters.Select(p => p.Name));
+        Assert.Equal(network.Parameters, network.NamedParameters.Select(p => p.Parameter));
+        Assert.Equal(network.NamedState.Select(s => s.Name), network.NamedParameters.Select(p => p.Name));
+    }
+
+    [Fact]
     public void CopyFrom_AnotherPart_IsRefused()
     {
         NamedState[] state = [.. new BatchNorm1D(3).NamedState];
@@ -62,6 +75,17 @@ public sealed class NamedStateTests
         Assert.Throws<ArgumentException>(() => state[0].CopyFrom(new BatchNorm1D(4).NamedState[0]));
         Assert.Throws<ArgumentException>(() => new NamedState("a", 1, [1f]).CopyFrom(new NamedState("a", [1L])));
         Assert.Throws<ArgumentException>(() => new NamedState("a", (2, 2), [1f]));
+    }
+
+    // Saved as text, they would be lost.
+    [Fact]
+    public void IsInStateDict_FalseForFloatsOrDoubles_IsRefused()
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new NamedState("f", 1, [0.5f]) { IsInStateDict = false });
+        Assert.StartsWith("Expected counters in a part outside PyTorch's state dict, got floats in 'f'.", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new NamedState("d", 1, [0.5]) { IsInStateDict = false });
+        Assert.False(new NamedState("c", [1L]) { IsInStateDict = false }.IsInStateDict);
+        Assert.True(new NamedState("f", 1, [0.5f]) { IsInStateDict = true }.IsInStateDict);
     }
 
     private static Sequential Create(string mode, ulong seed) => Mlp.Create(

@@ -25,6 +25,22 @@ public sealed class OneThreadAtATimeTests
         network.Backward(s_x, new float[8], new float[8]);
     }
 
+    // What a pass is checked against belongs to the other thread's, too.
+    [Fact]
+    public async Task Backward_WhileAnotherThreadIsInAForwardPass_SaysSo()
+    {
+        using Gate gate = new();
+        Task<float[]> first = gate.Block(() => Samples.Forward(gate, s_x, (2, 4)));
+        foreach (int length in (int[])[8, 12])
+        {
+            InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => gate.Backward(new float[length], new float[length], default));
+            Assert.Contains("another thread is in a forward or backward pass", error.Message, StringComparison.Ordinal);
+        }
+
+        gate.Open();
+        Assert.Equal(s_x, await first);
+    }
+
     [Fact]
     public void Pass_ThatThrows_LeavesTheNetworkFree()
     {

@@ -189,6 +189,48 @@ public sealed class SequentialTests
         Assert.StartsWith("Expected a shape whose last dimension is 5 for norm2, got (2, 3).", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void ActivationGradients_WithoutABackwardPass_SaySo()
+    {
+        Sequential network = Network(1);
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => network.Activations(0).Length);
+        Assert.Equal("network: no Forward has computed the values of layer 0.", error.Message);
+        float[] x = Samples.Normal(6 * 4);
+        Samples.Forward(network, x, (6, 4));
+        error = Assert.Throws<InvalidOperationException>(() => network.ActivationGradients(2).Length);
+        Assert.Equal("network: no Backward has computed the values of layer 2.", error.Message);
+        Assert.Equal(30, network.Activations(2).Length);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(9)]
+    public void ActivationGradients_AfterAForwardPassOfAnotherSize_AreThoseOfTheLastBackwardPass(int rows)
+    {
+        Sequential network = Network(1);
+        float[] x = Samples.Normal(6 * 4);
+        Samples.Forward(network, x, (6, 4));
+        Samples.Backward(network, x, Samples.Upstream(12));
+        float[] gradients = network.ActivationGradients(0).ToArray();
+        Assert.Equal(30, gradients.Length);
+        Assert.Contains(gradients, g => g != 0);
+        Samples.Forward(network, Samples.Normal(rows * 4), (rows, 4));
+        Compare.SameBits(gradients, network.ActivationGradients(0), "gradients");
+        Assert.Equal(rows * 5, network.Activations(0).Length);
+    }
+
+    // The shapes between the layers follow the input before a layer refuses one.
+    [Fact]
+    public void Activations_AfterAFailedForwardPass_AreThoseThatWereComputed()
+    {
+        Sequential network = new(new ReLU("a"), new BatchNorm1D(4, nonFinite: NonFiniteStatistics.Throw, name: "b"), new ReLU("c"));
+        Samples.Forward(network, Samples.Normal(8), (2, 4));
+        float[] x = Samples.Constant(12, float.PositiveInfinity);
+        Assert.Throws<InvalidOperationException>(() => Samples.Forward(network, x, (3, 4)));
+        Compare.SameBits(x, network.Activations(0), "a");
+        Assert.Throws<InvalidOperationException>(() => network.Activations(1).Length);
+    }
+
     private static Sequential Network(ulong seed)
     {
         RandomSource random = new(seed);

@@ -234,6 +234,29 @@ public sealed class ThreadsTests : IDisposable
         Assert.All(done, times => Assert.Equal(1, times));
     }
 
+    // An exception that leaves a worker ends the process.
+    [Fact]
+    public void Workers_PartOfAWorkerThrows_TheCallerThrowsItAndNextCallsWork()
+    {
+        Threads.Limit = 3;
+        FaultyWorker kernel = new(Environment.CurrentManagedThreadId);
+        string message = "";
+        try
+        {
+            RunOnceFree(ref kernel, 8);
+        }
+        catch (NotSupportedException e)
+        {
+            message = e.Message;
+        }
+
+        Assert.Equal("of a worker", message);
+        int[] done = new int[8];
+        Count later = new(done);
+        RunOnceFree(ref later, done.Length);
+        Assert.All(done, times => Assert.Equal(1, times));
+    }
+
     [Fact]
     public void LayerNormBackward_BatchBeyondTheSecondCache_RowsAsInASmallBatch()
     {
@@ -399,5 +422,26 @@ public sealed class ThreadsTests : IDisposable
         int calls = 0;
         Threads.For(5, _ => Interlocked.Increment(ref calls));
         Assert.Equal(5, calls);
+    }
+
+    /// <summary>Throws on a worker; the caller waits until that has happened.</summary>
+    private readonly struct FaultyWorker(int caller) : IKernel
+    {
+        private readonly int _caller = caller;
+        private readonly ManualResetEventSlim _begun = new();
+
+        public void Run<L, D>(int first, int count)
+            where L : struct, ILanes<L>
+            where D : struct, IDoubleLanes<D>
+        {
+            if (Environment.CurrentManagedThreadId == _caller)
+            {
+                _begun.Wait(TimeSpan.FromSeconds(10));
+                return;
+            }
+
+            _begun.Set();
+            throw new NotSupportedException("of a worker");
+        }
     }
 }

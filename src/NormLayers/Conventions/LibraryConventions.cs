@@ -4,40 +4,37 @@ namespace NormLayers;
 /// <remarks>
 /// <para>A layer from here is the library's of the same arguments: ε, the meaning of momentum, the kind of running variance, and the defaults of all of them. Numbers
 /// are given as in that library. Tensors are (N, C, …) here, while Keras and Flax have the channels last. Non-finite batches follow
-/// <see cref="NonFiniteStatistics.Skip"/>, which none of the libraries has.</para>
+/// <see cref="NonFiniteStatistics.Skip"/>, which none of the libraries has; <see cref="Convert"/> keeps a layer's own policy.</para>
 /// <para><see cref="Convert"/> carries a layer to a library's conventions, and says what cannot be expressed there.</para>
 /// </remarks>
-public sealed class Conventions
+public sealed class LibraryConventions
 {
     private readonly LibraryTerms _terms;
 
-    private Conventions(LibraryTerms terms) => _terms = terms;
+    private LibraryConventions(LibraryTerms terms) => _terms = terms;
 
     /// <summary>PyTorch's: momentum weighs the new batch, the running variance is unbiased.</summary>
-    public static Conventions PyTorch { get; } = new(LibraryTerms.PyTorch);
+    public static LibraryConventions PyTorch { get; } = new(LibraryTerms.PyTorch);
 
     /// <summary>Keras 3's: momentum weighs the old value, the running variance is biased.</summary>
-    public static Conventions Keras { get; } = new(LibraryTerms.Keras);
+    public static LibraryConventions Keras { get; } = new(LibraryTerms.Keras);
 
     /// <summary>Flax's, linen and NNX: momentum weighs the old value, the running variance is biased.</summary>
-    public static Conventions Flax { get; } = new(LibraryTerms.Flax);
+    public static LibraryConventions Flax { get; } = new(LibraryTerms.Flax);
 
     /// <summary>ONNX's: momentum weighs the old value, the running variance is biased, γ is a required input, and β in most layers too.</summary>
-    public static Conventions Onnx { get; } = new(LibraryTerms.Onnx);
+    public static LibraryConventions Onnx { get; } = new(LibraryTerms.Onnx);
 
     /// <summary>The library's name.</summary>
     public string Name => _terms.Name;
 
-    /// <summary>Whether the library's momentum is the weight of the new batch, and not of the old value.</summary>
-    public bool MomentumWeighsNew => _terms.MomentumWeighsNew;
-
     /// <summary>Whether the library's running variance follows the biased variances of batches.</summary>
-    public bool RunningVarianceIsBiased => _terms.RunningVarianceIsBiased;
+    internal bool RunningVarianceIsBiased => _terms.RunningVarianceIsBiased;
 
     /// <summary>What the library's number for momentum means.</summary>
     /// <param name="momentum">The number, 0 to 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">Not between 0 and 1.</exception>
-    public Momentum Momentum(double momentum) => MomentumWeighsNew ? NormLayers.Momentum.NewWeight(momentum) : NormLayers.Momentum.OldWeight(momentum);
+    public Momentum Momentum(double momentum) => _terms.MomentumWeighsNew ? NormLayers.Momentum.NewWeight(momentum) : NormLayers.Momentum.OldWeight(momentum);
 
     /// <summary>The library's batch normalization.</summary>
     /// <param name="channels">C, ≥ 1.</param>

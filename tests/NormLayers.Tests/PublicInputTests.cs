@@ -1,0 +1,149 @@
+using NormLayers.Exchange;
+using NormLayers.Network;
+using NormLayers.Numerics;
+using NormLayers.Tests.Support;
+
+namespace NormLayers.Tests;
+
+/// <summary>What callers can give gets an exception that names it, and never one of the runtime's own.</summary>
+public sealed class PublicInputTests
+{
+    [Fact]
+    public void Functional_NoChannels_IsRefusedWithAndWithoutAMask()
+    {
+        foreach (bool[] mask in (bool[][])[[], [true, false, true, true]])
+        {
+            Refused("shape", () => Functional.BatchNormTraining([], (4, 0), Functional.Ones, Functional.Zeros, 1e-5, [], new NormStatistics(), mask: mask));
+            Refused("shape", () => Functional.BatchNormBackward([], [], (4, 0, 3), Functional.Ones, new NormStatistics(), [], [], [], mask: mask));
+            Refused("shape", () => Functional.GhostBatchNormTraining([], (4, 0), 2, Functional.Ones, Functional.Zeros, 1e-5, [], new NormStatistics(), mask: mask));
+            Refused("shape", () => Functional.BatchRenormTraining([], (4, 0), [], [], (3, 5), Functional.Ones, Functional.Zeros, 1e-5, [], new NormStatistics(), mask: mask));
+            Refused("shape", () => Functional.GroupNorm([], (4, 0), 1, Functional.Ones, Functional.Zeros, 1e-5, [], new NormStatistics(), mask: mask));
+            Refused("shape", () => Functional.InstanceNorm([], (4, 0, 1), Functional.Ones, Functional.Zeros, 1e-5, [], new NormStatistics(), mask: mask));
+            Refused("shape", () => Functional.InstanceNormBackward([], [], (4, 0, 1), Functional.Ones, new NormStatistics(), [], [], [], mask: mask));
+        }
+
+        Functional.BatchNormTraining([], (0, 3), Functional.Ones, Functional.Zeros, 1e-5, [], new NormStatistics());
+    }
+
+    [Fact]
+    public void AddNorms_EmptyBatch_LeaveStatisticsForTheBackwardPass()
+    {
+        NormStatistics statistics = new();
+        Functional.LayerNorm([1, 2, 3, 4], 2, Functional.Ones, Functional.Zeros, 1e-5, new float[4], statistics: statistics);
+        Functional.AddLayerNorm([], [], 2, Functional.Ones, Functional.Zeros, 1e-5, [], [], statistics);
+        Assert.Equal(0, statistics.Count);
+        Functional.LayerNormBackward([], [], 2, Functional.Ones, statistics, [], [], []);
+        Functional.RmsNorm([1, 2, 3, 4], 2, Functional.Ones, 1e-5, new float[4], statistics);
+        Functional.AddRmsNorm([], [], 2, Functional.Ones, 1e-5, [], [], statistics);
+        Assert.Equal(0, statistics.Count);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(double.NaN)]
+    public void RmsNormBackward_EpsilonOutOfRange_IsNamedAsTheParameterIs(double epsilon) =>
+        Refused("epsilonOutsideRoot", () => Functional.RmsNormBackward([1], [1], 1, Functional.Ones, new NormStatistics(), [], [], epsilon));
+
+    [Fact]
+    public void GroupNorm_EmptyBatch_AddsNothing()
+    {
+        NormStatistics statistics = new();
+        float[] dGamma = [1, 2, 3, 4];
+        Functional.GroupNorm([], (0, 4, 3), 2, Functional.Ones, Functional.Zeros, 1e-5, [], statistics);
+        Functional.GroupNormBackward([], [], (0, 4, 3), 2, Functional.Ones, statistics, [], dGamma, []);
+        Assert.Equal([1, 2, 3, 4], dGamma);
+    }
+
+    [Fact]
+    public void PackedMatrix_CopyOfMoreElementsThanAnArrayHas_IsRefused() =>
+        Refused("matrix", () => new PackedMatrix(new MatrixView(new float[70_000_000], 70_000_000, 1)));
+
+    [Fact]
+    public void Null_InsideOptionsAndLists_IsNamed()
+    {
+        Refused("options.HiddenFeatures", () => Mlp.Create(new MlpOptions { InputFeatures = 3, Classes = 2, HiddenFeatures = null! }));
+        Refused("tensors", () => SafetensorsWriter.Write(Stream.Null, [null!]));
+        Refused("tensors", () => new ReLU().Save(Stream.Null, more: [null!]));
+        Refused("metadata", () => SafetensorsWriter.Write(Stream.Null, [], new Dictionary<string, string> { ["a"] = null! }));
+        Refused("options.Name", () => Write(new OnnxOptions { Name = null! }));
+        Refused("options.Documentation", () => Write(new OnnxOptions { Documentation = null! }));
+        Refused("options.Input", () => Write(new OnnxOptions { Input = null! }));
+        Refused("options.Output", () => Write(new OnnxOptions { Output = null! }));
+        Refused("options.Metadata", () => Write(new OnnxOptions { Metadata = null! }));
+        Refused("options", () => Write(new OnnxOptions { Metadata = new Dictionary<string, string> { ["a"] = null! } }));
+
+        static void Write(OnnxOptions options) => new ReLU().WriteOnnx(Stream.Null, 3, options);
+    }
+
+    [Fact]
+    public void WriteOnnx_StreamForReading_IsRefused()
+    {
+        using MemoryStream reading = new(new byte[3], writable: false);
+        Refused("stream", () => new ReLU().WriteOnnx(reading, 3));
+        MemoryStream closed = new();
+        closed.Dispose();
+        Refused("stream", () => new ReLU().WriteOnnx(closed, 3));
+    }
+
+    [Fact]
+    public void WithLast_NoDimension_IsRefused() => Assert.Throws<InvalidOperationException>(() => default(Shape).WithLast(3));
+
+    [Fact]
+    public void Rearrangement_MoreElementsThanAnArrayHas_IsRefused()
+    {
+        Refused("second", () => Rearrangement.SwapAxes(70_000, 70_000));
+        Refused("second", () => Rearrangement.Flatten(65_536, 65_536));
+        Refused("features", () => Rearrangement.Patches(1_000_000, new PatchOptions(500, 1)));
+        Assert.Contains("patches of 500x500 at a stride of 1 have more than", new PatchOptions(500, 1).FindProblem(1_000_000), StringComparison.Ordinal);
+        Assert.Null(new PatchOptions(500, 250).FindProblem(1_000_000));
+    }
+
+    public static TheoryData<string> Layers => [.. s_layers.Keys];
+
+    private static readonly Dictionary<string, (Layer Layer, Shape Empty)> s_layers = new (Layer, Shape)[]
+    {
+        (new LayerNorm1D(4), (0, 4)),
+        (new LayerNorm((2, 4)), (0, 2, 4)),
+        (new RmsNorm(4), (0, 4)),
+        (new ScaleNorm(4), (0, 4)),
+        (new DyT(4), (0, 4)),
+        (new AdaptiveLayerNorm(4), (0, 2, 4)),
+        (new BatchNorm(4), (0, 4, 2)),
+        (new GhostBatchNorm(4, 2), (0, 4)),
+        (new BatchRenorm(4, RenormLimits.Paper), (0, 4)),
+        (new GroupNorm(2, 4), (0, 4, 2)),
+        (new InstanceNorm(4), (0, 4, 2)),
+        (new LocalResponseNorm(3), (0, 4, 2)),
+        (new WeightNorm(new Linear(4, 3, new RandomSource(1))), (0, 4)),
+        (new WeightStandardization(new Linear(4, 3, new RandomSource(1))), (0, 4)),
+        (new Linear(4, 3, new RandomSource(1)), (0, 4)),
+        (new Softmax(), (0, 4)),
+        (new Gelu(), (0, 4)),
+        (Rearrangement.Patches(16, new PatchOptions(2, 1)), (0, 16)),
+        (Rearrangement.SwapAxes(2, 4), (0, 2, 4)),
+        (Rearrangement.Flatten(2, 4, "flat"), (0, 2, 4)),
+    }.ToDictionary(l => l.Item1.GetType().Name + " " + l.Item1.Name);
+
+    [Theory]
+    [MemberData(nameof(Layers))]
+    public void Passes_EmptyBatch_AreEmptyInTheReferenceToo(string name)
+    {
+        (Layer layer, Shape empty) = s_layers[name];
+        layer.Forward([], empty, []);
+        layer.Backward([], [], []);
+        ReferenceLayer reference = layer.CreateReference()!;
+        Assert.Empty(reference.Forward([], empty));
+        Assert.Empty(reference.Backward([]));
+        Assert.All(layer.Parameters, p => Compare.AllEqual(0, p.Gradient, p.Name));
+    }
+
+    [Theory]
+    [MemberData(nameof(Layers))]
+    public void Forward_ShapeWithoutDimensions_IsRefusedOrEmpty(string name)
+    {
+        Exception? error = Record.Exception(() => s_layers[name].Layer.Forward([], default, []));
+        Assert.True(error is null or ArgumentException or InvalidOperationException, $"{error}");
+    }
+
+    private static void Refused(string argument, Action call) => Assert.Equal(argument, Assert.ThrowsAny<ArgumentException>(call).ParamName);
+}
