@@ -159,7 +159,8 @@ public sealed class ClassifierTests
             Assert.Throws<InvalidDataException>(() => Classifier.Load(new CutStream(file, length)));
         }
 
-        Assert.NotNull(Classifier.Load(new CutStream(file, file.Length)));
+        using CutStream whole = new(file, file.Length);
+        Assert.NotNull(Classifier.Load(whole));
     }
 
     [Fact]
