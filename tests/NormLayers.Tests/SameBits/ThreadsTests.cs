@@ -239,7 +239,8 @@ public sealed class ThreadsTests : IDisposable
     public void Workers_PartOfAWorkerThrows_TheCallerThrowsItAndNextCallsWork()
     {
         Threads.Limit = 3;
-        FaultyWorker kernel = new(Environment.CurrentManagedThreadId);
+        using ManualResetEventSlim begun = new();
+        FaultyWorker kernel = new(Environment.CurrentManagedThreadId, begun);
         string message = "";
         try
         {
@@ -425,22 +426,19 @@ public sealed class ThreadsTests : IDisposable
     }
 
     /// <summary>Throws on a worker; the caller waits until that has happened.</summary>
-    private readonly struct FaultyWorker(int caller) : IKernel
+    private readonly struct FaultyWorker(int caller, ManualResetEventSlim begun) : IKernel
     {
-        private readonly int _caller = caller;
-        private readonly ManualResetEventSlim _begun = new();
-
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            if (Environment.CurrentManagedThreadId == _caller)
+            if (Environment.CurrentManagedThreadId == caller)
             {
-                _begun.Wait(TimeSpan.FromSeconds(10));
+                begun.Wait(TimeSpan.FromSeconds(10));
                 return;
             }
 
-            _begun.Set();
+            begun.Set();
             throw new NotSupportedException("of a worker");
         }
     }
