@@ -27,7 +27,7 @@ public sealed class LayerCheckSabotageTests
         ("no lower limit of R", "Normalization/RenormFactors.cs", "D.Create(1 / _rMax)", "D.Create(0)", ["BatchRenorm"]),
         ("γ left out of a group's mean(g)", "Normalization/GroupedNorm.cs", "gamma[p % P] * sums[p]", "sums[p]", ["GroupNorm"]),
         ("the biased running variance of instances", "InstanceNorm/InstanceNorm.cs", "return m / (m - 1);", "return 1;", ["InstanceNorm"]),
-        ("gradients of scale and shift swapped", "AdaptiveLayerNorm/AdaptiveLayerNorm.cs", "_dScale.AsSpan(0, _conditioned), _dShift.AsSpan(0, _conditioned)", "_dShift.AsSpan(0, _conditioned), _dScale.AsSpan(0, _conditioned)", ["AdaptiveLayerNorm"]),
+        ("gradients of scale and shift swapped", "AdaptiveLayerNorm/AdaptiveLayerNorm.cs", "_dScale.AsSpan(0, _gradients), _dShift.AsSpan(0, _gradients)", "_dShift.AsSpan(0, _gradients), _dScale.AsSpan(0, _gradients)", ["AdaptiveLayerNorm"]),
         ("ε left out of weights", "WeightNorm/WeightStandardization.cs", "new Epsilon(Epsilon), Statistics);", "default, Statistics);", ["WeightStandardization"]),
         ("g left out of dV", "WeightNorm/WeightNorm.cs", "new() { X = V.Value, Features = Linear.Inputs, RowGamma = G.Value }", "new() { X = V.Value, Features = Linear.Inputs }", ["WeightNorm"]),
         ("the mean in place of the sum of squares", "Normalization/IStatistic.cs", "Share(int m) => 1;", "Share(int m) => 1.0 / m;", ["ScaleNorm", "WeightNorm"]),
