@@ -56,7 +56,7 @@ public sealed class PublicInputTests
 
     [Fact]
     public void PackedMatrix_CopyOfMoreElementsThanAnArrayHas_IsRefused() =>
-        Refused("matrix", () => new PackedMatrix(new MatrixView(new float[70_000_000], 70_000_000, 1)));
+        Refused("matrix", () => _ = new PackedMatrix(new MatrixView(new float[70_000_000], 70_000_000, 1)));
 
     [Fact]
     public void Null_InsideOptionsAndLists_IsNamed()

@@ -311,11 +311,11 @@ public sealed class ConventionsTests
 
     // A layer has a property of the name Conventions.
     [Fact]
-    public void LibraryConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (new Named().Own(), new Named().Conventions.Count));
+    public void LibraryConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (new Named().Own.Name, new Named().Conventions.Count));
 
     private sealed class Named() : Layer("named")
     {
-        public string Own() => LibraryConventions.PyTorch.Name;
+        public LibraryConventions Own { get; } = LibraryConventions.PyTorch;
 
         public override Shape OutputShape(Shape input) => input;
 

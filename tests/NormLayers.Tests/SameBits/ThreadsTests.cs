@@ -372,7 +372,7 @@ public sealed class ThreadsTests : IDisposable
     private readonly struct FaultyWorker(int caller) : IKernel
     {
         private readonly int _caller = caller;
-        private readonly ManualResetEventSlim _begun = new();
+        private readonly bool[] _begun = new bool[1];
 
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
@@ -380,11 +380,12 @@ public sealed class ThreadsTests : IDisposable
         {
             if (Environment.CurrentManagedThreadId == _caller)
             {
-                _begun.Wait(TimeSpan.FromSeconds(10));
+                bool[] begun = _begun;
+                SpinWait.SpinUntil(() => Volatile.Read(ref begun[0]), TimeSpan.FromSeconds(10));
                 return;
             }
 
-            _begun.Set();
+            Volatile.Write(ref _begun[0], true);
             throw new NotSupportedException("of a worker");
         }
     }

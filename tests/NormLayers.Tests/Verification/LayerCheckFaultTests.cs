@@ -1,4 +1,3 @@
-using NormLayers.Tests.Support;
 using NormLayers.Verification;
 
 namespace NormLayers.Tests.Verification;
