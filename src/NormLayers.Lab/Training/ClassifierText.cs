@@ -27,6 +27,12 @@ internal sealed record ClassifierText
     [JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
     public double? DMax { get; init; }
 
+    public long? WarmUpSteps { get; init; }
+
+    public long? RMaxSteps { get; init; }
+
+    public long? DMaxSteps { get; init; }
+
     public int? WindowSize { get; init; }
 
     public double? ResponseScale { get; init; }
@@ -63,6 +69,9 @@ internal sealed record ClassifierText
             ChunkSize = Takes(nameof(own.ChunkSize)) ? own.ChunkSize : null,
             RMax = Takes(nameof(own.Limits)) ? own.Limits.RMax : null,
             DMax = Takes(nameof(own.Limits)) ? own.Limits.DMax : null,
+            WarmUpSteps = Takes(nameof(own.Limits)) ? own.Limits.WarmUpSteps : null,
+            RMaxSteps = Takes(nameof(own.Limits)) ? own.Limits.RMaxSteps : null,
+            DMaxSteps = Takes(nameof(own.Limits)) ? own.Limits.DMaxSteps : null,
             WindowSize = Takes(nameof(own.WindowSize)) ? own.WindowSize : null,
             ResponseScale = Takes(nameof(own.ResponseScale)) ? own.ResponseScale : null,
             PatchSize = network.Patches?.Size,
@@ -148,12 +157,13 @@ internal sealed record ClassifierText
         NormalizationOptions usual = NormalizationOptions.Default;
         (double rMax, double dMax) = (RMax ?? usual.Limits.RMax, DMax ?? usual.Limits.DMax);
         (int chunk, int window, double scale) = (ChunkSize ?? usual.ChunkSize, WindowSize ?? usual.WindowSize, ResponseScale ?? usual.ResponseScale);
-        if (!(rMax >= 1) || !(dMax >= 0) || chunk < 1 || window < 1 || !double.IsFinite(scale) || scale < 0 || Groups < 1)
+        if (!(rMax >= 1) || !(dMax >= 0) || chunk < 1 || window < 1 || !double.IsFinite(scale) || scale < 0 || Groups < 1 || WarmUpSteps < 0 || RMaxSteps < 0 || DMaxSteps < 0)
         {
-            throw new InvalidDataException("expected groups, a chunk size and a window size of 1 or more, r_max ≥ 1, d_max ≥ 0 and a finite response scale ≥ 0, got others.");
+            throw new InvalidDataException("expected groups, a chunk size and a window size of 1 or more, r_max ≥ 1, d_max ≥ 0, steps ≥ 0 and a finite response scale ≥ 0, got others.");
         }
 
-        return usual with { Groups = Groups, ChunkSize = chunk, Limits = new RenormLimits(rMax, dMax), WindowSize = window, ResponseScale = scale };
+        RenormLimits limits = new(rMax, dMax) { WarmUpSteps = WarmUpSteps ?? 0, RMaxSteps = RMaxSteps ?? 0, DMaxSteps = DMaxSteps ?? 0 };
+        return usual with { Groups = Groups, ChunkSize = chunk, Limits = limits, WindowSize = window, ResponseScale = scale };
     }
 }
 
