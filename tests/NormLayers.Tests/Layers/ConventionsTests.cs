@@ -324,19 +324,11 @@ public sealed class ConventionsTests
 
     // A layer has a property of the name Conventions.
     [Fact]
-<<<<<<< HEAD
-    public void LibraryConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (Named.Own(), new Named().Conventions.Count));
-
-    private sealed class Named() : Layer("named")
-    {
-        public static string Own() => LibraryConventions.PyTorch.Name;
-=======
     public void LibraryConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (new Named().Own.Name, new Named().Conventions.Count));
 
     private sealed class Named() : Layer("named")
     {
         public LibraryConventions Own { get; } = LibraryConventions.PyTorch;
->>>>>>> mend-lib
 
         public override Shape OutputShape(Shape input) => input;
 
