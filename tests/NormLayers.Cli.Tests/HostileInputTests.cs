@@ -156,8 +156,8 @@ public sealed class HostileInputTests : IDisposable
 
     [Theory]
     [InlineData("--set data.n_features=10000 --set model.patch_size=50", "take 1\\.[67] GiB of memory or more, and there are 1\\.0 GiB; lower n_train, n_features, the hidden widths, patch_size or batch_size")]
-    [InlineData("--set data.n_features=1000000 --set model.patch_size=500", "a mini-batch of 32 images, each cut into 251001 patches, does not fit one array")]
-    [InlineData("--set data.n_features=374544 --set model.patch_size=271 --batch-size 8 --mode layernorm", "a mini-batch of 8 images, each cut into 116964 patches, does not fit one array")]
+    [InlineData("--set data.n_features=250000 --set model.patch_size=50", "a mini-batch of 32 images, each cut into 203401 patches, does not fit one array")]
+    [InlineData("--set data.n_features=374544 --set model.patch_size=271 --batch-size 8 --mode layernorm", "patches of 271x271 at a stride of 1 have more than 2147483591 elements in an image of 612x612")]
     public void Memory_ForPatchesThatIsNotThere_IsAnErrorBeforeTraining(string settings, string expected)
     {
         _tool.Environment["DOTNET_GCHeapHardLimit"] = "0x40000000";

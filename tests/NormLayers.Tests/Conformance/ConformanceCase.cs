@@ -7,55 +7,46 @@ internal sealed class ConformanceCase
 {
     private readonly JsonElement _case;
 
-    private ConformanceCase(JsonElement element) => _case = element;
+    private ConformanceCase(string suite, JsonElement element) => (Suite, _case) = (suite, element);
+
+    /// <summary>All cases of all suites, in order.</summary>
+    public static IReadOnlyList<ConformanceCase> All { get; } = [.. ((string[])["libtorch", "onnx", "literals"]).SelectMany(Load)];
+
+    public string Suite { get; }
 
     public string Name => _case.GetProperty("name").GetString()!;
 
     public string Op => _case.GetProperty("op").GetString()!;
 
-    /// <summary>All cases of a suite, in order.</summary>
-    public static IReadOnlyList<ConformanceCase> Load(string suite)
+    public IEnumerable<string> Outputs => _case.GetProperty("outputs").EnumerateObject().Select(o => o.Name);
+
+    public static ConformanceCase Find(string suite, string name) => All.Single(c => c.Suite == suite && c.Name == name);
+
+    public bool Has(string attribute) => Attribute(attribute) is not null;
+
+    /// <summary>A number, which ONNX keeps as a float.</summary>
+    public double Number(string attribute) => Suite == "onnx" ? Attribute(attribute)!.Value.GetSingle() : Attribute(attribute)!.Value.GetDouble();
+
+    public string? Text(string attribute) => Attribute(attribute)?.GetString();
+
+    public int[]? Dimensions(string attribute) => Attribute(attribute) is { } list ? Integers(list) : null;
+
+    /// <summary>An input, or null: all are float32 numbers, printed as the shortest decimal that reads back to the same float.</summary>
+    public double[]? Input(string name) => Tensor("inputs", name) is { } tensor ? Array.ConvertAll(Data(tensor), v => (double)(float)v) : null;
+
+    public Shape ShapeOf(string input) => new(Integers(Tensor("inputs", input)!.Value.GetProperty("shape")));
+
+    public double[] Output(string name) => Data(Tensor("outputs", name)!.Value);
+
+    private static IEnumerable<ConformanceCase> Load(string suite)
     {
-        string path = Path.Combine(AppContext.BaseDirectory, "Conformance", "Cases", suite + ".json");
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-        return [.. document.RootElement.Clone().EnumerateArray().Select(e => new ConformanceCase(e))];
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Conformance", "Cases", suite + ".json")));
+        return [.. document.RootElement.Clone().EnumerateArray().Select(e => new ConformanceCase(suite, e))];
     }
 
-    /// <summary>The names of the cases of one operator, as theory data.</summary>
-    public static TheoryData<string> Names(IReadOnlyList<ConformanceCase> suite, string op) => [.. suite.Where(c => c.Op == op).Select(c => c.Name)];
+    private JsonElement? Attribute(string name) => _case.GetProperty("attributes").TryGetProperty(name, out JsonElement value) ? value : null;
 
-    public static ConformanceCase Find(IReadOnlyList<ConformanceCase> suite, string name) => suite.Single(c => c.Name == name);
-
-    public bool Has(string attribute) => _case.GetProperty("attributes").TryGetProperty(attribute, out _);
-
-    public double Number(string attribute) => _case.GetProperty("attributes").GetProperty(attribute).GetDouble();
-
-    public string Text(string attribute) => _case.GetProperty("attributes").GetProperty(attribute).GetString()!;
-
-    public int[]? Dimensions(string attribute) => _case.GetProperty("attributes").TryGetProperty(attribute, out JsonElement value) ? Integers(value) : null;
-
-    public bool HasInput(string name) => _case.GetProperty("inputs").TryGetProperty(name, out _);
-
-    public bool HasOutput(string name) => _case.GetProperty("outputs").TryGetProperty(name, out _);
-
-    /// <summary>An input: all are float32 numbers, printed as the shortest decimal that reads back to the same float.</summary>
-    public double[] Input(string name) => Array.ConvertAll(Data(_case.GetProperty("inputs").GetProperty(name)), v => (double)(float)v);
-
-    public double[] InputOr(string name, int length, double fill)
-    {
-        if (HasInput(name))
-        {
-            return Input(name);
-        }
-
-        double[] constant = new double[length];
-        Array.Fill(constant, fill);
-        return constant;
-    }
-
-    public int[] InputShape(string name) => Integers(_case.GetProperty("inputs").GetProperty(name).GetProperty("shape"));
-
-    public double[] Output(string name) => Data(_case.GetProperty("outputs").GetProperty(name));
+    private JsonElement? Tensor(string of, string name) => _case.GetProperty(of).TryGetProperty(name, out JsonElement value) ? value : null;
 
     private static double[] Data(JsonElement tensor) => [.. tensor.GetProperty("data").EnumerateArray().Select(v => v.GetDouble())];
 
