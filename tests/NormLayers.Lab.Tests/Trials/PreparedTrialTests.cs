@@ -17,9 +17,9 @@ public sealed class PreparedTrialTests
         DataSplit data = SyntheticClassification.Generate(new SyntheticOptions { TrainCount = 4, TestCount = 3, Features = features });
         TrialOptions options = new() { Patches = new PatchOptions(size, 1), HiddenFeatures = [1], Normalization = NormalizationKind.None };
 
-        Assert.Contains("at most 2147483647 elements", Assert.Throws<ArgumentException>(() => new PreparedTrial(options, data)).Message, StringComparison.Ordinal);
-        Assert.Contains("at most 2147483647 elements", Assert.Throws<ArgumentException>(() => Rearrangement.Flatten(features, features)).Message, StringComparison.Ordinal);
-        Assert.Contains("at most 2147483647 elements", Assert.Throws<ArgumentException>(() => Rearrangement.SwapAxes(features, features)).Message, StringComparison.Ordinal);
+        Assert.Contains("have more than 2147483591 elements", Assert.Throws<ArgumentException>(() => new PreparedTrial(options, data)).Message, StringComparison.Ordinal);
+        Assert.Contains("have more than 2147483591 elements", Assert.Throws<ArgumentException>(() => Rearrangement.Flatten(features, features)).Message, StringComparison.Ordinal);
+        Assert.Contains("have more than 2147483591 elements", Assert.Throws<ArgumentException>(() => Rearrangement.SwapAxes(features, features)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
