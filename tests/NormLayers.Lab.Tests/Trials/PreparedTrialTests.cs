@@ -18,8 +18,8 @@ public sealed class PreparedTrialTests
         TrialOptions options = new() { Patches = new PatchOptions(size, 1), HiddenFeatures = [1], Normalization = NormalizationKind.None };
 
         Assert.Contains("have more than 2147483591 elements", Assert.Throws<ArgumentException>(() => new PreparedTrial(options, data)).Message, StringComparison.Ordinal);
-        Assert.Contains("have more than 2147483591 elements", Assert.Throws<ArgumentException>(() => Rearrangement.Flatten(features, features)).Message, StringComparison.Ordinal);
-        Assert.Contains("have more than 2147483591 elements", Assert.Throws<ArgumentException>(() => Rearrangement.SwapAxes(features, features)).Message, StringComparison.Ordinal);
+        Assert.Contains("at most 2147483591 elements", Assert.Throws<ArgumentException>(() => Rearrangement.Flatten(features, features)).Message, StringComparison.Ordinal);
+        Assert.Contains("at most 2147483591 elements", Assert.Throws<ArgumentException>(() => Rearrangement.SwapAxes(features, features)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
