@@ -45,7 +45,7 @@ internal static class TurnTable
         output.WriteLine($"|---|{string.Concat(shapes.Select(_ => "---:|"))}");
         for (int i = 0; i < names.Length; i++)
         {
-            output.WriteLine($"| {names[i]} | {string.Join(" | ", columns.Select(c => (c[i] / 1000).ToString(c[i] < 1e5 ? "F1" : "F0", CultureInfo.InvariantCulture)))} |");
+            output.WriteLine($"| {names[i]} | {string.Join(" | ", columns.Select(c => (c[i] / 1000).ToString(c[i] < 1e4 ? "F2" : c[i] < 1e5 ? "F1" : "F0", CultureInfo.InvariantCulture)))} |");
         }
     }
 }

@@ -16,6 +16,7 @@ internal static class OwnLoops
         ("E[x²] − E[x]², `Vector<float>`", VectorMoments),
         ("two loops, float", TwoLoops),
         ("Welford, float", Welford),
+        ("two loops, double", DoubleLoops),
         ("TensorPrimitives", TensorLayerNorm),
     ];
 
@@ -23,6 +24,7 @@ internal static class OwnLoops
     public static IReadOnlyList<(string Name, Loop Run)> RmsNorm { get; } =
     [
         ("one loop, float", PlainRms),
+        ("one loop, double", DoubleRms),
         ("one loop, `Vector<float>`", VectorRms),
         ("TensorPrimitives", TensorRms),
     ];
@@ -106,6 +108,50 @@ internal static class OwnLoops
             }
 
             Write(x, gamma, beta, y, start, mean, 1 / MathF.Sqrt(squares / C + epsilon));
+        }
+    }
+
+    private static void DoubleLoops(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
+    {
+        int C = gamma.Length;
+        for (int start = 0; start < x.Length; start += C)
+        {
+            double sum = 0;
+            for (int c = 0; c < C; c++)
+            {
+                sum += x[start + c];
+            }
+
+            (double mean, double squares) = (sum / C, 0);
+            for (int c = 0; c < C; c++)
+            {
+                squares += (x[start + c] - mean) * (x[start + c] - mean);
+            }
+
+            double rstd = 1 / Math.Sqrt(squares / C + epsilon);
+            for (int c = 0; c < C; c++)
+            {
+                y[start + c] = (float)((x[start + c] - mean) * rstd * gamma[c] + beta[c]);
+            }
+        }
+    }
+
+    private static void DoubleRms(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
+    {
+        int C = gamma.Length;
+        for (int start = 0; start < x.Length; start += C)
+        {
+            double squares = 0;
+            for (int c = 0; c < C; c++)
+            {
+                squares += (double)x[start + c] * x[start + c];
+            }
+
+            double scale = 1 / Math.Sqrt(squares / C + epsilon);
+            for (int c = 0; c < C; c++)
+            {
+                y[start + c] = (float)(gamma[c] * (x[start + c] * scale));
+            }
         }
     }
 
