@@ -252,6 +252,73 @@ public sealed class ModelTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("/dev/zero")]
+    [InlineData("/dev/urandom")]
+    [InlineData("/dev/full")]
+    public void Read_DeviceWithoutEnd_IsRefused(string path)
+    {
+        Tool.SkipWithout();
+        foreach (string flag in (string[])["predict --model", "train --resume", "train --config", "train --data csv --data-path"])
+        {
+            string error = _tool.Run([.. Words(flag), path]).Expect(2).Error;
+
+            Assert.StartsWith($"{flag.Split(' ')[^1]}: error: '{path}' is a device, not a file\n", error, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("predict --model")]
+    [InlineData("train --resume")]
+    [InlineData("train --config")]
+    [InlineData("train --data csv --data-path")]
+    public void Read_ClosedStandardInput_IsAnErrorAtOnce(string flag)
+    {
+        Tool.SkipWithout("timeout");
+        foreach (string path in (string[])["/dev/stdin", "/proc/self/fd/0", "link"])
+        {
+            string error = _tool.RunScript($"ln -sf /dev/stdin link; timeout 60 {Tool.ShellName} {flag} {path} <&-").Expect(2).Error;
+
+            Assert.StartsWith($"{flag.Split(' ')[^1]}: error: '{path}' cannot be read: standard input is closed\n", error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Read_StandardInput_IsAFileAsAnyOther()
+    {
+        Tool.SkipWithout();
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+
+        _tool.RunScript("nl train --data csv --data-path /dev/stdin --set data.n_test=40 --epochs 1 -q < d.csv").Expect(0);
+        _tool.RunScript("cat d.csv | nl train --data csv --data-path /dev/stdin --set data.n_test=40 --epochs 1 -q").Expect(0);
+        _tool.RunScript("nl train --config /dev/null --epochs 1 -q").Expect(0);
+    }
+
+    [Fact]
+    public void Train_StoppedBeforeTheFirstStep_KeepsAllFiles()
+    {
+        Tool.SkipWithout("mkfifo", "head");
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        string[] files = ["m.st", "c.st", "o.json", "r.html", "p.svg"];
+        Assert.All(files, f => _tool.Write(f, "old"));
+
+        // The run waits at its first note until there is room in the pipe for it.
+        ToolResult result = _tool.RunScript($"""
+            mkfifo p; exec 3<>p; head -c 65536 /dev/zero >&3
+            {Tool.ShellName} train --data csv --data-path d.csv --set data.n_test=40 --set logging.file=log --save m.st --checkpoint c.st --output o.json --report r.html --svg p.svg 2>&3 & run=$!
+            until [ -s log ]; do sleep 0.05; done
+            kill -TERM $run; sleep 2
+            cat <&3 > seen & reader=$!
+            wait $run; code=$?; sleep 0.5; kill $reader; exit $code
+            """).Expect(143);
+
+        Assert.All(files, f => Assert.Equal("old", _tool.Read(f)));
+        Assert.Contains("cancelled", result.Output, StringComparison.OrdinalIgnoreCase);
+        Assert.All(
+            (string[])["--save", "--checkpoint", "--output", "--report", "--svg"],
+            flag => Assert.Contains($"note: stopped before the first step: the file of {flag} is not written\n", _tool.Read("seen"), StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Save_StoppedTraining_IsToldWhereTheModelIsUsed()
     {
