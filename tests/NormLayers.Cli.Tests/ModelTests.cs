@@ -200,6 +200,59 @@ public sealed class ModelTests : IDisposable
         Assert.Equal("1,,,,", predicted.Output.Split('\n')[2]);
     }
 
+    [Theory]
+    [InlineData("batchnorm")]
+    [InlineData("dyt")]
+    [InlineData("none")]
+    public void Use_FeatureBeyondFloatsWithoutStandardization_CostsThatSampleOnly(string mode)
+    {
+        _tool.Write("d.csv", "a,b,kind\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"{i % 2},{i % 5},{(i % 2 == 0 ? "a" : "b")}\n")));
+        _tool.Write("big.csv", "a,b\n1,2\n-1e300,2\n1e300,2\n0,3\n");
+        _tool.Run(Words($"train --mode {mode} --data csv --data-path d.csv --set data.n_test=40 --set data.standardize=false --epochs 1 --save m.st -q")).Expect(0);
+
+        ToolResult predicted = _tool.Run(Words("predict --model m.st --data csv --data-path big.csv -q")).Expect(1);
+
+        Assert.Equal([false, true, true, false], predicted.Output.Split('\n')[1..5].Select(l => l.EndsWith(",,", StringComparison.Ordinal)));
+        Assert.Contains("error: 2 of 4 samples have no class", predicted.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Use_WhatHasNoEffect_IsTold()
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+
+        Assert.StartsWith(
+            "--data-path: error: has no effect with data.source synthetic; add --data csv or --data idx\n", _tool.Run(Words("predict --model m.st --data-path d.csv")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "--model: error: synthetic: expected 2 features as the model takes, got 20; --data names other data\n", _tool.Run(Words("predict --model m.st")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains("note: --seed has no effect on data that are read", _tool.Run(Words("predict --model m.st --data csv --data-path d.csv --seed 3")).Expect(0).Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("no effect", _tool.Run(Words("predict --model m.st --data csv --data-path d.csv")).Expect(0).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Use_AnotherSourceThanInTraining_IsTold()
+    {
+        _tool.Write("d.csv", string.Join(',', Enumerable.Repeat("16", 64)) + "\n");
+        _tool.Run(Words("train --data digits --epochs 1 --save m.st -q")).Expect(0);
+
+        Assert.Contains("note: the model was trained on digits, and these are data of csv", _tool.Run(Words("predict --model m.st --data csv --data-path d.csv")).Expect(0).Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("data of", _tool.Run(Words("predict --model m.st --data digits")).Expect(0).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Evaluate_ControlCharactersInClassesAndHeader_AreEscaped()
+    {
+        _tool.Write("d.csv", "\"x\nz\",y,kind\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"{i % 2},{i % 5},{(i % 2 == 0 ? "\"a\nc\"" : "b\u001B[31m\tb")}\n")));
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+
+        string[] lines = _tool.Run(Words("evaluate --model m.st --data csv --data-path d.csv -q")).Expect(0).Output.Split('\n');
+
+        Assert.StartsWith("a\\nc ", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("b\\u001B[31m\\u0009b ", lines[2], StringComparison.Ordinal);
+        Assert.Equal(lines[1].Length, lines[2].Length);
+    }
+
     [Fact]
     public void Evaluate_OneClassOfThem_IsEnough()
     {
