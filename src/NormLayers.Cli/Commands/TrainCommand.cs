@@ -12,7 +12,7 @@ internal static class TrainCommand
 {
     private const int ProbesOfAReport = 60;
 
-    public const string Description = "Train a small classifier with a normalization of your choice, or none.";
+    public const string Description = "Train a small classifier with any normalization, or none.";
 
     public static IReadOnlyList<string> Examples { get; } =
     [
