@@ -355,7 +355,7 @@ public sealed class ModelTests : IDisposable
         string[] files = ["m.st", "c.st", "o.json", "r.html", "p.svg"];
         Assert.All(files, f => _tool.Write(f, "old"));
 
-        // The run waits at its first note until there is room in the pipe for it.
+        // The run waits at its first note until the pipe is read.
         ToolResult result = _tool.RunScript($"""
             mkfifo p; exec 3<>p; head -c 65536 /dev/zero >&3
             {Tool.ShellName} train --data csv --data-path d.csv --set data.n_test=40 --set logging.file=log --save m.st --checkpoint c.st --output o.json --report r.html --svg p.svg 2>&3 & run=$!
