@@ -106,7 +106,7 @@ public sealed class CheckpointTests : IDisposable
         _tool.Run(Words(Csv + "--checkpoint c.st")).Expect(0);
         _tool.RunScript("sed -i '1s/^1/2/' d.csv").Expect(0);
 
-        Assert.Contains("the data differ, 'd.csv' there and 'd.csv' here", _tool.Run(Words(Csv + "--resume c.st")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains("the data differ: the content of 'd.csv' is another one here", _tool.Run(Words(Csv + "--resume c.st")).Expect(2).Error, StringComparison.Ordinal);
     }
 
     [Fact]

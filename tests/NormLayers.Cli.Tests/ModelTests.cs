@@ -200,6 +200,59 @@ public sealed class ModelTests : IDisposable
         Assert.Equal("1,,,,", predicted.Output.Split('\n')[2]);
     }
 
+    [Theory]
+    [InlineData("batchnorm")]
+    [InlineData("dyt")]
+    [InlineData("none")]
+    public void Use_FeatureBeyondFloatsWithoutStandardization_CostsThatSampleOnly(string mode)
+    {
+        _tool.Write("d.csv", "a,b,kind\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"{i % 2},{i % 5},{(i % 2 == 0 ? "a" : "b")}\n")));
+        _tool.Write("big.csv", "a,b\n1,2\n-1e300,2\n1e300,2\n0,3\n");
+        _tool.Run(Words($"train --mode {mode} --data csv --data-path d.csv --set data.n_test=40 --set data.standardize=false --epochs 1 --save m.st -q")).Expect(0);
+
+        ToolResult predicted = _tool.Run(Words("predict --model m.st --data csv --data-path big.csv -q")).Expect(1);
+
+        Assert.Equal([false, true, true, false], predicted.Output.Split('\n')[1..5].Select(l => l.EndsWith(",,", StringComparison.Ordinal)));
+        Assert.Contains("error: 2 of 4 samples have no class", predicted.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Use_WhatHasNoEffect_IsTold()
+    {
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+
+        Assert.StartsWith(
+            "--data-path: error: has no effect with data.source synthetic; add --data csv or --data idx\n", _tool.Run(Words("predict --model m.st --data-path d.csv")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "--model: error: synthetic: expected 2 features as the model takes, got 20; --data names other data\n", _tool.Run(Words("predict --model m.st")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains("note: --seed has no effect on data that are read", _tool.Run(Words("predict --model m.st --data csv --data-path d.csv --seed 3")).Expect(0).Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("no effect", _tool.Run(Words("predict --model m.st --data csv --data-path d.csv")).Expect(0).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Use_AnotherSourceThanInTraining_IsTold()
+    {
+        _tool.Write("d.csv", string.Join(',', Enumerable.Repeat("16", 64)) + "\n");
+        _tool.Run(Words("train --data digits --epochs 1 --save m.st -q")).Expect(0);
+
+        Assert.Contains("note: the model was trained on digits, and these are data of csv", _tool.Run(Words("predict --model m.st --data csv --data-path d.csv")).Expect(0).Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("data of", _tool.Run(Words("predict --model m.st --data digits")).Expect(0).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Evaluate_ControlCharactersInClassesAndHeader_AreEscaped()
+    {
+        _tool.Write("d.csv", "\"x\nz\",y,kind\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"{i % 2},{i % 5},{(i % 2 == 0 ? "\"a\nc\"" : "b\u001B[31m\tb")}\n")));
+        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+
+        string[] lines = _tool.Run(Words("evaluate --model m.st --data csv --data-path d.csv -q")).Expect(0).Output.Split('\n');
+
+        Assert.StartsWith("a\\nc ", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("b\\u001B[31m\\u0009b ", lines[2], StringComparison.Ordinal);
+        Assert.Equal(lines[1].Length, lines[2].Length);
+    }
+
     [Fact]
     public void Evaluate_OneClassOfThem_IsEnough()
     {
@@ -250,6 +303,73 @@ public sealed class ModelTests : IDisposable
         {
             Assert.StartsWith($"--{(arguments.Contains("model", StringComparison.Ordinal) ? "model" : "resume")}: error: ", _tool.Run([.. Words(arguments), path]).Expect(2).Error, StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData("/dev/zero")]
+    [InlineData("/dev/urandom")]
+    [InlineData("/dev/full")]
+    public void Read_DeviceWithoutEnd_IsRefused(string path)
+    {
+        Tool.SkipWithout();
+        foreach (string flag in (string[])["predict --model", "train --resume", "train --config", "train --data csv --data-path"])
+        {
+            string error = _tool.Run([.. Words(flag), path]).Expect(2).Error;
+
+            Assert.StartsWith($"{flag.Split(' ')[^1]}: error: '{path}' is a device, not a file\n", error, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("predict --model")]
+    [InlineData("train --resume")]
+    [InlineData("train --config")]
+    [InlineData("train --data csv --data-path")]
+    public void Read_ClosedStandardInput_IsAnErrorAtOnce(string flag)
+    {
+        Tool.SkipWithout("timeout");
+        foreach (string path in (string[])["/dev/stdin", "/proc/self/fd/0", "link"])
+        {
+            string error = _tool.RunScript($"ln -sf /dev/stdin link; timeout 60 {Tool.ShellName} {flag} {path} <&-").Expect(2).Error;
+
+            Assert.StartsWith($"{flag.Split(' ')[^1]}: error: '{path}' cannot be read: standard input is closed\n", error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Read_StandardInput_IsAFileAsAnyOther()
+    {
+        Tool.SkipWithout();
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+
+        _tool.RunScript("nl train --data csv --data-path /dev/stdin --set data.n_test=40 --epochs 1 -q < d.csv").Expect(0);
+        _tool.RunScript("cat d.csv | nl train --data csv --data-path /dev/stdin --set data.n_test=40 --epochs 1 -q").Expect(0);
+        _tool.RunScript("nl train --config /dev/null --epochs 1 -q").Expect(0);
+    }
+
+    [Fact]
+    public void Train_StoppedBeforeTheFirstStep_KeepsAllFiles()
+    {
+        Tool.SkipWithout("mkfifo", "head");
+        _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        string[] files = ["m.st", "c.st", "o.json", "r.html", "p.svg"];
+        Assert.All(files, f => _tool.Write(f, "old"));
+
+        // The run waits at its first note until the pipe is read.
+        ToolResult result = _tool.RunScript($"""
+            mkfifo p; exec 3<>p; head -c 65536 /dev/zero >&3
+            {Tool.ShellName} train --data csv --data-path d.csv --set data.n_test=40 --set logging.file=log --save m.st --checkpoint c.st --output o.json --report r.html --svg p.svg 2>&3 & run=$!
+            until [ -s log ]; do sleep 0.05; done
+            kill -TERM $run; sleep 2
+            cat <&3 > seen & reader=$!
+            wait $run; code=$?; sleep 0.5; kill $reader; exit $code
+            """).Expect(143);
+
+        Assert.All(files, f => Assert.Equal("old", _tool.Read(f)));
+        Assert.Contains("cancelled", result.Output, StringComparison.OrdinalIgnoreCase);
+        Assert.All(
+            (string[])["--save", "--checkpoint", "--output", "--report", "--svg"],
+            flag => Assert.Contains($"note: stopped before the first step: the file of {flag} is not written\n", _tool.Read("seen"), StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using NormLayers.Cli.Output;
-using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Commands;
@@ -36,17 +35,7 @@ internal sealed class EvaluateCommand
             return ExitCode.Usage;
         }
 
-        ClassifierEvaluation evaluation;
-        try
-        {
-            evaluation = model.Classifier.Evaluate(samples);
-        }
-        catch (DataFormatException e)
-        {
-            ResultFile.ReportFailure(e.Message);
-            return ExitCode.Failed;
-        }
-
+        ClassifierEvaluation evaluation = model.Classifier.Evaluate(samples);
         bool classified = ModelOptions.CheckClasses(evaluation.Unclassified, samples.Count);
         EvaluationDocument document = EvaluationDocument.From(evaluation, model, samples, data, settings);
         byte[] json = document.ToUtf8();

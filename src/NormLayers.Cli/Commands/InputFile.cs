@@ -1,4 +1,5 @@
 using NormLayers.Cli.Configuration;
+using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Commands;
 
@@ -14,6 +15,12 @@ internal static class InputFile
     public static T? Read<T>(string flag, string path, Func<Stream, T> read, List<Diagnostic> errors)
         where T : class
     {
+        if (ReadablePath.FindProblem(path) is { } problem)
+        {
+            errors.Add(new Diagnostic(Origin.Flag(flag), problem));
+            return null;
+        }
+
         try
         {
             if (Directory.Exists(path))

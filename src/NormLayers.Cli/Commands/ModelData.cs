@@ -65,6 +65,12 @@ internal sealed class ModelData(Settings settings, ModelFile model, DataPart? pa
     {
         Notes.AddRange(all.Origin.Remarks);
         ModelOrigin? origin = all.Labels is null || model.Origin is not { TestCount: var held } ? null : FindOrigin(all.ComputeHash(), all.Count - held, all.Count - 1);
+        string source = Keys.DataSources.NameOf(settings.Get(Keys.Source));
+        if (model.Origin is { Source: var trained } && trained != source)
+        {
+            Notes.Add($"the model was trained on {trained}, and these are data of {source}: the features must be scaled as in training");
+        }
+
         if (origin is null)
         {
             return part is null or DataPart.All

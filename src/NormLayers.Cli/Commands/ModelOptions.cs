@@ -61,6 +61,11 @@ internal sealed class ModelOptions(string output)
         if (errors.Count == 0)
         {
             ModelData data = new(settings, model!, part, heldOut);
+            if (settings.Get(Keys.Source) != DataSource.Synthetic && _data.Given(parsed).Any(g => g.Key == Keys.Seed))
+            {
+                data.Notes.Add("--seed has no effect on data that are read: the parts are those of the model's training");
+            }
+
             try
             {
                 SampleSet samples = data.Load();
@@ -78,7 +83,9 @@ internal sealed class ModelOptions(string output)
             }
             catch (DataFormatException e)
             {
-                errors.Add(new Diagnostic(settings.PlaceOf(settings.Get(Keys.DataPath) is null ? Keys.Source : Keys.DataPath), e.Message));
+                errors.Add(settings.Get(Keys.Source) != DataSource.Synthetic ? new Diagnostic(settings.PlaceOf(settings.Get(Keys.DataPath) is null ? Keys.Source : Keys.DataPath), e.Message)
+                    : settings.Get(Keys.DataPath) is null ? new Diagnostic(Origin.Flag(Model.Name), $"{e.Message[..^1]}; --data names other data")
+                    : new Diagnostic(settings.PlaceOf(Keys.DataPath), "has no effect with data.source synthetic; add --data csv or --data idx"));
             }
         }
 

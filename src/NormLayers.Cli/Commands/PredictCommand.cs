@@ -1,6 +1,5 @@
 using System.CommandLine;
 using NormLayers.Cli.Output;
-using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Commands;
@@ -37,17 +36,7 @@ internal sealed class PredictCommand
             return ExitCode.Usage;
         }
 
-        ClassifierPrediction prediction;
-        try
-        {
-            prediction = model.Classifier.Predict(samples);
-        }
-        catch (DataFormatException e)
-        {
-            ResultFile.ReportFailure(e.Message);
-            return ExitCode.Failed;
-        }
-
+        ClassifierPrediction prediction = model.Classifier.Predict(samples);
         bool classified = ModelOptions.CheckClasses(prediction.Classes.Count(c => c < 0), samples.Count);
         PredictionDocument document = PredictionDocument.From(prediction, model, samples, data, settings, parsed.GetValue(_all));
         byte[] content = parsed.GetValue(_options.Json) ? document.ToUtf8() : document.ToCsv();

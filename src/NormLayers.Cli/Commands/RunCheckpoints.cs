@@ -134,7 +134,9 @@ internal sealed class RunCheckpoints
 
         if (its.Hash != _origin.Hash)
         {
-            yield return $"the data differ, '{its.Name}' there and '{_origin.Name}' here";
+            yield return its.Name == _origin.Name
+                ? $"the data differ: the content of '{its.Name}' is another one here"
+                : $"the data differ, '{its.Name}' there and '{_origin.Name}' here";
         }
     }
 

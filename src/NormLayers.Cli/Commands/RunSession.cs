@@ -16,6 +16,7 @@ internal sealed class RunSession : IDisposable
     private readonly TrainOptions _options;
     private readonly ILoggerFactory _logs;
     private readonly Interruption _interruption = new();
+    private bool _keepsFiles;
 
     private RunSession(ParseResult parsed, TrainOptions options, Settings settings, SeedData data)
     {
@@ -143,9 +144,20 @@ internal sealed class RunSession : IDisposable
         _logs.Dispose();
     }
 
+    /// <summary>Leaves the files of flags as they are: an untrained network is worth less than what they may hold.</summary>
+    /// <param name="why">What happened, for the user.</param>
+    public void KeepFiles(string why)
+    {
+        _keepsFiles = true;
+        foreach (Option<string> flag in ((Option<string>[])[_options.Checkpoint, _options.Save, _options.Output, _options.Report, _options.Svg]).Where(IsGiven))
+        {
+            Note($"{why}: the file of {flag.Name} is not written");
+        }
+    }
+
     /// <summary>Writes the file of one flag, if it is given.</summary>
     public bool TrySave(Option<string> flag, string what, Func<byte[]> content) =>
-        ResultFile.TryWrite(_parsed.GetValue(flag), what, content, Quiet, ReportFailure);
+        _keepsFiles || ResultFile.TryWrite(_parsed.GetValue(flag), what, content, Quiet, ReportFailure);
 
     /// <summary>Tells the user all that is wrong, and that nothing was run.</summary>
     public static void Report(List<Diagnostic> errors)

@@ -12,7 +12,7 @@ internal static class TrainCommand
 {
     private const int ProbesOfAReport = 60;
 
-    public const string Description = "Train a small classifier with batch, layer or no normalization.";
+    public const string Description = "Train a small classifier with any normalization, or none.";
 
     public static IReadOnlyList<string> Examples { get; } =
     [
@@ -70,6 +70,11 @@ internal static class TrainCommand
 
         session.Log.End(run.Result);
         board.End(run.Result);
+        if (run.Result is { Status: TrainingStatus.Cancelled, Steps: 0 })
+        {
+            session.KeepFiles("stopped before the first step");
+        }
+
         ResultDocument document = run.ToDocument(session.Data.Summary);
         bool saved = checkpoints.Saved & board.Saved & TrySaveModel(session, options, run, origin) & session.Publish(document.ToUtf8(), run.ToTable(), () => TrainReport.From(run.Trial, session.Data.Summary, document.Probes, document.Config));
         if (run.Result.Divergence is { } divergence)

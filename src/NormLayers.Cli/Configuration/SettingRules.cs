@@ -1,3 +1,4 @@
+using NormLayers.Cli.Output;
 using NormLayers.Lab.Trials;
 using NormLayers.Network;
 
@@ -146,6 +147,10 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         {
             bool other = source == DataSource.Csv ? Directory.Exists(path) : File.Exists(path);
             AddError($"{(other ? $"'{path}' is not a {kind}" : $"the {kind} '{path}' does not exist")}", Keys.DataPath);
+        }
+        else if (ReadablePath.FindProblem(path) is { } problem)
+        {
+            AddError($"{problem}", Keys.DataPath);
         }
     }
 

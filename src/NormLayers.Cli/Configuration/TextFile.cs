@@ -1,4 +1,5 @@
 using System.Text;
+using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Configuration;
 
@@ -15,6 +16,12 @@ internal static class TextFile
     /// <summary>The text of a file; null, with an error added, if it cannot be read, is too large or is not UTF-8.</summary>
     public static string? Read(string path, Origin origin, List<Diagnostic> errors)
     {
+        if (ReadablePath.FindProblem(path) is { } unreadable)
+        {
+            errors.Add(new Diagnostic(origin, unreadable));
+            return null;
+        }
+
         string? problem;
         try
         {

@@ -9,7 +9,8 @@ namespace NormLayers.Cli.Output;
 /// <param name="Mode">Its kind and permissions.</param>
 /// <param name="User">Its owner.</param>
 /// <param name="Group">Its group.</param>
-internal readonly record struct FileStatus(ulong Device, ulong Inode, ushort Mode, uint User, uint Group)
+/// <param name="Driver">If it is a device, the numbers of its driver and of itself there.</param>
+internal readonly record struct FileStatus(ulong Device, ulong Inode, ushort Mode, uint User, uint Group, (uint Major, uint Minor) Driver)
 {
     private const int KindMask = 0xF000;
 
@@ -21,6 +22,9 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, ushort Mod
         0x2000 or 0x6000 => "device",
         _ => null,
     };
+
+    /// <summary>Whether it is a device of characters that has no end, as <c>/dev/zero</c>: neither <c>/dev/null</c> nor a terminal, which the kernel knows by these numbers.</summary>
+    public bool IsEndless => (Mode & KindMask) == 0x2000 && Driver != (1, 3) && Driver.Major is not (4 or 5 or (>= 136 and <= 143));
 }
 
 /// <summary>What Linux knows and does about files for which .NET has no call. Elsewhere nothing is known, and nothing is done.</summary>
@@ -42,7 +46,7 @@ internal static class LinuxFile
 
         if (NativeMethods.Statx(CurrentFolder, Path.GetFullPath(path), 0, BasicFields, out Statx status) == 0)
         {
-            return new FileStatus(((ulong)status.DeviceMajor << 32) | status.DeviceMinor, status.Inode, status.Mode, status.User, status.Group);
+            return new FileStatus(((ulong)status.DeviceMajor << 32) | status.DeviceMinor, status.Inode, status.Mode, status.User, status.Group, (status.DriverMajor, status.DriverMinor));
         }
 
         int error = Marshal.GetLastPInvokeError();
@@ -104,6 +108,12 @@ internal static class LinuxFile
 
         [FieldOffset(32)]
         public ulong Inode;
+
+        [FieldOffset(128)]
+        public uint DriverMajor;
+
+        [FieldOffset(132)]
+        public uint DriverMinor;
 
         [FieldOffset(136)]
         public uint DeviceMajor;

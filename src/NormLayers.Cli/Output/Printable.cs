@@ -23,6 +23,9 @@ internal static class Printable
     /// <summary>One line: as <see cref="Line"/>, but nothing is cut.</summary>
     public static string Escape(string text) => Escape(text, keep: "\t");
 
+    /// <summary>A cell of a table: as <see cref="Line"/>, but a tab is escaped too, and nothing is cut.</summary>
+    public static string Cell(string text) => Escape(text, keep: "");
+
     /// <summary>Any number of lines: as <see cref="Line"/>, but line breaks stay, and nothing is cut.</summary>
     public static string Lines(string text) => Escape(text, keep: "\t\r\n");
 

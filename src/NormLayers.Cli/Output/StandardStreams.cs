@@ -10,10 +10,14 @@ namespace NormLayers.Cli.Output;
 /// </summary>
 internal static class StandardStreams
 {
+    private const int Input = 0;
     private const int Output = 1;
     private const int Error = 2;
 
     private static bool _hasOutput = true;
+
+    /// <summary>Whether standard input was open when the process began.</summary>
+    public static bool HasInput { get; private set; } = true;
 
     /// <summary>Puts the guards in; to be called first.</summary>
     [SuppressMessage("Reliability", "CA2000", Justification = "They live as long as the process.")]
@@ -21,6 +25,7 @@ internal static class StandardStreams
     {
         Console.SetError(new GuardedWriter(IsInherited(Error) ? Console.Error : null, _ => { }));
         _hasOutput = IsInherited(Output);
+        HasInput = IsInherited(Input);
         Console.SetOut(new GuardedWriter(_hasOutput ? Console.Out : null, e => throw CannotWrite(e)));
     }
 

@@ -7,6 +7,7 @@ internal static class TextTable
 
     public static string Format(IReadOnlyList<IReadOnlyList<string>> rows)
     {
+        rows = [.. rows.Select(r => r.Select(Printable.Cell).ToArray())];
         int columns = rows.Max(r => r.Count);
         int[] widths = [.. Enumerable.Range(0, columns).Select(c => rows.Max(r => c < r.Count ? r[c].Length : 0))];
         return string.Join(

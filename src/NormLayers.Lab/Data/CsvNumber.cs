@@ -18,9 +18,9 @@ internal sealed class CsvNumber(char decimalMark)
     public bool IsMissing(string field) =>
         _missing.Contains(field, StringComparer.OrdinalIgnoreCase) || (TryParse(field, _format, out double value) && !double.IsFinite(value));
 
-    /// <summary>Whether a field is no number and no name either: one with another mark, digits without a letter, control characters.</summary>
+    /// <summary>Whether a field is no number and no name either: one with another mark, digits without a letter, control characters other than the line breaks and tabs of a quoted field.</summary>
     public bool IsDamaged(string field) =>
-        !TryParse(field, out _) && (HasOtherMark(field) || field.Any(char.IsControl) || (field.Any(char.IsDigit) && !field.Any(char.IsLetter)));
+        !TryParse(field, out _) && (HasOtherMark(field) || field.Any(c => char.IsControl(c) && c is not ('\n' or '\t')) || (field.Any(char.IsDigit) && !field.Any(char.IsLetter)));
 
     /// <summary>Whether a field would be a number with the other decimal mark.</summary>
     public bool HasOtherMark(ReadOnlySpan<char> field) =>

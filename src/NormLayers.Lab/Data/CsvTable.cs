@@ -7,7 +7,7 @@ namespace NormLayers.Lab.Data;
 internal sealed class CsvTable
 {
     private const int NoColumn = -1;
-    private const string Settle = "set the option 'header' to true or false";
+    private const string Settle = "set the option 'header' (data.header) to true or false";
 
     private static readonly SearchValues<char> s_delimiters = SearchValues.Create(",;\t|");
 
@@ -195,14 +195,14 @@ internal sealed class CsvTable
 
     private string Hint(ReadOnlySpan<char> field) =>
         _records.Line == _firstLine && _options.Header is null ? $"; if this line names the columns: {Settle}"
-        : _numbers.HasOtherMark(field) ? $" (a decimal {(_options.DecimalMark == ',' ? "point" : "comma")}? set the decimal mark)"
+        : _numbers.HasOtherMark(field) ? $" (a decimal {(_options.DecimalMark == ',' ? "point" : "comma")}? set the decimal mark, data.decimal_mark)"
         : DelimiterHint(field);
 
     // What separates the numbers of a field that should be one number.
     private string DelimiterHint(ReadOnlySpan<char> field)
     {
         int found = field.IndexOfAny(s_delimiters);
-        return found < 0 || field[found] == _options.Delimiter ? "" : $" (fields separated by {(field[found] == '\t' ? "tabs" : DataText.Quote([field[found]]))}? set the delimiter)";
+        return found < 0 || field[found] == _options.Delimiter ? "" : $" (fields separated by {(field[found] == '\t' ? "tabs" : DataText.Quote([field[found]]))}? set the delimiter, data.delimiter)";
     }
 
     private int FindLabelColumn(string[] first, out bool byName)

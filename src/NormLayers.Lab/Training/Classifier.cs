@@ -131,8 +131,7 @@ public sealed class Classifier
     }
 
     /// <summary>The class and the probabilities of each sample.</summary>
-    /// <param name="samples">The samples as they were read; they are standardized here.</param>
-    /// <exception cref="DataFormatException">A feature is beyond the range of floats.</exception>
+    /// <param name="samples">The samples as they were read; they are standardized here. One with a feature beyond the range of floats has no class.</param>
     /// <exception cref="ArgumentException">Another number of features.</exception>
     public ClassifierPrediction Predict(SampleSet samples)
     {
@@ -157,8 +156,7 @@ public sealed class Classifier
     }
 
     /// <summary>Loss, accuracy and confusion on labelled samples.</summary>
-    /// <param name="samples">The samples as they were read; they are standardized here.</param>
-    /// <exception cref="DataFormatException">A feature is beyond the range of floats.</exception>
+    /// <param name="samples">The samples as they were read; they are standardized here. One with a feature beyond the range of floats has no class.</param>
     /// <exception cref="ArgumentException">Another number of features, no samples, or no labels.</exception>
     public ClassifierEvaluation Evaluate(SampleSet samples)
     {
@@ -192,7 +190,11 @@ public sealed class Classifier
     {
         ArgumentNullException.ThrowIfNull(samples);
         Throw.IfLengthDiffers(samples.Data.FeatureCount, Options.InputFeatures, nameof(samples));
-        return Standardization?.Apply(samples.Data) ?? samples.Data;
+        Dataset data = samples.Data;
+        Dataset ready = Standardization?.Apply(data) ?? (data.Doubles is { } doubles ? data.With(Array.ConvertAll(doubles, v => (float)v), data.Labels) : data);
+
+        // Infinity may become a finite output, in a ReLU or a tanh; NaN does not.
+        return ready.Features.All(float.IsFinite) ? ready : ready.With(Array.ConvertAll(ready.Features, v => float.IsFinite(v) ? v : float.NaN), ready.Labels);
     }
 
     // The first largest logit; −1 where one is not finite.

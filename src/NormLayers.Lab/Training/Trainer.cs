@@ -186,7 +186,8 @@ public sealed class Trainer
             }
         }
 
-        if (isSaved && divergence is null && cancellationToken.IsCancellationRequested)
+        // Before the first step there is nothing to go on from.
+        if (isSaved && divergence is null && at.Step > 0 && cancellationToken.IsCancellationRequested)
         {
             Save();
         }

@@ -21,6 +21,10 @@ public class CsvDataTests
     }
 
     [Fact]
+    public void Read_HeaderWithALineBreakInQuotes_IsAHeader() =>
+        Assert.True(CsvData.Read(new StringReader("\"x\nz\",y,kind\n1,2,a\n3,4,b\n"), "t.csv").Origin.Header);
+
+    [Fact]
     public void Read_NumbersAndWords_GivesFeaturesAndClasses()
     {
         Dataset data = Read("x,y,kind\n1,-2.5,dog\n3e2, 4 ,cat\n.5,+6,dog\n");
@@ -138,9 +142,9 @@ public class CsvDataTests
     [InlineData("1,2,a\n3,4,a\n", null, "expected two classes or more in column 2 (counted from 0), got only 'a'")]
     [InlineData("x,y,k\n", 1, "below the header")]
     [InlineData("1\n2\n", 1, "separated by ',', got one field.")]
-    [InlineData("1;2;a\n3;4;b\n", 1, "got one field (fields separated by ';'? set the delimiter).")]
-    [InlineData("1\t2\ta\n3\t4\tb\n", 1, "got one field (fields separated by tabs? set the delimiter).")]
-    [InlineData("x,y,k\n1,5;2,a\n", 2, "got '5;2' (fields separated by ';'? set the delimiter)")]
+    [InlineData("1;2;a\n3;4;b\n", 1, "got one field (fields separated by ';'? set the delimiter, data.delimiter).")]
+    [InlineData("1\t2\ta\n3\t4\tb\n", 1, "got one field (fields separated by tabs? set the delimiter, data.delimiter).")]
+    [InlineData("x,y,k\n1,5;2,a\n", 2, "got '5;2' (fields separated by ';'? set the delimiter, data.delimiter)")]
     [InlineData("1,2,a\n3,4,\"b\n5,6,a\n", 2, "closed, got the end of the file")]
     [InlineData("1,2,a\n3,4,b\"c\n", 2, "got a quote within it")]
     [InlineData("1,2,a\n3,\"4\"5,b\n", 2, "after the quoted field 2, got more text")]
@@ -246,7 +250,7 @@ public class CsvDataTests
 
         Assert.Equal(1, e.Line);
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
-        Assert.Contains("set the option 'header' to true or false", e.Message, StringComparison.Ordinal);
+        Assert.Contains("set the option 'header' (data.header) to true or false", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -308,7 +312,7 @@ public class CsvDataTests
 
         Assert.Equal([1.5f, -2, 0.25f, 1000, 3, 4], data.Features);
         Assert.Equal(["0,5", "1"], data.ClassNames);
-        Assert.Contains("got '1,5' (a decimal comma? set the decimal mark)", Refused(Text, new CsvOptions { Delimiter = ';' }).Message, StringComparison.Ordinal);
+        Assert.Contains("got '1,5' (a decimal comma? set the decimal mark, data.decimal_mark)", Refused(Text, new CsvOptions { Delimiter = ';' }).Message, StringComparison.Ordinal);
         Assert.Contains("got '1.5' (a decimal point?", Refused("x;kind\n1.5;a\n", new CsvOptions { Delimiter = ';', DecimalMark = ',' }).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Read(Text, new CsvOptions { DecimalMark = ';' }));
     }

@@ -199,7 +199,7 @@ public sealed class ClassifierTests
 
     [Theory]
     [InlineData("1\n2\n", "expected 2 features as the model takes, and one label or none, got 1 fields")]
-    [InlineData("1;2\n3;4\n", "got 1 fields (fields separated by ';'? set the delimiter)")]
+    [InlineData("1;2\n3;4\n", "got 1 fields (fields separated by ';'? set the delimiter, data.delimiter)")]
     [InlineData("1,2,3,4\n", "expected 2 features as the model takes, and one label or none, got 4 fields")]
     [InlineData("a,k\n1,x\n", "expected 2 features as the model takes beside the label 'k', got 1 features")]
     [InlineData("b,a,k\n1,2,x\n", "expected the features in the order of the training, 'a' where 'b' is")]
