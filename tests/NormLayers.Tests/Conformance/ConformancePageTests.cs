@@ -14,7 +14,7 @@ public sealed class ConformancePageTests
         """
         # Conformance
 
-        What the layers give beside results that this library did not compute: those of libtorch on inputs drawn for it, of the node tests of ONNX, and in the tests of other projects. Written by a test from its run; do not edit. To write it again:
+        What the layers give beside results that this library did not compute: by libtorch on inputs drawn for it, in the node tests of ONNX, and in the tests of other projects. Written by a test from its run; do not edit. To write it again:
         `UPDATE_SNAPSHOTS=1 dotnet test --project tests/NormLayers.Tests -c Release --filter-class NormLayers.Tests.Conformance.ConformancePageTests`
 
         All of this alone: `dotnet test --project tests/NormLayers.Tests -c Release --filter-namespace NormLayers.Tests.Conformance`
