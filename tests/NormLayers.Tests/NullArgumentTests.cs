@@ -24,7 +24,7 @@ public sealed class NullArgumentTests
         [typeof(Shape)] = new Shape(2, 3),
         [typeof(PatchOptions)] = new PatchOptions(),
         [typeof(RenormLimits)] = RenormLimits.Paper,
-        [typeof(LibraryConventions)] = LibraryConventions.PyTorch,
+        [typeof(FrameworkConventions)] = FrameworkConventions.PyTorch,
         [typeof(RandomSource)] = new RandomSource(1),
         [typeof(NormalizationKind)] = NormalizationKind.None,
         [typeof(TextReader)] = TextReader.Null,

@@ -3,7 +3,7 @@ namespace NormLayers;
 /// <summary>Makes a layer of a library's conventions from one of any.</summary>
 /// <param name="conventions">The library's.</param>
 /// <param name="terms">Its names.</param>
-internal sealed class Converter(LibraryConventions conventions, LibraryTerms terms)
+internal sealed class Converter(FrameworkConventions conventions, LibraryTerms terms)
 {
     private readonly Dictionary<string, double> _arguments = [];
     private readonly Dictionary<string, float[]> _tensors = [];

@@ -46,7 +46,7 @@ public static class Threads
     /// allows, the calling one included: for work of one's own between calls of the library, which another pool's threads would disturb.
     /// </summary>
     /// <param name="count">How many calls, ≥ 0.</param>
-    /// <param name="body">Independent of its other calls; calls of the library in it stay on their thread.</param>
+    /// <param name="body">Independent of its other calls. Where they are shared out, calls of the library in it stay on their thread.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="body"/> is null.</exception>
     public static void For(int count, Action<int> body)

@@ -19,7 +19,7 @@ public sealed partial class SampleTests
     private static readonly Dictionary<string, string[]> s_samples = new()
     {
         ["README.md"] = [""],
-        ["docs/conventions.md"] = ["", "BatchNorm norm = LibraryConventions.Keras.BatchNorm(64);", Tensors + "bool[] mask = [];"],
+        ["docs/conventions.md"] = ["", "BatchNorm norm = FrameworkConventions.Keras.BatchNorm(64);", Tensors + "bool[] mask = [];"],
         ["docs/family.md"] = ["double[] gamma = [], beta = [], x = [], dy = [];"],
         ["docs/models.md"] = ["Sequential network = new(new ReLU());", ""],
         ["src/NormLayers/README.md"] = [""],

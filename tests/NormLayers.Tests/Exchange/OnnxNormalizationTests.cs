@@ -253,7 +253,7 @@ public sealed class OnnxNormalizationTests
         // 0.75·old + 0.25·new, with the variances 1 and 4 of the population.
         Assert.Equal([0.5f, 0.75f], layer.Running!.Mean);
         Assert.Equal([1, 1.75f], layer.Running.Variance);
-        Assert.Equal(TextOf(layer), TextOf(LibraryConventions.Onnx.BatchNorm(2, 1e-5f, 0.75)));
+        Assert.Equal(TextOf(layer), TextOf(FrameworkConventions.Onnx.BatchNorm(2, 1e-5f, 0.75)));
 
         static string TextOf(BatchNorm layer) => string.Join(", ", layer.Conventions.OrderBy(c => c.Key).Select(c => $"{c.Key} {c.Value}"));
     }

@@ -7,7 +7,7 @@ public sealed class ConventionsTests
 {
     private const double MachineEpsilon = 1.1920928955078125e-7;
 
-    private static readonly LibraryConventions[] s_all = [LibraryConventions.PyTorch, LibraryConventions.Keras, LibraryConventions.Flax, LibraryConventions.Onnx];
+    private static readonly FrameworkConventions[] s_all = [FrameworkConventions.PyTorch, FrameworkConventions.Keras, FrameworkConventions.Flax, FrameworkConventions.Onnx];
 
     // Batch, layer, RMS, group and instance normalization's ε; the weight of a new batch; whether the running variance is biased; whether instances have γ and β.
     [Theory]
@@ -18,7 +18,7 @@ public sealed class ConventionsTests
     public void Presets_NothingGiven_HaveTheLibrarysDefaults(
         string library, double batch, double layer, double rms, double group, double instance, double newWeight, bool biased, bool affine)
     {
-        LibraryConventions conventions = Of(library);
+        FrameworkConventions conventions = Of(library);
         BatchNorm norm = conventions.BatchNorm(6);
         Assert.Equal((batch, biased), (norm.Epsilon, norm.BiasedRunningVariance));
         Assert.Equal(newWeight, norm.Momentum.WeightOfBatch(1), 1e-15);
@@ -38,7 +38,7 @@ public sealed class ConventionsTests
     [Fact]
     public void BiasedRunningVariance_Training_FollowsThePopulationVariance()
     {
-        BatchNorm keras = LibraryConventions.Keras.BatchNorm(2, momentum: 0);
+        BatchNorm keras = FrameworkConventions.Keras.BatchNorm(2, momentum: 0);
         keras.Mask = [true, true, false];
         Samples.Forward(keras, [1, 2, 0, 5, 5, 0], (1, 2, 3));
         Assert.Equal([1.5f, 5], keras.Running!.Mean);
@@ -89,11 +89,11 @@ public sealed class ConventionsTests
     [Fact]
     public void Convert_ThereAndBack_IsTheSameLayer()
     {
-        foreach (LibraryConventions one in s_all)
+        foreach (FrameworkConventions one in s_all)
         {
             BatchNorm layer = one.BatchNorm(4);
             Layers.Fill(layer);
-            foreach (LibraryConventions other in s_all)
+            foreach (FrameworkConventions other in s_all)
             {
                 Conversion there = other.Convert(layer);
                 Conversion back = one.Convert(there.Layer);
@@ -108,7 +108,7 @@ public sealed class ConventionsTests
     [Fact]
     public void Convert_EachOtherLayer_HasTheSameBits()
     {
-        foreach (LibraryConventions conventions in s_all)
+        foreach (FrameworkConventions conventions in s_all)
         {
             (Layer Layer, Shape Shape, string Tensors)[] cases =
             [
@@ -134,8 +134,8 @@ public sealed class ConventionsTests
 
         Assert.Equal(
             ["BatchNorm1d, BatchNorm2d or BatchNorm3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d"],
-            new BatchNorm[] { new(3), new BatchNorm1D(3), new BatchNorm2D(3), new BatchNorm3D(3) }.Select(layer => LibraryConventions.PyTorch.Convert(layer).Name));
-        Assert.Equal(-1, LibraryConventions.Keras.Convert(new InstanceNorm(6)).Arguments["groups"]);
+            new BatchNorm[] { new(3), new BatchNorm1D(3), new BatchNorm2D(3), new BatchNorm3D(3) }.Select(layer => FrameworkConventions.PyTorch.Convert(layer).Name));
+        Assert.Equal(-1, FrameworkConventions.Keras.Convert(new InstanceNorm(6)).Arguments["groups"]);
     }
 
     public static TheoryData<string, string, string> NotExpressed => new()
@@ -182,7 +182,7 @@ public sealed class ConventionsTests
         (float[] x, _) = Layers.Data((3, 4, 5));
         Shape shape = layer is RmsNorm or LayerNorm ? (3, 5, 4) : (3, 4, 5);
         float[] own = Samples.Forward(layer, x, shape);
-        foreach (LibraryConventions conventions in s_all)
+        foreach (FrameworkConventions conventions in s_all)
         {
             Conversion conversion = conventions.Convert(layer);
             bool lacks = libraries.Split(' ').Contains(conventions.Name);
@@ -294,10 +294,10 @@ public sealed class ConventionsTests
             Assert.All(s_all, c => Assert.Equal(policy, ((InstanceNorm)c.Convert(instances).Layer).NonFinite));
         }
 
-        Layer converted = LibraryConventions.PyTorch.Convert(new BatchNorm(1, nonFinite: NonFiniteStatistics.Throw)).Layer;
+        Layer converted = FrameworkConventions.PyTorch.Convert(new BatchNorm(1, nonFinite: NonFiniteStatistics.Throw)).Layer;
         Assert.Throws<InvalidOperationException>(() => Samples.Forward(converted, [float.NaN, 1], (2, 1)));
-        Assert.Equal(0.1, ((InstanceNorm)LibraryConventions.PyTorch.Convert(new InstanceNorm(4, momentum: Momentum.Cumulative, trackRunningStatistics: true)).Layer).Momentum.WeightOfBatch(7));
-        Assert.Equal("InstanceNorm1d, InstanceNorm2d or InstanceNorm3d", LibraryConventions.PyTorch.Convert(new InstanceNorm(4)).Name);
+        Assert.Equal(0.1, ((InstanceNorm)FrameworkConventions.PyTorch.Convert(new InstanceNorm(4, momentum: Momentum.Cumulative, trackRunningStatistics: true)).Layer).Momentum.WeightOfBatch(7));
+        Assert.Equal("InstanceNorm1d, InstanceNorm2d or InstanceNorm3d", FrameworkConventions.PyTorch.Convert(new InstanceNorm(4)).Name);
     }
 
     [Fact]
@@ -305,7 +305,7 @@ public sealed class ConventionsTests
     {
         foreach (Layer layer in (Layer[])[new GhostBatchNorm(3, 2), new BatchRenorm(3, RenormLimits.Paper), new ScaleNorm(3), new DyT(3)])
         {
-            ArgumentException error = Assert.Throws<ArgumentException>(() => LibraryConventions.Keras.Convert(layer));
+            ArgumentException error = Assert.Throws<ArgumentException>(() => FrameworkConventions.Keras.Convert(layer));
             Assert.Contains($"got {layer.GetType().Name}, which Keras does not have", error.Message, StringComparison.Ordinal);
         }
     }
@@ -314,21 +314,21 @@ public sealed class ConventionsTests
     public void Load_AnotherKindOfRunningVariance_IsRefused()
     {
         MemoryStream file = new();
-        LibraryConventions.Keras.BatchNorm(3, epsilon: 1e-5, momentum: 0.9).Save(file);
+        FrameworkConventions.Keras.BatchNorm(3, epsilon: 1e-5, momentum: 0.9).Save(file);
         file.Position = 0;
         Exception error = Assert.ThrowsAny<Exception>(() => new BatchNorm(3).Load(file));
         Assert.Contains("running_variance: ", error.Message, StringComparison.Ordinal);
         file.Position = 0;
-        LibraryConventions.Onnx.BatchNorm(3).Load(file);
+        FrameworkConventions.Onnx.BatchNorm(3).Load(file);
     }
 
     // A layer has a property of the name Conventions.
     [Fact]
-    public void LibraryConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (new Named().Own.Name, new Named().Conventions.Count));
+    public void FrameworkConventions_WithinALayer_CanBeNamed() => Assert.Equal(("PyTorch", 0), (new Named().Own.Name, new Named().Conventions.Count));
 
     private sealed class Named() : Layer("named")
     {
-        public LibraryConventions Own { get; } = LibraryConventions.PyTorch;
+        public FrameworkConventions Own { get; } = FrameworkConventions.PyTorch;
 
         public override Shape OutputShape(Shape input) => input;
 
@@ -337,5 +337,5 @@ public sealed class ConventionsTests
         protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
     }
 
-    private static LibraryConventions Of(string library) => s_all.Single(c => c.Name == library);
+    private static FrameworkConventions Of(string library) => s_all.Single(c => c.Name == library);
 }

@@ -219,7 +219,7 @@ public sealed class GeneralLayerTests
     {
         BatchNorm layer = new(3) { FreezeParameters = true };
         Assert.All(layer.Parameters, p => Assert.True(p.Frozen));
-        BatchNorm converted = (BatchNorm)LibraryConventions.PyTorch.Convert(layer).Layer;
+        BatchNorm converted = (BatchNorm)FrameworkConventions.PyTorch.Convert(layer).Layer;
         Assert.True(converted.FreezeParameters);
         converted.Gamma!.Frozen = false;
         Assert.False(converted.FreezeParameters);

@@ -7,23 +7,23 @@ namespace NormLayers;
 /// <see cref="NonFiniteStatistics.Skip"/>, which none of the libraries has; <see cref="Convert"/> keeps a layer's own policy.</para>
 /// <para><see cref="Convert"/> carries a layer to a library's conventions, and says what cannot be expressed there.</para>
 /// </remarks>
-public sealed class LibraryConventions
+public sealed class FrameworkConventions
 {
     private readonly LibraryTerms _terms;
 
-    private LibraryConventions(LibraryTerms terms) => _terms = terms;
+    private FrameworkConventions(LibraryTerms terms) => _terms = terms;
 
     /// <summary>PyTorch's: momentum weighs the new batch, the running variance is unbiased.</summary>
-    public static LibraryConventions PyTorch { get; } = new(LibraryTerms.PyTorch);
+    public static FrameworkConventions PyTorch { get; } = new(LibraryTerms.PyTorch);
 
     /// <summary>Keras 3's: momentum weighs the old value, the running variance is biased.</summary>
-    public static LibraryConventions Keras { get; } = new(LibraryTerms.Keras);
+    public static FrameworkConventions Keras { get; } = new(LibraryTerms.Keras);
 
     /// <summary>Flax's, linen and NNX: momentum weighs the old value, the running variance is biased.</summary>
-    public static LibraryConventions Flax { get; } = new(LibraryTerms.Flax);
+    public static FrameworkConventions Flax { get; } = new(LibraryTerms.Flax);
 
     /// <summary>ONNX's: momentum weighs the old value, the running variance is biased, γ is a required input, and β in most layers too.</summary>
-    public static LibraryConventions Onnx { get; } = new(LibraryTerms.Onnx);
+    public static FrameworkConventions Onnx { get; } = new(LibraryTerms.Onnx);
 
     /// <summary>The library's name.</summary>
     public string Name => _terms.Name;
