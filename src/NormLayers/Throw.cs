@@ -91,13 +91,15 @@ internal static class Throw
         }
     }
 
-    /// <summary>Checks that a number is finite and not negative.</summary>
-    public static void IfNegativeOrNotFinite(double value, string name)
+    /// <summary>Checks that a number is finite and not negative, and returns it.</summary>
+    public static double IfNegativeOrNotFinite(double value, string name)
     {
         if (!double.IsFinite(value) || value < 0)
         {
             OutOfRange(name, "a finite number ≥ 0", value);
         }
+
+        return value;
     }
 
     /// <summary>Checks that a number is finite and greater than 0.</summary>

@@ -10,7 +10,7 @@ namespace NormLayers;
 /// </remarks>
 public sealed class LocalResponseNorm : Layer
 {
-    private readonly ChannelWindow _window;
+    private readonly Response _response;
 
     /// <summary>Creates a layer; the defaults are PyTorch's.</summary>
     /// <param name="size">n, the channels of a window, ≥ 1.</param>
@@ -21,27 +21,22 @@ public sealed class LocalResponseNorm : Layer
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
     public LocalResponseNorm(int size, double alpha = 1e-4, double beta = 0.75, double k = 1, bool evenReachesUp = false, string name = "localresponsenorm")
-        : base(name)
-    {
-        Functional.CheckResponse(size, alpha, beta, k);
-        (Size, Alpha, Beta, K, EvenReachesUp) = (size, alpha, beta, k, evenReachesUp);
-        _window = Functional.WindowOf(size, evenReachesUp);
-    }
+        : base(name) => _response = new(size, alpha, beta, k, evenReachesUp);
 
     /// <summary>n, the channels of a window.</summary>
-    public int Size { get; }
+    public int Size => _response.Size;
 
     /// <summary>α, the scale of the squares, before it is divided by n.</summary>
-    public double Alpha { get; }
+    public double Alpha => _response.Alpha;
 
     /// <summary>β, the exponent.</summary>
-    public double Beta { get; }
+    public double Beta => _response.Beta;
 
     /// <summary>The offset.</summary>
-    public double K { get; }
+    public double K => _response.K;
 
     /// <summary>Whether an even window has its one channel more above its own, and not below.</summary>
-    public bool EvenReachesUp { get; }
+    public bool EvenReachesUp => _response.EvenReachesUp;
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
@@ -59,7 +54,7 @@ public sealed class LocalResponseNorm : Layer
     }
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new Reference(new(_window.Below, _window.Above, Alpha, Beta, K));
+    public override ReferenceLayer CreateReference() => new LocalResponseNormReference(_response.Below, _response.Above, Alpha, Beta, K);
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
@@ -71,49 +66,6 @@ public sealed class LocalResponseNorm : Layer
         if (!dx.IsEmpty)
         {
             Functional.LocalResponseNormBackward(x, dy, shape, Size, Alpha, Beta, K, dx, EvenReachesUp);
-        }
-    }
-
-    private sealed class Reference(LocalResponseNormReference norm) : ReferenceLayer
-    {
-        private double[] _x = [];
-        private double[] _y = [];
-        private double[] _s = [];
-        private int[][] _positions = [];
-
-        public override double[] Forward(double[] x, Shape shape)
-        {
-            (_x, _y, _s) = (x, new double[x.Length], new double[x.Length]);
-            _positions = IndexSets.Over(1).Of(shape);
-            foreach (int[] channels in _positions)
-            {
-                (double[] y, double[] s) = norm.Forward(At(x, channels));
-                Put(y, _y, channels);
-                Put(s, _s, channels);
-            }
-
-            return _y;
-        }
-
-        public override double[] Backward(double[] dy)
-        {
-            double[] dx = new double[dy.Length];
-            foreach (int[] channels in _positions)
-            {
-                Put(norm.Backward(At(_x, channels), At(dy, channels), At(_y, channels), At(_s, channels)), dx, channels);
-            }
-
-            return dx;
-        }
-
-        private static double[] At(double[] values, int[] places) => Array.ConvertAll(places, i => values[i]);
-
-        private static void Put(double[] values, double[] to, int[] places)
-        {
-            for (int c = 0; c < places.Length; c++)
-            {
-                to[places[c]] = values[c];
-            }
         }
     }
 }

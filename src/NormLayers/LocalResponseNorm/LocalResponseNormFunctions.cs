@@ -19,18 +19,10 @@ public static partial class Functional
     public static void LocalResponseNorm(
         ReadOnlySpan<float> x, Shape shape, int size, double alpha, double beta, double k, Span<float> y, bool evenReachesUp = false)
     {
-        CheckResponse(size, alpha, beta, k);
+        Response response = new(size, alpha, beta, k, evenReachesUp);
+        CheckChannels(x, shape, Ones, epsilon: 0);
         CheckOutput(x, y);
-        ChannelWindows.Run(new()
-        {
-            X = x,
-            Result = y,
-            Planes = ResponsePlanesOf(x, shape),
-            Window = WindowOf(size, evenReachesUp),
-            Alpha = alpha,
-            Beta = beta,
-            K = k,
-        });
+        ChannelWindows.Run(new() { X = x, Result = y, Planes = PlanesOf(shape, chunkSize: 0), Response = response });
     }
 
     /// <summary>The backward pass of local response normalization: <b>overwrites</b> <paramref name="dx"/>.</summary>
@@ -48,42 +40,11 @@ public static partial class Functional
     public static void LocalResponseNormBackward(
         ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, int size, double alpha, double beta, double k, Span<float> dx, bool evenReachesUp = false)
     {
-        CheckResponse(size, alpha, beta, k);
+        Response response = new(size, alpha, beta, k, evenReachesUp);
+        CheckChannels(x, shape, Ones, epsilon: 0);
         Throw.IfLengthDiffers(dy.Length, x.Length, nameof(dy));
         CheckOutput(dy, dx, nameof(dx));
         new Output<float>(dx, nameof(dx)).IsApartFrom(x, nameof(x));
-        ChannelWindows.Run(new()
-        {
-            X = x,
-            Dy = dy,
-            Result = dx,
-            Planes = ResponsePlanesOf(x, shape),
-            Window = WindowOf(size, evenReachesUp),
-            Alpha = alpha,
-            Beta = beta,
-            K = k,
-        });
-    }
-
-    /// <summary>⌊n/2⌋ channels on one side, ⌊(n − 1)/2⌋ on the other.</summary>
-    internal static ChannelWindow WindowOf(int size, bool evenReachesUp) => evenReachesUp ? new((size - 1) / 2, size / 2) : new(size / 2, (size - 1) / 2);
-
-    internal static void CheckResponse(int size, double alpha, double beta, double k)
-    {
-        Throw.IfNotPositive(size, nameof(size));
-        Throw.IfNegativeOrNotFinite(alpha, nameof(alpha));
-        Throw.IfNegativeOrNotFinite(beta, nameof(beta));
-        Throw.IfNegativeOrNotFinite(k, nameof(k));
-    }
-
-    private static Planes ResponsePlanesOf(ReadOnlySpan<float> x, Shape shape)
-    {
-        if (shape.Rank < 2)
-        {
-            Throw.Argument(nameof(shape), "a shape (N, C, …)", $"{shape}");
-        }
-
-        Throw.IfLengthDiffers(x.Length, shape, nameof(x));
-        return new(shape[0], shape[1], shape.Length == 0 ? 0 : shape.Length / (shape[0] * shape[1]));
+        ChannelWindows.Run(new() { X = x, Dy = dy, Result = dx, Planes = PlanesOf(shape, chunkSize: 0), Response = response });
     }
 }

@@ -4,25 +4,25 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
 
-/// <summary>A window of channels around each one, which is what local response normalization sums over.</summary>
-/// <param name="Below">How many channels below its own.</param>
-/// <param name="Above">How many above.</param>
-internal readonly record struct ChannelWindow(int Below, int Above)
+/// <summary>The constants of local response normalization, checked: n channels in a window, α, β, k, and which way an even window reaches one channel further.</summary>
+internal readonly record struct Response(int Size, double Alpha, double Beta, double K, bool EvenReachesUp)
 {
-    /// <summary>The windows that contain a channel belong to the channels in its mirrored window.</summary>
-    public ChannelWindow Mirrored => new(Above, Below);
+    public int Size { get; } = Throw.IfNotPositive(Size, "size");
 
-    /// <summary>n.</summary>
-    public int Size => Below + 1 + Above;
+    public double Alpha { get; } = Throw.IfNegativeOrNotFinite(Alpha, "alpha");
 
-    /// <summary>The first channel of the window of <paramref name="c"/>, cut at 0.</summary>
-    public int First(int c) => Math.Max(c - Below, 0);
+    public double Beta { get; } = Throw.IfNegativeOrNotFinite(Beta, "beta");
 
-    /// <summary>The channel after its last, cut at the number of channels.</summary>
-    public int End(int c, int channels) => (int)Math.Min((long)c + Above + 1, channels);
+    public double K { get; } = Throw.IfNegativeOrNotFinite(K, "k");
+
+    /// <summary>How many channels below its own a window reaches.</summary>
+    public int Below => EvenReachesUp ? (Size - 1) / 2 : Size / 2;
+
+    /// <summary>How many above.</summary>
+    public int Above => Size - 1 - Below;
 }
 
-/// <summary>Division by a power of a sum of squares over neighbouring channels: lanes are positions of (N, C, L). Units are eight positions of one sample.</summary>
+/// <summary>Division by a power of a sum of squares over neighbouring channels: lanes are positions of (N, C, L). Units are 64 positions of one sample.</summary>
 /// <remarks>
 /// y = x·s^−β with s = k + α/n·Σx² over the window, at least 10⁻³⁰⁰; dx = dy·s^−β − 2αβ/n·x·Σe, e = dy·y/s, over the mirrored window. All in double, each result rounded once. Every window
 /// is summed by itself: a running sum that adds the next and subtracts the last would keep what a large channel has cancelled.
@@ -30,6 +30,7 @@ internal readonly record struct ChannelWindow(int Below, int Above)
 internal readonly ref struct ChannelWindows : IKernel
 {
     private const int Lanes = 8;
+    private const int UnitPositions = 64;
 
     // Where s^-β is 0 or infinite as a float, whatever it is multiplied with, and e^x is 0 or finite as a double.
     private const double Least = -1400;
@@ -37,7 +38,7 @@ internal readonly ref struct ChannelWindows : IKernel
 
     private const double LeastSum = 1e-300;
 
-    // Powers and e of eight positions, for each thread.
+    // Powers and e of a unit, for each thread.
     [ThreadStatic]
     private static AlignedBuffer s_scratch;
 
@@ -51,98 +52,109 @@ internal readonly ref struct ChannelWindows : IKernel
 
     public required Planes Planes { get; init; }
 
-    public required ChannelWindow Window { get; init; }
+    public required Response Response { get; init; }
 
-    public required double Alpha { get; init; }
-
-    public required double Beta { get; init; }
-
-    public required double K { get; init; }
+    private int UnitsOfSample => (Planes.Length + UnitPositions - 1) / UnitPositions;
 
     /// <summary>Runs it on all positions.</summary>
-    public static void Run(ChannelWindows pass) => Kernels.Run(ref pass, pass.Planes.Samples * UnitsOf(pass.Planes), pass.Planes.Elements);
+    public static void Run(ChannelWindows pass) => Kernels.Run(ref pass, pass.Planes.Samples * pass.UnitsOfSample, pass.Planes.Elements);
 
     [MethodImpl(Kernels.Loops)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        Span<double> scratch = s_scratch.AtLeast(2 * Lanes * Planes.Channels);
-        int units = UnitsOf(Planes);
         for (int unit = first; unit < first + count; unit++)
         {
-            nint start = (nint)(unit / units) * Planes.Channels * Planes.Length;
-            int position = unit % units * Lanes;
-            if (position + Lanes <= Planes.Length)
+            int position = unit % UnitsOfSample * UnitPositions;
+            nint start = (nint)(unit / UnitsOfSample) * Planes.Columns + position;
+            int width = Math.Min(UnitPositions, Planes.Length - position);
+            Span<double> powers = s_scratch.AtLeast(2 * width * Planes.Channels);
+            Span<double> e = powers[(width * Planes.Channels)..];
+
+            // All that is computed from x comes before the results, which may overwrite it.
+            for (int c = 0; c < Planes.Channels; c++)
             {
-                Apply<D>(start + position, scratch, Lanes);
-                continue;
+                int done = Reduce<D>(start, c, powers, e, 0, width, Lanes);
+                Reduce<SingleDouble>(start, c, powers, e, done, width, 1);
             }
 
-            for (; position < Planes.Length; position++)
+            for (int c = 0; c < Planes.Channels; c++)
             {
-                Apply<SingleDouble>(start + position, scratch, 1);
+                int done = Apply<D>(start, c, powers, e, 0, width, Lanes);
+                Apply<SingleDouble>(start, c, powers, e, done, width, 1);
             }
         }
     }
 
-    private static int UnitsOf(Planes planes) => (planes.Length + Lanes - 1) / Lanes;
-
-    // The channels of some positions: first the powers and e of all, then the results.
+    // s[c] = max(k + alpha / n * sum of squares, 1e-300); e[c] = dy[c] * y[c] / s[c]. Returns the first position that is left.
     [MethodImpl(Kernels.Loops)]
-    private void Apply<D>(nint start, Span<double> scratch, int lanes)
+    private int Reduce<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
         where D : struct, IDoubleLanes<D>
     {
-        int C = Planes.Channels;
-        ref double powers = ref scratch[0];
-        ref double e = ref scratch[lanes * C];
-        for (int c = 0; c < C; c++)
+        int last = Math.Min(c + Response.Above, Planes.Channels - 1);
+        for (; p <= width - lanes; p += lanes)
         {
-            D power = PowerOf<D>(start, c, out D s);
-            D.Store(power, ref powers, lanes * c);
+            D squares = D.Create(0);
+            for (int j = Math.Max(c - Response.Below, 0); j <= last; j++)
+            {
+                D neighbour = At<D>(X, start + p, j);
+                D.FusedMultiplyAdd(ref squares, neighbour, neighbour);
+            }
+
+            D s = D.Max(D.Create(Response.K) + D.Create(Response.Alpha / Response.Size) * squares, D.Create(LeastSum));
+            D power = Power(s);
+            D.Store(power, ref powers[0], width * c + p);
             if (!Dy.IsEmpty)
             {
-                // e[c] = dy[c] * y[c] / s[c]
-                D.Store(At<D>(Dy, start, c) * (At<D>(X, start, c) * power) / s, ref e, lanes * c);
+                D.Store(At<D>(Dy, start + p, c) * (At<D>(X, start + p, c) * power) / s, ref e[0], width * c + p);
             }
         }
 
-        for (int c = 0; c < C; c++)
+        return p;
+    }
+
+    // y[c] = x[c] * s[c]^-beta; dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / n * x[c] * sum of e
+    [MethodImpl(Kernels.Loops)]
+    private int Apply<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
+        where D : struct, IDoubleLanes<D>
+    {
+        int last = Math.Min(c + Response.Below, Planes.Channels - 1);
+        for (; p <= width - lanes; p += lanes)
         {
-            D x = At<D>(X, start, c);
-            D result = x * D.Load(in powers, lanes * c);
+            D x = At<D>(X, start + p, c);
+            D power = D.Load(in powers[0], width * c + p);
+            D result = x * power;
             if (!Dy.IsEmpty)
             {
                 D sum = D.Create(0);
-                for (int j = Window.Mirrored.First(c); j < Window.Mirrored.End(c, C); j++)
+                for (int j = Math.Max(c - Response.Above, 0); j <= last; j++)
                 {
-                    sum += D.Load(in e, lanes * j);
+                    sum += D.Load(in e[0], width * j + p);
                 }
 
-                // dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / n * x[c] * sum
-                result = At<D>(Dy, start, c) * D.Load(in powers, lanes * c) - D.Create(2 * Alpha * Beta / Window.Size) * x * sum;
+                result = At<D>(Dy, start + p, c) * power - D.Create(2 * Response.Alpha * Response.Beta / Response.Size) * x * sum;
             }
 
-            D.Narrow(result, ref MemoryMarshal.GetReference(Result), start + (nint)c * Planes.Length);
+            D.Narrow(result, ref MemoryMarshal.GetReference(Result), start + p + (nint)c * Planes.Length);
         }
+
+        return p;
     }
 
-    // s = max(k + alpha / n * sum of squares, 1e-300); s^-beta = exp(-beta * ln s)
-    [MethodImpl(Kernels.Loops)]
-    private D PowerOf<D>(nint start, int c, out D s)
+    // s^-beta: for the usual exponents from roots, for others exp(-beta * ln s).
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private D Power<D>(D s)
         where D : struct, IDoubleLanes<D>
     {
-        D squares = D.Create(0);
-        for (int j = Window.First(c); j < Window.End(c, Planes.Channels); j++)
+        if (Response.Beta is 0.5 or 0.75)
         {
-            D x = At<D>(X, start, j);
-            D.FusedMultiplyAdd(ref squares, x, x);
+            D root = D.Sqrt(s);
+            return D.Create(1) / (Response.Beta == 0.5 ? root : root * D.Sqrt(root));
         }
 
-        s = D.Max(D.Create(K) + D.Create(Alpha / Window.Size) * squares, D.Create(LeastSum));
-
         // The second term is nothing beside the logarithm of a number, and keeps infinity and NaN, whose logarithm means nothing.
-        D exponent = D.Create(-Beta) * (Elementary.LogCore(s, D.Create(0)) + s * D.Create(1e-300));
+        D exponent = D.Create(-Response.Beta) * (Elementary.LogCore(s, D.Create(0)) + s * D.Create(1e-300));
         D minus = D.Max(D.Create(0) - D.Max(exponent, D.Create(Least)), D.Create(-Most));
         return Elementary.ExpCore(D.Create(0) - minus);
     }

@@ -111,14 +111,15 @@ public sealed class FormsExampleTests
         (double[] x, double[] dy) = (page["x"], page["dy"]);
         LocalResponseNorm layer = new((int)page.Number("size"), page.Number("alpha"), page.Number("beta"), page.Number("k"));
         LocalResponseNormReference reference = new(1, 1, layer.Alpha, layer.Beta, layer.K);
-        (double[] y, double[] s) = reference.Forward(x);
+        double[] y = reference.Forward(x, (1, 3));
+        double[] s = [.. x.Zip(y, (a, b) => a / b)]; // β = 1
         double[] e = [.. dy.Select((v, c) => v * y[c] / s[c])];
 
         Equal(page["LRN-F1"], s);
         Equal(page["LRN-F2"], y);
         Equal(page["LRN-B1"], e);
         Equal(page["LRN-B2"], [e[0] + e[1], e.Sum(), e[1] + e[2]]);
-        Equal(page["LRN-B3"], reference.Backward(x, dy, y, s));
+        Equal(page["LRN-B3"], reference.Backward(dy));
         Assert.Empty(page.Unread);
         AssertLayer(layer, page["LRN-F2"], page["LRN-B3"], x, dy);
     }

@@ -27,13 +27,13 @@ public sealed class FormFaultTests
         new("DyT: dα of the last row", ("dAlpha += h * x[n * C + c];", "dAlpha = (n == x.Length / C - 1 ? dAlpha : 0) + h * x[n * C + c];")),
         new("DyT: dγ without tanh", ("dGamma[c] += dy[n * C + c] * t;", "dGamma[c] += dy[n * C + c] * alpha * x[n * C + c];")),
         new("LRN: α not divided by n", ("alpha / size * squares", "alpha * squares")),
-        new("LRN: α divided by the channels that are there", ("alpha / size * squares", "alpha / (Math.Min(c + above, x.Length - 1) - Math.Max(c - below, 0) + 1) * squares")),
+        new("LRN: α divided by the channels that are there", ("alpha / size * squares", "alpha / (Math.Min(c + above, P.Length - 1) - Math.Max(c - below, 0) + 1) * squares")),
         new("LRN: window the other way", ("Math.Max(c - below, 0); j <= Math.Min(c + above", "Math.Max(c - above, 0); j <= Math.Min(c + below")),
         new("LRN: gradient over the same window, not the mirrored one", ("Math.Max(j - above, 0); c <= Math.Min(j + below", "Math.Max(j - below, 0); c <= Math.Min(j + above")),
         new("LRN: factor 2 left out", ("2 * alpha * beta", "alpha * beta")),
         new("LRN: β left out of dx", ("2 * alpha * beta", "2 * alpha")),
-        new("LRN: only its own window in dx", ("sum += e[c]; // [LRN-B2]", "sum += c == j ? e[c] : 0;")),
-        new("LRN: e without 1/s", ("dy[c] * y[c] / s[c]", "dy[c] * y[c]")),
+        new("LRN: only its own window in dx", ("sum += e; // [LRN-B2]", "sum += c == j ? e : 0;")),
+        new("LRN: e without 1/s", ("dy[i] * y[i] / s[i]", "dy[i] * y[i]")),
         new("WeightNorm: g left out of dV", ("g[o] / norm * (dw[i]", "1 / norm * (dw[i]")),
         new("WeightNorm: no projection", (" - sumDwV / norm * v[i] / norm", "")),
         new("WeightNorm: projection on v", (" - sumDwV / norm * v[i] / norm", " - sumDwV * v[i]")),
@@ -87,10 +87,9 @@ public sealed class FormFaultTests
         yield return ("DyT dAlpha", [(double)tanh[4]]);
         yield return ("DyT dGamma and dBeta", [.. (double[])tanh[5], .. (double[])tanh[6]]);
 
-        object response = Activator.CreateInstance(references.GetType("NormLayers.LocalResponseNormReference", throwOnError: true)!, 2, 1, 0.8, 0.75, 1.0)!;
-        (double[] output, double[] s) = ((double[], double[]))response.GetType().GetMethod("Forward")!.Invoke(response, [x])!;
-        yield return ("LRN y", output);
-        yield return ("LRN dx", (double[])response.GetType().GetMethod("Backward")!.Invoke(response, [x, dy, output, s])!);
+        ReferenceLayer response = (ReferenceLayer)Activator.CreateInstance(references.GetType("NormLayers.LocalResponseNormReference", throwOnError: true)!, 2, 1, 0.8, 0.75, 1.0)!;
+        yield return ("LRN y", response.Forward(x, (1, x.Length)));
+        yield return ("LRN dx", response.Backward(dy));
 
         (double[] dG, double[] dV, double[] dw) = (Draw(7, 8), Draw(x.Length, 9), Draw(x.Length, 10));
         yield return ("WeightNorm w", (double[])Call("WeightNormReference", "WeightNorm", x, Draw(7, 11), dy, dG, dV));
