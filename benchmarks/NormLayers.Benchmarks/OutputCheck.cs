@@ -93,19 +93,19 @@ internal static class OutputCheck
             double[] PerChannel(float[] values) => ToDouble(values.AsSpan(first, count));
 
             double[] x = Channels(data.X);
+            int[][] sets = IndexSets.Channels.Of((x.Length / (count * timed.Length), count, timed.Length));
             double[] gamma = PerChannel(data.Gamma);
             (double[] mean, double[] variance) = timed.Pass == NormPass.Evaluation
                 ? (PerChannel(data.RunningMean), PerChannel(data.RunningVariance))
-                : BatchNormReference.Statistics(x, count, timed.Length);
-            (double[] expected, double[] rstd) = BatchNormReference.Normalize(x, timed.Length, mean, variance, gamma, PerChannel(data.Beta), NormCase.Epsilon);
+                : BatchNormReference.Statistics(x, sets);
+            (double[] expected, double[] rstd) = BatchNormReference.Normalize(x, sets, mean, variance, gamma, PerChannel(data.Beta), NormCase.Epsilon);
             y.Add(expected, Channels(outputs.Y));
             if (timed.HasBackward)
             {
                 double[] gammaGradient = new double[count];
                 double[] betaGradient = new double[count];
                 double[] dy = Channels(data.Dy);
-                double[] gradient = BatchNormReference.Backward(
-                    x, dy, timed.Length, mean, rstd, gamma, batchStatistics: true, gammaGradient, betaGradient);
+                double[] gradient = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, training: true, gammaGradient, betaGradient);
                 dx.Add(gradient, Channels(outputs.Dx));
                 dx.AddTerms(dy, i => gamma[i / timed.Length % count] * rstd[i / timed.Length % count]);
                 dGamma.Add(gammaGradient, PerChannel(outputs.DGamma));

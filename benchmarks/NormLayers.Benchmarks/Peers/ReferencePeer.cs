@@ -25,6 +25,7 @@ internal sealed class ReferencePeer : IPeer
         private readonly double[] _variance = ToDouble(data.RunningVariance);
         private readonly double[] _dGamma = new double[data.Gamma.Length];
         private readonly double[] _dBeta = new double[data.Gamma.Length];
+        private readonly int[][] _sets = IndexSets.Channels.Of((data.X.Length / (timed.Features * timed.Length), timed.Features, timed.Length));
         private double[] _y = [];
         private double[] _dx = [];
 
@@ -74,12 +75,12 @@ internal sealed class ReferencePeer : IPeer
         {
             (double[] mean, double[] variance) = timed.Pass == NormPass.Evaluation
                 ? (_mean, _variance)
-                : BatchNormReference.Statistics(_x, timed.Features, timed.Length);
-            (_y, double[] rstd) = BatchNormReference.Normalize(_x, timed.Length, mean, variance, _gamma, _beta, NormCase.Epsilon);
+                : BatchNormReference.Statistics(_x, _sets);
+            (_y, double[] rstd) = BatchNormReference.Normalize(_x, _sets, mean, variance, _gamma, _beta, NormCase.Epsilon);
             if (timed.HasBackward)
             {
                 ClearGradients();
-                _dx = BatchNormReference.Backward(_x, _dy, timed.Length, mean, rstd, _gamma, batchStatistics: true, _dGamma, _dBeta);
+                _dx = BatchNormReference.Backward(_x, _dy, _sets, mean, rstd, _gamma, training: true, _dGamma, _dBeta);
             }
         }
 

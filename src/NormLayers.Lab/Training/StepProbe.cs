@@ -93,7 +93,7 @@ internal sealed class StepProbe
             x[i] = input[i];
         }
 
-        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, layer.Features, shape.Length / (shape[0] * layer.Features));
+        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, IndexSets.Channels.Of(shape));
         double m = x.Length / layer.Features;
         (double squares, double logs) = (0, 0);
         for (int c = 0; c < layer.Features; c++)

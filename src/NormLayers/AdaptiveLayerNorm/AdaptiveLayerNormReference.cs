@@ -16,23 +16,14 @@ public static class AdaptiveLayerNormReference
     /// <returns>The output y, (N, T, C), and for the backward pass each token's mean and 1/√(variance + ε), (N·T).</returns>
     public static (double[] Y, double[] Mean, double[] Rstd) Forward(double[] x, int features, double[] scale, double[] shift, double epsilon)
     {
-        int C = features;
-        int T = x.Length / Math.Max(1, scale.Length);
+        (int C, int T) = (features, x.Length / Math.Max(1, scale.Length));
         (double[] y, double[] means, double[] rstds) = (new double[x.Length], new double[x.Length / C], new double[x.Length / C]);
         for (int t = 0; t < means.Length; t++)
         {
-            (double sum, double squares) = (0, 0);
-            for (int i = t * C; i < (t + 1) * C; i++)
-            {
-                sum += x[i];
-            }
-
+            double[] token = x[(t * C)..((t + 1) * C)];
+            double sum = token.Sum();
             double mean = sum / C; // [ADA-F1]
-            for (int i = t * C; i < (t + 1) * C; i++)
-            {
-                squares += (x[i] - mean) * (x[i] - mean);
-            }
-
+            double squares = token.Sum(v => (v - mean) * (v - mean));
             double variance = squares / C; // [ADA-F2]
             double rstd = variance + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + epsilon); // [ADA-F3]
             for (int i = t * C; i < (t + 1) * C; i++)
@@ -59,8 +50,7 @@ public static class AdaptiveLayerNormReference
     public static (double[] Dx, double[] DScale, double[] DShift) Backward(
         double[] x, double[] dy, int features, double[] scale, double[] means, double[] rstds)
     {
-        int C = features;
-        int T = x.Length / Math.Max(1, scale.Length);
+        (int C, int T) = (features, x.Length / Math.Max(1, scale.Length));
         (double[] dx, double[] dScale, double[] dShift) = (new double[x.Length], new double[scale.Length], new double[scale.Length]);
         for (int t = 0; t < means.Length; t++)
         {

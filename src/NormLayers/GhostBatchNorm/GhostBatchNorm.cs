@@ -45,7 +45,7 @@ public sealed class GhostBatchNorm : BatchNorm
         LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance, more: ("chunk_size", ChunkSize));
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => !UsesBatchStatistics ? base.CreateReference() : new NormReference(GhostBatchNormReference.Sets(ChunkSize), IndexSets.Channels)
+    public override ReferenceLayer CreateReference() => !UsesBatchStatistics ? base.CreateReference() : new NormReference(IndexSets.Chunks(ChunkSize), IndexSets.Channels)
     {
         Epsilon = Epsilon,
         Gamma = Affine.WideGamma,

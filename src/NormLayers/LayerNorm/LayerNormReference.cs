@@ -17,24 +17,13 @@ public static class LayerNormReference
     {
         int C = gamma.Length;
         int N = x.Length / C;
-        double[] y = new double[x.Length];
-        double[] means = new double[N];
-        double[] rstds = new double[N];
+        (double[] y, double[] means, double[] rstds) = (new double[x.Length], new double[N], new double[N]);
         for (int n = 0; n < N; n++)
         {
-            double sum = 0;
-            for (int c = 0; c < C; c++)
-            {
-                sum += x[n * C + c];
-            }
-
+            double[] row = x[(n * C)..((n + 1) * C)];
+            double sum = row.Sum();
             double mean = sum / C; // [LN-F1]
-            double squares = 0;
-            for (int c = 0; c < C; c++)
-            {
-                squares += (x[n * C + c] - mean) * (x[n * C + c] - mean);
-            }
-
+            double squares = row.Sum(v => (v - mean) * (v - mean));
             double variance = squares / C; // [LN-F2]
             double rstd = variance + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + epsilon); // [LN-F3]
             for (int c = 0; c < C; c++)
@@ -43,8 +32,7 @@ public static class LayerNormReference
                 y[n * C + c] = gamma[c] * xHat + beta[c]; // [LN-F5]
             }
 
-            means[n] = mean;
-            rstds[n] = rstd;
+            (means[n], rstds[n]) = (mean, rstd);
         }
 
         return (y, means, rstds);
@@ -66,9 +54,7 @@ public static class LayerNormReference
         double[] dx = new double[x.Length];
         for (int n = 0; n < means.Length; n++)
         {
-            (double mean, double rstd) = (means[n], rstds[n]);
-            double sumG = 0;
-            double sumGXHat = 0;
+            (double mean, double rstd, double sumG, double sumGXHat) = (means[n], rstds[n], 0, 0);
             for (int c = 0; c < C; c++)
             {
                 double xHat = (x[n * C + c] - mean) * rstd;

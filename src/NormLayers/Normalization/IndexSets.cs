@@ -54,6 +54,20 @@ public sealed class IndexSets
         });
     }
 
+    /// <summary>A set for each channel of each chunk of samples of (N, C, …): ghost batch normalization.</summary>
+    /// <param name="chunkSize">The samples of a chunk, ≥ 1; a last one that would have one value a channel joins the chunk before.</param>
+    public static IndexSets Chunks(int chunkSize)
+    {
+        Throw.IfNotPositive(chunkSize, nameof(chunkSize));
+        return new IndexSets((shape, i) =>
+        {
+            int sample = shape.Length / shape[0];
+            (int n, int c) = (i / sample, i % sample / (sample / shape[1]));
+            bool isLeftAlone = sample == shape[1] && chunkSize > 1 && n > 0 && n == shape[0] - 1 && n % chunkSize == 0;
+            return (isLeftAlone ? n - 1 : n) / chunkSize * shape[1] + c;
+        });
+    }
+
     /// <summary>A set for each position of the other dimensions, over these: what other libraries call axes.</summary>
     /// <param name="axes">The dimensions that a set runs over; −1 is the last one.</param>
     public static IndexSets Over(params IReadOnlyList<int> axes)

@@ -127,7 +127,7 @@ public static class LayerCheck
         Shape shape = one.Shape;
         int channels = running.Mean.Length;
         int positions = shape.Length / (shape[0] * channels);
-        int[][] all = (layer is GhostBatchNorm ghost ? GhostBatchNormReference.Sets(ghost.ChunkSize) : layer is InstanceNorm ? IndexSets.Instances : IndexSets.Channels).Of(shape);
+        int[][] all = (layer is GhostBatchNorm ghost ? IndexSets.Chunks(ghost.ChunkSize) : layer is InstanceNorm ? IndexSets.Instances : IndexSets.Channels).Of(shape);
         int[][] sets = [.. all.Select(s => s.Where(i => one.Keeps(i / (channels * positions) * positions + i % positions)).ToArray())];
         (double[] mean, double[] spread) = (Wide(running.Mean), Wide(running.Spread));
         (Momentum momentum, double epsilon) = layer is InstanceNorm instance ? (instance.Momentum, instance.Epsilon) : (((BatchNorm)layer).Momentum, ((BatchNorm)layer).Epsilon);

@@ -158,9 +158,10 @@ internal sealed class CaseLayer
                 break;
             case BatchNorm batch:
                 (double[] Mean, double[] Variance)? given = batch is { Training: false, Running: { } running } ? (Compare.Widen(running.Mean), Compare.Widen(running.Variance)) : null;
-                (double[] mean, double[] variance) = given ?? BatchNormReference.Statistics(_x, parameters, length);
-                (outputs["y"], double[] rstd) = BatchNormReference.Normalize(_x, length, mean, variance, gamma, beta, batch.Epsilon);
-                outputs["dx"] = BatchNormReference.Backward(_x, _dy, length, mean, rstd, gamma, given is null, dGamma, dBeta);
+                int[][] sets = IndexSets.Channels.Of(_shape);
+                (double[] mean, double[] variance) = given ?? BatchNormReference.Statistics(_x, sets);
+                (outputs["y"], double[] rstd) = BatchNormReference.Normalize(_x, sets, mean, variance, gamma, beta, batch.Epsilon);
+                outputs["dx"] = BatchNormReference.Backward(_x, _dy, sets, mean, rstd, gamma, given is null, dGamma, dBeta);
                 if (batch is { Training: true, Running: { } before })
                 {
                     // The factor m/(m − 1) of so large an m is 1.

@@ -110,11 +110,12 @@ public sealed class WorkedExampleTests
         double[] runningMean = [0];
         double[] runningVariance = [1];
 
-        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, channels: 1, length: 1);
-        (double[] y, double[] rstd) = BatchNormReference.Normalize(x, 1, mean, variance, gamma, beta, page.Number("epsilon"));
+        int[][] sets = IndexSets.Channels.Of((3, 1));
+        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, sets);
+        (double[] y, double[] rstd) = BatchNormReference.Normalize(x, sets, mean, variance, gamma, beta, page.Number("epsilon"));
         BatchNormReference.UpdateRunning(mean, variance, x.Length, page.Number("newWeight"), runningMean, runningVariance);
-        double[] dx = BatchNormReference.Backward(x, dy, 1, mean, rstd, gamma, batchStatistics: true, dGamma, dBeta);
-        double[] dxOfConstants = BatchNormReference.Backward(x, dy, 1, mean, rstd, gamma, batchStatistics: false, new double[1], new double[1]);
+        double[] dx = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, training: true, dGamma, dBeta);
+        double[] dxOfConstants = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, training: false, new double[1], new double[1]);
 
         double[] xHat = [.. x.Select(v => (v - mean[0]) * rstd[0])];
         double[] g = [.. dy.Select(v => gamma[0] * v)];
@@ -164,8 +165,8 @@ public sealed class WorkedExampleTests
         Shape shape = (6, 1);
         (double[] runningMean, double[] runningVariance) = ([0], [1]);
         (double[] dGamma, double[] dBeta) = ([0], [0]);
-        (double[] y, double[] mean, double[] rstd) = GhostBatchNormReference.Forward(x, shape, 3, gamma, beta, page.Number("epsilon"), (newWeight, runningMean, runningVariance));
-        double[] dx = GhostBatchNormReference.Backward(x, dy, shape, 3, gamma, (mean, rstd), dGamma, dBeta);
+        (double[] y, double[] mean, double[] rstd) = GhostBatchNormReference.Forward(x, IndexSets.Chunks(3).Of(shape), gamma, beta, page.Number("epsilon"), (newWeight, runningMean, runningVariance));
+        double[] dx = GhostBatchNormReference.Backward(x, dy, IndexSets.Chunks(3).Of(shape), gamma, (mean, rstd), dGamma, dBeta);
 
         double[] xHat = [.. x.Select((v, i) => (v - mean[i / 3]) * rstd[i / 3])];
         double[] g = [.. dy.Select(v => gamma[0] * v)];

@@ -57,7 +57,7 @@ public sealed class GhostBatchNormTests
             Fill(plain, 5);
             float[] y = Samples.Forward(ghost, x, shape);
             float[] dx = Samples.Backward(ghost, x, dy);
-            int[] numbers = GhostBatchNormReference.Sets(chunkSize).NumberOf(shape);
+            int[] numbers = IndexSets.Chunks(chunkSize).NumberOf(shape);
             (double[] dGamma, double[] dBeta) = (new double[shape[1]], new double[shape[1]]);
             int sample = shape.Length / shape[0];
             int start = 0;
@@ -92,9 +92,10 @@ public sealed class GhostBatchNormTests
         Fill(layer, 7);
         (double[] gamma, double[] beta) = (Compare.Widen(layer.Gamma!.Value), Compare.Widen(layer.Beta!.Value));
         (double[] mean, double[] variance) = (new double[C], Compare.Widen(layer.Running!.Variance));
-        (double[] y, double[] means, double[] rstds) = GhostBatchNormReference.Forward(Compare.Widen(x), shape, chunkSize, gamma, beta, layer.Epsilon, (0.1, mean, variance));
+        int[][] sets = IndexSets.Chunks(chunkSize).Of(shape);
+        (double[] y, double[] means, double[] rstds) = GhostBatchNormReference.Forward(Compare.Widen(x), sets, gamma, beta, layer.Epsilon, (0.1, mean, variance));
         (double[] dGamma, double[] dBeta) = (new double[C], new double[C]);
-        double[] dx = GhostBatchNormReference.Backward(Compare.Widen(x), Compare.Widen(dy), shape, chunkSize, gamma, (means, rstds), dGamma, dBeta);
+        double[] dx = GhostBatchNormReference.Backward(Compare.Widen(x), Compare.Widen(dy), sets, gamma, (means, rstds), dGamma, dBeta);
         ReferenceLayer reference = layer.CreateReference();
         Compare.Within(reference.Forward(Compare.Widen(x), shape), y, 1e-13, "y");
         Compare.Within(reference.Backward(Compare.Widen(dy)), dx, 1e-13, "dx");
@@ -116,7 +117,7 @@ public sealed class GhostBatchNormTests
             {
                 for (int chunkSize = 1; chunkSize < 22; chunkSize++)
                 {
-                    int[] numbers = GhostBatchNormReference.Sets(chunkSize).NumberOf((n, 2, length));
+                    int[] numbers = IndexSets.Chunks(chunkSize).NumberOf((n, 2, length));
                     Planes planes = new Planes(n, 2, length) with { ChunkSize = chunkSize };
                     Assert.Equal(numbers.Max() / 2 + 1, planes.Chunks);
                     for (int k = 0; k < planes.Chunks; k++)

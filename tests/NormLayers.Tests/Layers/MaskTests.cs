@@ -86,7 +86,7 @@ public sealed class MaskTests : IDisposable
             bool[] mask = Mask(kind, samples * length, samples);
             List<Piece> pieces = [];
             BatchNorm plain = (BatchNorm)Create("batchnorm", 3);
-            int[] chunkOf = GhostBatchNormReference.Sets(4).NumberOf(shape);
+            int[] chunkOf = IndexSets.Chunks(4).NumberOf(shape);
             for (int start = 0, end; start < samples; start = end)
             {
                 end = start + 1;

@@ -180,7 +180,7 @@ public sealed class RunningStatisticsTests
 
     private static (double[] Mean, double[] Variance) UnbiasedStatistics(float[] x)
     {
-        (double[] mean, double[] variance) = BatchNormReference.Statistics(Compare.Widen(x), Channels, 1);
+        (double[] mean, double[] variance) = BatchNormReference.Statistics(Compare.Widen(x), IndexSets.Channels.Of((Rows, Channels)));
         return (mean, Array.ConvertAll(variance, v => v * Rows / (Rows - 1)));
     }
 

@@ -220,7 +220,7 @@ internal static class NormalizationProperties
             Oracle step = Oracle.Of(Family.BatchNorm, p);
             Outcome outcome = subject.Run(p);
             p = p with { RunningMean = Support.Compare.Narrow(outcome.RunningMean), RunningVariance = Support.Compare.Narrow(outcome.RunningVariance) };
-            (double[] mean, double[] variance) = BatchNormReference.Statistics(Support.Compare.Widen(batches[k]), p.Channels, p.Length);
+            (double[] mean, double[] variance) = BatchNormReference.Statistics(Support.Compare.Widen(batches[k]), IndexSets.Channels.Of(p.Shape));
             double m = p.SetSize(Family.BatchNorm);
             for (int i = 0; i < p.Channels; i++)
             {

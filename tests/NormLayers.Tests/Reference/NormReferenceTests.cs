@@ -85,10 +85,11 @@ public sealed class NormReferenceTests
     {
         Data d = new(rows * channels * length, channels);
         (double[], double[])? given = training ? null : (d.Beta, Array.ConvertAll(d.Gamma, v => v * v + 0.5));
-        (double[] mean, double[] variance) = given ?? BatchNormReference.Statistics(d.X, channels, length);
-        (double[] y, double[] rstd) = BatchNormReference.Normalize(d.X, length, mean, variance, d.Gamma, d.Beta, 1e-5);
+        int[][] sets = IndexSets.Channels.Of((rows, channels, length));
+        (double[] mean, double[] variance) = given ?? BatchNormReference.Statistics(d.X, sets);
+        (double[] y, double[] rstd) = BatchNormReference.Normalize(d.X, sets, mean, variance, d.Gamma, d.Beta, 1e-5);
         (double[] dGamma, double[] dBeta) = (new double[channels], new double[channels]);
-        double[] dx = BatchNormReference.Backward(d.X, d.Dy, length, mean, rstd, d.Gamma, training, dGamma, dBeta);
+        double[] dx = BatchNormReference.Backward(d.X, d.Dy, sets, mean, rstd, d.Gamma, training, dGamma, dBeta);
 
         NormReference norm = Family.BatchNorm.Reference(1e-5, d.Gamma, d.Beta, given);
         Verify.SameBits("y", y, norm.Forward(d.X, (rows, channels, length)));

@@ -1,7 +1,3 @@
-using System.Reflection;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp;
-using NormLayers.Tests.Docs;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Sabotage;
@@ -16,9 +12,6 @@ public sealed class BatchVariantSabotageTests
     private const int ChunkSize = 4;
     private static readonly Shape s_shape = (13, Channels);
 
-    private static readonly Lazy<MetadataReference[]> s_assemblies = new(() =>
-        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path))]);
-
     public static TheoryData<string, string, string> GhostFaults => new()
     {
         { "every K-th sample in place of neighbours", "(isLeftAlone ? n - 1 : n) / chunkSize", "n % (shape[0] / chunkSize)" },
@@ -28,10 +21,10 @@ public sealed class BatchVariantSabotageTests
         { "running variance of the biased kind", "newWeight * variance * m / (m - 1)", "newWeight * variance" },
         { "momentum weighs the old value", "(1 - newWeight) * runningMean[c] + newWeight * mean", "newWeight * runningMean[c] + (1 - newWeight) * mean" },
         { "the last chunk alone moves the running mean", "runningMean[c] = (1 - newWeight)", "runningMean[c] = s < sets.Length - gamma.Length ? runningMean[c] : (1 - newWeight)" },
-        { "dγ of the last chunk only", "dGamma[c] += dy[i] * xHat;", "dGamma[c] += s < sets.Length - gamma.Length ? 0 : dy[i] * xHat;" },
-        { "dβ divided by the chunks", "dBeta[c] += dy[i];", "dBeta[c] += dy[i] * gamma.Length / sets.Length;" },
-        { "no gradient through the mean", "g - sumG / m - ", "g - " },
-        { "no gradient through the variance", " - xHat * sumGXHat / m", "" },
+        { "dγ of the last chunk only", "dGamma[c] += S.Sum(", "dGamma[c] += s < sets.Length - gamma.Length ? 0 : S.Sum(" },
+        { "dβ divided by the chunks", "dBeta[c] += S.Sum(i => dy[i]);", "dBeta[c] += S.Sum(i => dy[i]) * gamma.Length / sets.Length;" },
+        { "no gradient through the mean", "G(i) - sumG / m - ", "G(i) - " },
+        { "no gradient through the variance", " - XHat(i) * sumGXHat / m", "" },
         { "means over the batch in place of the chunk", "sumG / m", "sumG / x.Length * gamma.Length" },
     };
 
@@ -78,10 +71,13 @@ public sealed class BatchVariantSabotageTests
         (double[] gamma, double[] beta, float[] x, float[] dy) = Fill(layer);
         (double[] runningMean, double[] runningVariance) = (Compare.Widen(layer.Running!.Mean), Compare.Widen(layer.Running.Variance));
         (double[] dGamma, double[] dBeta) = (new double[Channels], new double[Channels]);
+        Type indexSets = reference.Assembly.GetType(typeof(IndexSets).FullName!, throwOnError: true)!;
+        object chunks = indexSets.GetMethod(nameof(IndexSets.Chunks))!.Invoke(null, [ChunkSize])!;
+        int[][] sets = (int[][])indexSets.GetMethod(nameof(IndexSets.Of))!.Invoke(chunks, [s_shape])!;
         (double[] y, double[] mean, double[] rstd) = ((double[], double[], double[]))reference.GetMethod("Forward")!.Invoke(
-            null, [Compare.Widen(x), s_shape, ChunkSize, gamma, beta, 0.1, (0.2, runningMean, runningVariance)])!;
+            null, [Compare.Widen(x), sets, gamma, beta, 0.1, (0.2, runningMean, runningVariance)])!;
         double[] dx = (double[])reference.GetMethod("Backward")!.Invoke(
-            null, [Compare.Widen(x), Compare.Widen(dy), s_shape, ChunkSize, gamma, (mean, rstd), dGamma, dBeta])!;
+            null, [Compare.Widen(x), Compare.Widen(dy), sets, gamma, (mean, rstd), dGamma, dBeta])!;
         return Run(layer, x, dy) is (float[] actualY, float[] actualDx)
             && Near(y, actualY) && Near(dx, actualDx) && Near(dGamma, layer.Gamma!.Gradient) && Near(dBeta, layer.Beta!.Gradient)
             && Near(runningMean, layer.Running.Mean) && Near(runningVariance, layer.Running.Variance);
@@ -125,17 +121,7 @@ public sealed class BatchVariantSabotageTests
     private static Type Edited(Type reference, string right, string wrong)
     {
         string room = reference.Name.Replace("Reference", "", StringComparison.Ordinal);
-        string source = string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{room}/{reference.Name}.cs"));
-        Assert.Contains(right, source, StringComparison.Ordinal);
-        CSharpCompilation compilation = CSharpCompilation.Create(
-            $"Wrong.{room}.{Guid.NewGuid():n}",
-            [.. new[] { "global using System; global using System.Linq; global using System.Collections.Generic;", source.Replace(right, wrong, StringComparison.Ordinal) }
-                .Select(text => CSharpSyntaxTree.ParseText(text, new CSharpParseOptions(LanguageVersion.Latest)))],
-            s_assemblies.Value,
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
-        using MemoryStream image = new();
-        Diagnostic[] errors = [.. compilation.Emit(image).Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)];
-        Assert.True(errors.Length == 0, string.Join<Diagnostic>("; ", errors));
-        return Assembly.Load(image.ToArray()).GetType(reference.FullName!, throwOnError: true)!;
+        string[] files = [$"src/NormLayers/{room}/{reference.Name}.cs", "src/NormLayers/Normalization/IndexSets.cs", "src/NormLayers/Throw.cs"];
+        return ReferenceSource.CompileEdited(new Fault(room, (right, wrong)), files).GetType(reference.FullName!, throwOnError: true)!;
     }
 }
