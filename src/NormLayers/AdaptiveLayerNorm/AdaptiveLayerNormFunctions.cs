@@ -19,15 +19,8 @@ public static partial class Functional
     /// <exception cref="ArgumentException">A shape of one dimension or without features, a length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="epsilon"/> out of range.</exception>
     public static void AdaptiveLayerNorm(
-        ReadOnlySpan<float> x,
-        Shape shape,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> shift,
-        double epsilon,
-        Span<float> y,
-        NormStatistics? statistics = null,
-        bool onePlusScale = true,
-        ReadOnlySpan<bool> mask = default)
+        ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift, double epsilon, Span<float> y,
+        NormStatistics? statistics = null, bool onePlusScale = true, ReadOnlySpan<bool> mask = default)
     {
         CheckCondition(x, shape, scale, epsilon);
         Throw.IfLengthDiffers(shift.Length, scale.Length, nameof(shift));
@@ -37,15 +30,8 @@ public static partial class Functional
     }
 
     internal static void AdaptiveLayerNorm(
-        ReadOnlySpan<float> x,
-        Shape shape,
-        ReadOnlySpan<float> scale,
-        ReadOnlySpan<float> shift,
-        double epsilon,
-        Span<float> y,
-        NormStatistics? statistics,
-        bool onePlusScale,
-        Compaction? kept)
+        ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift, double epsilon, Span<float> y, NormStatistics? statistics,
+        bool onePlusScale, Compaction? kept)
     {
         SetStatistics rows = RowsOf(statistics, kept?.Rows ?? x.Length / shape.Last);
         if (!x.IsEmpty)
@@ -71,16 +57,8 @@ public static partial class Functional
     /// <param name="mask">The forward pass's.</param>
     /// <exception cref="ArgumentException">A shape of one dimension or without features, a length that does not fit, or spans that overlap.</exception>
     public static void AdaptiveLayerNormBackward(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        Shape shape,
-        ReadOnlySpan<float> scale,
-        NormStatistics statistics,
-        Span<float> dx,
-        Span<float> dScale,
-        Span<float> dShift,
-        bool onePlusScale = true,
-        ReadOnlySpan<bool> mask = default)
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, ReadOnlySpan<float> scale, NormStatistics statistics, Span<float> dx, Span<float> dScale,
+        Span<float> dShift, bool onePlusScale = true, ReadOnlySpan<bool> mask = default)
     {
         CheckCondition(x, shape, scale, epsilon: 0);
         Compaction? kept = KeptRows(mask, x.Length, shape.Last, TokensOf(shape));
@@ -90,16 +68,8 @@ public static partial class Functional
     }
 
     internal static void AdaptiveLayerNormBackward(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        Shape shape,
-        ReadOnlySpan<float> scale,
-        NormStatistics statistics,
-        Span<float> dx,
-        Span<float> dScale,
-        Span<float> dShift,
-        bool onePlusScale,
-        Compaction? kept)
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, ReadOnlySpan<float> scale, NormStatistics statistics, Span<float> dx, Span<float> dScale,
+        Span<float> dShift, bool onePlusScale, Compaction? kept)
     {
         dScale.Clear();
         dShift.Clear();

@@ -21,10 +21,8 @@ public static class AdaptiveLayerNormReference
         for (int t = 0; t < means.Length; t++)
         {
             double[] token = x[(t * C)..((t + 1) * C)];
-            double sum = token.Sum();
-            double mean = sum / C; // [ADA-F1]
-            double squares = token.Sum(v => (v - mean) * (v - mean));
-            double variance = squares / C; // [ADA-F2]
+            double mean = token.Sum() / C; // [ADA-F1]
+            double variance = token.Sum(v => (v - mean) * (v - mean)) / C; // [ADA-F2]
             double rstd = variance + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + epsilon); // [ADA-F3]
             for (int i = t * C; i < (t + 1) * C; i++)
             {

@@ -1,6 +1,4 @@
-using System.Numerics.Tensors;
 using NormLayers.Normalization;
-using NormLayers.Numerics;
 
 namespace NormLayers;
 
@@ -13,13 +11,9 @@ namespace NormLayers;
 /// statistics alone. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and infinity spread within their channel;
 /// what they do to the running statistics says <see cref="NonFiniteStatistics"/>. A mask has a value for each position, (N, …); the unmasked ones are normalized as rows (K, C). Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
-public class BatchNorm : NormalizationLayer
+public class BatchNorm : RunningLayer
 {
-    private readonly RunningUpdate _update;
-    private readonly NormStatistics _statistics = new();
-    private AlignedBuffer _workspace;
     private bool _usedBatchStatistics;
-    private Planes _planes;
 
     /// <summary>Creates a layer with y = x̂ (γ = 1, or 0 where the scale is 1 + γ, and β = 0), running mean 0 and running variance 1.</summary>
     /// <param name="features">C, the number of channels: the second dimension of the input, ≥ 1.</param>
@@ -55,25 +49,10 @@ public class BatchNorm : NormalizationLayer
 
     private protected BatchNorm(
         Affine affine, RunningStatistics? running, (int Features, double Epsilon, Momentum? Momentum, bool ReLU, string Name) options, NonFiniteStatistics nonFinite)
-        : base(options.Name, affine, options.Epsilon, options.ReLU)
-    {
-        Throw.IfUndefined(nonFinite, nameof(nonFinite));
-        Features = options.Features;
-        _update = new RunningUpdate(options.Name, options.Momentum ?? Momentum.Default, nonFinite);
-        Running = running;
-    }
+        : base(affine, running, options, nonFinite) => Features = options.Features;
 
     /// <summary>C, the number of channels.</summary>
     public int Features { get; }
-
-    /// <summary>How the running statistics follow the batches.</summary>
-    public Momentum Momentum => _update.Momentum;
-
-    /// <summary>What batch statistics that are not finite do to the running ones.</summary>
-    public NonFiniteStatistics NonFinite => _update.NonFinite;
-
-    /// <summary>The running statistics; null if the layer tracks none.</summary>
-    public override RunningStatistics? Running { get; }
 
     /// <summary>
     /// Whether the running statistics are frozen: training then normalizes with them, as evaluation does, and leaves them
@@ -98,9 +77,6 @@ public class BatchNorm : NormalizationLayer
     public bool BiasedRunningVariance { get; init; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
-
-    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
         LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance);
 
@@ -110,36 +86,10 @@ public class BatchNorm : NormalizationLayer
     private protected bool UsesBatchStatistics => Running is null || (Training && !FreezeStatistics);
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        if (!TakesRank(input.Rank) || input[1] != Features)
-        {
-            Throw.Argument(nameof(input), $"a shape {ExpectedShape} for {Name}", $"{input}");
-        }
+    public override ReferenceLayer CreateReference() =>
+        Reference(IndexSets.Channels, IndexSets.Channels, maskedTogether: IndexSets.Over(1), UsesBatchStatistics ? null : Running!.Wide());
 
-        return input;
-    }
-
-    private protected virtual string ExpectedShape => $"(N, {Features}, …)";
-
-    private protected virtual bool TakesRank(int rank) => rank >= 2;
-
-    /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new NormReference(IndexSets.Channels, IndexSets.Channels)
-    {
-        Epsilon = Epsilon,
-        Gamma = Affine.WideGamma,
-        Beta = Affine.WideBeta,
-        OnePlusGamma = OnePlusGamma,
-        ReLU = HasReLU,
-        Given = UsesBatchStatistics ? null : (Array.ConvertAll(Running!.Mean, v => (double)v), Array.ConvertAll(Running.Variance, v => (double)v)),
-        Mask = Mask,
-        MaskedTogether = IndexSets.Over(1),
-    };
-
-    private protected override int MaskedTogether => Features;
-
-    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => _planes = kept.KeepPositions(mask, PlanesOf(shape));
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => Planes = kept.KeepPositions(mask, PlanesOf(shape));
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
@@ -152,41 +102,39 @@ public class BatchNorm : NormalizationLayer
 
         if (!_usedBatchStatistics || Corrects)
         {
-            _update.CheckSpread(Running!);
+            Update.CheckSpread(Running!);
         }
 
-        _planes = Kept is null ? PlanesOf(shape) : _planes;
+        Planes = Kept is null ? PlanesOf(shape) : Planes;
         ReadOnlySpan<float> left = MaskedChannels.Left(x, Kept);
         if (!left.IsEmpty)
         {
-            TakeStatistics(left, shape, _planes);
+            TakeStatistics(left, shape);
         }
 
-        Normalize(left, y);
+        NormalizeChannels(left, EpsilonOf(_usedBatchStatistics), y);
     }
 
-    private void TakeStatistics(ReadOnlySpan<float> x, Shape shape, Planes planes)
+    private void TakeStatistics(ReadOnlySpan<float> x, Shape shape)
     {
-        NormStatistics statistics = _statistics.Resize(planes.Chunks * Features, corrected: _usedBatchStatistics && Corrects);
+        Statistics.Resize(Planes.Chunks * Features, corrected: _usedBatchStatistics && Corrects);
         if (!_usedBatchStatistics)
         {
-            TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, statistics.Sets.Mean);
-            statistics.Sets.Low.Clear();
-            TakeRunningVariance(Running, statistics.Variances);
+            TakeRunning();
         }
         else
         {
-            if (planes.HasChunkOfOne)
+            if (Planes.HasChunkOfOne)
             {
                 string but = Kept is null ? "" : ", with one that is not masked";
                 Throw.Argument(nameof(x), $"more than 1 value per {Unit} for {Name}, because {WhyBatchStatistics()}", $"shape {shape}{but}");
             }
 
-            ChunkNorm.Statistics(x, planes, statistics, _workspace.AtLeast(ChunkNorm.WorkspaceLength(planes)));
-            Correct(statistics);
+            ChunkNorm.Statistics(x, Planes, Statistics, Workspace(ChunkNorm.WorkspaceLength(Planes)));
+            Correct(Statistics);
             if (Training && Running is not null)
             {
-                UpdateRunning(Running, planes);
+                UpdateRunning(Running);
             }
         }
     }
@@ -205,28 +153,17 @@ public class BatchNorm : NormalizationLayer
     }
 
     /// <summary>The statistic of the last batch that <see cref="RunningStatistics.Spread"/> follows, (K, C), and what it is multiplied by for m elements.</summary>
-    private protected virtual ReadOnlySpan<double> SpreadOfBatch => _statistics.Variance;
+    private protected virtual ReadOnlySpan<double> SpreadOfBatch => Statistics.Variance;
 
     private protected virtual double UnbiasedFactor(double m) => BiasedRunningVariance ? 1 : m / (m - 1);
 
-    /// <summary>Overwrites the variance with the one that evaluation adds <see cref="EpsilonOf"/> to.</summary>
-    private protected virtual void TakeRunningVariance(RunningStatistics running, Span<double> variance) =>
-        TensorPrimitives.ConvertChecked<float, double>(running.Variance, variance);
-
+    /// <summary>ε of a pass with the batch's statistics, or with the running ones.</summary>
     private protected virtual double EpsilonOf(bool batchStatistics) => Epsilon;
 
-    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Normalize(MaskedChannels.Left(x, Kept), y);
+    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+        NormalizeChannels(MaskedChannels.Left(x, Kept), EpsilonOf(_usedBatchStatistics), y);
 
-    private void Normalize(ReadOnlySpan<float> left, Span<float> y)
-    {
-        ChannelOutput output = new() { Sets = Sets, Y = y, ReLU = HasReLU };
-        MaskedChannels.Normalize(left, _planes, _statistics.Variance, new Epsilon(EpsilonOf(_usedBatchStatistics)), output, ref _workspace, Kept);
-    }
-
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) =>
-        MaskedChannels.Backward(x, _planes, Sets, _usedBatchStatistics, gradients, ref _workspace, Kept);
-
-    private ChannelSets Sets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = _statistics.Corrections };
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => BackwardChannels(x, _usedBatchStatistics, gradients);
 
     // The running statistics serve all chunks.
     private Planes PlanesOf(Shape shape) => Planes.Of(shape) with { ChunkSize = UsesBatchStatistics ? SamplesTogether : 0 };
@@ -235,21 +172,21 @@ public class BatchNorm : NormalizationLayer
         ? "training normalizes with the statistics of the batch"
         : "the layer tracks no running statistics and so normalizes with those of the batch in evaluation too";
 
-    private void UpdateRunning(RunningStatistics running, Planes planes)
+    private void UpdateRunning(RunningStatistics running)
     {
         // Nothing has changed when a chunk makes it throw.
-        for (int k = 0; k < planes.Chunks; k++)
+        for (int k = 0; k < Planes.Chunks; k++)
         {
-            _update.Check(MeanOf(k), SpreadOf(k), UnbiasedFactor(planes.Chunk(k).ChannelElements));
+            Update.Check(MeanOf(k), SpreadOf(k), UnbiasedFactor(Planes.Chunk(k).ChannelElements));
         }
 
-        for (int k = 0; k < planes.Chunks; k++)
+        for (int k = 0; k < Planes.Chunks; k++)
         {
-            _update.Step(MeanOf(k), SpreadOf(k), UnbiasedFactor(planes.Chunk(k).ChannelElements), running);
+            Update.Step(MeanOf(k), SpreadOf(k), UnbiasedFactor(Planes.Chunk(k).ChannelElements), running);
         }
     }
 
-    private ReadOnlySpan<double> MeanOf(int k) => _statistics.Mean.Slice(k * Features, Features);
+    private ReadOnlySpan<double> MeanOf(int k) => Statistics.Mean.Slice(k * Features, Features);
 
     private ReadOnlySpan<double> SpreadOf(int k) => SpreadOfBatch.Slice(k * Features, Features);
 }

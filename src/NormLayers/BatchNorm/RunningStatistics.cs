@@ -94,6 +94,9 @@ public sealed class RunningStatistics
         return value;
     }
 
+    /// <summary>Copies of the mean and of the variance or deviation in double.</summary>
+    internal (double[] Mean, double[] Spread) Wide() => (Array.ConvertAll(Mean, v => (double)v), Array.ConvertAll(Spread, v => (double)v));
+
     /// <summary>Mean, variance or deviation, and both counters.</summary>
     internal NamedState[] NamedState() =>
     [

@@ -65,24 +65,38 @@ public sealed class BatchRenorm : BatchNorm
         more: [("r_max", Limits.RMax), ("d_max", Limits.DMax), ("warm_up_steps", Limits.WarmUpSteps), ("r_max_steps", Limits.RMaxSteps), ("d_max_steps", Limits.DMaxSteps)]);
 
     /// <inheritdoc/>
+    /// <remarks>R and D are computed in the first forward pass after a backward pass, and held until the next: difference quotients see constants.</remarks>
     public override ReferenceLayer CreateReference()
     {
-        double[] deviation = Array.ConvertAll(Running!.Deviation, v => (double)v);
-        double[] mean = Array.ConvertAll(Running.Mean, v => (double)v);
-        (double[]? gamma, double[]? beta) = (Affine.WideGamma, Affine.WideBeta);
-        return UsesBatchStatistics
-            ? new BatchRenormReference(mean, deviation, Limits.At(Running.BatchesSeen)) { Epsilon = Epsilon, Gamma = gamma, Beta = beta, OnePlusGamma = OnePlusGamma, ReLU = HasReLU, Mask = Mask }
-            : new NormReference(IndexSets.Channels, IndexSets.Channels)
+        (double[] runningMean, double[] runningDeviation) = Running!.Wide();
+        if (!UsesBatchStatistics)
+        {
+            return Reference(IndexSets.Channels, IndexSets.Channels, IndexSets.Over(1), (runningMean, Array.ConvertAll(runningDeviation, s => s * s)), epsilon: 0);
+        }
+
+        (ReferenceParameter gamma, ReferenceParameter beta) = (ReferenceParameter.From(Gamma, Features, fill: 1), ReferenceParameter.From(Beta, Features, fill: 0));
+        double[] Scale() => OnePlusGamma ? Array.ConvertAll(gamma.Value, v => 1 + v) : gamma.Value;
+        (double RMax, double DMax) limits = Limits.At(Running.BatchesSeen);
+        int[][] sets = [];
+        (double Mean, double Deviation, double R, double D)[] statistics = [];
+        bool isHeld = false;
+        return new FunctionReference(
+            ReferenceParameter.Present((Gamma, gamma), (Beta, beta)),
+            (x, shape) =>
             {
-                Epsilon = 0,
-                Gamma = gamma,
-                Beta = beta,
-                OnePlusGamma = OnePlusGamma,
-                ReLU = HasReLU,
-                Given = (mean, Array.ConvertAll(deviation, s => s * s)),
-                Mask = Mask,
-                MaskedTogether = IndexSets.Over(1),
-            };
+                int[] positionOf = IndexSets.Over(1).NumberOf(shape);
+                sets = Array.ConvertAll(IndexSets.Channels.Of(shape), S => Array.FindAll(S, i => Mask is null || Mask[positionOf[i]]));
+                (double Mean, double Deviation, double R, double D)[] now = BatchRenormReference.Statistics(x, sets, Epsilon, runningMean, runningDeviation, limits);
+                statistics = isHeld ? [.. now.Zip(statistics, (v, held) => (v.Mean, v.Deviation, held.R, held.D))] : now;
+                isHeld = true;
+                return BatchRenormReference.Normalize(x, sets, statistics, Scale(), beta.Value);
+            },
+            (x, dy) =>
+            {
+                isHeld = false;
+                return BatchRenormReference.Backward(x, dy, sets, statistics, Scale(), gamma.Gradient, beta.Gradient);
+            },
+            HasReLU);
     }
 
     private protected override bool Corrects => true;
@@ -103,10 +117,10 @@ public sealed class BatchRenorm : BatchNorm
     private protected override double UnbiasedFactor(double m) => 1;
 
     // The square of a float is exact in double, and so is its root.
-    private protected override void TakeRunningVariance(RunningStatistics running, Span<double> variance)
+    private protected override void TakeRunning()
     {
-        TensorPrimitives.ConvertChecked<float, double>(running.Deviation, variance);
-        TensorPrimitives.Multiply(variance, variance, variance);
+        base.TakeRunning();
+        TensorPrimitives.Multiply(Statistics.Variances, Statistics.Variances, Statistics.Variances);
     }
 
     private protected override double EpsilonOf(bool batchStatistics) => batchStatistics ? Epsilon : 0;

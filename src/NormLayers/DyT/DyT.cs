@@ -62,7 +62,15 @@ public sealed class DyT : Layer, INormalization
     }
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new Reference(this);
+    public override ReferenceLayer CreateReference()
+    {
+        (ReferenceParameter gamma, ReferenceParameter beta) = (ReferenceParameter.From(Gamma, Features, fill: 1), ReferenceParameter.From(Beta, Features, fill: 0));
+        ReferenceParameter alpha = ReferenceParameter.From(Alpha);
+        return new FunctionReference(
+            ReferenceParameter.Present((Gamma, gamma), (Beta, beta), (Alpha, alpha)),
+            (x, _) => DyTReference.Forward(x, alpha.Value[0], gamma.Value, beta.Value),
+            (x, dy) => DyTReference.Backward(x, dy, alpha.Value[0], gamma.Value, ref alpha.Gradient[0], gamma.Gradient, beta.Gradient));
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
@@ -75,27 +83,4 @@ public sealed class DyT : Layer, INormalization
         new() { Dy = dy, Dx = dx, DGamma = _affine.DGamma, DBeta = _affine.DBeta },
         Parameter.GradientOf(Alpha),
         _workspace.AtLeast(TanhRows.WorkspaceLength(x.Length / Features, Features)));
-
-    private sealed class Reference : ReferenceLayer
-    {
-        private readonly ReferenceParameter _gamma;
-        private readonly ReferenceParameter _beta;
-        private readonly ReferenceParameter _alpha;
-        private double[] _x = [];
-
-        public Reference(DyT layer)
-        {
-            _gamma = ReferenceParameter.From(layer.Gamma, layer.Features, fill: 1);
-            _beta = ReferenceParameter.From(layer.Beta, layer.Features, fill: 0);
-            _alpha = ReferenceParameter.From(layer.Alpha);
-            Parameters = ReferenceParameter.Present((layer.Gamma, _gamma), (layer.Beta, _beta), (layer.Alpha, _alpha));
-        }
-
-        public override IReadOnlyList<ReferenceParameter> Parameters { get; }
-
-        public override double[] Forward(double[] x, Shape shape) => DyTReference.Forward(_x = x, _alpha.Value[0], _gamma.Value, _beta.Value);
-
-        public override double[] Backward(double[] dy) =>
-            DyTReference.Backward(_x, dy, _alpha.Value[0], _gamma.Value, ref _alpha.Gradient[0], _gamma.Gradient, _beta.Gradient);
-    }
 }

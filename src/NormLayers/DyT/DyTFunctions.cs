@@ -39,15 +39,8 @@ public static partial class Functional
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
     public static void DyTBackward(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        int features,
-        float alpha,
-        ReadOnlySpan<float> gamma,
-        Span<float> dx,
-        ref float dAlpha,
-        Span<float> dGamma,
-        Span<float> dBeta)
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int features, float alpha, ReadOnlySpan<float> gamma, Span<float> dx, ref float dAlpha,
+        Span<float> dGamma, Span<float> dBeta)
     {
         CheckRows(x, features, gamma, epsilon: 0);
         CheckGradients(x, default, dy, gamma, dx, dGamma, dBeta, features);

@@ -17,13 +17,11 @@ public static class DyTReference
     {
         int C = gamma.Length;
         double[] y = new double[x.Length];
-        for (int n = 0; n < x.Length / C; n++)
+        for (int i = 0; i < x.Length; i++)
         {
-            for (int c = 0; c < C; c++)
-            {
-                double t = Math.Tanh(alpha * x[n * C + c]); // [DYT-F1]
-                y[n * C + c] = gamma[c] * t + beta[c]; // [DYT-F2]
-            }
+            int c = i % C;
+            double t = Math.Tanh(alpha * x[i]); // [DYT-F1]
+            y[i] = gamma[c] * t + beta[c]; // [DYT-F2]
         }
 
         return y;
@@ -42,18 +40,16 @@ public static class DyTReference
     {
         int C = gamma.Length;
         double[] dx = new double[x.Length];
-        for (int n = 0; n < x.Length / C; n++)
+        for (int i = 0; i < x.Length; i++)
         {
-            for (int c = 0; c < C; c++)
-            {
-                double t = Math.Tanh(alpha * x[n * C + c]);
-                double cosh = Math.Cosh(alpha * x[n * C + c]);
-                dBeta[c] += dy[n * C + c]; // [DYT-B1]
-                dGamma[c] += dy[n * C + c] * t; // [DYT-B2]
-                double h = gamma[c] * dy[n * C + c] / (cosh * cosh); // [DYT-B3]
-                dAlpha += h * x[n * C + c]; // [DYT-B4]
-                dx[n * C + c] = alpha * h; // [DYT-B5]
-            }
+            int c = i % C;
+            double t = Math.Tanh(alpha * x[i]);
+            double cosh = Math.Cosh(alpha * x[i]);
+            dBeta[c] += dy[i]; // [DYT-B1]
+            dGamma[c] += dy[i] * t; // [DYT-B2]
+            double h = gamma[c] * dy[i] / (cosh * cosh); // [DYT-B3]
+            dAlpha += h * x[i]; // [DYT-B4]
+            dx[i] = alpha * h; // [DYT-B5]
         }
 
         return dx;

@@ -45,16 +45,9 @@ public sealed class GhostBatchNorm : BatchNorm
         LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance, more: ("chunk_size", ChunkSize));
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => !UsesBatchStatistics ? base.CreateReference() : new NormReference(IndexSets.Chunks(ChunkSize), IndexSets.Channels)
-    {
-        Epsilon = Epsilon,
-        Gamma = Affine.WideGamma,
-        Beta = Affine.WideBeta,
-        OnePlusGamma = OnePlusGamma,
-        ReLU = HasReLU,
-        Mask = Mask,
-        MaskedTogether = IndexSets.Over(1),
-    };
+    public override ReferenceLayer CreateReference() => UsesBatchStatistics
+        ? Reference(IndexSets.Chunks(ChunkSize), IndexSets.Channels, maskedTogether: IndexSets.Over(1))
+        : base.CreateReference();
 
     private protected override string Unit => "channel in each chunk";
 

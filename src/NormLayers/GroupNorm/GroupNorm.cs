@@ -65,16 +65,7 @@ public sealed class GroupNorm : NormalizationLayer
     }
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new NormReference(IndexSets.Groups(Groups), IndexSets.Channels)
-    {
-        Epsilon = Epsilon,
-        Gamma = Affine.WideGamma,
-        Beta = Affine.WideBeta,
-        OnePlusGamma = OnePlusGamma,
-        ReLU = HasReLU,
-        Mask = Mask,
-        MaskedTogether = IndexSets.Over(1),
-    };
+    public override ReferenceLayer CreateReference() => Reference(IndexSets.Groups(Groups), IndexSets.Channels, maskedTogether: IndexSets.Over(1));
 
     private protected override int MaskedTogether => Channels;
 

@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using NormLayers.Normalization;
-using NormLayers.Numerics;
 
 namespace NormLayers;
 
@@ -12,15 +11,11 @@ namespace NormLayers;
 /// backward pass follows. NaN and infinity spread within their instance; what they do to running statistics says <see cref="NonFiniteStatistics"/>. A mask has a
 /// value for each position, (N, …). Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class InstanceNorm : NormalizationLayer
+public sealed class InstanceNorm : RunningLayer
 {
-    private readonly RunningUpdate _update;
-    private readonly NormStatistics _statistics = new();
     private readonly double[] _mean;
     private readonly double[] _variance;
-    private AlignedBuffer _workspace;
     private bool _usedOwnStatistics;
-    private Planes _planes;
 
     /// <summary>Creates a layer; its defaults are PyTorch's: no γ, no β, no running statistics.</summary>
     /// <param name="channels">C, the second dimension of the input, ≥ 1.</param>
@@ -46,30 +41,14 @@ public sealed class InstanceNorm : NormalizationLayer
         bool relu = false,
         bool onePlusGamma = false,
         string name = "instancenorm")
-        : base(name, new Affine(Throw.IfNotPositive(channels, nameof(channels)), withGamma, withBeta, onePlusGamma), epsilon, relu)
-    {
-        Throw.IfUndefined(nonFinite, nameof(nonFinite));
-        Channels = channels;
-        _update = new RunningUpdate(name, momentum ?? Momentum.Default, nonFinite);
-        Running = trackRunningStatistics ? new RunningStatistics(channels) : null;
-        _mean = new double[channels];
-        _variance = new double[channels];
-    }
+        : base(
+            new Affine(Throw.IfNotPositive(channels, nameof(channels)), withGamma, withBeta, onePlusGamma),
+            trackRunningStatistics ? new RunningStatistics(channels) : null,
+            (channels, epsilon, momentum, relu, name),
+            nonFinite) => (Channels, _mean, _variance) = (channels, new double[channels], new double[channels]);
 
     /// <summary>C, the second dimension of the input.</summary>
     public int Channels { get; }
-
-    /// <summary>How running statistics follow the batches.</summary>
-    public Momentum Momentum => _update.Momentum;
-
-    /// <summary>What averages that are not finite do to the running ones.</summary>
-    public NonFiniteStatistics NonFinite => _update.NonFinite;
-
-    /// <summary>Of each channel, the running averages of its instances' means and unbiased variances; null if the layer tracks none.</summary>
-    public override RunningStatistics? Running { get; }
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
@@ -78,30 +57,9 @@ public sealed class InstanceNorm : NormalizationLayer
     private bool UsesOwnStatistics => Training || Running is null;
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        if (input.Rank < 2 || input[1] != Channels)
-        {
-            Throw.Argument(nameof(input), $"a shape (N, {Channels}, …) for {Name}", $"{input}");
-        }
-
-        return input;
-    }
-
-    /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new NormReference(UsesOwnStatistics ? IndexSets.Instances : IndexSets.Channels, IndexSets.Channels)
-    {
-        Epsilon = Epsilon,
-        Gamma = Affine.WideGamma,
-        Beta = Affine.WideBeta,
-        OnePlusGamma = OnePlusGamma,
-        ReLU = HasReLU,
-        Given = UsesOwnStatistics ? null : (Array.ConvertAll(Running!.Mean, v => (double)v), Array.ConvertAll(Running.Variance, v => (double)v)),
-        Mask = Mask,
-        MaskedTogether = IndexSets.Over(1),
-    };
-
-    private protected override int MaskedTogether => Channels;
+    public override ReferenceLayer CreateReference() => UsesOwnStatistics
+        ? Reference(IndexSets.Instances, IndexSets.Channels, maskedTogether: IndexSets.Over(1))
+        : Reference(IndexSets.Channels, IndexSets.Channels, maskedTogether: IndexSets.Over(1), Running!.Wide());
 
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape)
     {
@@ -112,7 +70,7 @@ public sealed class InstanceNorm : NormalizationLayer
         }
         else
         {
-            _planes = kept.KeepPositions(mask, Planes.Of(shape));
+            Planes = kept.KeepPositions(mask, Planes.Of(shape));
         }
     }
 
@@ -120,33 +78,32 @@ public sealed class InstanceNorm : NormalizationLayer
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         _usedOwnStatistics = UsesOwnStatistics;
-        SetStatistics statistics = _statistics.Resize(_usedOwnStatistics ? (Kept?.Rows ?? shape[0]) * Channels : Channels).Sets;
+        Statistics.Resize(_usedOwnStatistics ? (Kept?.Rows ?? shape[0]) * Channels : Channels);
         if (x.IsEmpty)
         {
             return;
         }
 
-        if (_usedOwnStatistics)
+        if (!_usedOwnStatistics)
         {
-            CheckPositions(shape);
+            Update.CheckSpread(Running!);
+            TakeRunning();
+            Planes = Kept is null ? Planes.Of(shape) : Planes;
         }
-        else
+        else if (shape.Length == shape[0] * Channels)
         {
-            _update.CheckSpread(Running!);
-            TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, statistics.Mean);
-            TensorPrimitives.ConvertChecked<float, double>(Running.Variance, _statistics.Variances);
-            statistics.Low.Clear();
-            _planes = Kept is null ? Planes.Of(shape) : _planes;
+            string why = Training ? "training normalizes with an instance's own statistics" : "the layer tracks no running statistics";
+            Throw.Argument(nameof(shape), $"more than 1 position per channel for {Name}, because {why}", $"shape {shape}");
         }
 
         Normalize(x, shape, y);
-        if (Training && Running is not null && _statistics.Count > 0)
+        if (Training && Running is not null && Statistics.Count > 0)
         {
             double unbiased = UnbiasedFactor(shape);
-            Average(_statistics.Mean, _mean);
-            Average(_statistics.Variance, _variance);
-            _update.Check(_mean, _variance, unbiased);
-            _update.Step(_mean, _variance, unbiased, Running);
+            Average(Statistics.Mean, _mean);
+            Average(Statistics.Variance, _variance);
+            Update.Check(_mean, _variance, unbiased);
+            Update.Step(_mean, _variance, unbiased, Running);
         }
     }
 
@@ -155,7 +112,7 @@ public sealed class InstanceNorm : NormalizationLayer
     {
         if (Kept is null or { Blocks.Length: 1 })
         {
-            double m = Kept is null ? shape.Length / _statistics.Count : Kept.Blocks[0].RowLength / Channels;
+            double m = Kept is null ? shape.Length / Statistics.Count : Kept.Blocks[0].RowLength / Channels;
             return m / (m - 1);
         }
 
@@ -163,7 +120,7 @@ public sealed class InstanceNorm : NormalizationLayer
         foreach (Compaction.Block block in Kept.Blocks)
         {
             double m = block.RowLength / Channels;
-            Span<double> variances = _statistics.Variances.Slice(set, block.Rows * Channels);
+            Span<double> variances = Statistics.Variances.Slice(set, block.Rows * Channels);
             TensorPrimitives.Multiply(variances, m / (m - 1), variances);
             set += variances.Length;
         }
@@ -173,40 +130,26 @@ public sealed class InstanceNorm : NormalizationLayer
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        Epsilon epsilon = new(Epsilon);
-        if (_usedOwnStatistics)
+        if (!_usedOwnStatistics)
         {
-            GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Y = y, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
-            Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
-            MaskedGroups.Forward(tensors, epsilon, _statistics.Sets, _statistics.Variances, workspace, Kept);
+            NormalizeChannels(MaskedChannels.Left(x, Kept), Epsilon, y);
             return;
         }
 
-        ChannelOutput output = new() { Sets = ChannelSets, Y = y, ReLU = HasReLU };
-        MaskedChannels.Normalize(MaskedChannels.Left(x, Kept), _planes, _statistics.Variance, epsilon, output, ref _workspace, Kept);
+        GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Y = y, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
+        MaskedGroups.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
     {
-        if (_usedOwnStatistics)
+        if (!_usedOwnStatistics)
         {
-            GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Gamma = Affine.Scale };
-            MaskedGroups.Backward(tensors, _statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
+            BackwardChannels(x, batchStatistics: false, gradients);
             return;
         }
 
-        MaskedChannels.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, ref _workspace, Kept);
-    }
-
-    private ChannelSets ChannelSets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift };
-
-    private void CheckPositions(Shape shape)
-    {
-        if (shape.Length == shape[0] * Channels)
-        {
-            string why = Training ? "training normalizes with an instance's own statistics" : "the layer tracks no running statistics";
-            Throw.Argument(nameof(shape), $"more than 1 position per channel for {Name}, because {why}", $"shape {shape}");
-        }
+        GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Gamma = Affine.Scale };
+        MaskedGroups.Backward(tensors, Statistics.Sets, gradients, Workspace(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
     }
 
     // average[c] = sum of values[n, c] / N

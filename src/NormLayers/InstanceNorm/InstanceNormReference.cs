@@ -54,23 +54,17 @@ public static class InstanceNormReference
         double[] dx = new double[x.Length];
         for (int s = 0; s < means.Length; s++)
         {
-            int c = s % gamma.Length;
-            (double mean, double rstd, double sumG, double sumGXHat) = (means[s], rstds[s], 0, 0);
-            for (int i = s * m; i < (s + 1) * m; i++)
+            (int c, double mean, double rstd) = (s % gamma.Length, means[s], rstds[s]);
+            int[] S = [.. Enumerable.Range(s * m, m)];
+            double XHat(int i) => (x[i] - mean) * rstd;
+            double G(int i) => gamma[c] * dy[i];
+            dBeta[c] += S.Sum(i => dy[i]); // [IN-B1]
+            dGamma[c] += S.Sum(i => dy[i] * XHat(i)); // [IN-B2]
+            double sumG = S.Sum(G); // [IN-B3]
+            double sumGXHat = S.Sum(i => G(i) * XHat(i)); // [IN-B4]
+            foreach (int i in S)
             {
-                double xHat = (x[i] - mean) * rstd;
-                double g = gamma[c] * dy[i];
-                dBeta[c] += dy[i]; // [IN-B1]
-                dGamma[c] += dy[i] * xHat; // [IN-B2]
-                sumG += g; // [IN-B3]
-                sumGXHat += g * xHat; // [IN-B4]
-            }
-
-            for (int i = s * m; i < (s + 1) * m; i++)
-            {
-                double xHat = (x[i] - mean) * rstd;
-                double g = gamma[c] * dy[i];
-                dx[i] = rstd * (g - sumG / m - xHat * sumGXHat / m); // [IN-B5]
+                dx[i] = rstd * (G(i) - sumG / m - XHat(i) * sumGXHat / m); // [IN-B5]
             }
         }
 

@@ -53,16 +53,8 @@ public class LayerNorm : NormalizationLayer
     }
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new NormReference(IndexSets.Rows(NormalizedShape.Rank), IndexSets.Columns(NormalizedShape.Rank))
-    {
-        Epsilon = Epsilon,
-        Gamma = Affine.WideGamma,
-        Beta = Affine.WideBeta,
-        OnePlusGamma = OnePlusGamma,
-        ReLU = HasReLU,
-        Mask = Mask,
-        MaskedTogether = IndexSets.Rows(NormalizedShape.Rank),
-    };
+    public override ReferenceLayer CreateReference() =>
+        Reference(IndexSets.Rows(NormalizedShape.Rank), IndexSets.Columns(NormalizedShape.Rank), maskedTogether: IndexSets.Rows(NormalizedShape.Rank));
 
     private protected override int MaskedTogether => Features;
 

@@ -18,23 +18,13 @@ public static partial class Functional
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void LayerNorm(
-        ReadOnlySpan<float> x,
-        int features,
-        ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta,
-        double epsilon,
-        Span<float> y,
-        bool relu = false,
-        NormStatistics? statistics = null,
-        ReadOnlySpan<bool> mask = default)
+        ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, Span<float> y, bool relu = false,
+        NormStatistics? statistics = null, ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilon);
         CheckBeta(beta, features);
-        CheckOutput(x, y);
-        CheckApart(y, nameof(y), gamma, beta);
         RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta, ReLU = relu };
-        Compaction? kept = KeptRows(mask, x.Length, features);
-        MaskedRows.Forward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
+        Rows<MeanAndVariance>(tensors, new Epsilon(epsilon), statistics, mask);
     }
 
     /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
@@ -50,15 +40,8 @@ public static partial class Functional
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void AddLayerNorm(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> residual,
-        int features,
-        ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta,
-        double epsilon,
-        Span<float> sum,
-        Span<float> y,
-        NormStatistics? statistics = null)
+        ReadOnlySpan<float> x, ReadOnlySpan<float> residual, int features, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon,
+        Span<float> sum, Span<float> y, NormStatistics? statistics = null)
     {
         CheckRows(x, features, gamma, epsilon);
         CheckBeta(beta, features);
@@ -87,25 +70,11 @@ public static partial class Functional
     /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
     public static void LayerNormBackward(
-        ReadOnlySpan<float> x,
-        ReadOnlySpan<float> dy,
-        int features,
-        ReadOnlySpan<float> gamma,
-        NormStatistics statistics,
-        Span<float> dx,
-        Span<float> dGamma,
-        Span<float> dBeta,
-        ReadOnlySpan<float> y = default,
-        ReadOnlySpan<bool> mask = default)
+        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int features, ReadOnlySpan<float> gamma, NormStatistics statistics, Span<float> dx, Span<float> dGamma,
+        Span<float> dBeta, ReadOnlySpan<float> y = default, ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilon: 0);
-        int N = x.Length / features;
-        Compaction? kept = KeptRows(mask, x.Length, features);
-        CheckStatistics(statistics, kept?.Rows ?? N);
-        CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, features);
-        RowTensors tensors = new() { X = x, Features = features, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
-        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features));
-        MaskedRows.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, workspace, kept);
+        RowsBackward<MeanAndVariance>(new() { X = x, Features = features, Gamma = gamma }, default, statistics, gradients, mask);
     }
 }

@@ -21,10 +21,8 @@ public static class LayerNormReference
         for (int n = 0; n < N; n++)
         {
             double[] row = x[(n * C)..((n + 1) * C)];
-            double sum = row.Sum();
-            double mean = sum / C; // [LN-F1]
-            double squares = row.Sum(v => (v - mean) * (v - mean));
-            double variance = squares / C; // [LN-F2]
+            double mean = row.Sum() / C; // [LN-F1]
+            double variance = row.Sum(v => (v - mean) * (v - mean)) / C; // [LN-F2]
             double rstd = variance + epsilon == 0 ? 0 : 1 / Math.Sqrt(variance + epsilon); // [LN-F3]
             for (int c = 0; c < C; c++)
             {

@@ -21,11 +21,7 @@ public static partial class Functional
         ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilon);
-        CheckOutput(x, y);
-        CheckApart(y, nameof(y), gamma, default);
-        RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma };
-        Compaction? kept = KeptRows(mask, x.Length, features);
-        MaskedRows.Forward<RootMeanSquare>(tensors, new Epsilon(epsilon, epsilonOutsideRoot), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
+        Rows<RootMeanSquare>(new() { X = x, Y = y, Features = features, Gamma = gamma }, new Epsilon(epsilon, epsilonOutsideRoot), statistics, mask);
     }
 
     /// <summary>Residual addition and RMS normalization in one pass: sum = x + residual, y = RMS normalization of sum. One row stays on the calling thread.</summary>
@@ -71,13 +67,8 @@ public static partial class Functional
         ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, gamma, epsilonOutsideRoot);
-        int N = x.Length / features;
-        Compaction? kept = KeptRows(mask, x.Length, features);
-        CheckStatistics(statistics, kept?.Rows ?? N);
-        CheckGradients(x, default, dy, gamma, dx, dGamma, default, features);
         RowTensors tensors = new() { X = x, Features = features, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma };
-        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features));
-        MaskedRows.Backward<RootMeanSquare>(tensors, new Epsilon(epsilonOutsideRoot, epsilonOutsideRoot > 0), statistics.Sets, gradients, workspace, kept);
+        RowsBackward<RootMeanSquare>(tensors, new Epsilon(epsilonOutsideRoot, epsilonOutsideRoot > 0), statistics, gradients, mask);
     }
 }

@@ -33,15 +33,32 @@ public sealed class ScaleNorm : RowLayer
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon);
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => Mask is null ? new Reference(this) : new NormReference(IndexSets.Rows(), IndexSets.All)
+    public override ReferenceLayer CreateReference()
     {
-        Statistic = Statistic.L2,
-        Epsilon = Epsilon,
-        EpsilonLimitsRoot = true,
-        Gamma = [G.Value[0]],
-        Mask = Mask,
-        MaskedTogether = IndexSets.Rows(),
-    };
+        if (Mask is not null)
+        {
+            return new NormReference(IndexSets.Rows(), IndexSets.All)
+            {
+                Statistic = Statistic.L2,
+                Epsilon = Epsilon,
+                EpsilonLimitsRoot = true,
+                Gamma = [G.Value[0]],
+                Mask = Mask,
+                MaskedTogether = IndexSets.Rows(),
+            };
+        }
+
+        ReferenceParameter g = ReferenceParameter.From(G);
+        double[] norms = [];
+        return new FunctionReference(
+            [g],
+            (x, _) =>
+            {
+                (double[] y, norms) = ScaleNormReference.Forward(x, Features, g.Value[0], Epsilon);
+                return y;
+            },
+            (x, dy) => ScaleNormReference.Backward(x, dy, g.Value[0], norms, Epsilon, ref g.Gradient[0]));
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
@@ -50,21 +67,4 @@ public sealed class ScaleNorm : RowLayer
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>
         Backward<L2>(new() { X = x, Features = Features, RowGamma = G.Value }, new() { Dy = dy, Dx = dx, DGamma = Parameter.GradientOf(G) });
-
-    private sealed class Reference(ScaleNorm layer) : ReferenceLayer
-    {
-        private readonly ReferenceParameter _g = ReferenceParameter.From(layer.G);
-        private double[] _x = [];
-        private double[] _norms = [];
-
-        public override IReadOnlyList<ReferenceParameter> Parameters => [_g];
-
-        public override double[] Forward(double[] x, Shape shape)
-        {
-            (double[] y, _norms) = ScaleNormReference.Forward(_x = x, layer.Features, _g.Value[0], layer.Epsilon);
-            return y;
-        }
-
-        public override double[] Backward(double[] dy) => ScaleNormReference.Backward(_x, dy, _g.Value[0], _norms, layer.Epsilon, ref _g.Gradient[0]);
-    }
 }

@@ -18,10 +18,7 @@ public static partial class Functional
     public static void ScaleNorm(ReadOnlySpan<float> x, int features, float g, double epsilon, Span<float> y, NormStatistics? statistics = null, ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, Ones, epsilon);
-        CheckOutput(x, y);
-        RowTensors tensors = new() { X = x, Y = y, Features = features, RowGamma = new(in g) };
-        Compaction? kept = KeptRows(mask, x.Length, features);
-        MaskedRows.Forward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
+        Rows<L2>(new() { X = x, Y = y, Features = features, RowGamma = new(in g) }, new Epsilon(epsilon, LimitsRoot: true), statistics, mask);
     }
 
     /// <summary>The backward pass of ScaleNorm: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dG"/>.</summary>
@@ -40,13 +37,8 @@ public static partial class Functional
         ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int features, float g, double epsilon, NormStatistics statistics, Span<float> dx, ref float dG, ReadOnlySpan<bool> mask = default)
     {
         CheckRows(x, features, Ones, epsilon);
-        int N = x.Length / features;
-        Compaction? kept = KeptRows(mask, x.Length, features);
-        CheckStatistics(statistics, kept?.Rows ?? N);
-        CheckGradients(x, default, dy, default, dx, new(ref dG), default, parameters: 1);
         RowTensors tensors = new() { X = x, Features = features, RowGamma = new(in g) };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = new(ref dG) };
-        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features, rowGamma: true));
-        MaskedRows.Backward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), statistics.Sets, gradients, workspace, kept);
+        RowsBackward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), statistics, gradients, mask);
     }
 }

@@ -197,29 +197,28 @@ public sealed class WorkedExampleTests
         PageTables page = new("src/NormLayers/BatchRenorm/README.md");
         (double[] x, double[] dy, double newWeight) = (page["x"], page["dy"], page.Number("newWeight"));
         (double[] runningMean, double[] runningDeviation) = ([page.Number("running mean")], [page.Number("running deviation")]);
-        BatchRenormReference norm = new(runningMean, runningDeviation, (page.Number("rMax"), page.Number("dMax")))
-        {
-            Epsilon = page.Number("epsilon"),
-            Gamma = page["gamma"],
-            Beta = page["beta"],
-        };
-        double[] y = norm.Forward(x, (3, 1));
-        double[] dx = norm.Backward(dy);
-        norm.UpdateRunning(newWeight);
+        (double[] gamma, double[] dGamma, double[] dBeta) = (page["gamma"], new double[1], new double[1]);
+        int[][] sets = IndexSets.Channels.Of((3, 1));
+        (double Mean, double Deviation, double R, double D)[] statistics = BatchRenormReference.Statistics(
+            x, sets, page.Number("epsilon"), runningMean, runningDeviation, (page.Number("rMax"), page.Number("dMax")));
+        double[] y = BatchRenormReference.Normalize(x, sets, statistics, gamma, page["beta"]);
+        double[] dx = BatchRenormReference.Backward(x, dy, sets, statistics, gamma, dGamma, dBeta);
+        BatchRenormReference.UpdateRunning(sets, statistics, newWeight, runningMean, runningDeviation);
 
-        double[] z = [.. x.Select(v => (v - norm.Mean[0]) / norm.Deviation[0])];
-        double[] g = [.. dy.Select(v => norm.Gamma[0] * v)];
-        Equal(page["BRN-F1"], norm.Mean);
-        Equal(page["BRN-F2"], norm.Deviation);
-        Equal(page["BRN-F3"], norm.R);
-        Equal(page["BRN-F4"], norm.D);
+        (double mean, double deviation, double R, double D) = statistics[0];
+        double[] z = [.. x.Select(v => (v - mean) / deviation)];
+        double[] g = [.. dy.Select(v => gamma[0] * v)];
+        Equal(page["BRN-F1"], [mean]);
+        Equal(page["BRN-F2"], [deviation]);
+        Equal(page["BRN-F3"], [R]);
+        Equal(page["BRN-F4"], [D]);
         Equal(page["z"], z);
-        Equal(page["BRN-F5"], [.. z.Select(v => norm.R[0] * v + norm.D[0])]);
+        Equal(page["BRN-F5"], [.. z.Select(v => R * v + D)]);
         Equal(page["BRN-F6"], y);
         Equal(page["BRN-F7"], runningMean);
         Equal(page["BRN-F8"], runningDeviation);
-        Equal(page["BRN-B1"], norm.Parameters[1].Gradient);
-        Equal(page["BRN-B2"], norm.Parameters[0].Gradient);
+        Equal(page["BRN-B1"], dBeta);
+        Equal(page["BRN-B2"], dGamma);
         Equal(page["g"], g);
         Equal(page["BRN-B3"], [g.Average()]);
         Equal(page["BRN-B4"], [g.Zip(z, (a, b) => a * b).Average()]);

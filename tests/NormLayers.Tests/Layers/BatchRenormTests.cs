@@ -223,8 +223,10 @@ public sealed class BatchRenormTests
     private static void Matches(BatchRenorm layer, float[] x, float[] dy, Shape shape, bool hasOffset)
     {
         int C = shape[1];
-        BatchRenormReference norm = (BatchRenormReference)layer.CreateReference();
+        ReferenceLayer norm = layer.CreateReference();
         (double[] runningMean, double[] runningDeviation) = (Compare.Widen(layer.Running!.Mean), Compare.Widen(layer.Running.Deviation));
+        (double Mean, double Deviation, double R, double D)[] statistics = BatchRenormReference.Statistics(
+            Compare.Widen(x), IndexSets.Channels.Of(shape), layer.Epsilon, runningMean, runningDeviation, layer.Limits.At(layer.Running.BatchesSeen));
         double[] y = norm.Forward(Compare.Widen(x), shape);
         double[] dx = norm.Backward(Compare.Widen(dy));
         float[] actualY = Samples.Forward(layer, x, shape);
@@ -234,21 +236,23 @@ public sealed class BatchRenormTests
         for (int i = 0; i < x.Length; i++)
         {
             int c = i / positions % C;
-            (double gamma, double beta, double R, double D) = (layer.Gamma!.Value[c], layer.Beta!.Value[c], norm.R[c], norm.D[c]);
-            double z = norm.Deviation[c] == 0 ? 0 : (x[i] - norm.Mean[c]) / norm.Deviation[c];
+            (double gamma, double beta) = (layer.Gamma!.Value[c], layer.Beta!.Value[c]);
+            (double mean, double deviation, double R, double D) = statistics[c];
+            double z = deviation == 0 ? 0 : (x[i] - mean) / deviation;
             double terms = new[] { gamma * R * z, beta + gamma * D, beta, gamma * D, y[i] }.Max(Math.Abs);
             Close(y[i], actualY[i], Tolerance.Element(terms) + doublePart * Math.Abs(gamma * R), $"y[{i}]");
-            double scale = norm.Deviation[c] == 0 ? 0 : Math.Abs(gamma * R / norm.Deviation[c]) * (6 + z * z);
+            double scale = deviation == 0 ? 0 : Math.Abs(gamma * R / deviation) * (6 + z * z);
             Close(dx[i], actualDx[i], Tolerance.Element(scale) + doublePart * scale, $"dx[{i}]");
         }
 
         for (int c = 0; c < C; c++)
         {
-            double size = x.Length / C * (3 * Math.Abs(norm.R[c]) + Math.Abs(norm.D[c]));
+            (double mean, double deviation, double R, double D) = statistics[c];
+            double size = x.Length / C * (3 * Math.Abs(R) + Math.Abs(D));
             Close(norm.Parameters[0].Gradient[c], layer.Gamma!.Gradient[c], Tolerance.Sum(size) + doublePart * size, "dGamma");
             Close(norm.Parameters[1].Gradient[c], layer.Beta!.Gradient[c], Tolerance.Sum(norm.Parameters[1].Gradient[c]), "dBeta");
-            Close(0.9 * runningMean[c] + 0.1 * norm.Mean[c], layer.Running.Mean[c], Tolerance.Sum(Math.Max(Math.Abs(runningMean[c]), Math.Abs(norm.Mean[c]))), "running mean");
-            Close(0.9 * runningDeviation[c] + 0.1 * norm.Deviation[c], layer.Running.Deviation[c], Tolerance.Sum(Math.Max(runningDeviation[c], norm.Deviation[c])), "running deviation");
+            Close(0.9 * runningMean[c] + 0.1 * mean, layer.Running.Mean[c], Tolerance.Sum(Math.Max(Math.Abs(runningMean[c]), Math.Abs(mean))), "running mean");
+            Close(0.9 * runningDeviation[c] + 0.1 * deviation, layer.Running.Deviation[c], Tolerance.Sum(Math.Max(runningDeviation[c], deviation)), "running deviation");
         }
     }
 
@@ -299,10 +303,9 @@ public sealed class BatchRenormTests
         (float[] mean, float[] deviation) = ([.. layer.Running!.Mean], [.. layer.Running.Deviation]);
         layer.Mask = [false, false];
         (double[] referenceMean, double[] referenceDeviation) = (Compare.Widen(mean), Compare.Widen(deviation));
-        BatchRenormReference reference = new(referenceMean, referenceDeviation, (3, 5)) { Mask = layer.Mask };
+        int[][] none = [[], []];
         Samples.Forward(layer, [1, 4, 2, 5], (2, 2));
-        reference.Forward([1, 4, 2, 5], (2, 2));
-        reference.UpdateRunning(0.1);
+        BatchRenormReference.UpdateRunning(none, BatchRenormReference.Statistics([1, 4, 2, 5], none, 1e-5, referenceMean, referenceDeviation, (3, 5)), 0.1, referenceMean, referenceDeviation);
         Assert.Equal(mean, layer.Running.Mean);
         Assert.Equal(Compare.Widen(mean), referenceMean);
         Assert.Equal(deviation, layer.Running.Deviation);

@@ -30,22 +30,22 @@ public sealed class BatchVariantSabotageTests
 
     public static TheoryData<string, string, string> RenormFaults => new()
     {
-        { "R upside down", "Deviation[c] / runningDeviation[c]", "runningDeviation[c] / Deviation[c]" },
-        { "D over the batch's deviation", "(Mean[c] - runningMean[c]) / runningDeviation[c]", "(Mean[c] - runningMean[c]) / Deviation[c]" },
-        { "D with the wrong sign", "(Mean[c] - runningMean[c])", "(runningMean[c] - Mean[c])" },
+        { "R upside down", "deviation / runningDeviation[c]", "runningDeviation[c] / deviation" },
+        { "D over the batch's deviation", "(mean - runningMean[c]) / runningDeviation[c]", "(mean - runningMean[c]) / deviation" },
+        { "D with the wrong sign", "(mean - runningMean[c])", "(runningMean[c] - mean)" },
         { "no lower limit of R", "1 / rMax, rMax)", "0, rMax)" },
         { "no upper limit of R", "1 / rMax, rMax)", "1 / rMax, 1e9)" },
         { "no limit of D", "-dMax, dMax)", "-1e9, 1e9)" },
-        { "D times R", "R[c] * _z[i] + D[c]; // [BRN-F5]", "R[c] * (_z[i] + D[c]);" },
-        { "D left out", "R[c] * _z[i] + D[c]; // [BRN-F5]", "R[c] * _z[i];" },
-        { "ε outside the root", "Math.Sqrt(squares / m + Epsilon)", "(Math.Sqrt(squares / m) + Epsilon)" },
-        { "an unbiased deviation", "Math.Sqrt(squares / m + Epsilon)", "Math.Sqrt(squares / (m - 1) + Epsilon)" },
-        { "a running variance", "newWeight * Deviation[c];", "newWeight * Deviation[c] * Deviation[c];" },
-        { "momentum weighs the old value", "(1 - newWeight) * runningMean[c] + newWeight * Mean[c]", "newWeight * runningMean[c] + (1 - newWeight) * Mean[c]" },
-        { "dγ of the uncorrected x̂", "_dGamma[c] += dy[i] * xHat;", "_dGamma[c] += dy[i] * _z[i];" },
-        { "R left out of dx", "R[c] / Deviation[c] * (g", "1 / Deviation[c] * (g" },
-        { "R and D differentiated where they are not limited", "(g - sumG / m - _z[i] * sumGZ / m)", "(g - (Math.Abs(R[c] - 1) < 0.19 ? 0 : sumG / m + _z[i] * sumGZ / m))" },
-        { "the projection with the corrected x̂", "- _z[i] * sumGZ / m", "- (R[c] * _z[i] + D[c]) * sumGZ / m" },
+        { "D times R", "R * z + D; // [BRN-F5]", "R * (z + D);" },
+        { "D left out", "R * z + D; // [BRN-F5]", "R * z;" },
+        { "ε outside the root", " / m + epsilon); // [BRN-F2]", " / m) + epsilon;" },
+        { "an unbiased deviation", " / m + epsilon); // [BRN-F2]", " / (m - 1) + epsilon);" },
+        { "a running variance", "w * statistics[c].Deviation;", "w * statistics[c].Deviation * statistics[c].Deviation;" },
+        { "momentum weighs the old value", "(1 - w) * runningMean[c] + w * statistics[c].Mean", "w * runningMean[c] + (1 - w) * statistics[c].Mean" },
+        { "dγ of the uncorrected x̂", "dy[i] * (R * Z(i) + D)", "dy[i] * Z(i)" },
+        { "R left out of dx", "R / deviation * (G", "1 / deviation * (G" },
+        { "R and D differentiated where they are not limited", "(G(i) - sumG / m - Z(i) * sumGZ / m)", "(G(i) - (Math.Abs(R - 1) < 0.19 ? 0 : sumG / m + Z(i) * sumGZ / m))" },
+        { "the projection with the corrected x̂", "- Z(i) * sumGZ / m", "- (R * Z(i) + D) * sumGZ / m" },
     };
 
     [Fact]
@@ -91,18 +91,16 @@ public sealed class BatchVariantSabotageTests
         (layer.Running!.Deviation[0], layer.Running.Deviation[1], layer.Running.Deviation[2]) = (0.5f, 4, 1.1f);
         (layer.Running.Mean[0], layer.Running.Mean[1], layer.Running.Mean[2]) = (2, 0.2f, 0.3f);
         (double[] runningMean, double[] runningDeviation) = (Compare.Widen(layer.Running.Mean), Compare.Widen(layer.Running.Deviation));
-        ReferenceLayer reference = (ReferenceLayer)Activator.CreateInstance(type, runningMean, runningDeviation, (1.2, 0.5))!;
-        foreach ((string name, object value) in (ReadOnlySpan<(string, object)>)[("Epsilon", 0.1), ("Gamma", gamma), ("Beta", beta)])
-        {
-            type.GetProperty(name)!.SetValue(reference, value);
-        }
-
-        double[] y = reference.Forward(Compare.Widen(x), s_shape);
-        double[] dx = reference.Backward(Compare.Widen(dy));
-        type.GetMethod("UpdateRunning")!.Invoke(reference, [0.2]);
+        object Call(string method, params object[] arguments) => type.GetMethod(method)!.Invoke(null, arguments)!;
+        int[][] sets = IndexSets.Channels.Of(s_shape);
+        (double[] dGamma, double[] dBeta) = (new double[Channels], new double[Channels]);
+        object statistics = Call("Statistics", Compare.Widen(x), sets, 0.1, runningMean, runningDeviation, (1.2, 0.5));
+        double[] y = (double[])Call("Normalize", Compare.Widen(x), sets, statistics, gamma, beta);
+        double[] dx = (double[])Call("Backward", Compare.Widen(x), Compare.Widen(dy), sets, statistics, gamma, dGamma, dBeta);
+        Call("UpdateRunning", sets, statistics, 0.2, runningMean, runningDeviation);
         return Run(layer, x, dy) is (float[] actualY, float[] actualDx)
             && Near(y, actualY) && Near(dx, actualDx)
-            && Near(reference.Parameters[0].Gradient, layer.Gamma!.Gradient) && Near(reference.Parameters[1].Gradient, layer.Beta!.Gradient)
+            && Near(dGamma, layer.Gamma!.Gradient) && Near(dBeta, layer.Beta!.Gradient)
             && Near(runningMean, layer.Running.Mean) && Near(runningDeviation, layer.Running.Deviation);
     }
 

@@ -1,0 +1,79 @@
+using System.Numerics.Tensors;
+using NormLayers.Normalization;
+using NormLayers.Numerics;
+
+namespace NormLayers;
+
+/// <summary>A normalization of (N, C, …) whose channels may have running statistics: <see cref="BatchNorm"/> and what derives from it, and <see cref="InstanceNorm"/>.</summary>
+public abstract class RunningLayer : NormalizationLayer
+{
+    private AlignedBuffer _workspace;
+
+    private protected RunningLayer(
+        Affine affine, RunningStatistics? running, (int Channels, double Epsilon, Momentum? Momentum, bool ReLU, string Name) options, NonFiniteStatistics nonFinite)
+        : base(options.Name, affine, options.Epsilon, options.ReLU)
+    {
+        Throw.IfUndefined(nonFinite, nameof(nonFinite));
+        MaskedTogether = options.Channels;
+        Update = new RunningUpdate(options.Name, options.Momentum ?? Momentum.Default, nonFinite);
+        Running = running;
+    }
+
+    /// <summary>How the running statistics follow the batches.</summary>
+    public Momentum Momentum => Update.Momentum;
+
+    /// <summary>What batch statistics that are not finite do to the running ones.</summary>
+    public NonFiniteStatistics NonFinite => Update.NonFinite;
+
+    /// <summary>The running statistics, in <see cref="InstanceNorm"/> of the averages over a batch's instances; null if the layer tracks none.</summary>
+    public override RunningStatistics? Running { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
+
+    /// <inheritdoc/>
+    public override Shape OutputShape(Shape input)
+    {
+        if (!TakesRank(input.Rank) || input[1] != MaskedTogether)
+        {
+            Throw.Argument(nameof(input), $"a shape {ExpectedShape} for {Name}", $"{input}");
+        }
+
+        return input;
+    }
+
+    private protected virtual string ExpectedShape => $"(N, {MaskedTogether}, …)";
+
+    private protected virtual bool TakesRank(int rank) => rank >= 2;
+
+    private protected sealed override int MaskedTogether { get; }
+
+    /// <summary>How the running statistics follow the batches, and their check.</summary>
+    private protected RunningUpdate Update { get; }
+
+    /// <summary>The statistics of the last forward pass.</summary>
+    private protected NormStatistics Statistics { get; } = new();
+
+    /// <summary>N, C, L and the chunks of the last forward pass, or of what a mask has left of it, where channels are normalized.</summary>
+    private protected Planes Planes { get; set; }
+
+    private ChannelSets Sets => new() { Statistics = Statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = Statistics.Corrections };
+
+    private protected Span<double> Workspace(int length) => _workspace.AtLeast(length);
+
+    /// <summary>Overwrites the pass's statistics with the running ones.</summary>
+    private protected virtual void TakeRunning()
+    {
+        TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, Statistics.Sets.Mean);
+        TensorPrimitives.ConvertChecked<float, double>(Running.Spread, Statistics.Variances);
+        Statistics.Sets.Low.Clear();
+    }
+
+    /// <summary>Overwrites y, channel by channel, from what a mask has left of x.</summary>
+    private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, Span<float> y) => MaskedChannels.Normalize(
+        left, Planes, Statistics.Variance, new Epsilon(epsilon), new() { Sets = Sets, Y = y, ReLU = HasReLU }, ref _workspace, Kept);
+
+    /// <summary>The backward pass, channel by channel.</summary>
+    private protected void BackwardChannels(ReadOnlySpan<float> x, bool batchStatistics, in Gradients gradients) =>
+        MaskedChannels.Backward(x, Planes, Sets, batchStatistics, gradients, ref _workspace, Kept);
+}
