@@ -286,15 +286,18 @@ internal static class GroupedNorm
         private static Span<double> SumsOfG(ReadOnlySpan<double> sums, ReadOnlySpan<float> gamma, int depth, Span<double> sumsOfG)
         {
             int P = sums.Length / 2;
-            for (int s = 0; s < sumsOfG.Length; s++)
+            int count = sumsOfG.Length / 2;
+            for (int s = 0; s < count; s++)
             {
-                double sum = 0;
+                (double sumG, double sumGXHat) = (0, 0);
                 for (int p = s * depth; p < (s + 1) * depth; p++)
                 {
-                    sum += gamma.IsEmpty ? sums[p] : gamma[p % P] * sums[p];
+                    double scale = gamma.IsEmpty ? 1 : gamma[p];
+                    sumG += scale * sums[p];
+                    sumGXHat += scale * sums[P + p];
                 }
 
-                sumsOfG[s] = sum;
+                (sumsOfG[s], sumsOfG[count + s]) = (sumG, sumGXHat);
             }
 
             return sumsOfG;
