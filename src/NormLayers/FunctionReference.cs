@@ -1,6 +1,6 @@
 namespace NormLayers;
 
-/// <summary>A layer in double precision made of the two functions of a page's reference.</summary>
+/// <summary>A layer in double precision, from the two functions of a page's reference.</summary>
 /// <param name="parameters">The parameters, which the functions read and whose gradients they add to.</param>
 /// <param name="forward">y for x and its shape.</param>
 /// <param name="backward">dx for the x of the last forward pass and dy.</param>

@@ -39,7 +39,7 @@ public static class BatchNormReference
         return (y, rstd);
     }
 
-    /// <summary>One step of the running statistics, <b>overwritten</b>, towards those of a batch with m ≥ 2 values per channel.</summary>
+    /// <summary>One step of the running statistics, <b>overwritten</b>, towards the statistics of a batch with m ≥ 2 values per channel.</summary>
     public static void UpdateRunning(double[] mean, double[] variance, double m, double newWeight, double[] runningMean, double[] runningVariance)
     {
         for (int c = 0; c < mean.Length; c++)

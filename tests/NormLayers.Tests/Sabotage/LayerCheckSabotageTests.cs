@@ -25,7 +25,7 @@ public sealed class LayerCheckSabotageTests
         ("the biased running variance", "BatchNorm/BatchNorm.cs", "BiasedRunningVariance ? 1 : m / (m - 1)", "1", ["BatchNorm", "GhostBatchNorm"]),
         ("dγ and dβ of all chunks but the first left out", "Normalization/ChunkNorm.cs", "Totals = totals,", "Totals = k == 0 ? totals : default,", ["GhostBatchNorm"]),
         ("no lower limit of R", "Normalization/RenormFactors.cs", "D.Create(1 / _rMax)", "D.Create(0)", ["BatchRenorm"]),
-        ("γ left out of a group's mean(g)", "Normalization/GroupedNorm.cs", "gamma[p % P] * sums[p]", "sums[p]", ["GroupNorm"]),
+        ("γ left out of a group's mean(g)", "Normalization/GroupedNorm.cs", "sumG += scale * sums[p]", "sumG += sums[p]", ["GroupNorm"]),
         ("the biased running variance of instances", "InstanceNorm/InstanceNorm.cs", "return m / (m - 1);", "return 1;", ["InstanceNorm"]),
         ("gradients of scale and shift swapped", "AdaptiveLayerNorm/AdaptiveLayerNorm.cs", "_dScale.AsSpan(0, _gradients), _dShift.AsSpan(0, _gradients)", "_dShift.AsSpan(0, _gradients), _dScale.AsSpan(0, _gradients)", ["AdaptiveLayerNorm"]),
         ("ε left out of weights", "WeightNorm/WeightStandardization.cs", "new Epsilon(Epsilon), Statistics);", "default, Statistics);", ["WeightStandardization"]),
