@@ -14,10 +14,10 @@ public sealed class ConformancePageTests
         """
         # Conformance
 
-        What the layers give beside results that this library did not compute: by libtorch on inputs drawn for it, in the node tests of ONNX, and in the tests of other projects. Written by a test from its run; do not edit. To write it again:
+        How close the layers are to results that this library did not compute. Libtorch computed some on random inputs; others are in the node tests of ONNX and in the tests of other projects. A test writes this page from its run; do not edit it. To write it again:
         `UPDATE_SNAPSHOTS=1 dotnet test --project tests/NormLayers.Tests -c Release --filter-class NormLayers.Tests.Conformance.ConformancePageTests`
 
-        All of this alone: `dotnet test --project tests/NormLayers.Tests -c Release --filter-namespace NormLayers.Tests.Conformance`
+        To run these tests alone: `dotnet test --project tests/NormLayers.Tests -c Release --filter-namespace NormLayers.Tests.Conformance`
 
         ## The suites
 
@@ -31,7 +31,15 @@ public sealed class ConformancePageTests
 
         ## What came of them
 
-        An output is y, dx, dγ, dβ, a statistic, or y in evaluation after a step of training. The worst error is a share of what is allowed: 1 is the bound.
+        | column | meaning |
+        |---|---|
+        | suite | where the expected results come from, as above; "literals" are numbers written out in a test's source |
+        | layer | the layer of this library that runs the cases; "none" where it has none for the operator, and why |
+        | cases | sets of inputs and options |
+        | outputs | tensors that are compared: y, dx, dγ, dβ, a statistic, or y in evaluation after a step of training |
+        | values | numbers that are compared in these tensors |
+        | worst error | the largest error of all values, as a share of what is allowed for it: 1 is the bound |
+
         The layers give the same bits at every vector width, and this page is compared at each: an error that grows within what is allowed changes it.
 
 
@@ -85,8 +93,8 @@ public sealed class ConformancePageTests
     public void ConformanceMd_OfThisRun_IsCurrent()
     {
         string written = Introduction + Results() + Inputs() + Differences()
-            + Table("Behaviour", ["PyTorch's test", "held by"], s_behaviours)
-            + Table("Bug reports", ["report", "input", "held by"], s_reports)
+            + Table("Behaviour", ["PyTorch's test", "held by the test"], s_behaviours)
+            + Table("Bug reports", ["report", "input", "held by the test"], s_reports)
             + "## What has no counterpart here\n\n" + string.Concat(s_without.Select(w => $"- {w}\n"));
         string file = Path.Combine(RepositoryFiles.Root, "docs", "conformance.md");
         if (Environment.GetEnvironmentVariable("UPDATE_SNAPSHOTS") == "1")
@@ -129,10 +137,10 @@ public sealed class ConformancePageTests
         ILookup<string, ErrorTests.WrongInput> errors = ErrorTests.Inputs.Select(e => e.Data).ToLookup(e => e.Layer);
         return Table(
             "Inputs of other projects' tests",
-            ["layer", "inputs, against the reference", "wrong inputs, refused", "refused here, taken by PyTorch"],
+            ["layer", "compared with the reference", "refused, as by PyTorch", "refused here alone"],
             samples.GroupBy(s => s).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => (string[])
                 [g.Key, $"{g.Count()}", $"{errors[g.Key].Count(e => e.InPyTorch.Length == 0)}", $"{errors[g.Key].Count(e => e.InPyTorch.Length > 0)}"]))
-            + "The inputs are the samples of PyTorch's tests, bug reports and, for RMS normalization, samples of MLX, ggml, tinygrad, quack and candle too. Each has a random upstream gradient. They are in `Conformance/SampleTests`, `Layers/` and `Rms/`, the wrong inputs in `Conformance/ErrorTests`.\n\n";
+            + "The second column counts inputs on which the float layer is compared with the reference in double. The last two count inputs that must be refused with an error: by PyTorch too, and by this library alone.\n\nThe inputs are the samples of PyTorch's tests, bug reports and, for RMS normalization, samples of MLX, ggml, tinygrad, quack and candle too. Each has a random upstream gradient. They are in `Conformance/SampleTests`, `Layers/` and `Rms/`, the wrong inputs in `Conformance/ErrorTests`.\n\n";
     }
 
     private static string Differences() => Table(
@@ -142,8 +150,9 @@ public sealed class ConformancePageTests
             [string.Join(", ", same.Select(e => e.Layer)), same.Key.What, $"an error: expected {same.Key.Expected}", same.Key.InPyTorch]))
         + "An empty batch is a pass of nothing everywhere, also where PyTorch makes it an error. Defaults and meanings that differ are in [conventions](conventions.md).\n\n";
 
-    // The class and method of a test that is there: nameof(Class.Method).
-    private static string By(string method, [CallerArgumentExpression(nameof(method))] string expression = "") => $"`{expression["nameof(".Length..^1]}`";
+    // The class and method of a test that is there, nameof(Class.Method), on a line each: no table is wide enough for both.
+    private static string By(string method, [CallerArgumentExpression(nameof(method))] string expression = "") =>
+        $"`{expression["nameof(".Length..^(method.Length + 2)]}`<br>`{method}`";
 
     private static string Table(string? title, string[] header, IEnumerable<string[]> rows) =>
         (title is null ? "" : $"## {title}\n\n") + Row(header) + Row([.. header.Select(_ => "---")]) + string.Concat(rows.Select(Row)) + "\n";
