@@ -1,3 +1,5 @@
+using NormLayers.Numerics;
+
 namespace NormLayers.Benchmarks;
 
 /// <summary>y = x·wᵀ + b with weights that do not change.</summary>
@@ -16,7 +18,7 @@ internal sealed class ProductData
 {
     public ProductData(ProductCase timed)
     {
-        Random random = new(1);
+        RandomSource random = new(1);
         W = Draw(random, timed.Outputs * timed.Inputs);
         Bias = Draw(random, timed.Outputs);
         X = Draw(random, timed.Rows * timed.Inputs);
@@ -30,12 +32,12 @@ internal sealed class ProductData
     /// <summary>x, (rows, inputs).</summary>
     public float[] X { get; }
 
-    private static float[] Draw(Random random, int count)
+    private static float[] Draw(RandomSource random, int count)
     {
         float[] values = new float[count];
         for (int i = 0; i < count; i++)
         {
-            values[i] = random.NextSingle() - 0.5f;
+            values[i] = (float)(random.NextDouble() - 0.5);
         }
 
         return values;

@@ -1,6 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
 using NormLayers.Cli.Bench;
-using NormLayers.Exchange;
 using NormLayers.Network;
 
 namespace NormLayers.Benchmarks.Peers;
