@@ -40,29 +40,26 @@ public sealed class Gelu : ElementwiseLayer
         where D : struct, IDoubleLanes<D>
     {
         D z = q * D.Create(0.70710678118654752);
-        D inverse = D.Create(1) / (z + D.Create(3.5));
-        D t = (z - D.Create(3.5)) * inverse;
-
-        // Even and odd powers: two chains that the processor computes side by side.
-        D s = t * t;
-        D even = D.Create(-1.8296888780670357e-6);
-        D odd = D.Create(4.9908600279399861e-6);
-        even = even * s + D.Create(1.6413033525768404e-5);
-        odd = odd * s + D.Create(-7.1710924263414611e-5);
-        even = even * s + D.Create(-4.0290314280115007e-5);
-        odd = odd * s + D.Create(0.00071229875534882112);
-        even = even * s + D.Create(-0.0013061537586568829);
-        odd = odd * s + D.Create(-0.0031761621273998828);
-        even = even * s + D.Create(0.026518818155745627);
-        odd = odd * s + D.Create(-0.092318889773363496);
-        even = even * s + D.Create(0.22573859730651716);
-        odd = odd * s + D.Create(-0.43525600997735952);
-        even = even * s + D.Create(0.69411364777828387);
-        odd = odd * s + D.Create(-0.93779972501122681);
-        even = even * s + D.Create(1.0870555892534175);
-        D e = Elementary.ExpForFloat<D>(D.Max(q * q * D.Create(-0.5), D.Create(-1400)));
+        D shifted = z + D.Create(3.5);
+        D t = (z - D.Create(3.5)) / shifted;
+        D p = D.Create(-1.8296888780670357e-6);
+        p = p * t + D.Create(4.9908600279399861e-6);
+        p = p * t + D.Create(1.6413033525768404e-5);
+        p = p * t + D.Create(-7.1710924263414611e-5);
+        p = p * t + D.Create(-4.0290314280115007e-5);
+        p = p * t + D.Create(0.00071229875534882112);
+        p = p * t + D.Create(-0.0013061537586568829);
+        p = p * t + D.Create(-0.0031761621273998828);
+        p = p * t + D.Create(0.026518818155745627);
+        p = p * t + D.Create(-0.092318889773363496);
+        p = p * t + D.Create(0.22573859730651716);
+        p = p * t + D.Create(-0.43525600997735952);
+        p = p * t + D.Create(0.69411364777828387);
+        p = p * t + D.Create(-0.93779972501122681);
+        p = p * t + D.Create(1.0870555892534175);
+        D e = Elementary.ExpCore<D>(D.Max(q * q * D.Create(-0.5), D.Create(-1400)));
         density = e * D.Create(0.39894228040143268);
-        return D.Create(0.5) * e * (even + t * odd) * inverse;
+        return D.Create(0.5) * e * p / shifted;
     }
 
     private readonly struct Formula : IFormula

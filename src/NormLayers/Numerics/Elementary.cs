@@ -57,36 +57,7 @@ internal static class Elementary
         where D : struct, IDoubleLanes<D>
     {
         D expM1 = ExpMinusOneOfRemainder(x, out D n);
-        return PowerTimes(expM1, n);
-    }
 
-    /// <summary>eˣ within 2 ulp for results that become floats: the polynomial's even and odd powers are two chains, so that eight lanes wait half as long.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static D ExpForFloat<D>(D x)
-        where D : struct, IDoubleLanes<D>
-    {
-        D r = Remainder(x, out D n);
-        D z = r * r;
-        D even = D.Create(1.0 / 479001600);
-        D odd = D.Create(1.0 / 6227020800);
-        even = even * z + D.Create(1.0 / 3628800);
-        odd = odd * z + D.Create(1.0 / 39916800);
-        even = even * z + D.Create(1.0 / 40320);
-        odd = odd * z + D.Create(1.0 / 362880);
-        even = even * z + D.Create(1.0 / 720);
-        odd = odd * z + D.Create(1.0 / 5040);
-        even = even * z + D.Create(1.0 / 24);
-        odd = odd * z + D.Create(1.0 / 120);
-        even = even * z + D.Create(0.5);
-        odd = odd * z + D.Create(1.0 / 6);
-        return PowerTimes(r + z * (even + r * odd), n);
-    }
-
-    // (1 + expM1)·2ⁿ.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static D PowerTimes<D>(D expM1, D n)
-        where D : struct, IDoubleLanes<D>
-    {
         // 2ⁿ in two factors, each a normal number, so that a subnormal result is rounded once, by the last product.
         D half = D.Round(n * D.Create(0.5));
         return (D.Create(1) + expM1) * D.PowerOfTwo(half) * D.PowerOfTwo(n - half);
@@ -115,7 +86,8 @@ internal static class Elementary
     private static D ExpMinusOneOfRemainder<D>(D x, out D n)
         where D : struct, IDoubleLanes<D>
     {
-        D r = Remainder(x, out n);
+        n = D.Round(x * D.Create(Log2E));
+        D r = x - n * D.Create(Ln2High) - n * D.Create(Ln2Low);
         D sum = D.Create(1.0 / 6227020800);
         sum = sum * r + D.Create(1.0 / 479001600);
         sum = sum * r + D.Create(1.0 / 39916800);
@@ -129,14 +101,6 @@ internal static class Elementary
         sum = sum * r + D.Create(1.0 / 6);
         sum = sum * r + D.Create(0.5);
         return r + r * r * sum;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static D Remainder<D>(D x, out D n)
-        where D : struct, IDoubleLanes<D>
-    {
-        n = D.Round(x * D.Create(Log2E));
-        return x - n * D.Create(Ln2High) - n * D.Create(Ln2Low);
     }
 
     /// <summary>ln x + shift·ln 2 for positive normal numbers, on one lane or eight.</summary>
