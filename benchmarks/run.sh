@@ -46,4 +46,5 @@ for python in "${NORMLAYERS_BENCH_PYTHON:-python3}" /usr/bin/python3; do
 done
 
 export DOTNET_ROOT="${DOTNET_ROOT:-$(dirname "$(readlink -f "$(command -v dotnet)")")}"
+export NORMLAYERS_BENCH_SCRIPT=1
 exec "$program/NormLayers.Benchmarks" "$@"

@@ -23,7 +23,7 @@ internal sealed class Driver(SuiteKind suite, IReadOnlyList<int> threads, IReadO
 
     public ResultFile Run()
     {
-        object[] cases = [.. Suite.Norms(suite).Concat<object>(Suite.Steps(suite)).Where(c => c.ToString()!.Contains(filter, StringComparison.Ordinal))];
+        object[] cases = [.. Suite.Norms(suite).Concat<object>(Suite.Products(suite)).Concat(Suite.Steps(suite)).Where(c => c.ToString()!.Contains(filter, StringComparison.Ordinal))];
         for (int round = 0; round < _rounds; round++)
         {
             foreach (int count in threads)

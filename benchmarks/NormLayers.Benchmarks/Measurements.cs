@@ -27,6 +27,13 @@ internal sealed class Measurements(ResultFile result)
         where timed is not null
         select (timed, row.Threads, row, (Func<string, double?>)(peer => RowOf(row.Case, row.Threads, peer)?.Median));
 
+    public IEnumerable<(ProductCase Timed, int Threads, Func<string, ResultRow?> RowOf)> Products =>
+        from row in result.Rows
+        where row.Peer == "normlayers"
+        let timed = Suite.Read(row.Case) as ProductCase
+        where timed is not null
+        select (timed, row.Threads, (Func<string, ResultRow?>)(peer => RowOf(row.Case, row.Threads, peer)));
+
     /// <summary>Every normalization, in the order of the run.</summary>
     public IEnumerable<Measurement> Rows =>
         from row in result.Rows

@@ -29,6 +29,30 @@ internal static class OutputCheck
         : timed.Layer == NormalizationKind.LayerNorm || timed.Layer == NormalizationKind.RmsNorm ? CheckRows(timed, data, outputs)
         : CheckLayer(timed, data, outputs);
 
+    /// <summary>The worst error of a product, from four of its rows, which do not depend on each other.</summary>
+    public static double WorstError(ProductCase timed, ProductData data, float[] y)
+    {
+        Comparison all = new();
+        for (int row = 0; row < timed.Rows; row += Math.Max(1, timed.Rows / 4))
+        {
+            ReadOnlySpan<float> x = data.X.AsSpan(row * timed.Inputs, timed.Inputs);
+            double[] expected = new double[timed.Outputs];
+            for (int j = 0; j < expected.Length; j++)
+            {
+                expected[j] = data.Bias[j];
+                ReadOnlySpan<float> w = data.W.AsSpan(j * timed.Inputs, timed.Inputs);
+                for (int k = 0; k < w.Length; k++)
+                {
+                    expected[j] += (double)x[k] * w[k];
+                }
+            }
+
+            all.Add(expected, y.AsSpan(row * timed.Outputs, timed.Outputs));
+        }
+
+        return all.Error;
+    }
+
     private static double CheckLayer(NormCase timed, NormData data, NormOutputs outputs)
     {
         ReferenceLayer reference = timed.CreateLayer(data).CreateReference() ?? throw new InvalidOperationException($"'{timed.LayerName}' has no reference");

@@ -55,6 +55,7 @@ internal sealed class PeerServer(IPeer peer)
         JsonObject answer = Suite.Read(name) switch
         {
             NormCase timed when peer.Takes(timed) => PrepareNorm(timed),
+            ProductCase timed when peer.Takes(timed) => PrepareProduct(timed),
             StepCase timed when peer.Takes(timed) => PrepareStep(timed, steps),
             _ => new JsonObject { ["taken"] = false },
         };
@@ -67,11 +68,21 @@ internal sealed class PeerServer(IPeer peer)
     private JsonObject PrepareNorm(NormCase timed)
     {
         NormData data = new(timed);
-        IPeerWork work = peer.Prepare(timed, data);
+        return Prepare(peer.Prepare(timed, data), outputs => OutputCheck.WorstError(timed, data, outputs));
+    }
+
+    private JsonObject PrepareProduct(ProductCase timed)
+    {
+        ProductData data = new(timed);
+        return Prepare(peer.Prepare(timed, data), outputs => OutputCheck.WorstError(timed, data, outputs.Y));
+    }
+
+    private JsonObject Prepare(IPeerWork work, Func<NormOutputs, double> worstError)
+    {
         work.Run();
         _work = work;
         _timer = new WorkTimer(work.Run);
-        double? error = work.Outputs is { } outputs ? Finite(OutputCheck.WorstError(timed, data, outputs)) : null;
+        double? error = work.Outputs is { } outputs ? Finite(worstError(outputs)) : null;
         return new JsonObject { ["taken"] = true, ["error"] = error };
     }
 

@@ -11,6 +11,7 @@ Option<bool> sizes = new("--sizes") { Description = "Squares from 1 MB to 1 GB i
 Option<bool> models = new("--models") { Description = "More shapes of real models instead." };
 Option<bool> rms = new("--rms") { Description = "RMS normalization of one and of many rows instead." };
 Option<bool> family = new("--family") { Description = "Every other layer, on shapes of real models, instead." };
+Option<bool> products = new("--products") { Description = "Matrix products with some rows instead: ours, libtorch and ONNX Runtime." };
 Option<int[]> threads = new("--threads") { Description = "The numbers of threads (1 and 2).", HelpName = "n", AllowMultipleArgumentsPerToken = true };
 Option<string[]> peers = new("--peers") { Description = "Which peers (all): " + string.Join(", ", PeerProcess.Names) + ".", HelpName = "name", AllowMultipleArgumentsPerToken = true };
 Option<string> filter = new("--filter") { Description = "Only cases whose name contains this text, as in 'layernorm 512x768'.", HelpName = "text" };
@@ -24,17 +25,25 @@ rounds.Validators.Add(r =>
         r.AddError("--rounds must be 1 or more.");
     }
 });
-Command run = new("run", "Measure all peers side by side and write the raw results.") { quick, sizes, models, rms, family, threads, peers, filter, narrow, rounds, output };
+Command run = new("run", "Measure all peers side by side and write the raw results.") { quick, sizes, models, rms, family, products, threads, peers, filter, narrow, rounds, output };
 run.SetAction(parsed =>
 {
+    if (Environment.GetEnvironmentVariable("NORMLAYERS_BENCH_SCRIPT") is null)
+    {
+        Console.Error.WriteLine("Start it as benchmarks/run.sh run: the script provides what the peers need.");
+        return ExitCode.Usage;
+    }
+
     SuiteKind suite = parsed.GetValue(sizes) ? SuiteKind.Sizes
         : parsed.GetValue(models) ? SuiteKind.Models
         : parsed.GetValue(rms) ? SuiteKind.Rms
         : parsed.GetValue(family) ? SuiteKind.Family
+        : parsed.GetValue(products) ? SuiteKind.Products
         : parsed.GetValue(quick) ? SuiteKind.Quick
         : SuiteKind.Full;
     IReadOnlyList<string> names = parsed.GetValue(peers) is { Length: > 0 } chosen ? chosen
         : suite == SuiteKind.Sizes ? ["normlayers", "stream"]
+        : suite == SuiteKind.Products ? ["normlayers", "libtorch", "onnxruntime"]
         : PeerProcess.Names;
     IReadOnlyList<int> counts = parsed.GetValue(threads) is { Length: > 0 } given ? given : [1, 2];
     ResultFile result = new Driver(suite, counts, names, parsed.GetValue(filter) ?? string.Empty, parsed.GetValue(narrow), parsed.GetValue(rounds)).Run();
@@ -45,7 +54,7 @@ run.SetAction(parsed =>
     return result.Problems.Count == 0 ? ExitCode.Success : ExitCode.Mismatch;
 });
 
-Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, --quick, --avx2, --sizes, --models, --rms or --family.", Arity = ArgumentArity.OneOrMore };
+Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, --quick, --avx2, --sizes, --models, --rms, --family or --products.", Arity = ArgumentArity.OneOrMore };
 Command tables = new("tables", "Write the tables of docs/performance.md and docs/performance-history.md from raw results.") { files };
 tables.SetAction(parsed => Tables.Update(Repository.PerformancePages, [.. parsed.GetValue(files)!.Select(ResultFile.Load)]));
 

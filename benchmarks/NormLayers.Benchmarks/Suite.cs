@@ -49,6 +49,11 @@ internal static class Suite
 
     public static IEnumerable<NormCase> Norms(SuiteKind kind)
     {
+        if (kind == SuiteKind.Products)
+        {
+            return [];
+        }
+
         if (kind == SuiteKind.Rms)
         {
             return [.. Cases(NormalizationKind.RmsNorm, _rms, NormPass.Forward), .. Cases(NormalizationKind.RmsNorm, _rms, NormPass.ForwardBackward)];
@@ -105,16 +110,28 @@ internal static class Suite
         IEnumerable<StepCase> large = _modes.Select(mode => new StepCase([784, 1000, 1000, 10], 128, mode));
         return kind switch
         {
-            SuiteKind.Sizes or SuiteKind.Models or SuiteKind.Rms or SuiteKind.Family => [],
+            SuiteKind.Sizes or SuiteKind.Models or SuiteKind.Rms or SuiteKind.Family or SuiteKind.Products => [],
             SuiteKind.Quick => Defaults,
             _ => [.. Defaults, .. large],
         };
     }
 
+    /// <summary>Rows of a sentence, a mini-batch and a page, with the weights of a sentence encoder and of a large model.</summary>
+    public static IEnumerable<ProductCase> Products(SuiteKind kind) => kind != SuiteKind.Products ? [] :
+        from weights in ((int Inputs, int Outputs)[])[(384, 384), (384, 1536), (1536, 384), (4096, 4096)]
+        from rows in (int[])[1, 8, 21, 64, 256]
+        select new ProductCase(weights.Inputs, weights.Outputs, rows);
+
     /// <summary>Reads what <see cref="NormCase.ToString"/> or <see cref="StepCase.ToString"/> wrote.</summary>
     public static object Read(string name)
     {
         string[] words = name.Split(' ');
+        if (words[0] == "product")
+        {
+            int[] weights = [.. words[1].Split('x').Select(int.Parse)];
+            return new ProductCase(weights[0], weights[1], int.Parse(words[2]));
+        }
+
         if (words[0] == "step")
         {
             return new StepCase([.. words[1].Split('-').Select(int.Parse)], int.Parse(words[3]), Kind(words[4]));
@@ -140,4 +157,5 @@ internal enum SuiteKind
     Models,
     Rms,
     Family,
+    Products,
 }

@@ -76,6 +76,13 @@ internal static class Tables
             yield break;
         }
 
+        if (result.Settings.Suite == "products")
+        {
+            yield return ("products-environment", Environment(result));
+            yield return ("products", Products(all));
+            yield break;
+        }
+
         yield return (prefix + "environment", Environment(result));
         yield return (prefix + "summary", Summary(all));
         foreach ((NormalizationKind layer, NormPass pass) in Measurements.Kinds)
@@ -244,6 +251,25 @@ internal static class Tables
             string two = string.Join(" | ", rows.Where(r => r.Threads == 2).Select(r => $"{Microseconds(r.Ours.Median)} | {SpeedupOf(r)}"));
             text.Append(CultureInfo.InvariantCulture, $"| {rows.Key} | {Microseconds(one.Ours.Median)} | {Microseconds(one.TimeOf("libtorch"))} | {Microseconds(one.TimeOf("onnxruntime"))} |");
             text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(one.Streams)} | {SpeedupOf(one)} | {two} |");
+        }
+
+        return text.ToString();
+    }
+
+    // Medians, and how far the rounds of ours and of the libraries were apart at most: (slowest − fastest)/median.
+    private static string Products(Measurements all)
+    {
+        StringBuilder text = new();
+        text.AppendLine("| weights | rows | threads | NormLayers, µs | libtorch | ONNX Runtime | faster library takes | spread |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|");
+        foreach ((ProductCase timed, int threads, Func<string, ResultRow?> rowOf) in all.Products.OrderBy(p => p.Timed.Inputs * p.Timed.Outputs).ThenBy(p => p.Timed.Inputs).ThenBy(p => p.Timed.Rows).ThenBy(p => p.Threads))
+        {
+            ResultRow ours = rowOf("normlayers")!;
+            ResultRow?[] libraries = [rowOf("libtorch"), rowOf("onnxruntime")];
+            double? ratio = libraries.Min(r => r?.Median) / ours.Median;
+            string speedup = ratio is null ? "–" : string.Create(CultureInfo.InvariantCulture, $"{(ratio < 1 ? "**" : string.Empty)}{ratio:0.00}x{(ratio < 1 ? "**" : string.Empty)}");
+            double spread = ((ResultRow?[])[ours, .. libraries]).OfType<ResultRow>().Max(r => (r.Nanoseconds.Max() - r.Nanoseconds.Min()) / r.Median);
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {timed.Weights} | {timed.Rows} | {threads} | {Microseconds(ours.Median)} | {Microseconds(libraries[0]?.Median)} | {Microseconds(libraries[1]?.Median)} | {speedup} | {100 * spread:0} % |");
         }
 
         return text.ToString();

@@ -13,13 +13,10 @@ switch (args)
     case ["embedding"]:
         EmbeddingTable.Write(Console.Out);
         return 0;
-    case ["products"]:
-        ProductTable.Write(Console.Out);
-        return 0;
     case ["fixture", string path]:
         NodeTable.WriteFixture(path);
         return 0;
     default:
-        Console.Error.WriteLine("expected: nodes, embedding, products, or fixture FILE");
+        Console.Error.WriteLine("expected: nodes, embedding, or fixture FILE");
         return 2;
 }

@@ -14,10 +14,16 @@ internal interface IPeer
     /// <summary>Whether it can do a training step.</summary>
     bool Takes(StepCase timed) => false;
 
+    /// <summary>Whether it can do a product.</summary>
+    bool Takes(ProductCase timed) => false;
+
     /// <summary>Makes ready what <see cref="IPeerWork.Run"/> then repeats.</summary>
     IPeerWork Prepare(NormCase timed, NormData data);
 
     IPeerStep Prepare(StepCase timed, StepData data) => throw new NotSupportedException();
+
+    /// <summary>Makes a product ready; its y is the only output.</summary>
+    IPeerWork Prepare(ProductCase timed, ProductData data) => throw new NotSupportedException();
 }
 
 /// <summary>One normalization that is ready to run.</summary>

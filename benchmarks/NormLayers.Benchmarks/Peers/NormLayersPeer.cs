@@ -1,5 +1,6 @@
 using NormLayers.Cli.Bench;
 using NormLayers.Cli.Output;
+using NormLayers.Numerics;
 
 namespace NormLayers.Benchmarks.Peers;
 
@@ -12,9 +13,28 @@ internal sealed class NormLayersPeer : IPeer
 
     public bool Takes(StepCase timed) => true;
 
+    public bool Takes(ProductCase timed) => true;
+
     public IPeerWork Prepare(NormCase timed, NormData data) => new Work(new NormWork(timed, data));
 
     public IPeerStep Prepare(StepCase timed, StepData data) => new Step(new StepWork(timed, data));
+
+    public IPeerWork Prepare(ProductCase timed, ProductData data) => new Product(timed, data);
+
+    /// <summary>Weights packed once.</summary>
+    private sealed class Product(ProductCase timed, ProductData data) : IPeerWork
+    {
+        private readonly PackedMatrix _weights = new(new MatrixView(data.W, timed.Outputs, timed.Inputs).Transpose());
+        private readonly float[] _y = new float[timed.Rows * timed.Outputs];
+
+        public NormOutputs Outputs => new(_y, [], [], []);
+
+        public void Run() => _weights.Multiply(data.X, data.Bias, _y);
+
+        public void Dispose()
+        {
+        }
+    }
 
     private sealed class Work(NormWork work) : IPeerWork
     {

@@ -23,11 +23,46 @@ internal sealed class TorchPeer : IPeer
 
     public bool Takes(StepCase timed) => true;
 
+    public bool Takes(ProductCase timed) => true;
+
     public IPeerWork Prepare(NormCase timed, NormData data) => new Work(timed, data);
 
     public IPeerStep Prepare(StepCase timed, StepData data) => new Step(timed, data);
 
+    public IPeerWork Prepare(ProductCase timed, ProductData data) => new Product(timed, data);
+
     internal static long[] Lengths(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(axis => (long)shape[axis])];
+
+    private sealed class Product(ProductCase timed, ProductData data) : IPeerWork
+    {
+        private readonly Tensor _x = tensor(data.X, [timed.Rows, timed.Inputs]);
+        private readonly Tensor _w = tensor(data.W, [timed.Outputs, timed.Inputs]);
+        private readonly Tensor _bias = tensor(data.Bias);
+
+        public NormOutputs Outputs
+        {
+            get
+            {
+                using Tensor y = F.linear(_x, _w, _bias);
+                return new NormOutputs([.. y.data<float>()], [], [], []);
+            }
+        }
+
+        public void Run()
+        {
+            using (inference_mode())
+            {
+                F.linear(_x, _w, _bias).Dispose();
+            }
+        }
+
+        public void Dispose()
+        {
+            _x.Dispose();
+            _w.Dispose();
+            _bias.Dispose();
+        }
+    }
 
     private sealed class Work : IPeerWork
     {

@@ -13,6 +13,17 @@ internal static unsafe class Cache
     /// <param name="elements">How many floats it has.</param>
     public static bool IsExceeded(int elements) => elements >= Elements;
 
+    /// <summary>Prefetches an element's line into the second-level cache; it need not be part of the array.</summary>
+    /// <param name="element">The element.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrefetchToSecondLevel(ref readonly float element)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch1(Unsafe.AsPointer(ref Unsafe.AsRef(in element)));
+        }
+    }
+
     /// <summary>Asks the first-level cache for the line of an element that will be read soon; it need not be part of the array.</summary>
     /// <param name="row">The row's first element.</param>
     /// <param name="index">The element.</param>

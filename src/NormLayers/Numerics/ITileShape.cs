@@ -9,17 +9,22 @@ internal interface ITileShape
     /// <summary>Its columns.</summary>
     static abstract int Columns { get; }
 
-    /// <summary>How many rows the next block takes.</summary>
-    /// <param name="left">How many are left, ≥ 1.</param>
-    static abstract int RowsOf(int left);
-
     /// <summary>Adds the products of some inner indices, in chains of <see cref="MatrixProduct.Chain"/>, to a block that stays in registers.</summary>
-    /// <param name="a">A, from the block's first row and the first of them.</param>
-    /// <param name="panel">The block's columns of B, packed: (depth, <see cref="Columns"/>).</param>
-    /// <param name="depth">How many inner indices.</param>
-    /// <param name="rows">1 to <see cref="Rows"/>; where there are fewer, the last is computed several times over, to the same result.</param>
-    /// <param name="begins">Whether they are the product's first, whose first chain begins at what C holds.</param>
-    /// <param name="c">The block: added to.</param>
-    /// <param name="cStride">From one row of C to the next.</param>
-    static abstract void MultiplyAdd(Factor a, ReadOnlySpan<float> panel, int depth, int rows, bool begins, Span<float> c, int cStride);
+    /// <param name="block">The operands.</param>
+    /// <param name="rows">1 to <see cref="Rows"/>; where there are fewer than four, the last is computed several times over, to the same result.</param>
+    static abstract void MultiplyAdd(in TileProduct block, int rows);
+
+    /// <summary>How many rows the next block takes: all of them, and of the last <see cref="ProductKernel.UnitRows"/> an even share, so that no row is computed twice.</summary>
+    /// <param name="left">How many rows are left, ≥ 1.</param>
+    static int RowsOf<T>(int left)
+        where T : struct, ITileShape
+    {
+        if (left >= ProductKernel.UnitRows)
+        {
+            return T.Rows;
+        }
+
+        int blocks = (left + T.Rows - 1) / T.Rows;
+        return (left + blocks - 1) / blocks;
+    }
 }

@@ -35,15 +35,7 @@ public static class MatrixProduct
     public static void Multiply(MatrixView a, MatrixView b, Span<float> c, int rowStride = 0)
     {
         int stride = Check(a, b, c, rowStride);
-        if (b.Columns > 0)
-        {
-            for (int row = 0; row < a.Rows; row++)
-            {
-                c.Slice(row * stride, b.Columns).Clear();
-            }
-        }
-
-        MultiplyAdd(a.Factor, b.Factor, new ProductSize(a.Rows, b.Columns, a.Columns), new ProductTarget(c, stride, 1));
+        Multiply(a.Factor, b.Factor, new ProductSize(a.Rows, b.Columns, a.Columns), new ProductTarget(c, stride, 1));
     }
 
     /// <summary>C += A·B: <b>adds to</b> the elements of C.</summary>
@@ -76,7 +68,7 @@ public static class MatrixProduct
             return;
         }
 
-        if (a.Count >= Threads.LimitHere)
+        if (a.Count >= Threads.LimitHere && a.Columns > 0)
         {
             Kernels.Run(ref batch, a.Count, batch.Work);
             return;
@@ -84,8 +76,7 @@ public static class MatrixProduct
 
         for (int i = 0; i < a.Count; i++)
         {
-            batch.Clear(i);
-            MultiplyAdd(a.Factor(i), b.Factor(i), batch.Size, batch.Target(i));
+            Multiply(a.Factor(i), b.Factor(i), batch.Size, batch.Target(i));
         }
     }
 
@@ -98,8 +89,12 @@ public static class MatrixProduct
     internal static void MultiplyTransposed(ReadOnlySpan<float> x, ReadOnlySpan<float> w, ReadOnlySpan<float> bias, int inner, Span<float> y)
     {
         int M = w.Length / inner;
-        Begin(bias, y, M, M);
-        MultiplyAdd(new Factor(x, inner, 1), new Factor(w, 1, inner), new ProductSize(x.Length / inner, M, inner), new ProductTarget(y, M, 1));
+        if (!bias.IsEmpty)
+        {
+            Throw.IfLengthDiffers(bias.Length, M, nameof(bias));
+        }
+
+        Multiply(new Factor(x, inner, 1), new Factor(w, 1, inner), new ProductSize(x.Length / inner, M, inner), new ProductTarget(y, M, 1), bias);
     }
 
     /// <summary>dx = dy·w: overwrites <paramref name="dx"/>.</summary>
@@ -110,8 +105,7 @@ public static class MatrixProduct
     internal static void Multiply(ReadOnlySpan<float> dy, ReadOnlySpan<float> w, int inner, Span<float> dx)
     {
         int M = w.Length / inner;
-        dx.Clear();
-        MultiplyAdd(new Factor(dy, M, 1), new Factor(w, inner, 1), new ProductSize(dy.Length / M, inner, M), new ProductTarget(dx, inner, 1));
+        Multiply(new Factor(dy, M, 1), new Factor(w, inner, 1), new ProductSize(dy.Length / M, inner, M), new ProductTarget(dx, inner, 1));
     }
 
     /// <summary>dw += dyᵀ·x: <b>adds to</b> <paramref name="dw"/>.</summary>
@@ -123,22 +117,6 @@ public static class MatrixProduct
     {
         int M = dw.Length / inner;
         MultiplyAdd(new Factor(dy, 1, M), new Factor(x, inner, 1), new ProductSize(M, inner, x.Length / inner), new ProductTarget(dw, inner, 1));
-    }
-
-    /// <summary>Fills every row of C with the bias, or with zeros.</summary>
-    internal static void Begin(ReadOnlySpan<float> bias, Span<float> c, int columns, int rowStride)
-    {
-        if (bias.IsEmpty)
-        {
-            c.Clear();
-            return;
-        }
-
-        Throw.IfLengthDiffers(bias.Length, columns, nameof(bias));
-        for (int start = 0; start < c.Length; start += rowStride)
-        {
-            bias.CopyTo(c.Slice(start, columns));
-        }
     }
 
     internal static void CheckApart(ReadOnlySpan<float> factor, ReadOnlySpan<float> c, string name)
@@ -189,23 +167,48 @@ public static class MatrixProduct
     /// <summary>Whether a narrow C would leave most of a tile's columns empty, so that its transpose is computed: Cᵀ += Bᵀ·Aᵀ, by the same chains.</summary>
     internal static bool IsNarrow(ProductSize size) => size.Columns < NarrowColumns && size.Rows > size.Columns;
 
+    // C = A·B + bias, whatever C holds.
+    private static void Multiply(Factor a, Factor b, ProductSize size, ProductTarget c, ReadOnlySpan<float> bias = default)
+    {
+        bool narrow = IsNarrow(size);
+        if (size.Inner == 0 || (narrow && !bias.IsEmpty))
+        {
+            for (int row = 0; row < size.Rows; row++)
+            {
+                Span<float> values = c.Values.Slice(row * c.RowStride, size.Columns);
+                values.Clear();
+                bias.CopyTo(values);
+            }
+
+            MultiplyAdd(a, b, size, c);
+        }
+        else if (narrow)
+        {
+            Run(b.Transpose(), a.Transpose(), size.Transpose(), c.Transpose(), overwrites: true, default);
+        }
+        else
+        {
+            Run(a, b, size, c, overwrites: true, bias);
+        }
+    }
+
     private static void MultiplyAdd(Factor a, Factor b, ProductSize size, ProductTarget c)
     {
         if (IsNarrow(size))
         {
-            Run(b.Transpose(), a.Transpose(), size.Transpose(), c.Transpose());
+            Run(b.Transpose(), a.Transpose(), size.Transpose(), c.Transpose(), overwrites: false, default);
         }
         else
         {
-            Run(a, b, size, c);
+            Run(a, b, size, c, overwrites: false, default);
         }
     }
 
-    private static void Run(Factor a, Factor b, ProductSize size, ProductTarget c)
+    private static void Run(Factor a, Factor b, ProductSize size, ProductTarget c, bool overwrites, ReadOnlySpan<float> bias)
     {
         if (a.ColumnStride < FarColumns || size.Columns < ManyColumns)
         {
-            ProductKernel.Run(new ProductKernel { A = a, B = b, Size = size, C = c, Begins = true });
+            ProductKernel.Run(new ProductKernel { A = a, B = b, Size = size, C = c, Begins = true, Overwrites = overwrites, Bias = bias });
             return;
         }
 
@@ -215,7 +218,17 @@ public static class MatrixProduct
             Span<float> packed = _packed.FloatsAtLeast(RowPacking.Length(chunk));
             RowPacking packing = new(a.From(0, k), chunk, packed);
             Kernels.Run(ref packing, RowPacking.Units(chunk), packed.Length);
-            ProductKernel.Run(new ProductKernel { A = a, PackedRows = packed, B = b.From(k, 0), Size = chunk, C = c, Begins = k == 0 });
+            ProductKernel.Run(new ProductKernel
+            {
+                A = a,
+                PackedRows = packed,
+                B = b.From(k, 0),
+                Size = chunk,
+                C = c,
+                Begins = k == 0,
+                Overwrites = overwrites,
+                Bias = bias,
+            });
         }
     }
 }

@@ -10,54 +10,69 @@ internal static class MicroKernel
     private static readonly float[] _zeros = new float[32];
     private static readonly float[] _minusZeros = [.. Enumerable.Repeat(-0f, 32)];
 
+    /// <summary>A row of zeros for <see cref="TileProduct.Start"/>.</summary>
+    public static ReadOnlySpan<float> Zeros => _zeros;
+
     /// <summary>As <see cref="ITileShape.MultiplyAdd"/>, by one tile.</summary>
-    public static void MultiplyAdd<T>(Factor a, ReadOnlySpan<float> panel, int depth, int rows, bool begins, Span<float> c, int cStride)
-        where T : struct, ITile<T>
+    public static void MultiplyAdd<V, N>(in TileProduct block, int rows)
+        where V : struct, ITileRow<V>
+        where N : struct, ITileHeight
     {
-        ref float column = ref MemoryMarshal.GetReference(a.Values);
-        ref float row = ref MemoryMarshal.GetReference(panel);
-        ref float c0 = ref MemoryMarshal.GetReference(c);
-        TileRows rowsOfA = new(rows, a.RowStride);
-        TileRows rowsOfC = new(rows, cStride);
-        for (int first = 0; first < depth; first += MatrixProduct.Chain)
+        ref float column = ref MemoryMarshal.GetReference(block.A.Values);
+        ref float row = ref MemoryMarshal.GetReference(block.Panel);
+        ref float ahead = ref MemoryMarshal.GetReference(block.Ahead);
+        ref float c = ref MemoryMarshal.GetReference(block.C);
+        TileRows rowsOfA = new(rows, block.A.RowStride);
+        TileRows rowsOfC = new(rows, block.CStride);
+        for (int first = 0; first < block.Depth; first += MatrixProduct.Chain)
         {
-            int length = Math.Min(MatrixProduct.Chain, depth - first);
-            if (begins && first == 0)
+            int length = Math.Min(MatrixProduct.Chain, block.Depth - first);
+            if (first == 0 && !block.Start.IsEmpty)
             {
-                AddChain<T>(ref column, a.ColumnStride, in rowsOfA, ref row, length, in c0, in rowsOfC, in _minusZeros[0], default, ref c0, in rowsOfC);
+                TileRows startRows = new(rows, block.StartStride);
+                AddChain<V, N>(ref column, block.A.ColumnStride, in rowsOfA, ref row, length, in MemoryMarshal.GetReference(block.Start), in startRows, in _minusZeros[0], default, ref c, in rowsOfC, ref ahead, block.LinesAhead);
             }
             else
             {
-                AddChain<T>(ref column, a.ColumnStride, in rowsOfA, ref row, length, in _zeros[0], default, in c0, in rowsOfC, ref c0, in rowsOfC);
+                AddChain<V, N>(ref column, block.A.ColumnStride, in rowsOfA, ref row, length, in _zeros[0], default, in c, in rowsOfC, ref c, in rowsOfC, ref ahead, block.LinesAhead);
             }
 
-            column = ref Unsafe.Add(ref column, (nint)length * a.ColumnStride);
-            row = ref Unsafe.Add(ref row, length * T.Columns);
+            column = ref Unsafe.Add(ref column, (nint)length * block.A.ColumnStride);
+            row = ref Unsafe.Add(ref row, length * V.Columns);
+            ahead = ref Unsafe.Add(ref ahead, length / 2 * block.LinesAhead * 16);
         }
     }
 
     // Without branches around the tile, which would take it out of its registers; and four steps at once are more than the compiler inlines.
     [MethodImpl(Kernels.Loops)]
-    private static void AddChain<T>(
+    private static void AddChain<V, N>(
         ref float column, nint step, in TileRows rowsOfA, ref float row, int length, ref readonly float start, in TileRows startRows,
-        ref readonly float rest, in TileRows restRows, ref float c, in TileRows rowsOfC)
-        where T : struct, ITile<T>
+        ref readonly float rest, in TileRows restRows, ref float c, in TileRows rowsOfC, ref float ahead, int linesAhead)
+        where V : struct, ITileRow<V>
+        where N : struct, ITileHeight
     {
-        T tile = T.Load(in start, in startRows);
+        Tile<V, N> tile = default;
+        tile.Load(in start, in startRows);
         int k = 0;
         for (; k <= length - 2; k += 2)
         {
+            for (int line = 0; line < linesAhead; line++)
+            {
+                Cache.PrefetchToSecondLevel(in ahead);
+                ahead = ref Unsafe.Add(ref ahead, 16);
+            }
+
             // c[r, j] += a[r, k] * b[k, j]
-            tile.Add(ref column, in rowsOfA, in row, 0);
+            tile.MultiplyAdd(ref column, in rowsOfA, in row, 0);
             column = ref Unsafe.Add(ref column, step);
-            tile.Add(ref column, in rowsOfA, in row, T.Columns);
+            tile.MultiplyAdd(ref column, in rowsOfA, in row, V.Columns);
             column = ref Unsafe.Add(ref column, step);
-            row = ref Unsafe.Add(ref row, 2 * T.Columns);
+            row = ref Unsafe.Add(ref row, 2 * V.Columns);
         }
 
         if (k < length)
         {
-            tile.Add(ref column, in rowsOfA, in row, 0);
+            tile.MultiplyAdd(ref column, in rowsOfA, in row, 0);
         }
 
         tile.Add(in rest, in restRows);

@@ -52,7 +52,11 @@ public sealed class PackedMatrix
         Throw.IfLengthDiffers(a.Length, (rows, Rows), nameof(a));
         Throw.IfLengthDiffers(c.Length, (rows, Columns), nameof(c));
         MatrixProduct.CheckApart(a, c, nameof(c));
-        MatrixProduct.Begin(bias, c, Columns, Columns);
+        if (!bias.IsEmpty)
+        {
+            Throw.IfLengthDiffers(bias.Length, Columns, nameof(bias));
+        }
+
         ProductKernel.Run(new ProductKernel
         {
             A = new Factor(a, Rows, 1),
@@ -60,6 +64,8 @@ public sealed class PackedMatrix
             Size = new ProductSize(rows, Columns, Rows),
             C = new ProductTarget(c, Columns, 1),
             Begins = true,
+            Overwrites = true,
+            Bias = bias,
         });
     }
 }

@@ -20,24 +20,15 @@ internal readonly ref struct ProductBatch : IKernel
 
     public ProductTarget Target(int i) => new(C[(i * MatrixStride)..], RowStride, 1);
 
-    public void Clear(int i)
-    {
-        for (int row = 0; row < A.Rows && B.Columns > 0; row++)
-        {
-            C.Slice(i * MatrixStride + row * RowStride, B.Columns).Clear();
-        }
-    }
-
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
         for (int i = first; i < first + count; i++)
         {
-            Clear(i);
             ProductKernel product = MatrixProduct.IsNarrow(Size)
-                ? new() { A = B.Factor(i).Transpose(), B = A.Factor(i).Transpose(), Size = Size.Transpose(), C = Target(i).Transpose(), Begins = true }
-                : new() { A = A.Factor(i), B = B.Factor(i), Size = Size, C = Target(i), Begins = true };
+                ? new() { A = B.Factor(i).Transpose(), B = A.Factor(i).Transpose(), Size = Size.Transpose(), C = Target(i).Transpose(), Begins = true, Overwrites = true }
+                : new() { A = A.Factor(i), B = B.Factor(i), Size = Size, C = Target(i), Begins = true, Overwrites = true };
             product.Run<L, D>(0, product.Units);
         }
     }

@@ -34,6 +34,9 @@ internal readonly ref struct ProductKernel : IKernel
     private const int FewestRowsToPrefetch = 48;
     private const int FewestFloatsToPrefetch = 128 * 1024;
 
+    // As many floats of A as the second-level cache holds while B streams by.
+    private const int MostFloatsKept = 128 * 1024;
+
     /// <summary>The columns of a tile at the vector width in use.</summary>
     public static int TileColumns => VectorWidth.Bits == 512 ? 32 : 16;
 
@@ -52,8 +55,14 @@ internal readonly ref struct ProductKernel : IKernel
 
     public required ProductTarget C { get; init; }
 
-    /// <summary>Whether the first chain begins at what C holds; otherwise each is added to it.</summary>
+    /// <summary>Whether these are the product's first inner indices, where the first chain begins at a start; otherwise each is added to C.</summary>
     public required bool Begins { get; init; }
+
+    /// <summary>Whether that start is the bias or 0, whatever C holds; otherwise it is what C holds.</summary>
+    public bool Overwrites { get; init; }
+
+    /// <summary>Where <see cref="Overwrites"/>: a number a column of C, which is not transposed then; empty for zeros.</summary>
+    public ReadOnlySpan<float> Bias { get; init; }
 
     private int ColumnUnits => (Size.Columns + UnitColumns - 1) / UnitColumns;
 
@@ -94,20 +103,7 @@ internal readonly ref struct ProductKernel : IKernel
 
     private static Range Chunk(int first, int count, int unit, int length) => (first * unit)..Math.Min((first + count) * unit, length);
 
-    // B's part for some columns, packed here or already.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ReadOnlySpan<float> Panel<L>(int k, int j, int depth, int columns, int width, Span<float> room)
-        where L : struct, ILanes<L>
-    {
-        if (!Panels.IsEmpty)
-        {
-            return Panels.Slice(j * Size.Inner + k * width, depth * width);
-        }
-
-        MatrixBlocks.Pack<L>(B.From(k, j), depth, columns, width, room);
-        return room;
-    }
-
+    // Of panels, which no product is added to.
     private void OneRow<L>(Range columnRange)
         where L : struct, ILanes<L>
     {
@@ -118,9 +114,13 @@ internal readonly ref struct ProductKernel : IKernel
             int columns = Math.Min(RowKernel.Columns, firstColumn + columnCount - j);
             Span<float> c = C.Values.Slice(j, columns);
             Span<float> room = columns % 16 == 0 ? c : edge;
-            if (columns % 16 != 0)
+            if (Bias.IsEmpty)
             {
-                c.CopyTo(room);
+                room.Clear();
+            }
+            else
+            {
+                Bias.Slice(j, columns).CopyTo(room);
             }
 
             RowKernel.MultiplyAdd<L>(A, Panels[(j * Size.Inner)..], Size.Inner, (columns + 15) / 16, room);
@@ -138,11 +138,17 @@ internal readonly ref struct ProductKernel : IKernel
     {
         (int firstRow, int rowCount) = rowRange.GetOffsetAndLength(Size.Rows);
         (int firstColumn, int columnCount) = columnRange.GetOffsetAndLength(Size.Columns);
-        Span<float> room = stackalloc float[PanelFloats];
         Span<float> edge = stackalloc float[T.Rows * T.Columns];
 
         // Few rows read a panel too seldom for a long one.
         int panelRows = rowCount < UnitRows ? ShortPanel : PanelFloats / T.Columns;
+        if (!Panels.IsEmpty)
+        {
+            MultiplyPanels<L, T>(firstRow, rowCount, columnRange, panelRows, edge);
+            return;
+        }
+
+        Span<float> panel = stackalloc float[PanelFloats];
         for (int k = 0; k < Size.Inner; k += panelRows)
         {
             int depth = Math.Min(panelRows, Size.Inner - k);
@@ -155,46 +161,114 @@ internal readonly ref struct ProductKernel : IKernel
                 for (int j = firstColumn; j < firstColumn + columnCount; j += T.Columns)
                 {
                     int columns = Math.Min(T.Columns, firstColumn + columnCount - j);
-                    ReadOnlySpan<float> panel = Panel<L>(k, j, depth, columns, T.Columns, room);
+                    MatrixBlocks.Pack<L>(B.From(k, j), depth, columns, T.Columns, panel);
                     int ahead = PrefetchesNext ? Math.Min(T.Columns, firstColumn + columnCount - j - columns) : 0;
-                    MultiplyAdd<L, T>(i, rows, j, columns, k, depth, panel, ahead, edge);
+                    MultiplyAdd<L, T>(new Block(i, rows, j, columns, k, depth), panel, ahead, default, edge);
                 }
             }
         }
     }
 
-    // One panel of B, and the tiles of C below each other, each of which prefetches its share of the next panel.
+    // Panels that are there already, in the order of their addresses, so that B passes by once; where A is too large to be kept meanwhile, by pieces of A.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void MultiplyAdd<L, T>(int firstRow, int rowCount, int j, int columns, int k, int depth, ReadOnlySpan<float> panel, int ahead, Span<float> edge)
+    private void MultiplyPanels<L, T>(int firstRow, int rowCount, Range columns, int panelRows, Span<float> edge)
         where L : struct, ILanes<L>
         where T : struct, ITileShape
     {
-        bool begins = Begins && k == 0;
+        (int firstColumn, int columnCount) = columns.GetOffsetAndLength(Size.Columns);
+        int pieces = (Size.Inner + panelRows - 1) / panelRows;
+        int panels = (columnCount + T.Columns - 1) / T.Columns;
+        bool keepsA = (long)rowCount * Size.Inner <= MostFloatsKept;
+        bool prefetches = (long)Size.Inner * Size.Columns >= FewestFloatsToPrefetch;
+        for (int n = 0; n < pieces * panels; n++)
+        {
+            (int piece, int panel) = Place(n);
+            int j = firstColumn + panel * T.Columns;
+            Block block = new(firstRow, rowCount, j, Math.Min(T.Columns, firstColumn + columnCount - j), piece * panelRows, Math.Min(panelRows, Size.Inner - piece * panelRows));
+            ReadOnlySpan<float> ahead = default;
+            if (prefetches && n + 1 < pieces * panels)
+            {
+                (int nextPiece, int nextPanel) = Place(n + 1);
+                ahead = Panel(nextPiece * panelRows, Math.Min(panelRows, Size.Inner - nextPiece * panelRows), firstColumn + nextPanel * T.Columns, T.Columns);
+            }
+
+            MultiplyAdd<L, T>(block, Panel(block.K, block.Depth, j, T.Columns), 0, ahead, edge);
+        }
+
+        (int Piece, int Panel) Place(int n) => keepsA ? (n % pieces, n / pieces) : (n / panels, n % panels);
+    }
+
+    private ReadOnlySpan<float> Panel(int k, int depth, int j, int width) => Panels.Slice(j * Size.Inner + k * width, depth * width);
+
+    // One panel of B, and the tiles of C below each other, each of which prefetches its share of the next panel or of what will be packed.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void MultiplyAdd<L, T>(Block block, ReadOnlySpan<float> panel, int columnsAhead, ReadOnlySpan<float> ahead, Span<float> edge)
+        where L : struct, ILanes<L>
+        where T : struct, ITileShape
+    {
+        (int firstRow, int rowCount, int j, int columns, int k, int depth) = block;
+        bool starts = Begins && k == 0;
+        bool overwrites = starts && Overwrites;
+
+        // A panel has so many cache lines for every two inner indices.
+        int lines = Math.Min(T.Columns / 8, (T.Columns / 8 * T.Rows + rowCount - 1) / rowCount);
         int rows;
         for (int i = firstRow; i < firstRow + rowCount; i += rows)
         {
-            rows = T.RowsOf(firstRow + rowCount - i);
-            if (ahead > 0)
+            rows = ITileShape.RowsOf<T>(firstRow + rowCount - i);
+            if (columnsAhead > 0)
             {
-                MatrixBlocks.PrefetchShare(B.From(k, j + columns), depth, ahead, i - firstRow, rows, rowCount);
-            }
-
-            Factor a = PackedRows.IsEmpty ? A.From(i, k) : new(PackedRows[(i * depth)..], 1, rows);
-            Span<float> c = C.Values[(i * C.RowStride + j * C.ColumnStride)..];
-            if (columns == T.Columns && C.ColumnStride == 1)
-            {
-                // Prefetches the tile below.
-                MatrixBlocks.PrefetchRows(in MemoryMarshal.GetReference(c), C.RowStride, rows, T.Rows, columns);
-                T.MultiplyAdd(a, panel, depth, rows, begins, c, C.RowStride);
-                continue;
+                MatrixBlocks.PrefetchShare(B.From(k, j + columns), depth, columnsAhead, i - firstRow, rows, rowCount);
             }
 
             // A tile wider than what is left of C, or across it, works on a copy.
-            MatrixBlocks.Copy<L>(new Factor(c, C.RowStride, C.ColumnStride), rows, columns, edge, T.Columns, 1);
-            T.MultiplyAdd(a, panel, depth, rows, begins, edge, T.Columns);
-            MatrixBlocks.Copy<L>(new Factor(edge, T.Columns, 1), rows, columns, c, C.RowStride, C.ColumnStride);
+            bool inPlace = columns == T.Columns && C.ColumnStride == 1;
+            Span<float> c = C.Values[(i * C.RowStride + j * C.ColumnStride)..];
+            Span<float> target = inPlace ? c : edge;
+            int stride = inPlace ? C.RowStride : T.Columns;
+            ReadOnlySpan<float> start = target;
+            if (inPlace)
+            {
+                // Prefetches the tile below.
+                MatrixBlocks.PrefetchRows(in MemoryMarshal.GetReference(c), C.RowStride, rows, T.Rows, columns);
+                start = !overwrites ? c : Bias.IsEmpty ? MicroKernel.Zeros : Bias[j..];
+            }
+            else if (!overwrites)
+            {
+                MatrixBlocks.Copy<L>(new Factor(c, C.RowStride, C.ColumnStride), rows, columns, edge, T.Columns, 1);
+            }
+            else if (Bias.IsEmpty)
+            {
+                start = MicroKernel.Zeros;
+            }
+            else
+            {
+                Bias.Slice(j, columns).CopyTo(edge);
+            }
+
+            TileProduct product = new()
+            {
+                A = PackedRows.IsEmpty ? A.From(i, k) : new(PackedRows[(i * depth)..], 1, rows),
+                Panel = panel,
+                Depth = depth,
+                Start = starts ? start : default,
+                StartStride = overwrites ? 0 : stride,
+                C = target,
+                CStride = stride,
+                Ahead = ahead,
+                LinesAhead = ahead.IsEmpty ? 0 : lines,
+            };
+            T.MultiplyAdd(in product, rows);
+            ahead = ahead[Math.Min(ahead.Length, depth / 2 * lines * 16)..];
+            if (!inPlace)
+            {
+                MatrixBlocks.Copy<L>(new Factor(edge, T.Columns, 1), rows, columns, c, C.RowStride, C.ColumnStride);
+            }
         }
     }
+
+    /// <summary>Rows, columns and inner indices of a part of the product.</summary>
+    private readonly record struct Block(int FirstRow, int RowCount, int FirstColumn, int Columns, int K, int Depth);
 }
 
 /// <summary>The dimensions of a product: C has rows and columns, A and B meet at the inner ones.</summary>

@@ -34,7 +34,7 @@ internal readonly ref struct RowPacking(Factor a, ProductSize size, Span<float> 
         int rows;
         for (int i = firstRow; i < end; i += rows)
         {
-            rows = T.RowsOf(end - i);
+            rows = ITileShape.RowsOf<T>(end - i);
             MatrixBlocks.Pack<L>(_a.From(i, 0).Transpose(), _size.Inner, rows, rows, _packed[(i * _size.Inner)..]);
         }
     }
