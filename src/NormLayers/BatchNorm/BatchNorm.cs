@@ -156,7 +156,7 @@ public class BatchNorm : NormalizationLayer
         }
 
         _planes = Kept is null ? PlanesOf(shape) : _planes;
-        ReadOnlySpan<float> left = MaskedChannels.Left(x, Kept);
+        ReadOnlySpan<float> left = ChunkNorm.Left(x, Kept);
         if (!left.IsEmpty)
         {
             TakeStatistics(left, shape, _planes);
@@ -215,16 +215,16 @@ public class BatchNorm : NormalizationLayer
 
     private protected virtual double EpsilonOf(bool batchStatistics) => Epsilon;
 
-    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Normalize(MaskedChannels.Left(x, Kept), y);
+    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Normalize(ChunkNorm.Left(x, Kept), y);
 
     private void Normalize(ReadOnlySpan<float> left, Span<float> y)
     {
         ChannelOutput output = new() { Sets = Sets, Y = y, ReLU = HasReLU };
-        MaskedChannels.Normalize(left, _planes, _statistics.Variance, new Epsilon(EpsilonOf(_usedBatchStatistics)), output, ref _workspace, Kept);
+        ChunkNorm.Normalize(left, _planes, _statistics.Variance, new Epsilon(EpsilonOf(_usedBatchStatistics)), output, ref _workspace, Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) =>
-        MaskedChannels.Backward(x, _planes, Sets, _usedBatchStatistics, gradients, ref _workspace, Kept);
+        ChunkNorm.Backward(x, _planes, Sets, _usedBatchStatistics, gradients, ref _workspace, Kept);
 
     private ChannelSets Sets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = _statistics.Corrections };
 

@@ -178,12 +178,12 @@ public sealed class InstanceNorm : NormalizationLayer
         {
             GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Y = y, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
             Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
-            MaskedGroups.Forward(tensors, epsilon, _statistics.Sets, _statistics.Variances, workspace, Kept);
+            GroupedNorm.Forward(tensors, epsilon, _statistics.Sets, _statistics.Variances, workspace, Kept);
             return;
         }
 
         ChannelOutput output = new() { Sets = ChannelSets, Y = y, ReLU = HasReLU };
-        MaskedChannels.Normalize(MaskedChannels.Left(x, Kept), _planes, _statistics.Variance, epsilon, output, ref _workspace, Kept);
+        ChunkNorm.Normalize(ChunkNorm.Left(x, Kept), _planes, _statistics.Variance, epsilon, output, ref _workspace, Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
@@ -191,11 +191,11 @@ public sealed class InstanceNorm : NormalizationLayer
         if (_usedOwnStatistics)
         {
             GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Gamma = Affine.Scale };
-            MaskedGroups.Backward(tensors, _statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
+            GroupedNorm.Backward(tensors, _statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
             return;
         }
 
-        MaskedChannels.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, ref _workspace, Kept);
+        ChunkNorm.Backward(x, _planes, ChannelSets, batchStatistics: false, gradients, ref _workspace, Kept);
     }
 
     private ChannelSets ChannelSets => new() { Statistics = _statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift };

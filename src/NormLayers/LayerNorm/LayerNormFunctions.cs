@@ -34,7 +34,7 @@ public static partial class Functional
         CheckApart(y, nameof(y), gamma, beta);
         RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma, Beta = beta, ReLU = relu };
         Compaction? kept = KeptRows(mask, x.Length, features);
-        MaskedRows.Forward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
+        RowNorm.Forward<MeanAndVariance>(tensors, new Epsilon(epsilon), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
     }
 
     /// <summary>Residual addition and layer normalization in one pass: sum = x + residual, y = layer normalization of sum.</summary>
@@ -106,6 +106,6 @@ public static partial class Functional
         RowTensors tensors = new() { X = x, Features = features, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features));
-        MaskedRows.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, workspace, kept);
+        RowNorm.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, workspace, kept);
     }
 }

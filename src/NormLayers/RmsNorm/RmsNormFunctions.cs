@@ -25,7 +25,7 @@ public static partial class Functional
         CheckApart(y, nameof(y), gamma, default);
         RowTensors tensors = new() { X = x, Y = y, Features = features, Gamma = gamma };
         Compaction? kept = KeptRows(mask, x.Length, features);
-        MaskedRows.Forward<RootMeanSquare>(tensors, new Epsilon(epsilon, epsilonOutsideRoot), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
+        RowNorm.Forward<RootMeanSquare>(tensors, new Epsilon(epsilon, epsilonOutsideRoot), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
     }
 
     /// <summary>Residual addition and RMS normalization in one pass: sum = x + residual, y = RMS normalization of sum. One row stays on the calling thread.</summary>
@@ -78,6 +78,6 @@ public static partial class Functional
         RowTensors tensors = new() { X = x, Features = features, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma };
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features));
-        MaskedRows.Backward<RootMeanSquare>(tensors, new Epsilon(epsilonOutsideRoot, epsilonOutsideRoot > 0), statistics.Sets, gradients, workspace, kept);
+        RowNorm.Backward<RootMeanSquare>(tensors, new Epsilon(epsilonOutsideRoot, epsilonOutsideRoot > 0), statistics.Sets, gradients, workspace, kept);
     }
 }

@@ -21,7 +21,7 @@ public static partial class Functional
         CheckOutput(x, y);
         RowTensors tensors = new() { X = x, Y = y, Features = features, RowGamma = new(in g) };
         Compaction? kept = KeptRows(mask, x.Length, features);
-        MaskedRows.Forward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
+        RowNorm.Forward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), RowsOf(statistics, kept?.Rows ?? x.Length / features), kept);
     }
 
     /// <summary>The backward pass of ScaleNorm: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dG"/>.</summary>
@@ -47,6 +47,6 @@ public static partial class Functional
         RowTensors tensors = new() { X = x, Features = features, RowGamma = new(in g) };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = new(ref dG) };
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(N, features, rowGamma: true));
-        MaskedRows.Backward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), statistics.Sets, gradients, workspace, kept);
+        RowNorm.Backward<L2>(tensors, new Epsilon(epsilon, LimitsRoot: true), statistics.Sets, gradients, workspace, kept);
     }
 }
