@@ -22,7 +22,7 @@ internal readonly ref struct Accumulation(ReadOnlySpan<double> sums, Span<float>
         Kernels.RunUnits(ref kernel, 0, gradient.Length);
     }
 
-    /// <summary>Adds parts of so many sums to the first part, one after the other: that of a block of rows, a sample, or a plane.</summary>
+    /// <summary>Adds parts to the first part, one after the other: a part has the sums of a block of rows, of a sample, or of a plane.</summary>
     /// <param name="sums">The parts; the first is overwritten with the totals.</param>
     /// <param name="length">The sums of a part.</param>
     /// <returns>The totals.</returns>

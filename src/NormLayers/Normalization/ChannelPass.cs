@@ -43,7 +43,7 @@ internal ref struct ChannelPass<TGradient>(Planes planes, in ChannelSets sets) :
     private readonly bool IsStreamed => RowMap.IsStreamed(Result, X) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
     /// <summary>Does all planes.</summary>
-    /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; those of a special one are marked by NaN in the slope, or in the scale of dx.</param>
+    /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>
     /// <param name="special">How many channels are special.</param>
     /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>
     public void Run(ReadOnlySpan<float> factors, int special, Workspace rest)

@@ -34,7 +34,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, P
     public static int SumsLength(Planes planes) => 2 * planes.Channels * Math.Max(GroupsOf(planes), 1);
 
     /// <summary>Takes the sums.</summary>
-    /// <returns>Both sums of each channel, (2, C): the first of the sums that it was given.</returns>
+    /// <returns>Both sums of each channel, (2, C): the first part of the sums.</returns>
     public Span<double> Run()
     {
         PlaneSums<T> kernel = this;
