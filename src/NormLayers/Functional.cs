@@ -22,7 +22,7 @@ public static partial class Functional
         CheckOutput(tensors.X, tensors.Y);
         CheckApart(tensors.Y, "y", tensors.Gamma, tensors.Beta);
         Compaction? kept = KeptRows(mask, tensors.X.Length, tensors.Features);
-        MaskedRows.Forward<S>(tensors, epsilon, RowsOf(statistics, kept?.Rows ?? tensors.Rows), kept);
+        RowNorm.Forward<S>(tensors, epsilon, RowsOf(statistics, kept?.Rows ?? tensors.Rows), kept);
     }
 
     private static void RowsBackward<S>(RowTensors tensors, Epsilon epsilon, NormStatistics statistics, Gradients gradients, ReadOnlySpan<bool> mask)
@@ -33,7 +33,7 @@ public static partial class Functional
         CheckStatistics(statistics, kept?.Rows ?? tensors.Rows);
         CheckGradients(tensors.X, gradients.Output, gradients.Dy, tensors.Gamma, gradients.Dx, gradients.DGamma, gradients.DBeta, rowGamma ? 1 : tensors.Features);
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(tensors.Rows, tensors.Features, rowGamma: rowGamma));
-        MaskedRows.Backward<S>(tensors, epsilon, statistics.Sets, gradients, workspace, kept);
+        RowNorm.Backward<S>(tensors, epsilon, statistics.Sets, gradients, workspace, kept);
     }
 
     private static SetStatistics RowsOf(NormStatistics? statistics, int rows) => statistics is null ? default : statistics.Resize(rows).Sets;

@@ -10,7 +10,7 @@ namespace NormLayers;
 /// </remarks>
 public abstract class Layer
 {
-    private Shape? _lastShape;
+    private Shape _lastShape;
     private Shape _lastOutput;
     private bool _hasForward;
     private int _inUse;
@@ -60,7 +60,7 @@ public abstract class Layer
         Enter();
         try
         {
-            Shape output = _lastShape == shape ? _lastOutput : OutputShape(shape);
+            Shape output = _lastShape.Rank > 0 && _lastShape == shape ? _lastOutput : OutputShape(shape);
             Throw.IfLengthDiffers(x.Length, shape, nameof(x));
             Throw.IfLengthDiffers(y.Length, output, nameof(y));
             CheckOverlap(x, y, nameof(y));
@@ -160,11 +160,12 @@ public abstract class Layer
     // The shape of the last forward pass.
     private Shape CheckBackward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
     {
-        if (!_hasForward || _lastShape is not { } shape)
+        if (!_hasForward)
         {
             Throw.Operation($"{Name}: Backward needs a Forward before it, and none succeeded.");
-            return default;
         }
+
+        Shape shape = _lastShape;
 
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
         Throw.IfLengthDiffers(dy.Length, _lastOutput, nameof(dy));

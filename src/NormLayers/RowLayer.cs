@@ -46,13 +46,13 @@ public abstract class RowLayer : MaskableLayer, INormalization
     /// <summary>Overwrites y, and keeps the rows' statistics.</summary>
     private protected void Forward<S>(in RowTensors tensors)
         where S : struct, IStatistic
-        => MaskedRows.Forward<S>(in tensors, _epsilon, _statistics.Resize(Kept?.Rows ?? tensors.Rows).Sets, Kept);
+        => RowNorm.Forward<S>(in tensors, _epsilon, _statistics.Resize(Kept?.Rows ?? tensors.Rows).Sets, Kept);
 
     /// <summary>Overwrites dx; <b>adds to</b> dγ.</summary>
     private protected void Backward<S>(in RowTensors tensors, in Gradients gradients)
         where S : struct, IStatistic
     {
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: !tensors.RowGamma.IsEmpty));
-        MaskedRows.Backward<S>(in tensors, _epsilon, _statistics.Sets, in gradients, workspace, Kept);
+        RowNorm.Backward<S>(in tensors, _epsilon, _statistics.Sets, in gradients, workspace, Kept);
     }
 }

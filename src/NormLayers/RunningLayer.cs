@@ -70,10 +70,10 @@ public abstract class RunningLayer : NormalizationLayer
     }
 
     /// <summary>Overwrites y, channel by channel, from what a mask has left of x.</summary>
-    private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, Span<float> y) => MaskedChannels.Normalize(
+    private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, Span<float> y) => ChunkNorm.Normalize(
         left, Planes, Statistics.Variance, new Epsilon(epsilon), new() { Sets = Sets, Y = y, ReLU = HasReLU }, ref _workspace, Kept);
 
     /// <summary>The backward pass, channel by channel.</summary>
     private protected void BackwardChannels(ReadOnlySpan<float> x, bool batchStatistics, in Gradients gradients) =>
-        MaskedChannels.Backward(x, Planes, Sets, batchStatistics, gradients, ref _workspace, Kept);
+        ChunkNorm.Backward(x, Planes, Sets, batchStatistics, gradients, ref _workspace, Kept);
 }

@@ -113,9 +113,9 @@ public readonly struct Shape : IEquatable<Shape>
     /// <inheritdoc/>
     public bool Equals(Shape other)
     {
+        // The dimensions behind the last are 0.
         ReadOnlySpan<int> own = _dimensions;
-        ReadOnlySpan<int> others = other._dimensions;
-        return own[..Rank].SequenceEqual(others[..other.Rank]);
+        return Rank == other.Rank && own.SequenceEqual(other._dimensions);
     }
 
     /// <inheritdoc/>

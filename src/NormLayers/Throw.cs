@@ -19,11 +19,11 @@ internal static class Throw
     public static void Operation(string message) => throw new InvalidOperationException(message);
 
     /// <summary>Checks that a buffer holds exactly the elements of a shape.</summary>
-    public static void IfLengthDiffers(int length, Shape shape, string name)
+    public static void IfLengthDiffers(int length, in Shape shape, string name)
     {
         if (length != shape.Length)
         {
-            Argument(name, $"{shape.Length} elements for shape {shape}", $"{length}");
+            LengthDiffers(length, shape, name);
         }
     }
 
@@ -35,6 +35,9 @@ internal static class Throw
             Argument(name, $"{expected} elements", $"{length}");
         }
     }
+
+    // Apart from the check, which is inlined into every pass.
+    private static void LengthDiffers(int length, Shape shape, string name) => Argument(name, $"{shape.Length} elements for shape {shape}", $"{length}");
 
     /// <summary>Checks that a mask has a value for each row, or each position of channels, or where it may for each element.</summary>
     /// <param name="length">The mask's.</param>

@@ -37,7 +37,7 @@ public static partial class Functional
         if (!x.IsEmpty)
         {
             Workspace rest = new(_workspace.AtLeast(scale.Length / 2 + 1));
-            MaskedRows.Forward<MeanAndVariance>(Conditioned(x, shape, scale, onePlusScale, rest) with { Y = y, Beta = shift }, new Epsilon(epsilon), rows, kept);
+            RowNorm.Forward<MeanAndVariance>(Conditioned(x, shape, scale, onePlusScale, rest) with { Y = y, Beta = shift }, new Epsilon(epsilon), rows, kept);
         }
     }
 
@@ -78,7 +78,7 @@ public static partial class Functional
             Workspace rest = new(_workspace.AtLeast(scale.Length / 2 + 1 + 2 * scale.Length));
             RowTensors tensors = Conditioned(x, shape, scale, onePlusScale, rest);
             Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dScale, DBeta = dShift };
-            MaskedRows.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, rest.Rest[(scale.Length / 2 + 1)..], kept);
+            RowNorm.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, rest.Rest[(scale.Length / 2 + 1)..], kept);
         }
     }
 

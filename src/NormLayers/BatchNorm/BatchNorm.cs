@@ -106,7 +106,7 @@ public class BatchNorm : RunningLayer
         }
 
         Planes = Kept is null ? PlanesOf(shape) : Planes;
-        ReadOnlySpan<float> left = MaskedChannels.Left(x, Kept);
+        ReadOnlySpan<float> left = ChunkNorm.Left(x, Kept);
         if (!left.IsEmpty)
         {
             TakeStatistics(left, shape);
@@ -161,7 +161,7 @@ public class BatchNorm : RunningLayer
     private protected virtual double EpsilonOf(bool batchStatistics) => Epsilon;
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        NormalizeChannels(MaskedChannels.Left(x, Kept), EpsilonOf(_usedBatchStatistics), y);
+        NormalizeChannels(ChunkNorm.Left(x, Kept), EpsilonOf(_usedBatchStatistics), y);
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => BackwardChannels(x, _usedBatchStatistics, gradients);
 

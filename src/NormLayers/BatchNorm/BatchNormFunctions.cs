@@ -133,7 +133,7 @@ public static partial class Functional
         CheckApart(y, nameof(y), gamma, beta);
         Planes planes = PlanesOf(shape, chunkSize);
         Compaction? kept = KeptPositions(mask, shape, ref planes);
-        Batch batch = new() { Planes = planes, Kept = kept, Left = MaskedChannels.Left(x, kept), Y = y };
+        Batch batch = new() { Planes = planes, Kept = kept, Left = ChunkNorm.Left(x, kept), Y = y };
         if (batch.Planes.HasChunkOfOne)
         {
             string but = batch.Kept is null ? "" : ", with one that is not masked";
@@ -154,7 +154,7 @@ public static partial class Functional
     {
         ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Beta = beta, Corrections = statistics.Corrections };
         ChannelOutput output = new() { Sets = sets, Y = batch.Y, ReLU = relu };
-        MaskedChannels.Normalize(batch.Left, batch.Planes, statistics.Variance, new Epsilon(epsilon), output, ref _workspace, batch.Kept);
+        ChunkNorm.Normalize(batch.Left, batch.Planes, statistics.Variance, new Epsilon(epsilon), output, ref _workspace, batch.Kept);
     }
 
     private static void Backward(
@@ -176,7 +176,7 @@ public static partial class Functional
         }
 
         ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Corrections = statistics.Corrections };
-        MaskedChannels.Backward(x, planes, sets, batchStatistics, gradients, ref _workspace, kept);
+        ChunkNorm.Backward(x, planes, sets, batchStatistics, gradients, ref _workspace, kept);
     }
 
     private static Planes PlanesOf(Shape shape, int chunkSize) => shape.Length == 0 ? default : Planes.Of(shape) with { ChunkSize = chunkSize };

@@ -86,13 +86,13 @@ public sealed class GroupNorm : NormalizationLayer
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         GroupTensors tensors = Tensors(x, shape, y);
-        MaskedGroups.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(tensors), Kept);
+        GroupedNorm.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(tensors), Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
     {
         GroupTensors tensors = Tensors(x, shape, default);
-        MaskedGroups.Backward(tensors, Statistics.Sets, gradients, Workspace(tensors), Kept);
+        GroupedNorm.Backward(tensors, Statistics.Sets, gradients, Workspace(tensors), Kept);
     }
 
     private GroupTensors Tensors(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>

@@ -40,7 +40,7 @@ public static partial class Functional
         CheckGroupSize(kept, shape, groups, nameof(GroupNorm));
         SetStatistics sets = statistics.Resize((kept?.Rows ?? shape[0]) * groups).Sets;
         Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
-        MaskedGroups.Forward(tensors, new Epsilon(epsilon), sets, statistics.Variances, workspace, kept);
+        GroupedNorm.Forward(tensors, new Epsilon(epsilon), sets, statistics.Variances, workspace, kept);
     }
 
     /// <summary>The backward pass of group normalization: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dGamma"/> and <paramref name="dBeta"/>.</summary>
@@ -76,7 +76,7 @@ public static partial class Functional
         CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, shape[1]);
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
-        MaskedGroups.Backward(tensors, statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)), kept);
+        GroupedNorm.Backward(tensors, statistics.Sets, gradients, _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups)), kept);
     }
 
     /// <summary>Checks that a group has more than one value: one is its own mean, and y would be β for every input.</summary>

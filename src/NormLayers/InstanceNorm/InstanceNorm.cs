@@ -132,12 +132,12 @@ public sealed class InstanceNorm : RunningLayer
     {
         if (!_usedOwnStatistics)
         {
-            NormalizeChannels(MaskedChannels.Left(x, Kept), Epsilon, y);
+            NormalizeChannels(ChunkNorm.Left(x, Kept), Epsilon, y);
             return;
         }
 
         GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Y = y, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
-        MaskedGroups.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
+        GroupedNorm.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
     }
 
     private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
@@ -149,7 +149,7 @@ public sealed class InstanceNorm : RunningLayer
         }
 
         GroupTensors tensors = new() { Groups = new Groups(shape, Channels), X = x, Gamma = Affine.Scale };
-        MaskedGroups.Backward(tensors, Statistics.Sets, gradients, Workspace(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
+        GroupedNorm.Backward(tensors, Statistics.Sets, gradients, Workspace(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
     }
 
     // average[c] = sum of values[n, c] / N

@@ -64,12 +64,12 @@ public class LayerNorm : NormalizationLayer
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        MaskedRows.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
+        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        MaskedRows.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), default, Kept);
+        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), default, Kept);
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => MaskedRows.Backward<MeanAndVariance>(
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => RowNorm.Backward<MeanAndVariance>(
         Tensors(x, default), new Epsilon(Epsilon), _statistics.Sets, gradients, _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)), Kept);
 
     private RowTensors Tensors(ReadOnlySpan<float> x, Span<float> y) =>

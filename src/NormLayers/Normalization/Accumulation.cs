@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NormLayers.Numerics;
@@ -5,16 +6,12 @@ using NormLayers.Numerics;
 namespace NormLayers.Normalization;
 
 /// <summary>Adds sums in double to gradients in float: gradient = gradient + sum, rounded once. Units are elements.</summary>
-internal readonly ref struct Accumulation : IKernel
+/// <param name="sums">At least as many as there are gradients.</param>
+/// <param name="gradient">The gradients.</param>
+internal readonly ref struct Accumulation(ReadOnlySpan<double> sums, Span<float> gradient) : IKernel
 {
-    private readonly ReadOnlySpan<double> _sums;
-    private readonly Span<float> _gradient;
-
-    private Accumulation(ReadOnlySpan<double> sums, Span<float> gradient)
-    {
-        _sums = sums;
-        _gradient = gradient;
-    }
+    private readonly ReadOnlySpan<double> _sums = sums;
+    private readonly Span<float> _gradient = gradient;
 
     /// <summary><b>Adds to</b> <paramref name="gradient"/>.</summary>
     /// <param name="sums">At least as many as there are gradients.</param>
@@ -23,6 +20,21 @@ internal readonly ref struct Accumulation : IKernel
     {
         Accumulation kernel = new(sums, gradient);
         Kernels.RunUnits(ref kernel, 0, gradient.Length);
+    }
+
+    /// <summary>Adds parts to the first part, one after the other: a part has the sums of a block of rows, of a sample, or of a plane.</summary>
+    /// <param name="sums">The parts; the first is overwritten with the totals.</param>
+    /// <param name="length">The sums of a part.</param>
+    /// <returns>The totals.</returns>
+    public static Span<double> Fold(Span<double> sums, int length)
+    {
+        Span<double> total = sums[..length];
+        for (int start = length; start < sums.Length; start += length)
+        {
+            TensorPrimitives.Add(total, sums.Slice(start, length), total);
+        }
+
+        return total;
     }
 
     [MethodImpl(Kernels.Loops)]

@@ -22,13 +22,16 @@ internal static class ChannelFactors
 
     /// <summary>Does all channels.</summary>
     /// <returns>How many are special.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)] // Inlined, each formula would have a place in the caller's frame, which is cleared at every call.
     public static int Run<F>(F formula, int channels)
         where F : struct, IFormula, allows ref struct
-    {
-        Sweep<F> sweep = new(formula);
-        Kernels.RunUnits(ref sweep, 0, channels);
-        return sweep.Special;
-    }
+        => VectorWidth.Bits switch
+        {
+            512 => Sweep<F, DoubleLanes512>(ref formula, channels),
+            256 => Sweep<F, DoubleLanes256>(ref formula, channels),
+            128 => Sweep<F, DoubleLanes128>(ref formula, channels),
+            _ => Sweep<F, DoubleLanesScalar>(ref formula, channels),
+        };
 
     /// <summary>Mean, its low part and variance from Σ(x − p) and Σ(x − p)²; where p was too far off, it becomes the mean. [F1] [F2]</summary>
     /// <param name="shift">p, (C).</param>
@@ -146,7 +149,7 @@ internal static class ChannelFactors
     }
 
     /// <summary>The factors of y; where floats do not hold them, the slope is NaN. [F4] [F5]</summary>
-    public readonly ref struct Forward(ChannelSets sets, LineFactors line) : IFormula
+    public readonly ref struct Forward(in ChannelSets sets, LineFactors line) : IFormula
     {
         private readonly ChannelSets _sets = sets;
         private readonly LineFactors _line = line;
@@ -180,7 +183,7 @@ internal static class ChannelFactors
     /// <param name="sums">Σdy and Σdy·z, (2, C).</param>
     /// <param name="m">The elements of a channel.</param>
     /// <param name="line">Overwritten.</param>
-    public readonly ref struct Backward(ChannelSets sets, ReadOnlySpan<double> sums, double m, LineFactors line) : IFormula
+    public readonly ref struct Backward(in ChannelSets sets, ReadOnlySpan<double> sums, double m, LineFactors line) : IFormula
     {
         private readonly ChannelSets _sets = sets;
         private readonly ReadOnlySpan<double> _sums = sums;
@@ -247,40 +250,37 @@ internal static class ChannelFactors
         => values.IsEmpty ? D.Create(otherwise) : D.Widen(in MemoryMarshal.GetReference(values), c);
 
     // The channels after the last whole eight go one by one, by the same operations.
-    private ref struct Sweep<F>(F formula) : IKernel
+    [MethodImpl(Kernels.Loops)]
+    private static int Sweep<F, D>(scoped ref F formula, int channels)
+        where F : struct, IFormula, allows ref struct
+        where D : struct, IDoubleLanes<D>
+    {
+        int special = 0;
+        int whole = channels & ~7;
+        for (int c = 0; c < whole; c += 8)
+        {
+            if (!formula.TryDo<D>(c))
+            {
+                special += OneByOne(ref formula, c, c + 8);
+            }
+        }
+
+        return whole == channels ? special : special + OneByOne(ref formula, whole, channels);
+    }
+
+    [MethodImpl(Kernels.Loops)]
+    private static int OneByOne<F>(scoped ref F formula, int first, int end)
         where F : struct, IFormula, allows ref struct
     {
-        private readonly F _formula = formula;
-
-        public int Special { get; private set; }
-
-        [MethodImpl(Kernels.Loops)]
-        public void Run<L, D>(int first, int count)
-            where L : struct, ILanes<L>
-            where D : struct, IDoubleLanes<D>
+        int special = 0;
+        for (int c = first; c < end; c++)
         {
-            int whole = count & ~7;
-            for (int c = 0; c < whole; c += 8)
+            if (!formula.TryDo<SingleDouble>(c) && !formula.DoSpecial(c))
             {
-                if (!_formula.TryDo<D>(c))
-                {
-                    OneByOne(c, c + 8);
-                }
-            }
-
-            OneByOne(whole, count);
-        }
-
-        [MethodImpl(Kernels.Loops)]
-        private void OneByOne(int first, int end)
-        {
-            for (int c = first; c < end; c++)
-            {
-                if (!_formula.TryDo<SingleDouble>(c) && !_formula.DoSpecial(c))
-                {
-                    Special++;
-                }
+                special++;
             }
         }
+
+        return special;
     }
 }

@@ -101,19 +101,9 @@ internal static class ChannelNorm
         if (!gradients.Dx.IsEmpty && batchStatistics)
         {
             Span<float> factors = rest.Floats(4 * C);
-            int special = ChannelFactors.Run(
-                new ChannelFactors.Backward(sets, sums, planes.ChannelElements, new LineFactors(factors, C)), C);
-            ChannelPass<Yes> pass = new()
-            {
-                X = x,
-                Dy = dy,
-                Planes = planes,
-                Special = FindSpecial(factors[(3 * C)..], special, planes, ref rest),
-                Factors = Broadcast(factors, planes, ref rest),
-                Sets = new ChannelSets { Statistics = sets.Statistics, Gamma = sets.Gamma, Corrections = sets.Corrections, Sums = sums, ChannelElements = planes.ChannelElements },
-                Result = gradients.Dx,
-            };
-            Kernels.Run(ref pass, Units(planes), x.Length); // [B5]
+            int special = ChannelFactors.Run(new ChannelFactors.Backward(in sets, sums, planes.ChannelElements, new LineFactors(factors, C)), C);
+            ChannelPass<Yes> pass = new(planes, sets with { Sums = sums, ChannelElements = planes.ChannelElements }) { X = x, Dy = dy, Result = gradients.Dx };
+            pass.Run(factors, special, rest); // [B5]
         }
         else if (!gradients.Dx.IsEmpty)
         {
@@ -147,40 +137,24 @@ internal static class ChannelNorm
 
     /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
-    public static int NormalizeWorkspaceLength(Planes planes) => FactorsLength(planes, 3);
+    public static int NormalizeWorkspaceLength(Planes planes) => (3 * planes.Channels + 1) / 2 + ChannelPass<No>.WorkspaceLength(planes);
 
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
     public static int WorkspaceLength(Planes planes)
     {
         int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count + 2 * planes.Channels : PlaneSums<MomentTerm>.SumsLength(planes);
-        return 2 * planes.Channels + Math.Max(planes.Channels + sums, FactorsLength(planes, 4));
+        return 2 * planes.Channels + Math.Max(planes.Channels + sums, 2 * planes.Channels + ChannelPass<Yes>.WorkspaceLength(planes));
     }
-
-    // Floats for the factors of channels and of columns, and a place for each special one.
-    private static int FactorsLength(Planes planes, int kinds) =>
-        (kinds * planes.Channels + 1) / 2 + (planes.AreColumns ? (kinds + 1) * planes.Columns / 2 + 1 : planes.Channels / 2 + 1) + 2;
-
-    private static int Units(Planes planes) => planes.AreColumns ? planes.Samples : planes.Samples * planes.Channels;
 
     // y from the statistics. [F4] [F5]
     private static void Apply(ReadOnlySpan<float> x, Planes planes, in ChannelOutput output, Workspace rest)
     {
         int C = planes.Channels;
         Span<float> factors = rest.Floats(3 * C);
-        int special = ChannelFactors.Run(
-            new ChannelFactors.Forward(output.Sets, new LineFactors(factors, C)), C);
-        ChannelPass<No> pass = new()
-        {
-            X = x,
-            Planes = planes,
-            Special = FindSpecial(factors.Slice(C, C), special, planes, ref rest),
-            Factors = Broadcast(factors, planes, ref rest),
-            Sets = output.Sets,
-            Result = output.Y,
-            ReLU = output.ReLU,
-        };
-        Kernels.Run(ref pass, Units(planes), x.Length);
+        int special = ChannelFactors.Run(new ChannelFactors.Forward(in output.Sets, new LineFactors(factors, C)), C);
+        ChannelPass<No> pass = new(planes, in output.Sets) { X = x, Result = output.Y, ReLU = output.ReLU };
+        pass.Run(factors, special, rest);
     }
 
     // Both sums of each channel, (2, C): in the workspace, or in front of it.
@@ -190,9 +164,7 @@ internal static class ChannelNorm
         int C = planes.Channels;
         if (!planes.AreColumns)
         {
-            Span<double> sums = rest.Doubles(PlaneSums<T>.SumsLength(planes));
-            PlaneSums<T>.Run(term, centre, planes, mask, sums);
-            return sums[..(2 * C)];
+            return new PlaneSums<T>(term, centre, planes, mask, rest.Doubles(PlaneSums<T>.SumsLength(planes))).Run();
         }
 
         int W = planes.Columns;
@@ -230,11 +202,6 @@ internal static class ChannelNorm
         return channels;
     }
 
-    // Where columns are lanes, each has the factors of its channel.
-    private static ColumnFactors Broadcast(Span<float> factors, Planes planes, ref Workspace rest) => planes.AreColumns && planes.Length > 1
-        ? ColumnFactors.Of(Broadcast<float>(factors, planes.Length, rest.Floats(factors.Length * planes.Length)), planes.Columns)
-        : ColumnFactors.Of(factors, planes.Channels);
-
     /// <summary>Copies the value of each channel to all of its columns.</summary>
     /// <param name="channels">The values.</param>
     /// <param name="length">The columns of a channel.</param>
@@ -249,42 +216,17 @@ internal static class ChannelNorm
 
         return columns;
     }
-
-    /// <summary>The columns, or channels, that are marked by NaN.</summary>
-    /// <param name="marks">A factor of each channel.</param>
-    /// <param name="count">How many are NaN.</param>
-    /// <param name="planes">N, C and L.</param>
-    /// <param name="rest">Where the result lies.</param>
-    public static ReadOnlySpan<int> FindSpecial(ReadOnlySpan<float> marks, int count, Planes planes, scoped ref Workspace rest)
-    {
-        if (count == 0)
-        {
-            return [];
-        }
-
-        int each = planes.AreColumns ? planes.Length : 1;
-        Span<int> places = rest.Integers(count * each);
-        for (int c = 0, next = 0; c < marks.Length; c++)
-        {
-            for (int i = 0; i < each && float.IsNaN(marks[c]); i++)
-            {
-                places[next++] = c * each + i;
-            }
-        }
-
-        return places;
-    }
 }
 
 /// <summary>What channels are normalized with, and where to.</summary>
-internal readonly ref struct ChannelOutput
+internal ref struct ChannelOutput
 {
     /// <summary>Statistics, γ and β.</summary>
-    public required ChannelSets Sets { get; init; }
+    public required ChannelSets Sets;
 
     /// <summary>(N, C, L).</summary>
-    public required Span<float> Y { get; init; }
+    public required Span<float> Y;
 
     /// <summary>Whether y = max(·, 0).</summary>
-    public bool ReLU { get; init; }
+    public bool ReLU;
 }

@@ -10,62 +10,57 @@ namespace NormLayers.Normalization;
 /// The factors are read for every row, so they are copied once to a buffer with the output's cache-line alignment.
 /// </remarks>
 /// <typeparam name="TGradient">Whether dx = dy·scale + line is computed, and not y = line.</typeparam>
-internal readonly ref struct ChannelPass<TGradient> : IKernel
+/// <param name="planes">N, C and L.</param>
+/// <param name="sets">What special channels are computed from.</param>
+internal ref struct ChannelPass<TGradient>(Planes planes, in ChannelSets sets) : IKernel
     where TGradient : struct, IFlag
 {
+    private readonly ChannelSets _sets = sets;
+    private readonly bool _areColumns = planes.AreColumns;
+    private readonly int _samples = planes.Samples;
+    private ReadOnlySpan<float> _factors;
+    private ReadOnlySpan<int> _special;
+
     public required ReadOnlySpan<float> X { get; init; }
 
     /// <summary>The gradient with respect to y; empty for y.</summary>
     public ReadOnlySpan<float> Dy { get; init; }
-
-    public required Planes Planes
-    {
-        get;
-        init
-        {
-            field = value;
-            PlaneLength = value.Length;
-        }
-    }
-
-    /// <summary>The factors of each channel, or of each column.</summary>
-    public required ColumnFactors Factors
-    {
-        init
-        {
-            Pivot = value.Pivot;
-            Slope = value.Slope;
-            Shift = value.Shift;
-            Scale = value.Scale;
-        }
-    }
-
-    /// <summary>The columns, or channels, whose factors no float holds, in ascending order.</summary>
-    public required ReadOnlySpan<int> Special { get; init; }
-
-    /// <summary>What those are computed from.</summary>
-    public required ChannelSets Sets { get; init; }
 
     /// <summary>Overwritten with y or dx; may be x or dy respectively.</summary>
     public required Span<float> Result { get; init; }
 
     public bool ReLU { get; init; }
 
-    // Kept one by one: each is read once a plane.
-    public ReadOnlySpan<float> Pivot { get; private init; }
+    public readonly int Channels { get; } = planes.Channels;
 
-    public ReadOnlySpan<float> Slope { get; private init; }
+    public readonly int PlaneLength { get; } = planes.Length;
 
-    public ReadOnlySpan<float> Shift { get; private init; }
+    /// <summary>The factors of the channels, or of the columns: each kind after the other, as in <see cref="LineFactors"/>.</summary>
+    public readonly ReadOnlySpan<float> Factors => _factors;
 
-    public ReadOnlySpan<float> Scale { get; private init; }
+    private readonly int Columns => Channels * PlaneLength;
 
-    public int PlaneLength { get; private init; }
+    private readonly bool IsStreamed => RowMap.IsStreamed(Result, X) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
-    private bool IsStreamed => RowMap.IsStreamed(Result, X) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
+    /// <summary>Does all planes.</summary>
+    /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>
+    /// <param name="special">How many channels are special.</param>
+    /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>
+    public void Run(ReadOnlySpan<float> factors, int special, Workspace rest)
+    {
+        // Where columns are lanes, each has the factors of its channel.
+        bool broadcast = _areColumns && PlaneLength > 1;
+        _factors = broadcast ? ChannelNorm.Broadcast(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
+        _special = special == 0 ? default : FindSpecial(factors.Slice((TGradient.Holds ? 3 : 1) * Channels, Channels), rest.Integers(special * (_areColumns ? PlaneLength : 1)));
+        Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
+    }
+
+    /// <summary>How many doubles <see cref="Run(ReadOnlySpan{float}, int, Workspace)"/> needs as workspace: factors of columns, and the place of each special one.</summary>
+    public static int WorkspaceLength(Planes planes) =>
+        planes.AreColumns ? ((TGradient.Holds ? 5 : 4) * planes.Columns + 1) / 2 + 1 : (planes.Channels + 1) / 2;
 
     [MethodImpl(Kernels.Loops)]
-    public void Run<L, D>(int first, int count)
+    public readonly void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
@@ -79,144 +74,134 @@ internal readonly ref struct ChannelPass<TGradient> : IKernel
         }
     }
 
+    // The columns, or channels, that are marked by NaN.
+    private readonly Span<int> FindSpecial(ReadOnlySpan<float> marks, Span<int> places)
+    {
+        int each = _areColumns ? PlaneLength : 1;
+        for (int c = 0, next = 0; c < marks.Length; c++)
+        {
+            for (int i = 0; i < each && float.IsNaN(marks[c]); i++)
+            {
+                places[next++] = c * each + i;
+            }
+        }
+
+        return places;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Run<L, D, TReLU>(int first, int count)
+    private readonly void Run<L, D, TReLU>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
         where TReLU : struct, IFlag
     {
-        if (Planes.AreColumns)
+        if (!_special.IsEmpty)
+        {
+            AroundSpecial<L, D, TReLU>(first, count);
+        }
+        else if (_areColumns)
         {
             Rows<L, TReLU>(first, count);
         }
-        else if (Special.IsEmpty)
-        {
-            PlaneMap.Apply<L, ChannelMap<TGradient, TReLU>, ChannelPass<TGradient>>(in this, first, count, Planes.Channels, Planes.Length, Result, IsStreamed);
-        }
         else
         {
-            PlanesAroundSpecial<L, D, TReLU>(first, count);
+            PlaneMap.Apply<L, ChannelMap<TGradient, TReLU>, ChannelPass<TGradient>>(in this, first, count, Channels, PlaneLength, Result, IsStreamed);
         }
     }
 
     [MethodImpl(Kernels.Loops)]
     [SkipLocalsInit]
-    private void Rows<L, TReLU>(int first, int count)
+    private readonly void Rows<L, TReLU>(int first, int count)
         where L : struct, ILanes<L>
         where TReLU : struct, IFlag
     {
-        int W = Pivot.Length;
-        int kinds = TGradient.Holds ? 4 : 3;
+        // A copy of all kinds has the alignment of each, since a row has whole lines.
+        int W = Columns;
         int bufferLength = RowMap.AlignedCopyLength(count, W);
-        Span<float> buffers = bufferLength == 0 ? default : stackalloc float[kinds * bufferLength];
-        ref readonly float result = ref MemoryMarshal.GetReference(Result);
-        ReadOnlySpan<float> pivot = RowMap.AlignedCopy(Pivot, in result, buffers[..bufferLength]);
-        ReadOnlySpan<float> slope = RowMap.AlignedCopy(Slope, in result, buffers.Slice(bufferLength, bufferLength));
-        ReadOnlySpan<float> shift = RowMap.AlignedCopy(Shift, in result, buffers.Slice(2 * bufferLength, bufferLength));
-        ReadOnlySpan<float> scale = TGradient.Holds ? RowMap.AlignedCopy(Scale, in result, buffers[(3 * bufferLength)..]) : default;
-        ColumnFactors factors = new(pivot, slope, shift, scale);
-        if (!Special.IsEmpty)
-        {
-            RowsAroundSpecial<L, TReLU>(factors, first, count);
-            return;
-        }
+        Span<float> buffer = bufferLength == 0 ? default : stackalloc float[(TGradient.Holds ? 4 : 3) * bufferLength];
+        LineFactors line = new(RowMap.AlignedCopy(_factors, in MemoryMarshal.GetReference(Result), buffer), W);
 
         // Where the tensor stays in the cache, two rows at a time share the factors' loads.
         int paired = !TGradient.Holds && X.Length <= RowMap.PairedElements ? count & ~1 : 0;
-        Pairs<L, TReLU>(factors, first, paired);
+        Pairs<L, TReLU>(in line, first, paired);
         bool streamed = IsStreamed;
         for (int n = first + paired; n < first + count; n++)
         {
-            RowMap.Apply<L, ColumnMap<TGradient, TReLU>>(RowAt<TReLU>(factors, n, 0), ref Unsafe.Add(ref MemoryMarshal.GetReference(Result), (nint)n * W), W, streamed);
+            RowMap.Apply<L, ColumnMap<TGradient, TReLU>>(MapAt<TReLU>(in line, n * W, 0), ref ResultAt(n * W), W, streamed);
         }
 
         RowMap.Fence(streamed);
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Pairs<L, TReLU>(ColumnFactors factors, int first, int count)
+    private readonly void Pairs<L, TReLU>(scoped in LineFactors line, int first, int count)
         where L : struct, ILanes<L>
         where TReLU : struct, IFlag
     {
-        int W = factors.Count;
+        int W = Columns;
         for (int n = first; n < first + count; n += 2)
         {
-            ref float result = ref Unsafe.Add(ref MemoryMarshal.GetReference(Result), (nint)n * W);
-            RowMap.ApplyPair<L, ColumnMap<TGradient, TReLU>>(RowAt<TReLU>(factors, n, 0), RowAt<TReLU>(factors, n + 1, 0), ref result, W);
+            RowMap.ApplyPair<L, ColumnMap<TGradient, TReLU>>(MapAt<TReLU>(in line, n * W, 0), MapAt<TReLU>(in line, (n + 1) * W, 0), ref ResultAt(n * W), W);
         }
     }
 
+    // Runs of columns of a row, or of planes of a sample, between the special ones.
     [MethodImpl(Kernels.Loops)]
-    private void RowsAroundSpecial<L, TReLU>(ColumnFactors factors, int first, int count)
-        where L : struct, ILanes<L>
-        where TReLU : struct, IFlag
-    {
-        int W = factors.Count;
-        for (int n = first; n < first + count; n++)
-        {
-            int start = 0;
-            for (int s = 0; s <= Special.Length; s++)
-            {
-                int end = s < Special.Length ? Special[s] : W;
-                RowMap.Apply<L, ColumnMap<TGradient, TReLU>>(
-                    RowAt<TReLU>(factors, n, start), ref Unsafe.Add(ref MemoryMarshal.GetReference(Result), (nint)n * W + start), end - start);
-                if (end < W)
-                {
-                    InDouble<SingleDouble>(end / Planes.Length, n * W + end, 1);
-                }
-
-                start = end + 1;
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ColumnMap<TGradient, TReLU> RowAt<TReLU>(ColumnFactors factors, int n, int first)
-        where TReLU : struct, IFlag
-    {
-        nint at = (nint)n * factors.Count + first;
-        return new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), at), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), at), factors, first);
-    }
-
-    [MethodImpl(Kernels.Loops)]
-    private void PlanesAroundSpecial<L, D, TReLU>(int first, int count)
+    private readonly void AroundSpecial<L, D, TReLU>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
         where TReLU : struct, IFlag
     {
-        int run = first;
-        for (int plane = first; plane <= first + count; plane++)
+        LineFactors line = new(_factors, Columns);
+        int places = _areColumns ? Columns : Channels;
+        int end = _areColumns ? (first + count) * places : first + count;
+        for (int at = _areColumns ? first * places : first; at < end;)
         {
-            int channel = plane % Planes.Channels;
-            bool special = plane < first + count && Special.BinarySearch(channel) >= 0;
-            if (!special && plane < first + count)
+            int place = at % places;
+            int index = _special.BinarySearch(place);
+            if (index >= 0)
             {
+                InDouble<D>(_areColumns ? place / PlaneLength : place, _areColumns ? at : at * PlaneLength, _areColumns ? 1 : PlaneLength);
+                at++;
                 continue;
             }
 
-            PlaneMap.Apply<L, ChannelMap<TGradient, TReLU>, ChannelPass<TGradient>>(in this, run, plane - run, Planes.Channels, Planes.Length, Result, IsStreamed);
-            run = plane + 1;
-            if (special)
+            int run = Math.Min((~index < _special.Length ? _special[~index] : places) - place, end - at);
+            if (_areColumns)
             {
-                InDouble<D>(channel, plane * Planes.Length, Planes.Length);
+                RowMap.Apply<L, ColumnMap<TGradient, TReLU>>(MapAt<TReLU>(in line, at, place), ref ResultAt(at), run);
             }
+            else
+            {
+                PlaneMap.Apply<L, ChannelMap<TGradient, TReLU>, ChannelPass<TGradient>>(in this, at, run, Channels, PlaneLength, Result, IsStreamed);
+            }
+
+            at += run;
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly ref float ResultAt(nint i) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Result), i);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly ColumnMap<TGradient, TReLU> MapAt<TReLU>(scoped in LineFactors line, nint i, int column)
+        where TReLU : struct, IFlag
+        => new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), i), in line, column);
+
     // The lines of the reference, eight elements at a time and then one by one.
     [MethodImpl(Kernels.Loops)]
-    private void InDouble<D>(int channel, int start, int length)
+    private readonly void InDouble<D>(int channel, int start, int length)
         where D : struct, IDoubleLanes<D>
     {
         int i = start;
         for (; i <= start + length - 8 && typeof(D) != typeof(SingleDouble); i += 8)
         {
-            D.Narrow(Sets.InDouble<D, TGradient>(channel, X, Dy, i), ref Result[i], 0);
+            D.Narrow(_sets.InDouble<D, TGradient>(channel, X, Dy, i), ref Result[i], 0);
         }
 
         for (; i < start + length; i++)
         {
-            SingleDouble.Narrow(Sets.InDouble<SingleDouble, TGradient>(channel, X, Dy, i), ref Result[i], 0);
+            SingleDouble.Narrow(_sets.InDouble<SingleDouble, TGradient>(channel, X, Dy, i), ref Result[i], 0);
         }
 
         for (i = start; ReLU && i < start + length; i++)
@@ -224,26 +209,4 @@ internal readonly ref struct ChannelPass<TGradient> : IKernel
             Result[i] = Result[i] <= 0 ? 0 : Result[i];
         }
     }
-}
-
-/// <summary>The factors of each column or channel: pivots, slopes, shifts, and for dx scales.</summary>
-internal readonly ref struct ColumnFactors(ReadOnlySpan<float> pivot, ReadOnlySpan<float> slope, ReadOnlySpan<float> shift, ReadOnlySpan<float> scale)
-{
-    public ReadOnlySpan<float> Pivot { get; } = pivot;
-
-    public ReadOnlySpan<float> Slope { get; } = slope;
-
-    public ReadOnlySpan<float> Shift { get; } = shift;
-
-    /// <summary>Empty for y.</summary>
-    public ReadOnlySpan<float> Scale { get; } = scale;
-
-    /// <summary>How many columns or channels.</summary>
-    public int Count => Pivot.Length;
-
-    /// <summary>The factors that lie one kind after the other.</summary>
-    /// <param name="factors">Three kinds, or four with the scales.</param>
-    /// <param name="count">How many of each.</param>
-    public static ColumnFactors Of(ReadOnlySpan<float> factors, int count) =>
-        new(factors[..count], factors.Slice(count, count), factors.Slice(2 * count, count), factors[(3 * count)..]);
 }

@@ -1,3 +1,5 @@
+using NormLayers.Numerics;
+
 namespace NormLayers.Normalization;
 
 /// <summary>Normalization of the channels of each chunk of a batch: <see cref="ChannelNorm"/> chunk by chunk. One chunk is batch normalization, several are ghost batch normalization.</summary>
@@ -8,75 +10,111 @@ internal static class ChunkNorm
     /// <param name="planes">N, C, L and the chunks.</param>
     /// <param name="statistics">Overwritten, (K, C).</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Statistics(ReadOnlySpan<float> x, Planes planes, NormStatistics statistics, Span<double> workspace)
+    public static void Statistics(ReadOnlySpan<float> x, in Planes planes, NormStatistics statistics, Span<double> workspace)
     {
-        int C = planes.Channels;
         if (planes.Chunks == 1)
         {
             ChannelNorm.Statistics(x, planes, statistics.Sets, statistics.Variances, workspace);
             return;
         }
 
+        int C = planes.Channels;
         for (int k = 0; k < planes.Chunks; k++)
         {
             ChannelNorm.Statistics(x[planes.ElementsOf(k)], planes.Chunk(k), statistics.Sets.Slice(k * C, C), statistics.Variances.Slice(k * C, C), workspace);
         }
     }
 
+    /// <summary>What a mask leaves of an input, to take statistics of and for <see cref="Normalize"/>.</summary>
+    /// <param name="x">The whole input.</param>
+    /// <param name="kept">What the mask leaves; null for all.</param>
+    public static ReadOnlySpan<float> Left(ReadOnlySpan<float> x, Compaction? kept) => kept is null ? x : kept.GatherX(x);
+
     /// <summary>Overwrites y and rstd. [F3] [F4] [F5]</summary>
-    /// <param name="x">The input, (N, C, L).</param>
+    /// <param name="left">The input, (N, C, L), or what a mask leaves of it, which is overwritten.</param>
     /// <param name="planes">N, C, L and the chunks.</param>
     /// <param name="variance">The variances, (K, C).</param>
     /// <param name="epsilon">ε.</param>
-    /// <param name="output">Statistics, (K, C), of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
-    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Normalize(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
+    /// <param name="output">Statistics, (K, C), of which rstd is overwritten; γ, β, the ReLU; the whole y, which may be the whole input.</param>
+    /// <param name="workspace">Overwritten.</param>
+    /// <param name="kept">What the mask leaves; null for all.</param>
+    public static void Normalize(
+        ReadOnlySpan<float> left, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, ref AlignedBuffer workspace, Compaction? kept)
     {
-        int C = planes.Channels;
-        if (planes.Chunks == 1)
+        if (planes.Chunks == 1 && kept is null)
         {
-            ChannelNorm.Normalize(x, planes, variance, epsilon, in output, workspace);
-            return;
+            ChannelNorm.Normalize(left, planes, variance, epsilon, in output, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(planes)));
         }
-
-        for (int k = 0; k < planes.Chunks; k++)
+        else
         {
-            Range elements = planes.ElementsOf(k);
-            ChannelOutput chunk = new() { Sets = output.Sets.Slice(k * C, C), Y = output.Y[elements], ReLU = output.ReLU };
-            ChannelNorm.Normalize(x[elements], planes.Chunk(k), variance.Slice(k * C, C), epsilon, chunk, workspace);
+            NormalizeChunks(left, in planes, variance, epsilon, in output, ref workspace, kept);
         }
     }
 
-    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ the sums over all chunks, which are carried in double.</summary>
-    /// <param name="x">The input of the forward pass, (N, C, L).</param>
-    /// <param name="planes">N, C, L and the chunks.</param>
-    /// <param name="sets">Statistics of the forward pass, (K, C), and γ.</param>
-    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
-    /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
-    /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Backward(ReadOnlySpan<float> x, Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> workspace)
+    private static void NormalizeChunks(
+        ReadOnlySpan<float> left, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, ref AlignedBuffer workspace, Compaction? kept)
     {
         int C = planes.Channels;
-        if (planes.Chunks == 1)
+        Span<float> y = kept is null ? output.Y : kept.X;
+        for (int k = 0; k < planes.Chunks && planes.Elements > 0; k++)
         {
-            ChannelNorm.Backward(x, planes, in sets, batchStatistics, in gradients, workspace);
+            Planes chunk = planes.Chunk(k);
+            Range elements = planes.ElementsOf(k);
+            ChannelOutput part = new() { Sets = output.Sets.Slice(k * C, C), Y = y[elements], ReLU = output.ReLU };
+            ChannelNorm.Normalize(left[elements], chunk, variance.Slice(k * C, C), epsilon, part, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(chunk)));
+        }
+
+        kept?.Scatter(y, output.Y);
+    }
+
+    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ the sums over all chunks, which are carried in double.</summary>
+    /// <param name="x">The input of the forward pass, (N, C, L); behind a mask the whole of it.</param>
+    /// <param name="planes">N, C, L and the chunks of what is left.</param>
+    /// <param name="sets">Statistics of the forward pass, (K, C), and γ.</param>
+    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
+    /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y: all of whole tensors.</param>
+    /// <param name="workspace">Overwritten.</param>
+    /// <param name="kept">What the mask leaves; null for all.</param>
+    public static void Backward(
+        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, ref AlignedBuffer workspace, Compaction? kept)
+    {
+        if (planes.Elements == 0)
+        {
+            gradients.Dx.Clear(); // All is masked.
             return;
         }
 
-        Span<double> totals = workspace[..(2 * C)];
+        Span<double> rest = workspace.AtLeast(WorkspaceLength(in planes));
+        if (kept is not null)
+        {
+            Gradients left = kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
+            BackwardChunks(kept.GatherX(x), in planes, in sets, batchStatistics, in left, rest);
+            kept.Scatter(left.Dy, gradients.Dx);
+        }
+        else
+        {
+            BackwardChunks(x, in planes, in sets, batchStatistics, in gradients, rest);
+        }
+    }
+
+    private static void BackwardChunks(
+        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> rest)
+    {
+        if (planes.Chunks == 1)
+        {
+            ChannelNorm.Backward(x, planes, in sets, batchStatistics, in gradients, rest);
+            return;
+        }
+
+        int C = planes.Channels;
+        Span<double> totals = rest[..(2 * C)];
         totals.Clear();
         for (int k = 0; k < planes.Chunks; k++)
         {
             Range elements = planes.ElementsOf(k);
-            Gradients chunk = new()
-            {
-                Dy = gradients.Dy[elements],
-                Dx = gradients.Dx.IsEmpty ? default : gradients.Dx[elements],
-                Output = gradients.Output.IsEmpty ? default : gradients.Output[elements],
-                Masked = gradients.Masked.IsEmpty ? default : gradients.Masked[elements],
-                Totals = totals,
-            };
-            ChannelNorm.Backward(x[elements], planes.Chunk(k), sets.Slice(k * C, C), batchStatistics, chunk, workspace[(2 * C)..]);
+            (int start, int length) = elements.GetOffsetAndLength(x.Length);
+            Gradients chunk = gradients.Slice(start, length) with { Totals = totals };
+            ChannelNorm.Backward(x[elements], planes.Chunk(k), sets.Slice(k * C, C), batchStatistics, chunk, rest[(2 * C)..]);
         }
 
         Accumulation.Add(totals[C..], gradients.DGamma); // [B2]
@@ -85,14 +123,19 @@ internal static class ChunkNorm
 
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C, L and the chunks.</param>
-    public static int WorkspaceLength(Planes planes)
+    public static int WorkspaceLength(in Planes planes)
     {
+        if (planes.Chunks == 1)
+        {
+            return ChannelNorm.WorkspaceLength(planes);
+        }
+
         int longest = ChannelNorm.WorkspaceLength(planes.Chunk(0));
         for (int k = 1; k < planes.Chunks; k++)
         {
             longest = Math.Max(longest, ChannelNorm.WorkspaceLength(planes.Chunk(k)));
         }
 
-        return longest + (planes.Chunks == 1 ? 0 : 2 * planes.Channels);
+        return longest + 2 * planes.Channels;
     }
 }

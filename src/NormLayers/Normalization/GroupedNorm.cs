@@ -19,8 +19,15 @@ internal static class GroupedNorm
     /// <param name="statistics">Overwritten with each set's, (N·G).</param>
     /// <param name="variance">Overwritten with each set's biased variance, (N·G), unless <see cref="Groups.AreRows"/>.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Forward(GroupTensors tensors, Epsilon epsilon, SetStatistics statistics, Span<double> variance, Span<double> workspace)
+    /// <param name="kept">What a mask leaves; null for all.</param>
+    public static void Forward(GroupTensors tensors, Epsilon epsilon, SetStatistics statistics, Span<double> variance, Span<double> workspace, Compaction? kept = null)
     {
+        if (kept is not null)
+        {
+            MaskedGroups.Forward(tensors, epsilon, statistics, variance, kept);
+            return;
+        }
+
         Groups groups = tensors.Groups;
         Debug.Assert(statistics.Count >= groups.Sets && workspace.Length >= WorkspaceLength(groups), "Lengths differ.");
         Workspace rest = new(workspace);
@@ -44,8 +51,15 @@ internal static class GroupedNorm
     /// <param name="statistics">Each set's, from the forward pass.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Backward(GroupTensors tensors, SetStatistics statistics, Gradients gradients, Span<double> workspace)
+    /// <param name="kept">What a mask leaves; null for all.</param>
+    public static void Backward(GroupTensors tensors, SetStatistics statistics, Gradients gradients, Span<double> workspace, Compaction? kept = null)
     {
+        if (kept is not null)
+        {
+            MaskedGroups.Backward(tensors, statistics, gradients, kept);
+            return;
+        }
+
         Groups groups = tensors.Groups;
         Debug.Assert(statistics.Count >= groups.Sets && workspace.Length >= WorkspaceLength(groups), "Lengths differ.");
         Workspace rest = new(workspace);
@@ -66,8 +80,8 @@ internal static class GroupedNorm
             sums = rest.Doubles(2 * groups.Planes);
             BackwardPass pass = new() { Tensors = tensors.ForChunks(ref rest), Statistics = statistics, Gradients = gradients, Sums = sums };
             Run(pass, groups, rest.Rest);
-            AddSamples(sums[..groups.Planes], groups.Channels);
-            AddSamples(sums[groups.Planes..], groups.Channels);
+            Accumulation.Fold(sums[..groups.Planes], groups.Channels);
+            Accumulation.Fold(sums[groups.Planes..], groups.Channels);
         }
 
         Span<double> sumDy = sums[..groups.Channels];
@@ -109,15 +123,6 @@ internal static class GroupedNorm
 
         InParts<T> parts = new(pass, groups, workspace);
         Kernels.Run(ref parts, groups.Parts, (long)groups.Sets * groups.SetElements);
-    }
-
-    // Adds all samples to the first, in order.
-    private static void AddSamples(Span<double> sums, int channels)
-    {
-        for (int start = channels; start < sums.Length; start += channels)
-        {
-            TensorPrimitives.Add(sums[..channels], sums.Slice(start, channels), sums[..channels]);
-        }
     }
 
     // The values of each set's planes.
@@ -211,7 +216,7 @@ internal static class GroupedNorm
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
-                PlaneSums<MomentTerm>.Run(new MomentTerm(x), ChannelNorm.Broadcast<double>(shift, depth, centre), planes, default, sums);
+                _ = new PlaneSums<MomentTerm>(new(x), ChannelNorm.Broadcast<double>(shift, depth, centre), planes, default, sums).Run();
                 ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, sets, variance); // [F1] [F2]
                 far = ChannelFactors.Run(formula, sets.Count);
             }
@@ -251,7 +256,7 @@ internal static class GroupedNorm
             Planes planes = Tensors.Groups.PlanesOf(sets.Statistics.Count);
             SetStatistics each = Broadcast(sets.Statistics, depth, ref rest);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
-            PlaneSums<GradientTerm>.Run(new GradientTerm(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums); // [B1] [B2]
+            _ = new PlaneSums<GradientTerm>(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums).Run(); // [B1] [B2]
             _ = ChannelFactors.Run(new ChannelFactors.Normalize(each, sums), planes.Channels);
             if (gradients.Dx.IsEmpty)
             {
@@ -261,24 +266,16 @@ internal static class GroupedNorm
             Span<double> sumsOfG = SumsOfG(sums, sets.Gamma, depth, rest.Doubles(2 * sets.Statistics.Count));
             Span<float> factors = rest.Floats(4 * planes.Channels);
             int special = Factors(sets, sumsOfG, factors, rest);
-            ChannelPass<Yes> pass = new()
+            ChannelSets planeSets = new()
             {
-                X = x,
-                Dy = gradients.BeforeReLU,
-                Planes = planes,
-                Special = ChannelNorm.FindSpecial(factors[(3 * planes.Channels)..], special, planes, ref rest),
-                Factors = ColumnFactors.Of(factors, planes.Channels),
-                Sets = new ChannelSets
-                {
-                    Statistics = each,
-                    Gamma = sets.Gamma,
-                    Sums = special == 0 ? default : ChannelNorm.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length)),
-                    SumsContainGamma = true,
-                    ChannelElements = Tensors.Groups.SetElements,
-                },
-                Result = gradients.Dx,
+                Statistics = each,
+                Gamma = sets.Gamma,
+                Sums = special == 0 ? default : ChannelNorm.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length)),
+                SumsContainGamma = true,
+                ChannelElements = Tensors.Groups.SetElements,
             };
-            Kernels.Run(ref pass, planes.Channels, x.Length); // [B5]
+            ChannelPass<Yes> pass = new(planes, in planeSets) { X = x, Dy = gradients.BeforeReLU, Result = gradients.Dx };
+            pass.Run(factors, special, rest); // [B5]
             return sums;
         }
 

@@ -67,16 +67,16 @@ internal readonly ref struct RowMapBackward<S, TScaled>(ref readonly float x, re
 /// <summary>y = line, or dx = dy·scale + line, over a row with the factors of each column. [F4] [F5] [B5]</summary>
 /// <typeparam name="TGradient">Whether dx is computed, and not y.</typeparam>
 /// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
-internal readonly ref struct ColumnMap<TGradient, TReLU>(ref readonly float x, ref readonly float dy, scoped in ColumnFactors factors, int first) : IRowMap
+internal readonly ref struct ColumnMap<TGradient, TReLU>(ref readonly float x, ref readonly float dy, scoped in LineFactors line, int first) : IRowMap
     where TGradient : struct, IFlag
     where TReLU : struct, IFlag
 {
     private readonly ref readonly float _x = ref x;
     private readonly ref readonly float _dy = ref dy;
-    private readonly ref readonly float _pivot = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Pivot), first);
-    private readonly ref readonly float _slope = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Slope), first);
-    private readonly ref readonly float _shift = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Shift), first);
-    private readonly ref readonly float _scale = ref Unsafe.Add(ref MemoryMarshal.GetReference(factors.Scale), first);
+    private readonly ref readonly float _pivot = ref Unsafe.Add(ref line.Pivot, first);
+    private readonly ref readonly float _slope = ref Unsafe.Add(ref line.Slope, first);
+    private readonly ref readonly float _shift = ref Unsafe.Add(ref line.Shift, first);
+    private readonly ref readonly float _scale = ref Unsafe.Add(ref line.Scale, first);
 
     // y[i] = (x[i] - pivot[i]) * slope[i] + shift[i]; dx[i] = dy[i] * scale[i] + (x[i] - pivot[i]) * slope[i] + shift[i]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -106,13 +106,19 @@ internal readonly ref struct ChannelMap<TGradient, TReLU>(ref readonly float x, 
     private readonly float _scale = scale;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ChannelMap<TGradient, TReLU> Of(scoped ref readonly ChannelPass<TGradient> pass, int plane, int channel) => new(
-        in Unsafe.Add(ref MemoryMarshal.GetReference(pass.X), (nint)plane * pass.PlaneLength),
-        in Unsafe.Add(ref MemoryMarshal.GetReference(pass.Dy), (nint)plane * pass.PlaneLength),
-        pass.Pivot[channel],
-        pass.Slope[channel],
-        pass.Shift[channel],
-        TGradient.Holds ? pass.Scale[channel] : 0);
+    public static ChannelMap<TGradient, TReLU> Of(scoped ref readonly ChannelPass<TGradient> pass, int plane, int channel)
+    {
+        int C = pass.Channels;
+        nint start = (nint)plane * pass.PlaneLength;
+        ref float factors = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Factors), channel);
+        return new(
+            in Unsafe.Add(ref MemoryMarshal.GetReference(pass.X), start),
+            in Unsafe.Add(ref MemoryMarshal.GetReference(pass.Dy), start),
+            factors,
+            Unsafe.Add(ref factors, C),
+            Unsafe.Add(ref factors, 2 * C),
+            TGradient.Holds ? Unsafe.Add(ref factors, 3 * C) : 0);
+    }
 
     // y[i] = (x[i] - pivot) * slope + shift; dx[i] = dy[i] * scale + (x[i] - pivot) * slope + shift
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

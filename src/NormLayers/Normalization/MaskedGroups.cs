@@ -1,6 +1,6 @@
 namespace NormLayers.Normalization;
 
-/// <summary>Groups of channels of samples of which a mask may leave some positions: <see cref="GroupedNorm"/> on each block that is left.</summary>
+/// <summary>Groups of channels of samples of which a mask leaves some positions: <see cref="GroupedNorm"/> on each block that is left.</summary>
 /// <remarks>There are statistics of the samples that are left alone, in order. dγ and dβ of several blocks are added in double and rounded once.</remarks>
 internal static class MaskedGroups
 {
@@ -9,16 +9,9 @@ internal static class MaskedGroups
     /// <param name="epsilon">ε.</param>
     /// <param name="statistics">Overwritten with each group's of the samples that are left.</param>
     /// <param name="variance">Overwritten with each group's biased variance, as many, unless <see cref="Groups.AreRows"/>.</param>
-    /// <param name="workspace">For what is not masked: overwritten, <see cref="GroupedNorm.WorkspaceLength"/>.</param>
-    /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Forward(GroupTensors tensors, Epsilon epsilon, SetStatistics statistics, Span<double> variance, Span<double> workspace, Compaction? kept)
+    /// <param name="kept">What the mask leaves.</param>
+    public static void Forward(GroupTensors tensors, Epsilon epsilon, SetStatistics statistics, Span<double> variance, Compaction kept)
     {
-        if (kept is null)
-        {
-            GroupedNorm.Forward(tensors, epsilon, statistics, variance, workspace);
-            return;
-        }
-
         Span<float> x = kept.GatherX(tensors.X);
         int set = 0;
         foreach (Compaction.Block block in kept.Blocks)
@@ -37,16 +30,9 @@ internal static class MaskedGroups
     /// <param name="tensors">x and γ.</param>
     /// <param name="statistics">Each group's of the samples that are left, from the forward pass.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
-    /// <param name="workspace">For what is not masked: overwritten, <see cref="GroupedNorm.WorkspaceLength"/>.</param>
-    /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Backward(GroupTensors tensors, SetStatistics statistics, Gradients gradients, Span<double> workspace, Compaction? kept)
+    /// <param name="kept">What the mask leaves.</param>
+    public static void Backward(GroupTensors tensors, SetStatistics statistics, Gradients gradients, Compaction kept)
     {
-        if (kept is null)
-        {
-            GroupedNorm.Backward(tensors, statistics, gradients, workspace);
-            return;
-        }
-
         ReadOnlySpan<float> x = kept.GatherX(tensors.X);
         Span<double> totals = kept.Totals(2 * tensors.Groups.Channels);
         Gradients left = kept.Gather(gradients);

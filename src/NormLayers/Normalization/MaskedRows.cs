@@ -1,6 +1,6 @@
 namespace NormLayers.Normalization;
 
-/// <summary>Rows of which a mask may leave some elements: <see cref="RowNorm"/> on each block that is left.</summary>
+/// <summary>Rows of which a mask leaves some elements: <see cref="RowNorm"/> on each block that is left.</summary>
 /// <remarks>There are statistics of the rows that are left alone, in order. dγ and dβ of several blocks are added in double and rounded once.</remarks>
 internal static class MaskedRows
 {
@@ -9,16 +9,10 @@ internal static class MaskedRows
     /// <param name="tensors">x, y, γ and β.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="statistics">Overwritten with each row's that is left, where not empty.</param>
-    /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Forward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Compaction? kept)
+    /// <param name="kept">What the mask leaves.</param>
+    public static void Forward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Compaction kept)
         where S : struct, IStatistic
     {
-        if (kept is null)
-        {
-            RowNorm.Forward<S>(in tensors, epsilon, statistics);
-            return;
-        }
-
         Span<float> x = kept.GatherX(tensors.X);
         int row = 0;
         foreach (Compaction.Block block in kept.Blocks)
@@ -37,17 +31,10 @@ internal static class MaskedRows
     /// <param name="epsilon">ε; only its place matters.</param>
     /// <param name="statistics">Each row's that is left, from the forward pass.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
-    /// <param name="workspace">For what is not masked: overwritten, <see cref="RowNorm.WorkspaceLength"/>.</param>
-    /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Backward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, Span<double> workspace, Compaction? kept)
+    /// <param name="kept">What the mask leaves.</param>
+    public static void Backward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, Compaction kept)
         where S : struct, IStatistic
     {
-        if (kept is null)
-        {
-            RowNorm.Backward<S>(in tensors, epsilon, statistics, in gradients, workspace);
-            return;
-        }
-
         ReadOnlySpan<float> x = kept.GatherX(tensors.X);
         Gradients left = kept.Gather(gradients);
         int P = Math.Max(gradients.DGamma.Length, gradients.DBeta.Length);

@@ -10,56 +10,47 @@ namespace NormLayers.Normalization;
 /// the same numbers in the same order in both cases, so that no bit depends on the choice.
 /// </remarks>
 /// <typeparam name="T">What an element adds.</typeparam>
-internal readonly ref struct PlaneSums<T> : IKernel
+/// <param name="term">What an element adds.</param>
+/// <param name="centre">What is subtracted from x, (C).</param>
+/// <param name="planes">N, C and L.</param>
+/// <param name="mask">The ReLU's, or empty.</param>
+/// <param name="sums">Overwritten, <see cref="SumsLength"/>.</param>
+internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, Planes planes, ReLUMask mask, Span<double> sums) : IKernel
     where T : struct, ITerm, allows ref struct
 {
     // From so many channels on, each thread has some.
     private const int EnoughChannels = 64;
 
-    private readonly T _term;
-    private readonly ReadOnlySpan<double> _centre;
-    private readonly Planes _planes;
-    private readonly int _samplesPerUnit;
-    private readonly Span<double> _sums;
-    private readonly ReLUMask _mask;
+    private readonly T _term = term;
+    private readonly ReadOnlySpan<double> _centre = centre;
+    private readonly int _channels = planes.Channels;
+    private readonly int _length = planes.Length;
+    private readonly int _groups = GroupsOf(planes);
+    private readonly int _samplesPerUnit = planes.Samples / Math.Max(GroupsOf(planes), 1);
+    private readonly Span<double> _sums = sums;
+    private readonly ReLUMask _mask = mask;
 
-    private PlaneSums(T term, ReadOnlySpan<double> centre, Planes planes, ReLUMask mask, Span<double> sums)
-    {
-        _term = term;
-        _centre = centre;
-        _planes = planes;
-        _mask = mask;
-        _sums = sums;
-        _samplesPerUnit = planes.Channels >= EnoughChannels ? planes.Samples : 1;
-    }
-
-    /// <summary>How many doubles <see cref="Run(T, ReadOnlySpan{double}, Planes, ReLUMask, Span{double})"/> overwrites.</summary>
-    public static int SumsLength(Planes planes) => 2 * planes.Channels * (planes.Channels >= EnoughChannels ? 1 : Math.Max(planes.Samples, 1));
+    /// <summary>How many doubles <see cref="Run()"/> overwrites.</summary>
+    public static int SumsLength(Planes planes) => 2 * planes.Channels * Math.Max(GroupsOf(planes), 1);
 
     /// <summary>Takes the sums.</summary>
-    /// <param name="term">What an element adds.</param>
-    /// <param name="centre">What is subtracted from x, (C).</param>
-    /// <param name="planes">N, C and L.</param>
-    /// <param name="mask">The ReLU's, or empty.</param>
-    /// <param name="sums">Overwritten, <see cref="SumsLength"/>: in front both sums of each channel, (2, C).</param>
-    public static void Run(T term, ReadOnlySpan<double> centre, Planes planes, ReLUMask mask, Span<double> sums)
+    /// <returns>Both sums of each channel, (2, C): the first part of the sums.</returns>
+    public Span<double> Run()
     {
-        int C = planes.Channels;
-        PlaneSums<T> kernel = new(term, centre, planes, mask, sums);
-        int groups = planes.Samples == 0 ? 0 : planes.Samples / kernel._samplesPerUnit;
-        Kernels.Run(ref kernel, groups * C, planes.Elements);
-        for (int n = 1; n < groups; n++)
-        {
-            System.Numerics.Tensors.TensorPrimitives.Add(sums[..(2 * C)], sums.Slice(2 * C * n, 2 * C), sums[..(2 * C)]);
-        }
+        PlaneSums<T> kernel = this;
+        Kernels.Run(ref kernel, _groups * _channels, (long)_groups * _samplesPerUnit * _channels * _length);
+        return Accumulation.Fold(_sums, 2 * _channels);
     }
+
+    // The samples whose planes have sums of their own: all, or together.
+    private static int GroupsOf(Planes planes) => planes.Channels >= EnoughChannels ? Math.Min(planes.Samples, 1) : planes.Samples;
 
     [MethodImpl(Kernels.Loops)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        int C = _planes.Channels;
+        int C = _channels;
         for (int unit = first; unit < first + count;)
         {
             // The units of one group of samples.
@@ -86,11 +77,11 @@ internal readonly ref struct PlaneSums<T> : IKernel
     {
         Span<double> buffer = stackalloc double[LaneTree.Folded];
         ref double l0 = ref MemoryMarshal.GetReference(buffer);
-        int length = _planes.Length;
+        int length = _length;
         nint whole = length & ~15;
         for (int c = first; c < end; c++)
         {
-            nint start = ((nint)n * _planes.Channels + c) * length;
+            nint start = ((nint)n * _channels + c) * length;
             if (!_mask.IsEmpty)
             {
                 _mask.Apply<L>((int)start, length);
@@ -116,7 +107,7 @@ internal readonly ref struct PlaneSums<T> : IKernel
             }
 
             sums[c] += sum.Value;
-            sums[_planes.Channels + c] += product.Value;
+            sums[_channels + c] += product.Value;
         }
     }
 }

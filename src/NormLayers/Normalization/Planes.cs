@@ -54,7 +54,7 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
     private bool LastJoins => Length == 1 && ChunkSize > 1 && Samples % ChunkSize == 1;
 
     /// <summary>The planes of one chunk.</summary>
-    public Planes Chunk(int k) => new(End(k) - End(k - 1), Channels, Length);
+    public Planes Chunk(int k) => Chunks == 1 ? new(Samples, Channels, Length) : new(End(k) - End(k - 1), Channels, Length);
 
     /// <summary>The elements of one chunk.</summary>
     public Range ElementsOf(int k) => (End(k - 1) * Columns)..(End(k) * Columns);

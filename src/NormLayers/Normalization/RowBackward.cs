@@ -12,19 +12,20 @@ namespace NormLayers.Normalization;
 /// rows; so are the group's lines of dx, except where non-temporal stores write them.</para>
 /// </remarks>
 /// <typeparam name="S">The statistic.</typeparam>
-internal readonly ref struct RowBackward<S> : IKernel
+/// <param name="tensors">x and γ.</param>
+/// <param name="epsilon">ε; only its place matters.</param>
+/// <param name="statistics">Each row's, from the forward pass.</param>
+internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics) : IKernel
     where S : struct, IStatistic
 {
     private const int GroupElements = 1024;
 
-    public required RowTensors Tensors { get; init; }
+    private readonly RowTensors _tensors = tensors;
+    private readonly Epsilon _epsilon = epsilon;
+    private readonly SetStatistics _statistics = statistics;
 
     /// <summary>The gradient that is summed: with a ReLU, the one before it, which <see cref="Mask"/> writes here.</summary>
     public required ReadOnlySpan<float> Dy { get; init; }
-
-    public required SetStatistics Statistics { get; init; }
-
-    public required Epsilon Epsilon { get; init; }
 
     public required RowBlocks Blocks { get; init; }
 
@@ -43,14 +44,14 @@ internal readonly ref struct RowBackward<S> : IKernel
     /// <summary>How many sums a column has.</summary>
     public static int SumsPerColumn => S.HasMean ? 2 : 1;
 
-    private int Features => Tensors.Features;
+    private int Features => _tensors.Features;
 
     [MethodImpl(Kernels.Loops)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        if (Tensors.Gamma.IsEmpty)
+        if (_tensors.Gamma.IsEmpty)
         {
             Blocked<L, D, No>(first, count);
         }
@@ -72,14 +73,14 @@ internal readonly ref struct RowBackward<S> : IKernel
         Span<float> floats = stackalloc float[RowBlock.Floats];
         RowBlock group = new(doubles, floats);
         group.Clear();
-        int bufferLength = Tensors.ShareParameters ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
+        int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
-        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
-        bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, Tensors.X);
-        bool cycle = Tensors.Period > 1;
+        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
+        bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, _tensors.X);
+        bool cycle = _tensors.Period > 1;
         bool twoRows = VectorWidth.Bits == 512 && !cycle; // With sixteen registers of 256 bits, the sums of two rows would spill.
         int groupRows = Math.Clamp(GroupElements / C, 2, RowBlock.Rows);
-        int ahead = Cache.IsExceeded(Tensors.X.Length) ? groupRows * C : 0;
+        int ahead = Cache.IsExceeded(_tensors.X.Length) ? groupRows * C : 0;
         bool fetchDx = ahead > 0 && !streamed && !Dx.IsEmpty;
         for (int block = first; block < first + count; block++)
         {
@@ -94,7 +95,7 @@ internal readonly ref struct RowBackward<S> : IKernel
                     Mask.Apply<L>(start * C, rows * C);
                 }
 
-                Begin(group, start, rows);
+                Begin(in group, start, rows);
                 for (int k = 0; k < rows;)
                 {
                     bool two = twoRows && k + 1 < rows && group.Low(k) == 0 && group.Low(k + 1) == 0;
@@ -106,15 +107,15 @@ internal readonly ref struct RowBackward<S> : IKernel
                     Prefetching fetch = new(ahead, fetchDx ? start + k : -1);
                     if (two)
                     {
-                        SumTwoRows<D, TScaled>(columns, group, start, k, fetch);
+                        Sum<D, TScaled, No, Yes>(in columns, in group, start, k, fetch);
                     }
                     else if (S.HasMean && group.Low(k) != 0)
                     {
-                        SumRow<D, TScaled, Yes>(columns, group, start, k, fetch);
+                        Sum<D, TScaled, Yes, No>(in columns, in group, start, k, fetch);
                     }
                     else
                     {
-                        SumRow<D, TScaled, No>(columns, group, start, k, fetch);
+                        Sum<D, TScaled, No, No>(in columns, in group, start, k, fetch);
                     }
 
                     k += two ? 2 : 1;
@@ -125,7 +126,15 @@ internal readonly ref struct RowBackward<S> : IKernel
                     group.AddLanes(k);
                     if ((C & 15) != 0)
                     {
-                        AddTail<TScaled>(cycle ? new(in this, block, start + k) : columns, group, start, k);
+                        Columns tail = cycle ? new(in this, block, start + k) : columns;
+                        if (S.HasMean && group.Low(k) != 0)
+                        {
+                            AddTail<TScaled, Yes>(in tail, in group, start, k);
+                        }
+                        else
+                        {
+                            AddTail<TScaled, No>(in tail, in group, start, k);
+                        }
                     }
 
                     if (!RowSums.IsEmpty)
@@ -133,15 +142,15 @@ internal readonly ref struct RowBackward<S> : IKernel
                         RowSums[start + k] = group.Product(k); // [B2]
                     }
 
-                    if (!Epsilon.UnderRoot)
+                    if (!_epsilon.UnderRoot)
                     {
-                        group.Product(k) *= Epsilon.GradientFactor(group.Rstd(k));
+                        group.Product(k) *= _epsilon.GradientFactor(group.Rstd(k));
                     }
                 }
 
                 if (!Dx.IsEmpty)
                 {
-                    Differentiate<L, D, TScaled>(group, start, rows, gamma, streamed);
+                    Differentiate<L, D, TScaled>(in group, start, rows, gamma, streamed);
                 }
             }
         }
@@ -154,29 +163,32 @@ internal readonly ref struct RowBackward<S> : IKernel
 
     // The statistics of a group of rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Begin(RowBlock group, int first, int rows)
+    private void Begin(scoped in RowBlock group, int first, int rows)
     {
-        group.LoadGamma(Tensors.RowGamma, first, rows);
+        group.LoadGamma(_tensors.RowGamma, first, rows);
         for (int k = 0; k < rows; k++)
         {
-            double rstd = Statistics.Rstd[first + k];
+            double rstd = _statistics.Rstd[first + k];
             group.Rstd(k) = rstd;
             if (S.HasMean)
             {
-                double low = Statistics.Low.IsEmpty ? 0 : Statistics.Low[first + k] * rstd;
-                group.Mean(k) = Statistics.Mean[first + k];
+                double low = _statistics.Low.IsEmpty ? 0 : _statistics.Low[first + k] * rstd;
+                group.Mean(k) = _statistics.Mean[first + k];
                 group.Low(k) = Math.Abs(low) < 1e-13 ? 0 : -low;
             }
         }
     }
 
+    // The sums over row k, or with TTwo over it and the next, which then share the loads and stores of the columns' sums.
     [MethodImpl(Kernels.Loops)]
-    private void SumTwoRows<D, TScaled>(Columns columns, RowBlock group, int start, int k, Prefetching fetch)
+    private void Sum<D, TScaled, TLow, TTwo>(scoped in Columns columns, scoped in RowBlock group, int start, int k, Prefetching fetch)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
+        where TLow : struct, IFlag
+        where TTwo : struct, IFlag
     {
-        Row<D, No> a = new(this, group, start, k);
-        Row<D, No> b = new(this, group, start, k + 1);
+        Row<D, TLow> a = new(in this, in group, start, k);
+        Row<D, TLow> b = TTwo.Holds ? new(in this, in group, start, k + 1) : a;
         ref readonly float dx = ref RowOf(Dx, fetch.DxRow, Features);
         D gLowA = D.Create(0);
         D gLowB = D.Create(0);
@@ -189,83 +201,43 @@ internal readonly ref struct RowBackward<S> : IKernel
         nint whole = Features & ~15;
         for (nint i = 0; i < whole; i += 16)
         {
-            if (fetch.Ahead > 0)
+            for (nint line = TTwo.Holds ? 2 * i : i, end = line + (TTwo.Holds ? 32 : 16); line < end && (fetch.Ahead > 0 || fetch.DxRow >= 0); line += 16)
             {
-                a.Prefetch(2 * i + fetch.Ahead);
-                a.Prefetch(2 * i + fetch.Ahead + 16);
+                if (fetch.Ahead > 0)
+                {
+                    a.Prefetch(line + fetch.Ahead);
+                }
+
+                if (fetch.DxRow >= 0)
+                {
+                    Cache.Prefetch(in dx, line);
+                }
             }
 
-            if (fetch.DxRow >= 0)
-            {
-                Cache.Prefetch(in dx, 2 * i);
-                Cache.Prefetch(in dx, 2 * i + 16);
-            }
-
-            columns.AddTwoRows<D, TScaled>(a, b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
-            columns.AddTwoRows<D, TScaled>(a, b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
+            columns.AddRows<D, TScaled, TLow, TTwo>(in a, in b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
+            columns.AddRows<D, TScaled, TLow, TTwo>(in a, in b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
         }
 
         group.StoreLanes(k, gLowA + gHighA, gXHatLowA + gXHatHighA);
-        group.StoreLanes(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
-    }
-
-    [MethodImpl(Kernels.Loops)]
-    private void SumRow<D, TScaled, TLow>(Columns columns, RowBlock group, int start, int k, Prefetching fetch)
-        where D : struct, IDoubleLanes<D>
-        where TScaled : struct, IFlag
-        where TLow : struct, IFlag
-    {
-        Row<D, TLow> row = new(this, group, start, k);
-        ref readonly float dx = ref RowOf(Dx, fetch.DxRow, Features);
-        D gLow = D.Create(0);
-        D gHigh = D.Create(0);
-        D gXHatLow = D.Create(0);
-        D gXHatHigh = D.Create(0);
-        nint whole = Features & ~15;
-        for (nint i = 0; i < whole; i += 16)
+        if (TTwo.Holds)
         {
-            if (fetch.Ahead > 0)
-            {
-                row.Prefetch(i + fetch.Ahead);
-            }
-
-            if (fetch.DxRow >= 0)
-            {
-                Cache.Prefetch(in dx, i);
-            }
-
-            columns.AddRow<D, TScaled, TLow>(row, i, ref gLow, ref gXHatLow);
-            columns.AddRow<D, TScaled, TLow>(row, i + 8, ref gHigh, ref gXHatHigh);
-        }
-
-        group.StoreLanes(k, gLow + gHigh, gXHatLow + gXHatHigh);
-    }
-
-    private void AddTail<TScaled>(Columns columns, RowBlock group, int start, int k)
-        where TScaled : struct, IFlag
-    {
-        if (S.HasMean && group.Low(k) != 0)
-        {
-            AddTail<TScaled, Yes>(columns, group, start, k);
-        }
-        else
-        {
-            AddTail<TScaled, No>(columns, group, start, k);
+            group.StoreLanes(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
         }
     }
 
     // The elements after the last whole sixteen, one by one.
     [MethodImpl(Kernels.Loops)]
-    private void AddTail<TScaled, TLow>(Columns columns, RowBlock group, int start, int k)
+    private void AddTail<TScaled, TLow>(scoped in Columns columns, scoped in RowBlock group, int start, int k)
         where TScaled : struct, IFlag
         where TLow : struct, IFlag
     {
-        Row<SingleDouble, TLow> row = new(this, group, start, k);
+        Row<SingleDouble, TLow> row = new(in this, in group, start, k);
         SingleDouble g = new(group.Sum(k));
         SingleDouble gXHat = new(group.Product(k));
+        SingleDouble none = default;
         for (int i = Features & ~15; i < Features; i++)
         {
-            columns.AddRow<SingleDouble, TScaled, TLow>(row, i, ref g, ref gXHat);
+            columns.AddRows<SingleDouble, TScaled, TLow, No>(in row, in row, i, ref g, ref none, ref gXHat, ref none);
         }
 
         group.Sum(k) = g.Value;
@@ -273,28 +245,28 @@ internal readonly ref struct RowBackward<S> : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Differentiate<L, D, TScaled>(RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
+    private void Differentiate<L, D, TScaled>(scoped in RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
     {
         int C = Features;
         LineFactors line = group.Line;
-        bool shared = Tensors.ShareParameters;
-        bool ordinary = TryMakeFactors<D>(group, 0);
+        bool shared = _tensors.ShareParameters;
+        bool ordinary = TryMakeFactors<D>(in group, 0);
         for (int k = 0; k < rows; k++)
         {
-            if (!ordinary && !TryMakeFactors<SingleDouble>(group, k))
+            if (!ordinary && !TryMakeFactors<SingleDouble>(in group, k))
             {
-                DifferentiateInDouble(group, start, k);
+                DifferentiateInDouble(in group, start, k);
                 continue;
             }
 
             nint at = (nint)(start + k) * C;
             RowMapBackward<S, TScaled> map = new(
-                in Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), at),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.X), at),
                 in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), at),
-                shared ? gamma : Tensors.Of(gamma, start + k),
+                shared ? gamma : _tensors.Of(gamma, start + k),
                 line,
                 k);
             RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), at), C, streamed);
@@ -303,7 +275,7 @@ internal readonly ref struct RowBackward<S> : IKernel
 
     // The factors of row k and, unless the lanes are single, the seven after it; false if floats do not hold all of them.
     [MethodImpl(Kernels.Loops)]
-    private bool TryMakeFactors<D>(RowBlock group, int k)
+    private bool TryMakeFactors<D>(scoped in RowBlock group, int k)
         where D : struct, IDoubleLanes<D>
     {
         SetOf<D> set = group.Of<D>(k);
@@ -319,15 +291,15 @@ internal readonly ref struct RowBackward<S> : IKernel
     }
 
     // The lines of the reference, for a row whose factors no float holds.
-    private void DifferentiateInDouble(RowBlock group, int start, int k)
+    private void DifferentiateInDouble(scoped in RowBlock group, int start, int k)
     {
         (double mean, double rstd, double scale) = (group.Mean(k), group.Rstd(k), group.Rstd(k) * group.Gamma(k));
         (double meanG, double meanGXHat) = (group.Sum(k) / Features, group.Product(k) * S.Share(Features));
-        int parameters = Tensors.ParametersOf(start + k);
+        int parameters = _tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
-            SingleDouble xHat = SetFactors.XHat<SingleDouble>(new(Tensors.X[i]), new(mean), new(rstd));
-            double g = (Tensors.Gamma.IsEmpty ? 1.0 : Tensors.Gamma[parameters + c]) * Dy[i];
+            SingleDouble xHat = SetFactors.XHat<SingleDouble>(new(_tensors.X[i]), new(mean), new(rstd));
+            double g = (_tensors.Gamma.IsEmpty ? 1.0 : _tensors.Gamma[parameters + c]) * Dy[i];
             Dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(scale), new(meanG), new(meanGXHat)).Value;
         }
     }
@@ -345,57 +317,47 @@ internal readonly ref struct RowBackward<S> : IKernel
 
         public Columns(scoped ref readonly RowBackward<S> pass, int block, int row)
         {
-            int each = pass.Tensors.Period * pass.Features;
-            int parameters = pass.Tensors.ParametersOf(row);
+            int each = pass._tensors.Period * pass.Features;
+            int parameters = pass._tensors.ParametersOf(row);
             _sums = pass.Sums.Slice(SumsPerColumn * each * block, SumsPerColumn * each);
-            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), pass.Tensors.RowsPerParameters > 0 ? 0 : parameters);
+            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), pass._tensors.RowsPerParameters > 0 ? 0 : parameters);
             _sumDyXHat = ref Unsafe.Add(ref _sumDy, (SumsPerColumn - 1) * each);
-            _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Tensors.Gamma), parameters);
+            _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass._tensors.Gamma), parameters);
         }
 
         public void Clear() => _sums.Clear();
 
         // dBeta[i] += dy [B1]; dGamma[i] += dy * xHat [B2]; g += gamma[i] * dy [B3]; gXHat += gamma[i] * dy * xHat [B4]
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddRow<D, TScaled, TLow>(Row<D, TLow> row, nint i, ref D g, ref D gXHat)
+        public void AddRows<D, TScaled, TLow, TTwo>(in Row<D, TLow> a, in Row<D, TLow> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
             where D : struct, IDoubleLanes<D>
             where TScaled : struct, IFlag
             where TLow : struct, IFlag
-        {
-            D dy = row.Dy(i);
-            D dyXHat = row.DyXHat(dy, i);
-            D gamma = Gamma<D, TScaled>(i);
-            if (S.HasMean)
-            {
-                D.Store(D.Load(in _sumDy, i) + dy, ref _sumDy, i);
-                D.FusedMultiplyAdd(ref g, gamma, dy);
-            }
-
-            D.Store(D.Load(in _sumDyXHat, i) + dyXHat, ref _sumDyXHat, i);
-            D.FusedMultiplyAdd(ref gXHat, gamma, dyXHat);
-        }
-
-        // The same for two rows.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddTwoRows<D, TScaled>(Row<D, No> a, Row<D, No> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
-            where D : struct, IDoubleLanes<D>
-            where TScaled : struct, IFlag
+            where TTwo : struct, IFlag
         {
             D dyA = a.Dy(i);
-            D dyB = b.Dy(i);
+            D dyB = TTwo.Holds ? b.Dy(i) : default;
             D dyXHatA = a.DyXHat(dyA, i);
-            D dyXHatB = b.DyXHat(dyB, i);
+            D dyXHatB = TTwo.Holds ? b.DyXHat(dyB, i) : default;
             D gamma = Gamma<D, TScaled>(i);
             if (S.HasMean)
             {
-                D.Store(D.Load(in _sumDy, i) + dyA + dyB, ref _sumDy, i);
+                D sumDy = D.Load(in _sumDy, i) + dyA;
+                D.Store(TTwo.Holds ? sumDy + dyB : sumDy, ref _sumDy, i);
                 D.FusedMultiplyAdd(ref gA, gamma, dyA);
-                D.FusedMultiplyAdd(ref gB, gamma, dyB);
+                if (TTwo.Holds)
+                {
+                    D.FusedMultiplyAdd(ref gB, gamma, dyB);
+                }
             }
 
-            D.Store(D.Load(in _sumDyXHat, i) + dyXHatA + dyXHatB, ref _sumDyXHat, i);
+            D sumDyXHat = D.Load(in _sumDyXHat, i) + dyXHatA;
+            D.Store(TTwo.Holds ? sumDyXHat + dyXHatB : sumDyXHat, ref _sumDyXHat, i);
             D.FusedMultiplyAdd(ref gXHatA, gamma, dyXHatA);
-            D.FusedMultiplyAdd(ref gXHatB, gamma, dyXHatB);
+            if (TTwo.Holds)
+            {
+                D.FusedMultiplyAdd(ref gXHatB, gamma, dyXHatB);
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -417,9 +379,9 @@ internal readonly ref struct RowBackward<S> : IKernel
         private readonly D _minusLow;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Row(RowBackward<S> pass, RowBlock group, int start, int k)
+        public Row(scoped in RowBackward<S> pass, scoped in RowBlock group, int start, int k)
         {
-            _x = ref RowOf(pass.Tensors.X, start + k, pass.Features);
+            _x = ref RowOf(pass._tensors.X, start + k, pass.Features);
             _dy = ref RowOf(pass.Dy, start + k, pass.Features);
             _mean = D.Create(group.Mean(k));
             _rstd = D.Create(group.Rstd(k));

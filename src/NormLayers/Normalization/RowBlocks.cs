@@ -36,14 +36,5 @@ internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
     /// <param name="sums">The blocks' sums, one after the other.</param>
     /// <param name="length">How many sums a block has.</param>
     /// <returns>The totals: the first block's place.</returns>
-    public Span<double> Total(Span<double> sums, int length)
-    {
-        Span<double> total = sums[..length];
-        for (int block = 1; block < Count; block++)
-        {
-            System.Numerics.Tensors.TensorPrimitives.Add(total, sums.Slice(block * length, length), total);
-        }
-
-        return total;
-    }
+    public Span<double> Total(Span<double> sums, int length) => Accumulation.Fold(sums[..(Count * length)], length);
 }

@@ -14,18 +14,18 @@ namespace NormLayers.Normalization;
 /// by one. Squares are added with one rounding.</para>
 /// </remarks>
 /// <typeparam name="S">The statistic.</typeparam>
-internal readonly ref struct RowForward<S> : IKernel
+/// <param name="tensors">x, y, γ and β.</param>
+/// <param name="epsilon">ε.</param>
+/// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
+internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics) : IKernel
     where S : struct, IStatistic
 {
     private const int BlockElements = 4096;
     private const int MemoryBlockElements = 2048;
 
-    public required RowTensors Tensors { get; init; }
-
-    public required Epsilon Epsilon { get; init; }
-
-    /// <summary>Overwritten with each row's, (N), where not empty.</summary>
-    public required SetStatistics Statistics { get; init; }
+    private readonly RowTensors _tensors = tensors;
+    private readonly Epsilon _epsilon = epsilon;
+    private readonly SetStatistics _statistics = statistics;
 
     /// <summary>Where x is a sum that is computed first, block by block: its terms, and x again, to be overwritten. Else empty.</summary>
     public ReadOnlySpan<float> Addend { get; init; }
@@ -34,7 +34,7 @@ internal readonly ref struct RowForward<S> : IKernel
 
     public Span<float> Sum { get; init; }
 
-    private int Features => Tensors.Features;
+    private int Features => _tensors.Features;
 
     [MethodImpl(Kernels.Loops)]
     [SkipLocalsInit]
@@ -43,18 +43,18 @@ internal readonly ref struct RowForward<S> : IKernel
         where D : struct, IDoubleLanes<D>
     {
         int C = Features;
-        int bufferLength = Tensors.ShareParameters ? RowMap.AlignedCopyLength(count, C) : 0;
+        int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count, C) : 0;
         Span<float> buffers = bufferLength == 0 ? default : stackalloc float[2 * bufferLength];
-        ref readonly float y = ref MemoryMarshal.GetReference(Tensors.Y);
-        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in y, buffers[..bufferLength]);
-        ReadOnlySpan<float> beta = RowMap.AlignedCopy(Tensors.Beta, in y, buffers[bufferLength..]);
+        ref readonly float y = ref MemoryMarshal.GetReference(_tensors.Y);
+        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in y, buffers[..bufferLength]);
+        ReadOnlySpan<float> beta = RowMap.AlignedCopy(_tensors.Beta, in y, buffers[bufferLength..]);
         Span<double> doubles = stackalloc double[RowBlock.Doubles];
         Span<float> floats = stackalloc float[RowBlock.Floats];
         RowBlock block = new(doubles, floats);
         block.Clear();
-        bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
-        bool fetchY = !streamed && Cache.IsExceeded(Tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
-        int blockRows = Math.Clamp((Cache.IsExceeded(Tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
+        bool streamed = RowMap.IsStreamed(_tensors.Y, _tensors.X);
+        bool fetchY = !streamed && Cache.IsExceeded(_tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
+        int blockRows = Math.Clamp((Cache.IsExceeded(_tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
         for (int start = first; start < first + count; start += blockRows)
         {
             int rows = Math.Min(blockRows, first + count - start);
@@ -63,24 +63,24 @@ internal readonly ref struct RowForward<S> : IKernel
                 AddResidual<L>(start * C, rows * C);
             }
 
-            SumRows<D>(block, start, rows, blockRows * C, fetchY);
-            if (!TryFinish<D>(block))
+            SumRows<D>(in block, start, rows, blockRows * C, fetchY);
+            if (!TryFinish<D>(in block))
             {
                 for (int k = 0; k < rows; k++)
                 {
-                    FinishRow<D>(block, start, k);
+                    FinishRow<D>(in block, start, k);
                 }
             }
 
-            block.CopyStatistics(start, rows, Statistics);
-            Normalize<L, D>(block, start, rows, gamma, beta);
+            block.CopyStatistics(start, rows, _statistics);
+            Normalize<L, D>(in block, start, rows, gamma, beta);
         }
 
         RowMap.Fence(streamed);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), (nint)n * Features);
+    private ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.X), (nint)n * Features);
 
     [MethodImpl(Kernels.Loops)]
     private void AddResidual<L>(int start, int length)
@@ -89,27 +89,27 @@ internal readonly ref struct RowForward<S> : IKernel
 
     // The sums over the rows of a block, with the first element as shift where a mean is subtracted.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void SumRows<D>(RowBlock block, int start, int rows, int ahead, bool fetchY)
+    private void SumRows<D>(scoped in RowBlock block, int start, int rows, int ahead, bool fetchY)
         where D : struct, IDoubleLanes<D>
     {
         for (int k = 0; k < rows; k++)
         {
             ref readonly float row = ref RowAt(start + k);
-            ref readonly float y = ref fetchY ? ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features) : ref Unsafe.NullRef<float>();
+            ref readonly float y = ref fetchY ? ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.Y), (nint)(start + k) * Features) : ref Unsafe.NullRef<float>();
             block.Shift(k) = S.HasMean ? row : 0;
-            SumLanes<D>(in row, block, k, ahead, in y);
+            SumLanes<D>(in row, in block, k, ahead, in y);
         }
 
         for (int k = 0; k < rows; k++)
         {
             ref readonly float row = ref RowAt(start + k);
             block.AddLanes(k);
-            AddTail(in row, block, k);
+            AddTail(in row, in block, k);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void SumLanes<D>(ref readonly float row, RowBlock block, int k, int ahead, ref readonly float y)
+    private void SumLanes<D>(ref readonly float row, scoped in RowBlock block, int k, int ahead, ref readonly float y)
         where D : struct, IDoubleLanes<D>
     {
         D p = D.Create(block.Shift(k));
@@ -141,7 +141,7 @@ internal readonly ref struct RowForward<S> : IKernel
 
     // The elements after the last whole sixteen, one by one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddTail(ref readonly float row, RowBlock block, int k)
+    private void AddTail(ref readonly float row, scoped in RowBlock block, int k)
     {
         SingleDouble shift = new(block.Shift(k));
         SingleDouble sum = new(block.Sum(k));
@@ -157,19 +157,19 @@ internal readonly ref struct RowForward<S> : IKernel
 
     // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryFinish<D>(RowBlock block)
+    private bool TryFinish<D>(scoped in RowBlock block)
         where D : struct, IDoubleLanes<D>
     {
         D share = D.Create(S.Share(Features));
         if (!S.HasMean)
         {
-            bool finite = SetFactors.TryRstd(D.Load(in block.Product(0), 0) * share, Epsilon, out D reciprocal);
+            bool finite = SetFactors.TryRstd(D.Load(in block.Product(0), 0) * share, _epsilon, out D reciprocal);
             D.Store(reciprocal, ref block.Rstd(0), 0);
             return finite;
         }
 
         bool near = SetFactors.Moments(D.Widen(in block.Shift(0), 0), D.Load(in block.Sum(0), 0), D.Load(in block.Product(0), 0), share, out D mean, out D low, out D variance);
-        bool ordinary = SetFactors.TryRstd(variance, Epsilon, out D rstd);
+        bool ordinary = SetFactors.TryRstd(variance, _epsilon, out D rstd);
         D.Store(mean, ref block.Mean(0), 0);
         D.Store(low, ref block.Low(0), 0);
         D.Store(rstd, ref block.Rstd(0), 0);
@@ -177,7 +177,7 @@ internal readonly ref struct RowForward<S> : IKernel
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void FinishRow<D>(RowBlock block, int start, int k)
+    private void FinishRow<D>(scoped in RowBlock block, int start, int k)
         where D : struct, IDoubleLanes<D>
     {
         SingleDouble share = new(S.Share(Features));
@@ -189,9 +189,9 @@ internal readonly ref struct RowForward<S> : IKernel
                 // Once more, with the mean as shift.
                 ref readonly float row = ref RowAt(start + k);
                 block.Shift(k) = (float)mean.Value;
-                SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
+                SumLanes<D>(in row, in block, k, ahead: 0, in Unsafe.NullRef<float>());
                 block.AddLanes(k);
-                AddTail(in row, block, k);
+                AddTail(in row, in block, k);
                 _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out mean, out low, out variance);
             }
 
@@ -199,70 +199,70 @@ internal readonly ref struct RowForward<S> : IKernel
             block.Low(k) = low.Value;
         }
 
-        block.Rstd(k) = SetFactors.Rstd(variance.Value, Epsilon);
+        block.Rstd(k) = SetFactors.Rstd(variance.Value, _epsilon);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Normalize<L, D>(RowBlock block, int start, int rows, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+    private void Normalize<L, D>(scoped in RowBlock block, int start, int rows, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        block.LoadGamma(Tensors.RowGamma, start, rows);
+        block.LoadGamma(_tensors.RowGamma, start, rows);
         bool ordinary = SetFactors.Forward(block.Of<D>(0), D.Load(in block.Gamma(0), 0), D.Create(0), block.Line, 0);
         bool affine = !gamma.IsEmpty && beta.IsEmpty != S.HasMean;
-        if (Tensors.ReLU)
+        if (_tensors.ReLU)
         {
             if (affine)
             {
-                Normalize<L, Yes, Yes>(block, start, rows, ordinary, gamma, beta);
+                Normalize<L, Yes, Yes>(in block, start, rows, ordinary, gamma, beta);
             }
             else
             {
-                Normalize<L, No, Yes>(block, start, rows, ordinary, gamma, beta);
+                Normalize<L, No, Yes>(in block, start, rows, ordinary, gamma, beta);
             }
         }
         else if (affine)
         {
-            Normalize<L, Yes, No>(block, start, rows, ordinary, gamma, beta);
+            Normalize<L, Yes, No>(in block, start, rows, ordinary, gamma, beta);
         }
         else
         {
-            Normalize<L, No, No>(block, start, rows, ordinary, gamma, beta);
+            Normalize<L, No, No>(in block, start, rows, ordinary, gamma, beta);
         }
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Normalize<L, TAffine, TReLU>(RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+    private void Normalize<L, TAffine, TReLU>(scoped in RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
         where L : struct, ILanes<L>
         where TAffine : struct, IFlag
         where TReLU : struct, IFlag
     {
-        bool shared = Tensors.ShareParameters;
-        bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
+        bool shared = _tensors.ShareParameters;
+        bool streamed = RowMap.IsStreamed(_tensors.Y, _tensors.X);
         for (int k = 0; k < rows; k++)
         {
             if (!ordinary && !SetFactors.Forward(block.Of<SingleDouble>(k), new(block.Gamma(k)), new(0), block.Line, k))
             {
-                NormalizeInDouble(block, start, k);
+                NormalizeInDouble(in block, start, k);
                 continue;
             }
 
-            ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features);
+            ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.Y), (nint)(start + k) * Features);
             RowMapForward<S, TAffine, TReLU> map = new(
-                in RowAt(start + k), shared ? gamma : Tensors.Of(gamma, start + k), shared ? beta : Tensors.Of(beta, start + k), block.Line, k);
+                in RowAt(start + k), shared ? gamma : _tensors.Of(gamma, start + k), shared ? beta : _tensors.Of(beta, start + k), block.Line, k);
             RowMap.Apply<L, RowMapForward<S, TAffine, TReLU>>(map, ref y, Features, streamed);
         }
     }
 
     // The lines of the reference, for a row whose factors no float holds.
-    private void NormalizeInDouble(RowBlock block, int start, int k)
+    private void NormalizeInDouble(scoped in RowBlock block, int start, int k)
     {
-        int parameters = Tensors.ParametersOf(start + k);
+        int parameters = _tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
-            double xHat = SetFactors.XHat<SingleDouble>(new(Tensors.X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
-            float y = (float)((Tensors.Gamma.IsEmpty ? block.Gamma(k) : Tensors.Gamma[parameters + c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[parameters + c]));
-            Tensors.Y[i] = Tensors.ReLU && y <= 0 ? 0 : y;
+            double xHat = SetFactors.XHat<SingleDouble>(new(_tensors.X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
+            float y = (float)((_tensors.Gamma.IsEmpty ? block.Gamma(k) : _tensors.Gamma[parameters + c]) * xHat + (_tensors.Beta.IsEmpty ? 0 : _tensors.Beta[parameters + c]));
+            _tensors.Y[i] = _tensors.ReLU && y <= 0 ? 0 : y;
         }
     }
 }

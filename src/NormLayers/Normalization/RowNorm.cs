@@ -17,10 +17,17 @@ internal static class RowNorm
     /// <param name="tensors">x, y, γ and β.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
-    public static void Forward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics)
+    /// <param name="kept">What a mask leaves; null for all.</param>
+    public static void Forward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Compaction? kept = null)
         where S : struct, IStatistic
     {
-        RowForward<S> pass = new() { Tensors = tensors, Epsilon = epsilon, Statistics = statistics };
+        if (kept is not null)
+        {
+            MaskedRows.Forward<S>(in tensors, epsilon, statistics, kept);
+            return;
+        }
+
+        RowForward<S> pass = new(in tensors, epsilon, statistics);
         Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
     }
 
@@ -34,15 +41,7 @@ internal static class RowNorm
     public static void AddForward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, ReadOnlySpan<float> residual, Span<float> sum)
         where S : struct, IStatistic
     {
-        RowForward<S> pass = new()
-        {
-            Tensors = tensors with { X = sum },
-            Epsilon = epsilon,
-            Statistics = statistics,
-            Addend = tensors.X,
-            Residual = residual,
-            Sum = sum,
-        };
+        RowForward<S> pass = new(tensors with { X = sum }, epsilon, statistics) { Addend = tensors.X, Residual = residual, Sum = sum };
         Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
     }
 
@@ -53,10 +52,17 @@ internal static class RowNorm
     /// <param name="statistics">Each row's, from the forward pass.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    /// <returns>The sums in the workspace: Σdy, if the statistic has a mean, and Σdy·x̂ of each column; with <see cref="RowTensors.RowGamma"/>, Σdy·x̂ of each row, or of all.</returns>
-    public static ReadOnlySpan<double> Backward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, Span<double> workspace)
+    /// <param name="kept">What a mask leaves; null for all.</param>
+    /// <returns>The sums in the workspace, empty behind a mask: Σdy, if the statistic has a mean, and Σdy·x̂ of each column; with <see cref="RowTensors.RowGamma"/>, Σdy·x̂ of each row, or of all.</returns>
+    public static ReadOnlySpan<double> Backward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, Span<double> workspace, Compaction? kept = null)
         where S : struct, IStatistic
     {
+        if (kept is not null)
+        {
+            MaskedRows.Backward<S>(in tensors, epsilon, statistics, in gradients, kept);
+            return [];
+        }
+
         int C = tensors.Features;
         int N = tensors.Rows;
         Debug.Assert(gradients.Dy.Length == tensors.X.Length && statistics.Count >= N, "Lengths differ.");
@@ -69,12 +75,9 @@ internal static class RowNorm
         RowBlocks blocks = T > 0 ? new RowBlocks(N, T) : RowBlocks.Of(N, C); // Where blocks have γ and β of their own, they are those rows.
         int W = C * tensors.Period;
         int sumsLength = RowBackward<S>.SumsPerColumn * W;
-        RowBackward<S> pass = new()
+        RowBackward<S> pass = new(in tensors, epsilon, statistics)
         {
-            Tensors = tensors,
             Dy = gradients.BeforeReLU,
-            Statistics = statistics,
-            Epsilon = epsilon,
             Blocks = blocks,
             Dx = gradients.Dx,
             Sums = workspace,

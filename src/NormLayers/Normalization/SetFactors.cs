@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
@@ -145,13 +146,14 @@ internal readonly ref struct LineFactors
     public readonly ref float Shift;
     public readonly ref float Scale;
 
-    /// <param name="floats">Overwritten: three factors of each set, or four with the scale.</param>
+    /// <param name="floats">Three factors of each set, each kind after the other, or four with the scale; also to be overwritten.</param>
     /// <param name="count">How many sets.</param>
-    public LineFactors(Span<float> floats, int count)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public LineFactors(ReadOnlySpan<float> floats, int count)
     {
-        Pivot = ref floats[0];
-        Slope = ref floats[count];
-        Shift = ref floats[2 * count];
-        Scale = ref floats.Length > 3 * count ? ref floats[3 * count] : ref Unsafe.NullRef<float>();
+        Pivot = ref MemoryMarshal.GetReference(floats);
+        Slope = ref Unsafe.Add(ref Pivot, count);
+        Shift = ref Unsafe.Add(ref Pivot, 2 * count);
+        Scale = ref floats.Length > 3 * count ? ref Unsafe.Add(ref Pivot, 3 * count) : ref Unsafe.NullRef<float>();
     }
 }

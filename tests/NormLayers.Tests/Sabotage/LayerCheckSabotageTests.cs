@@ -23,7 +23,7 @@ public sealed class LayerCheckSabotageTests
             ["DyT", "LayerNorm", "LayerNorm1D", "RmsNorm"]),
         ("the derivative as of ε under the root", "Normalization/SetFactors.cs", "? 1 / rootTimesR", "? 1 + 0 * rootTimesR", ["RmsNorm"]),
         ("the biased running variance", "BatchNorm/BatchNorm.cs", "BiasedRunningVariance ? 1 : m / (m - 1)", "1", ["BatchNorm", "GhostBatchNorm"]),
-        ("dγ and dβ of all chunks but the first left out", "Normalization/ChunkNorm.cs", "Totals = totals,", "Totals = k == 0 ? totals : default,", ["GhostBatchNorm"]),
+        ("dγ and dβ of all chunks but the first left out", "Normalization/ChunkNorm.cs", "Totals = totals }", "Totals = k == 0 ? totals : default }", ["GhostBatchNorm"]),
         ("no lower limit of R", "Normalization/RenormFactors.cs", "D.Create(1 / _rMax)", "D.Create(0)", ["BatchRenorm"]),
         ("γ left out of a group's mean(g)", "Normalization/GroupedNorm.cs", "sumG += scale * sums[p]", "sumG += sums[p]", ["GroupNorm"]),
         ("the biased running variance of instances", "InstanceNorm/InstanceNorm.cs", "return m / (m - 1);", "return 1;", ["InstanceNorm"]),
