@@ -56,7 +56,7 @@ public sealed class OutputFileTests : IDisposable
     public void Train_OutputInAFolderOfTooLongAName_IsRefused()
     {
         Tool.SkipWithout();
-        string folder = string.Concat(Enumerable.Repeat(new string('d', 100) + "/", 40));
+        string folder = string.Concat(Enumerable.Repeat(new string('d', 100) + "/", 45));
         string path = folder[..(4085 - _tool.Folder.Length)].TrimEnd('/') + "/o";
 
         ToolResult result = _tool.Run("train", "--epochs", "1", "--output", path).Expect(2);

@@ -4,7 +4,6 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
-using NormLayers.Lab.Data;
 using NormLayers.Lab.Experiments;
 
 namespace NormLayers.Cli.Commands;

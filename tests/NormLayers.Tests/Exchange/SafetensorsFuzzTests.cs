@@ -45,7 +45,7 @@ public sealed class SafetensorsFuzzTests
         };
         foreach ((bool seeks, bool isFirst) in ((bool, bool)[])[(true, true), (false, true), (true, false), (false, false)])
         {
-            Stream stream = seeks ? new MemoryStream(file) : new Pipe(file);
+            using Stream stream = seeks ? new MemoryStream(file) : new Pipe(file);
             long header = 8 + BitConverter.ToInt64(file);
             long before = GC.GetAllocatedBytesForCurrentThread();
             SafetensorsReader reader = new(stream);
@@ -75,7 +75,7 @@ public sealed class SafetensorsFuzzTests
         {
             int kind = round % valid.Length;
             byte[] file = Mutate(valid[kind], random);
-            Stream stream = round % 2 == 0 ? new MemoryStream(file) : new Pipe(file);
+            using Stream stream = round % 2 == 0 ? new MemoryStream(file) : new Pipe(file);
             long before = GC.GetAllocatedBytesForCurrentThread();
             try
             {
