@@ -17,7 +17,7 @@ if (Directory.Exists(results))
 
 // The collector finds no symbols where the build calls the repository's root "/_/", as Directory.Build.props has it.
 string[] command =
-    ["test", "-c", "Release", "-p:PathMap=", "--results-directory", results, "--coverage", "--coverage-output-format", "cobertura", .. args];
+    ["test", "-c", "Release", "-p:PathMap=", "-p:DeterministicSourcePaths=false", "--results-directory", results, "--coverage", "--coverage-output-format", "cobertura", .. args];
 using Process tests = Process.Start("dotnet", command);
 tests.WaitForExit();
 

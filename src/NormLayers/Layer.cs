@@ -40,7 +40,7 @@ public abstract class Layer
 
     /// <summary>
     /// What the values of <see cref="NamedState"/> mean, as text by name: <c>epsilon</c>, <c>momentum</c> (the weight of the new batch, or <c>cumulative</c>),
-    /// <c>scale</c> (<c>gamma</c> or <c>1 + gamma</c>), <c>running_variance</c> (<c>biased</c> or <c>unbiased</c>). It is saved with them, and a file that says otherwise is not loaded.
+    /// <c>scale</c> (<c>gamma</c> or <c>1 + gamma</c>), <c>running_variance</c> (<c>biased</c> or <c>unbiased</c>), <c>relu</c> (<c>yes</c> or <c>no</c>), and numbers such as <c>groups</c>. It is saved with them, and a file that says otherwise is not loaded.
     /// </summary>
     public virtual IReadOnlyDictionary<string, string> Conventions => LayerConventions.None;
 

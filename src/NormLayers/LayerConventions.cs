@@ -5,7 +5,11 @@ namespace NormLayers;
 /// <summary>The text of <see cref="Layer.Conventions"/>, in one place, so that all layers name the same things alike.</summary>
 internal static class LayerConventions
 {
+    private const string EpsilonKey = "epsilon";
+    private const string EpsilonPlaceKey = "epsilon_place";
+    private const string GroupsKey = "groups";
     private const string MomentumKey = "momentum";
+    private const string ReLUKey = "relu";
 
     public static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
 
@@ -15,7 +19,8 @@ internal static class LayerConventions
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
     /// <param name="momentum">How running statistics follow the batches; null without any.</param>
     /// <param name="biasedVariance">Whether a running variance is of the biased kind; null where none is tracked.</param>
-    /// <param name="epsilonOutsideRoot">Whether ε is added to the root.</param>
+    /// <param name="epsilonOutsideRoot">Whether ε is added to the root; null for a layer that has no choice.</param>
+    /// <param name="relu">Whether the output is rectified; null for a layer that has no choice.</param>
     /// <param name="more">What else the layer's function depends on and its parameters do not show.</param>
     public static IReadOnlyDictionary<string, string> Of(
         double epsilon,
@@ -23,10 +28,11 @@ internal static class LayerConventions
         bool onePlusGamma = false,
         Momentum? momentum = null,
         bool? biasedVariance = null,
-        bool epsilonOutsideRoot = false,
+        bool? epsilonOutsideRoot = null,
+        bool? relu = null,
         params ReadOnlySpan<(string Name, double Value)> more)
     {
-        Dictionary<string, string> conventions = Numbers([("epsilon", epsilon), .. more]);
+        Dictionary<string, string> conventions = Numbers([(EpsilonKey, epsilon), .. more]);
         if (hasGamma)
         {
             conventions["scale"] = onePlusGamma ? "1 + gamma" : "gamma";
@@ -41,9 +47,14 @@ internal static class LayerConventions
             }
         }
 
-        if (epsilonOutsideRoot)
+        if (epsilonOutsideRoot is { } outside)
         {
-            conventions["epsilon_place"] = "outside the root";
+            conventions[EpsilonPlaceKey] = outside ? "outside the root" : "under the root";
+        }
+
+        if (relu is { } rectified)
+        {
+            conventions[ReLUKey] = rectified ? "yes" : "no";
         }
 
         return conventions;
@@ -60,6 +71,15 @@ internal static class LayerConventions
 
         return conventions;
     }
+
+    /// <summary>What a file says of the function of one of the layers, which knows no such convention: a group normalization's <c>groups</c> where layer normalization is.</summary>
+    public static IEnumerable<string> Foreign(IReadOnlyDictionary<string, string> own, IReadOnlyDictionary<string, string> file) =>
+        from epsilon in own.Keys
+        where epsilon.EndsWith(EpsilonKey, StringComparison.Ordinal)
+        from name in (string[])[EpsilonPlaceKey, GroupsKey, ReLUKey]
+        let key = epsilon[..^EpsilonKey.Length] + name
+        where !own.ContainsKey(key) && file.ContainsKey(key)
+        select key;
 
     /// <summary>Whether two texts of a convention say the same: 1e-5 and 0.00001 do, and as momentum 0.1 and 1 − 0.9.</summary>
     public static bool Agree(string name, string one, string other)

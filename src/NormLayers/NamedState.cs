@@ -81,14 +81,14 @@ public sealed class NamedState
         }
     } = true;
 
-    /// <summary>Whether it is a running variance or deviation, or a count of batches: no data makes one negative.</summary>
+    /// <summary>Whether it is a running variance or deviation, a second moment, or a count of batches or steps: no data makes one negative.</summary>
     internal bool IsNotNegative { get; init; }
 
     private string Type => Floats is not null ? "floats" : Doubles is not null ? "doubles" : "counters";
 
     /// <summary><b>Overwrites</b> the values with the values of a part of the same name, shape and type.</summary>
     /// <param name="source">Where the values come from.</param>
-    /// <exception cref="ArgumentException">Another name, shape or type, or a negative running variance, deviation or count of batches.</exception>
+    /// <exception cref="ArgumentException">Another name, shape or type, or a negative running variance, deviation, second moment or count.</exception>
     public void CopyFrom(NamedState source)
     {
         ArgumentNullException.ThrowIfNull(source);

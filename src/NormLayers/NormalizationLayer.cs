@@ -51,7 +51,7 @@ public abstract class NormalizationLayer : MaskableLayer, INormalization
     public override IReadOnlyList<Parameter> Parameters => _affine.Parameters;
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma);
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, relu: HasReLU);
 
     /// <inheritdoc/>
     public virtual bool IgnoresInputScale => true;

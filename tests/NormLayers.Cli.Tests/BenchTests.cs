@@ -69,6 +69,16 @@ public sealed class BenchTests : IDisposable
         Assert.Contains("layernorm 8x16 forward, 1 thread", result.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>Memory streams of 16,384 elements and more are shared out among threads.</summary>
+    [Fact]
+    public void Bench_LargerShape_HasStreamsOnAllThreads()
+    {
+        JsonObject document = _tool.Run("bench", "--seconds", "0.05", "--shape", "128x256", "--layer", "layernorm", "--json", "-q").Expect(0).Json;
+
+        Assert.Equal(Math.Min(Environment.ProcessorCount, 64), document["norms"]!.AsArray().Max(n => (int)n!["threads"]!));
+        Assert.All(document["norms"]!.AsArray(), n => Assert.True((double)n!["streams_nanoseconds"]! > 0));
+    }
+
     [Fact]
     public void Bench_WrongFlags_AreAllNamedAndNothingRuns()
     {

@@ -41,6 +41,15 @@ public sealed partial class ExperimentCommandTests : IDisposable
     }
 
     [Fact]
+    public void List_Json_HasEveryExperiment()
+    {
+        JsonArray list = JsonNode.Parse(_tool.Run("experiment", "list", "--json").Expect(0).Output)!.AsArray();
+
+        Assert.Equal(ExperimentCatalog.All.Select(e => e.Name), list.Select(e => (string)e!["name"]!));
+        Assert.All(list, e => Assert.True((double)e!["seconds"]! > 0 && (string?)e["claim"] is { Length: > 0 }));
+    }
+
+    [Fact]
     public void Experiment_UnknownName_NamesTheNearest()
     {
         ToolResult result = _tool.Run("experiment", "init-gradient").Expect(2);

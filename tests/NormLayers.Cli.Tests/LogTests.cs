@@ -9,6 +9,20 @@ public sealed class LogTests : IDisposable
 
     public void Dispose() => _tool.Dispose();
 
+    /// <summary>The log is opened once the data are read, which can take long.</summary>
+    [Fact]
+    public void Log_ThatBecameAFolderMeanwhile_IsToldOnceAndTheRunGoesOn()
+    {
+        Tool.SkipWithout();
+        _tool.Write("d.csv", string.Concat(Enumerable.Range(0, 60).Select(i => $"{i * 7 % 11},{i},{(i % 2 == 0 ? "a" : "b")}\n")));
+
+        ToolResult result = _tool.RunScript(
+            $"(sleep 3; mkdir log; cat d.csv) | {Tool.ShellName} train --data csv --data-path /dev/stdin --set data.n_test=10 --epochs 1 --set logging.file=log --json -q").Expect(0);
+
+        Assert.Equal("completed", (string?)result.Json["status"]);
+        Assert.Single(result.Error.Split('\n'), l => l.StartsWith("warning: the log 'log' could not be written, and the run goes on", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Log_OfRunsAtOnce_HasEveryLineWhole()
     {

@@ -358,7 +358,7 @@ public sealed class ModelTests : IDisposable
         // The run waits at its first note until the pipe is read.
         ToolResult result = _tool.RunScript($"""
             mkfifo p; exec 3<>p; head -c 65536 /dev/zero >&3
-            {Tool.ShellName} train --data csv --data-path d.csv --set data.n_test=40 --set logging.file=log --save m.st --checkpoint c.st --output o.json --report r.html --svg p.svg 2>&3 & run=$!
+            {Tool.ShellName} train --data csv --data-path d.csv --set data.n_test=40 --set logging.file=log --save m.st --checkpoint c.st --output o.json --report r.html --svg p.svg --tensorboard tb 2>&3 & run=$!
             until [ -s log ]; do sleep 0.05; done
             kill -TERM $run; sleep 2
             cat <&3 > seen & reader=$!
@@ -366,9 +366,10 @@ public sealed class ModelTests : IDisposable
             """).Expect(143);
 
         Assert.All(files, f => Assert.Equal("old", _tool.Read(f)));
+        Assert.DoesNotContain(_tool.List(), f => f.StartsWith("tb", StringComparison.Ordinal));
         Assert.Contains("cancelled", result.Output, StringComparison.OrdinalIgnoreCase);
         Assert.All(
-            (string[])["--save", "--checkpoint", "--output", "--report", "--svg"],
+            (string[])["--save", "--checkpoint", "--output", "--report", "--svg", "--tensorboard"],
             flag => Assert.Contains($"note: stopped before the first step: the file of {flag} is not written\n", _tool.Read("seen"), StringComparison.Ordinal));
     }
 

@@ -51,6 +51,20 @@ public sealed class OutputFileTests : IDisposable
         Assert.Empty(_tool.List());
     }
 
+    /// <summary>The name fits, and that of the file that is written beside it does not.</summary>
+    [Fact]
+    public void Train_OutputInAFolderOfTooLongAName_IsRefused()
+    {
+        Tool.SkipWithout();
+        string folder = string.Concat(Enumerable.Repeat(new string('d', 100) + "/", 45));
+        string path = folder[..(4085 - _tool.Folder.Length)].TrimEnd('/') + "/o";
+
+        ToolResult result = _tool.Run("train", "--epochs", "1", "--output", path).Expect(2);
+
+        Assert.Contains("too long", result.Error, StringComparison.Ordinal);
+        Assert.Empty(_tool.List());
+    }
+
     [Fact]
     public void Output_MountedFile_IsWrittenInPlace()
     {

@@ -50,6 +50,41 @@ public sealed class TensorBoardTests : IDisposable
         Assert.Equal(trials, files.Select(Path.GetDirectoryName).Distinct().Count());
     }
 
+    /// <summary>A limit on the size of a file stands for a full disk.</summary>
+    [Fact]
+    public void Train_FullDisk_IsToldOnceAndTheTrainingGoesOn()
+    {
+        Tool.SkipWithout();
+
+        ToolResult result = _tool.RunScript($"export DOTNET_EnableWriteXorExecute=0; trap \"\" XFSZ; ulimit -f 8; {Tool.ShellName} train --epochs 5 --tensorboard tb --json -q").Expect(1);
+
+        Assert.Equal("completed", (string?)result.Json["status"]);
+        Assert.Single(result.Error.Split('\n'), l => l.Contains("could not write for TensorBoard", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("train --epochs 0", "training.epochs")]
+    [InlineData("train --epochs 1 --set training.batch_size=0", "training.batch_size")]
+    [InlineData("sweep --mode none --learning-rate NaN", "learning_rate")]
+    public void Run_RefusedConfiguration_LeavesNoFile(string arguments, string expected)
+    {
+        Assert.Contains(expected, _tool.Run([.. arguments.Split(' '), "--tensorboard", "tb"]).Expect(2).Error, StringComparison.Ordinal);
+
+        Assert.Empty(_tool.List());
+    }
+
+    [Fact]
+    public void Train_DivergedAtItsFirstStep_HasSettingsAndEnd()
+    {
+        _tool.Write("d.csv", string.Concat(Enumerable.Range(0, 60).Select(i => $"{(i % 2 == 0 ? "3e38" : "-3e38")},{i},{(i % 2 == 0 ? "a" : "b")}\n")));
+        string[] training = ["train", "--mode", "none", "--data", "csv", "--data-path", "d.csv", "--set", "data.n_test=10", "--set", "data.standardize=false", "--epochs", "1", "--tensorboard", "tb", "--json", "-q"];
+
+        Assert.Equal(0, (int)_tool.Run(training).Expect(1).Json["steps"]!);
+
+        string file = Assert.Single(_tool.List(), f => f.StartsWith("tb/", StringComparison.Ordinal));
+        Assert.Contains("_hparams_/session_end_info", Encoding.Latin1.GetString(File.ReadAllBytes(Path.Combine(_tool.Folder, file))), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--tensorboard f", "f' is a file, not a folder")]
     [InlineData("--tensorboard /proc/x", "is a device")]

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
-using NormLayers.Cli.Configuration;
+using NormLayers.Lab.Data;
 using NormLayers.Cli.Output;
 using NormLayers.Lab.Experiments;
 

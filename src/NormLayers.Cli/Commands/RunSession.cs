@@ -149,7 +149,7 @@ internal sealed class RunSession : IDisposable
     public void KeepFiles(string why)
     {
         _keepsFiles = true;
-        foreach (Option<string> flag in ((Option<string>[])[_options.Checkpoint, _options.Save, _options.Output, _options.Report, _options.Svg]).Where(IsGiven))
+        foreach (Option<string> flag in ((Option<string>[])[_options.Checkpoint, _options.Save, _options.TensorBoard, _options.Output, _options.Report, _options.Svg]).Where(IsGiven))
         {
             Note($"{why}: the file of {flag.Name} is not written");
         }

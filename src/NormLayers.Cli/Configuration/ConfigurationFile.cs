@@ -1,3 +1,5 @@
+using NormLayers.Lab.Data;
+
 namespace NormLayers.Cli.Configuration;
 
 /// <summary>Reads <c>config.yaml</c>: sections of keys.</summary>

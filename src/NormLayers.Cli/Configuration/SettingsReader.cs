@@ -1,3 +1,5 @@
+using NormLayers.Lab.Data;
+
 namespace NormLayers.Cli.Configuration;
 
 /// <summary>Puts the settings together: defaults, then <c>config.yaml</c>, <c>.env</c>, the environment, the flags.</summary>

@@ -38,14 +38,18 @@ internal sealed class TensorBoardLog(string? folder, JsonObject settings, Action
         _stream!.Flush();
     });
 
-    /// <summary>Says how the training ended, and closes the file.</summary>
+    /// <summary>Says how the training ended, and closes the file. A training that made no step has none, unless it diverged there, which is worth knowing.</summary>
     public void End(TrainingResult result)
     {
-        Write(events =>
+        if (_events is not null || result.Status == TrainingStatus.Diverged)
         {
-            events.AddEnd(result.Status == TrainingStatus.Completed);
-            _stream!.Flush(flushToDisk: true);
-        });
+            Write(events =>
+            {
+                events.AddEnd(result.Status == TrainingStatus.Completed);
+                _stream!.Flush(flushToDisk: true);
+            });
+        }
+
         Dispose();
     }
 

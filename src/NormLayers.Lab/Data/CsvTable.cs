@@ -214,7 +214,8 @@ internal sealed class CsvTable
             int named = _options.Header == false ? -1 : Array.IndexOf(first, wanted);
             if (named < 0 || Array.IndexOf(first, wanted, named + 1) >= 0)
             {
-                throw Error($"expected a header with one column named {DataText.Quote(wanted)}, got {DataText.Quote(string.Join(_options.Delimiter, first))}.");
+                string near = named < 0 && _options.Header != false ? NearestName.Hint(wanted, first) : "";
+                throw Error($"expected a header with one column named {DataText.Quote(wanted)}, got {DataText.Quote(string.Join(_options.Delimiter, first))}{(near.Length > 0 ? near : ".")}");
             }
 
             return named;

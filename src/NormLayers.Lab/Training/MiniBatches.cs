@@ -42,15 +42,18 @@ internal sealed class MiniBatches
     /// <summary>The state of the random numbers that shuffle; empty without shuffling.</summary>
     public long[] RandomState => _random?.SaveState() ?? [];
 
+    /// <summary>The mini-batches of this many samples from the beginning of an epoch.</summary>
+    /// <exception cref="InvalidDataException">There is no place between two mini-batches behind so many.</exception>
+    public int StepsTo(int samples) => samples >= 0 && samples <= _end && (samples % Size == 0 || samples == _end)
+        ? (samples + Size - 1) / Size
+        : throw new InvalidDataException($"expected a position from 0 to {_end} in the epoch, between two mini-batches of {Size}, got position {samples}.");
+
+    /// <summary>The mini-batches of an epoch.</summary>
+    public int StepsOfEpoch => StepsTo(_end);
+
     /// <summary>Goes to a place in an epoch.</summary>
-    /// <exception cref="InvalidDataException">There is no such place.</exception>
     public void Restore(int[] order, long[] random, int position)
     {
-        if (position < 0 || position > _end || (position % Size != 0 && position != _end) || (_random is not null && !random.AsSpan(0, 4).ContainsAnyExcept(0)))
-        {
-            throw new InvalidDataException($"expected a position from 0 to {_end} in the epoch, between two mini-batches of {Size}, and a state of the random numbers, got position {position}.");
-        }
-
         order.CopyTo(_order, 0);
         _random?.RestoreState(random);
         _position = position;

@@ -103,11 +103,7 @@ public sealed class Trainer
         float[] logits = new float[batches.Size * data.Train.ClassCount];
         float[] dLogits = new float[logits.Length];
         TrainingPosition at = checkpoints?.Resume?.Position.Copy() ?? new();
-        if (at.EpochsDone < 0 || at.EpochsDone > _options.Epochs || at.Step < 0 || (at.EpochsDone == _options.Epochs && (at.InEpoch || at.History.Count == 0)))
-        {
-            throw new InvalidDataException($"expected a checkpoint of a training of {_options.Epochs} epochs, got one after {at.EpochsDone} epochs and {at.Step} steps.");
-        }
-
+        checkpoints?.Resume?.Check(_options.Epochs, batches);
         checkpoints?.Resume?.Restore(_network, _optimizer, batches);
         (double secondsBefore, long begun) = (at.SecondsBefore, Stopwatch.GetTimestamp());
         bool isSaved = checkpoints?.Save is not null;

@@ -14,7 +14,7 @@ namespace NormLayers.Lab.Training;
 public sealed class TrainingState
 {
     private const string Key = "checkpoint";
-    private const string OptimizerPrefix = "optimizer.";
+    private const string OptimizerPart = "optimizer";
     private const string Order = "order";
     private const string Random = "random";
     private const string History = "history";
@@ -86,12 +86,63 @@ public sealed class TrainingState
         ];
         network.Save(stream, text,
         [
-            .. optimizer.NamedState.Select(Named),
+            .. optimizer.NamedState.Select(s => s.Within(OptimizerPart)),
             new NamedState(Order, Array.ConvertAll(batches.Order, i => (long)i)),
             new NamedState(Random, batches.RandomState),
             new NamedState(History, (position.History.Count, HistoryColumns), history),
         ]);
     }
+
+    /// <summary>Checks that every number of the position can be one of this training.</summary>
+    /// <exception cref="InvalidDataException">One cannot.</exception>
+    internal void Check(int epochs, MiniBatches batches)
+    {
+        TrainingPosition at = Position;
+        if (at.EpochsDone < 0 || at.EpochsDone > epochs || at.Step < 0 || (at.EpochsDone == epochs && (at.InEpoch || at.History.Count == 0)))
+        {
+            throw new InvalidDataException($"expected a checkpoint of a training of {epochs} epochs, got one after {at.EpochsDone} epochs and {at.Step} steps.");
+        }
+
+        int inEpoch = batches.StepsTo(at.Samples);
+        long steps = (long)at.EpochsDone * batches.StepsOfEpoch + (at.InEpoch ? inEpoch : 0);
+        if (at.Step != steps)
+        {
+            throw new InvalidDataException($"expected {steps} steps after {at.EpochsDone} epochs and {(at.InEpoch ? at.Samples : 0)} samples, got {at.Step}.");
+        }
+
+        if (!IsSize(at.LossSum) || !IsSize(at.Seconds) || !IsSize(at.SecondsBefore) || at.Correct < 0 || at.Correct > at.Samples)
+        {
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"expected a finite sum of losses ≥ 0, 0 to {at.Samples} correct samples and times ≥ 0, got {at.LossSum}, {at.Correct}, {at.Seconds} s and {at.SecondsBefore} s."));
+        }
+
+        (int before, long probed) = (0, 0);
+        foreach (EpochMetrics epoch in at.History)
+        {
+            if (epoch.Epoch <= before || epoch.Epoch > at.EpochsDone || epoch.Step != (long)epoch.Epoch * batches.StepsOfEpoch || !IsSize(epoch.Seconds) || !IsResult(epoch.BatchLoss, epoch.BatchAccuracy)
+                || !IsResult(epoch.Train.Loss, epoch.Train.Accuracy) || !IsResult(epoch.Test.Loss, epoch.Test.Accuracy))
+            {
+                throw new InvalidDataException($"expected epochs up to {at.EpochsDone} in their order, with their steps, losses ≥ 0 and accuracies from 0 to 1 in '{History}', got others after epoch {before}.");
+            }
+
+            before = epoch.Epoch;
+        }
+
+        foreach (ProbeRecord probe in at.Probes)
+        {
+            if (probe.Step <= probed || probe.Step > at.Step)
+            {
+                throw new InvalidDataException($"expected probes of steps up to {at.Step} in their order, got one of step {probe.Step} after that of step {probed}.");
+            }
+
+            probed = probe.Step;
+        }
+    }
+
+    private static bool IsSize(double value) => double.IsFinite(value) && value >= 0;
+
+    // A loss of what was not seen in training may be infinite, and NaN.
+    private static bool IsResult(double loss, double accuracy) => !(loss < 0) && !(accuracy < 0) && !(accuracy > 1);
 
     /// <summary>Puts network, optimizer and order of samples where they were.</summary>
     /// <exception cref="InvalidDataException">It is another training's; nothing is changed then but what was restored before the fault.</exception>
@@ -105,10 +156,28 @@ public sealed class TrainingState
             throw new InvalidDataException($"expected each of the {order.Length} samples once in '{Order}', got others.");
         }
 
-        NamedState[] states = [.. optimizer.NamedState.Select(Named)];
+        if (random.Length > 0 && (!random.AsSpan(0, 4).ContainsAnyExcept(0) || double.IsInfinity(BitConverter.Int64BitsToDouble(random[4]))))
+        {
+            throw new InvalidDataException($"expected a state of the random numbers in '{Random}', got one that no generator has.");
+        }
+
+        NamedState[] states = [.. optimizer.NamedState.Select(s => s.Within(OptimizerPart))];
         NamedState[] read = [.. states.Select(s => s.Floats is not null
             ? new NamedState(s.Name, s.Shape, Floats(s.Name, s.Shape.Length))
             : new NamedState(s.Name, Integers(s.Name, s.Shape.Length)))];
+        foreach ((NamedState own, NamedState value) in states.Zip(read))
+        {
+            if (own.NegativeOf(value) is { } negative)
+            {
+                throw new InvalidDataException($"expected values ≥ 0 in '{own.Name}', got {negative}.");
+            }
+
+            if (optimizer is AdamOptimizer && value.Counters?.Max() is { } most && most > Step)
+            {
+                throw new InvalidDataException($"expected at most the training's {Step} steps in '{own.Name}', got {most}.");
+            }
+        }
+
         LoadReport report = network.Load(_file, strict: false);
         if (report.Missing.Count > 0)
         {
@@ -122,10 +191,6 @@ public sealed class TrainingState
 
         batches.Restore(Array.ConvertAll(order, i => (int)i), random, Position.InEpoch ? Position.Samples : 0);
     }
-
-    private static NamedState Named(NamedState part) => part.Floats is { } floats
-        ? new NamedState(OptimizerPrefix + part.Name, part.Shape, floats)
-        : new NamedState(OptimizerPrefix + part.Name, part.Counters!);
 
     private static SafetensorsTensor Tensor(SafetensorsReader file, string name, Func<SafetensorsTensor, bool> isRight) => file.Tensors.FirstOrDefault(t => t.Name == name) is { } tensor && isRight(tensor)
         ? tensor

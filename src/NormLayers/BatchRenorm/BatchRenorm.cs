@@ -62,6 +62,7 @@ public sealed class BatchRenorm : BatchNorm
         Gamma is not null,
         OnePlusGamma,
         Momentum,
+        relu: HasReLU,
         more: [("r_max", Limits.RMax), ("d_max", Limits.DMax), ("warm_up_steps", Limits.WarmUpSteps), ("r_max_steps", Limits.RMaxSteps), ("d_max_steps", Limits.DMaxSteps)]);
 
     /// <inheritdoc/>

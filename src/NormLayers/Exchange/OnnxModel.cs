@@ -8,8 +8,12 @@ namespace NormLayers.Exchange;
 /// </remarks>
 public sealed class OnnxModel
 {
-    private readonly Dictionary<string, OnnxTensor> _initializers = [];
-    private readonly List<OnnxNode> _nodes = [];
+    private const int ChunkBytes = 1 << 16;
+    private const int FieldNode = 1;
+    private const int FieldInitializer = 5;
+
+    private readonly Dictionary<string, OnnxTensor> _initializers;
+    private readonly List<OnnxNode> _nodes;
 
     private OnnxModel(ReadOnlyMemory<byte> file)
     {
@@ -28,7 +32,16 @@ public sealed class OnnxModel
             }
         }
 
-        ReadGraph(graph ?? throw new InvalidDataException("expected an ONNX model with a graph, got none."));
+        ReadOnlyMemory<byte> message = graph ?? throw new InvalidDataException("expected an ONNX model with a graph, got none.");
+        (int nodes, int initializers) = (0, 0);
+        for (ProtobufReader counted = new(message, "a graph"); counted.Next();)
+        {
+            nodes += counted.Field == FieldNode ? 1 : 0;
+            initializers += counted.Field == FieldInitializer ? 1 : 0;
+        }
+
+        (_nodes, _initializers) = (new(nodes), new(initializers));
+        ReadGraph(message);
         Normalizations = new OnnxPatterns(_nodes, _initializers, Opset).Find();
     }
 
@@ -62,9 +75,45 @@ public sealed class OnnxModel
             throw new InvalidDataException($"expected an ONNX file of at most {Array.MaxLength} bytes, got {length}.");
         }
 
-        using MemoryStream file = new((int)Math.Max(0, length));
-        stream.CopyTo(file);
-        return new OnnxModel(file.GetBuffer().AsMemory(0, (int)file.Length));
+        byte[] file = new byte[Math.Max(0, length)];
+        int read = stream.ReadAtLeast(file, file.Length, throwOnEndOfStream: false);
+        return new OnnxModel(read < file.Length ? file.AsMemory(0, read) : Append(file, stream));
+    }
+
+    // What follows the length that was known, which is 0 for a stream that cannot seek.
+    private static byte[] Append(byte[] file, Stream stream)
+    {
+        List<byte[]> chunks = [];
+        byte[] buffer = [];
+        long length = file.Length;
+        for (int next = stream.ReadByte(); next >= 0; next = stream.ReadByte())
+        {
+            buffer = buffer.Length == 0 ? new byte[ChunkBytes] : buffer;
+            buffer[0] = (byte)next;
+            int read = 1 + stream.ReadAtLeast(buffer.AsSpan(1), buffer.Length - 1, throwOnEndOfStream: false);
+            chunks.Add(buffer[..read]);
+            length += read;
+            if (length > Array.MaxLength)
+            {
+                throw new InvalidDataException($"expected an ONNX file of at most {Array.MaxLength} bytes, got more.");
+            }
+        }
+
+        if (chunks.Count == 0)
+        {
+            return file;
+        }
+
+        byte[] whole = new byte[length];
+        file.CopyTo(whole, 0);
+        int position = file.Length;
+        foreach (byte[] chunk in chunks)
+        {
+            chunk.CopyTo(whole, position);
+            position += chunk.Length;
+        }
+
+        return whole;
     }
 
     private void ReadOpset(ReadOnlyMemory<byte> message)
@@ -97,7 +146,7 @@ public sealed class OnnxModel
         {
             switch (graph.Field)
             {
-                case 1:
+                case FieldNode:
                     OnnxNode node = new(graph.Bytes());
                     _nodes.Add(node);
                     if (node.Constant() is { } constant)
@@ -106,7 +155,7 @@ public sealed class OnnxModel
                     }
 
                     break;
-                case 5:
+                case FieldInitializer:
                     Add(new OnnxTensor(graph.Bytes()));
                     break;
             }

@@ -1,25 +1,38 @@
 using System.Buffers.Binary;
+using System.Text;
 
 namespace NormLayers.Exchange;
 
 /// <summary>A node of an ONNX graph: an operator with the names of the values that go in and come out.</summary>
 public sealed class OnnxNode
 {
-    private readonly Dictionary<string, ReadOnlyMemory<byte>> _attributes = [];
+    private const int FieldAttribute = 5;
+    private const int FieldIntegers = 8;
+
+    private readonly ReadOnlyMemory<byte> _message;
 
     internal OnnxNode(ReadOnlyMemory<byte> message)
     {
-        (List<string> inputs, List<string> outputs) = ([], []);
-        ProtobufReader node = new(message, "a node");
+        _message = message;
+        (int inputs, int outputs) = (0, 0);
+        for (ProtobufReader counted = Reader(message); counted.Next();)
+        {
+            inputs += counted.Field == 1 ? 1 : 0;
+            outputs += counted.Field == 2 ? 1 : 0;
+        }
+
+        (string[] ins, string[] outs) = (inputs == 0 ? [] : new string[inputs], outputs == 0 ? [] : new string[outputs]);
+        (inputs, outputs) = (0, 0);
+        ProtobufReader node = Reader(message);
         while (node.Next())
         {
             switch (node.Field)
             {
                 case 1:
-                    inputs.Add(node.Text());
+                    ins[inputs++] = node.Text();
                     break;
                 case 2:
-                    outputs.Add(node.Text());
+                    outs[outputs++] = node.Text();
                     break;
                 case 3:
                     Name = node.Text();
@@ -27,16 +40,13 @@ public sealed class OnnxNode
                 case 4:
                     Operator = node.Text();
                     break;
-                case 5:
-                    AddAttribute(node.Bytes());
-                    break;
                 case 7:
                     Domain = node.Text();
                     break;
             }
         }
 
-        (Inputs, Outputs) = (inputs, outputs);
+        (Inputs, Outputs) = (ins, outs);
         if (Operator.Length == 0)
         {
             throw new InvalidDataException("expected an operator in every node, got none.");
@@ -87,17 +97,25 @@ public sealed class OnnxNode
             return null;
         }
 
-        List<long> numbers = [];
-        ProtobufReader attribute = Reader(message);
-        while (attribute.Next())
+        int count = 0;
+        for (ProtobufReader attribute = Reader(message); attribute.Next();)
         {
-            if (attribute.Field == 8)
+            count += attribute.Field == FieldIntegers ? attribute.CountIntegers() : 0;
+        }
+
+        long[] numbers = new long[count];
+        count = 0;
+        for (ProtobufReader attribute = Reader(message); attribute.Next();)
+        {
+            if (attribute.Field == FieldIntegers)
             {
-                attribute.AddIntegers(numbers);
+                int more = attribute.CountIntegers();
+                attribute.ReadIntegers(numbers.AsSpan(count, more), i => i);
+                count += more;
             }
         }
 
-        return [.. numbers];
+        return numbers;
     }
 
     /// <summary>The tensor that a node Constant gives; null for text, sparse tensors and other nodes.</summary>
@@ -118,27 +136,23 @@ public sealed class OnnxNode
         {
             byte[] raw = new byte[sizeof(float)];
             BinaryPrimitives.WriteSingleLittleEndian(raw, Float("value_float", 0));
-            return new OnnxTensor(new ProtobufMessage().Add(2, 1).Add(9, raw).Bytes.ToArray(), Output);
+            return new OnnxTensor(Output, "FLOAT", [], raw);
         }
 
-        if (Attribute("value_int") is not null || Attribute("value_ints") is not null)
+        long[]? integers = Integers("value_ints");
+        if (integers is null && Attribute("value_int") is null)
         {
-            long[] numbers = Integers("value_ints") ?? [Integer("value_int", 0)];
-            ProtobufMessage tensor = new ProtobufMessage().Add(2, 7);
-            if (Attribute("value_ints") is not null)
-            {
-                tensor.Add(1, numbers.Length);
-            }
-
-            foreach (long number in numbers)
-            {
-                tensor.Add(7, number);
-            }
-
-            return new OnnxTensor(tensor.Bytes.ToArray(), Output);
+            return null;
         }
 
-        return null;
+        long[] numbers = integers ?? [Integer("value_int", 0)];
+        byte[] bytes = new byte[numbers.Length * sizeof(long)];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(i * sizeof(long)), numbers[i]);
+        }
+
+        return new OnnxTensor(Output, "INT64", integers is null ? [] : [numbers.Length], bytes);
     }
 
     private static T Last<T>(ReadOnlyMemory<byte> message, int field, Func<ProtobufReader, T> read, T otherwise)
@@ -153,17 +167,31 @@ public sealed class OnnxNode
         return last;
     }
 
-    private static ProtobufReader Reader(ReadOnlyMemory<byte> message) => new(message, "an attribute");
+    private static ProtobufReader Reader(ReadOnlyMemory<byte> message) => new(message, "a node");
 
-    // A bare null would be converted to an empty memory.
-    private ReadOnlyMemory<byte>? Attribute(string name) => _attributes.TryGetValue(name, out ReadOnlyMemory<byte> message) ? message : default(ReadOnlyMemory<byte>?);
-
-    private void AddAttribute(ReadOnlyMemory<byte> message)
+    // Looked for in the file's bytes each time: a node has few. A bare null would be converted to an empty memory.
+    private ReadOnlyMemory<byte>? Attribute(string name)
     {
-        string name = Last(message, 1, r => r.Text(), "");
-        if (!_attributes.TryAdd(name, message))
+        ReadOnlyMemory<byte>? found = default(ReadOnlyMemory<byte>?);
+        for (ProtobufReader node = Reader(_message); node.Next();)
         {
-            throw new InvalidDataException($"expected different attributes in a node, got {SafetensorsHeader.Printable(name)} twice.");
+            if (node.Field == FieldAttribute && IsNamed(node.Bytes(), name))
+            {
+                found = found is null ? node.Bytes() : throw new InvalidDataException($"expected different attributes in a node, got {SafetensorsHeader.Printable(name)} twice.");
+            }
         }
+
+        return found;
+    }
+
+    private static bool IsNamed(ReadOnlyMemory<byte> attribute, string name)
+    {
+        bool isNamed = false;
+        for (ProtobufReader reader = Reader(attribute); reader.Next();)
+        {
+            isNamed = reader.Field == 1 ? Ascii.Equals(reader.Bytes().Span, name) : isNamed;
+        }
+
+        return isNamed;
     }
 }

@@ -5,11 +5,15 @@ namespace NormLayers.Exchange;
 /// <para>Taken as one are the operators LayerNormalization, RMSNormalization, BatchNormalization, InstanceNormalization, GroupNormalization and LpNormalization; ONNX Runtime's
 /// own SimplifiedLayerNormalization, SkipLayerNormalization and SkipSimplifiedLayerNormalization; and the sequences that exporters write
 /// for the first two: ReduceMean, Sub, Pow or Mul, ReduceMean, Add, Sqrt, Div or Reciprocal and Mul, then Mul with γ and Add with β, where they are.</para>
+/// <para>For LpNormalization the sequences are ReduceL2, or ReduceSum of squares or ReduceSumSquare and Sqrt; Clip, Max or Add with ε, Expand, where they are; Div or Reciprocal and Mul; then Mul with one number g,
+/// or Div of g by the length and Mul. Without ε, a row of zeros gives NaN in ONNX and zeros in the layer.</para>
 /// <para>A sequence whose ε, exponent or axes are in another file (external data), or are damaged, is not taken as one. Casts between types of floats are looked through.</para>
 /// <para>ε is the file's float, as a double.</para>
 /// </remarks>
 public sealed class OnnxNormalization
 {
+    private static readonly long[] s_last = [-1];
+
     internal OnnxNormalization(OnnxNode node, string onnxOperator, double epsilon, params string[] inputs) =>
         (Name, Operator, Epsilon, Inputs, Output) = (node.Label, onnxOperator, epsilon, inputs, node.Output);
 
@@ -28,7 +32,7 @@ public sealed class OnnxNormalization
     /// <summary>The value that comes out.</summary>
     public string Output { get; }
 
-    /// <summary>ε as the file states it; 0 for LpNormalization, which has none.</summary>
+    /// <summary>ε as the file states it; 0 for an LpNormalization without one.</summary>
     public double Epsilon { get; }
 
     /// <summary>γ.</summary>
@@ -42,12 +46,15 @@ public sealed class OnnxNormalization
     internal OnnxParameter Variance { get; init; }
 
     /// <summary>The first of the normalized axes, all that follow being the others; or, in a sequence, the axes one by one.</summary>
-    internal long[] Axes { get; init; } = [-1];
+    internal long[] Axes { get; init; } = s_last;
 
     internal long Groups { get; init; }
 
     /// <summary>The weight of the running statistics' old value.</summary>
     internal float Momentum { get; init; } = 0.9f;
+
+    /// <summary>Whether ε is added to a length, and is not the least that is divided by.</summary>
+    internal bool AddsEpsilonToLength { get; init; }
 
     /// <summary>Whether the node normalizes with the statistics of the batch.</summary>
     internal bool IsTraining { get; init; }
@@ -57,7 +64,8 @@ public sealed class OnnxNormalization
     /// The shape of what will be normalized. It can be left out but where the file does not say how long a set is: axes that are counted from the front, no γ, or one γ per group.
     /// </param>
     /// <returns>
-    /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1,
+    /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1, or
+    /// the g of its sequence, or with its sequence an <see cref="RmsNorm"/> with ε outside the root where one is added to the length;
     /// named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode;
     /// in training its running variance follows the biased variances of batches, as ONNX's does.
     /// </returns>
@@ -78,7 +86,7 @@ public sealed class OnnxNormalization
             "BatchNormalization" => CreateBatchNorm(),
             "InstanceNormalization" => CreateInstanceNorm(),
             "GroupNormalization" => CreateGroupNorm(input),
-            _ => CreateScaleNorm(input),
+            _ => CreateL2(input),
         };
         layer.Training = IsTraining;
         if (input.Rank > 0)
@@ -94,24 +102,36 @@ public sealed class OnnxNormalization
     private LayerNorm CreateLayerNorm(Shape input)
     {
         Shape shape = NormalizedShape(input);
-        LayerNorm layer = new(shape, Epsilon, Scale.IsThere, Shift.IsThere, name: LayerName);
-        Fill(layer.Gamma, Scale, "γ", shape);
-        Fill(layer.Beta, Shift, "β", shape);
+        (float[]? gamma, float[]? beta) = (Values(Scale, "γ", shape), Values(Shift, "β", shape));
+        LayerNorm layer = new(shape, Epsilon, gamma is not null, beta is not null, name: LayerName);
+        gamma?.CopyTo(layer.Gamma!.Value, 0);
+        beta?.CopyTo(layer.Beta!.Value, 0);
         return layer;
     }
 
     private RmsNorm CreateRmsNorm(Shape input)
     {
         Shape shape = NormalizedShape(input);
-        RmsNorm layer = new(LastOnly(shape), Epsilon, Scale.IsThere, name: LayerName);
-        Fill(layer.Gamma, Scale, "γ", shape);
+        float[]? gamma = Values(Scale, "γ", shape);
+        RmsNorm layer = new(LastOnly(shape), Epsilon, gamma is not null, name: LayerName);
+        gamma?.CopyTo(layer.Gamma!.Value, 0);
         return layer;
     }
 
-    private ScaleNorm CreateScaleNorm(Shape input)
+    // g·x/(‖x‖ + ε) is RMS normalization with ε/√C beside the root and γ = g/√C.
+    private RowLayer CreateL2(Shape input)
     {
-        ScaleNorm layer = new(LastOnly(NormalizedShape(input)), Epsilon, LayerName);
-        layer.G.Value[0] = 1;
+        int features = LastOnly(NormalizedShape(input));
+        float g = Scale.IsThere ? Tensor(Scale, "g").ReadFloats()[0] : 1;
+        if (!AddsEpsilonToLength)
+        {
+            ScaleNorm scaled = new(features, Epsilon, LayerName);
+            scaled.G.Value[0] = g;
+            return scaled;
+        }
+
+        RmsNorm layer = new(features, Epsilon / Math.Sqrt(features), epsilonOutsideRoot: true, name: LayerName);
+        Array.Fill(layer.Gamma!.Value, (float)(g / Math.Sqrt(features)));
         return layer;
     }
 
@@ -196,7 +216,7 @@ public sealed class OnnxNormalization
                 : new Shape([.. Enumerable.Range(input.Rank - count, count).Select(a => input[a])]);
         }
 
-        long[] shape = [.. Scale.IsThere ? Tensor(Scale, "γ").Shape.SkipWhile((d, axis) => d == 1 && axis < Tensor(Scale, "γ").Shape.Count - count) : throw NeedsInput("it has no γ")];
+        long[] shape = [.. Scale.IsThere && Operator != "LpNormalization" ? Tensor(Scale, "γ").Shape.SkipWhile((d, axis) => d == 1 && axis < Tensor(Scale, "γ").Shape.Count - count) : throw NeedsInput("it has no γ")];
         return count == shape.Length && !shape.Contains(0)
             ? new Shape([.. shape.Select(d => (int)d)])
             : throw Invalid($"γ of {count} dimensions, none of them 0", $"{Scale.Tensor}");
@@ -220,21 +240,19 @@ public sealed class OnnxNormalization
             : throw Unsupported($"it normalizes over axes [{string.Join(", ", Axes.Take(Shape.MaxRank))}], and the layers here over the last ones");
     }
 
-    private void Fill(Parameter? parameter, OnnxParameter given, string what, Shape shape)
+    // Read before a layer takes memory for as many: a shape without values is cheap to write.
+    private float[]? Values(OnnxParameter given, string what, Shape shape)
     {
-        if (parameter is null)
+        if (!given.IsThere)
         {
-            return;
+            return null;
         }
 
         OnnxTensor tensor = Tensor(given, what);
         long[] own = [.. tensor.Shape.SkipWhile((d, axis) => d == 1 && axis < tensor.Shape.Count - shape.Rank)];
-        if (own.Length != shape.Rank || own.Index().Any(d => d.Item != shape[d.Index]))
-        {
-            throw Invalid($"{what} of shape {shape}, that of a set", $"{tensor}");
-        }
-
-        tensor.ReadFloats().CopyTo(parameter.Value, 0);
+        return own.Length == shape.Rank && own.Index().All(d => d.Item == shape[d.Index])
+            ? tensor.ReadFloats()
+            : throw Invalid($"{what} of shape {shape}, that of a set", $"{tensor}");
     }
 
     private float[] Channels(OnnxParameter given, string what)

@@ -6,40 +6,50 @@ internal sealed class OnnxPatterns
     private const float DefaultEpsilon = 1e-5f;
     private const float SkipEpsilon = 1e-12f;
 
-    private static readonly OnnxNode[] s_none = [];
-
     private readonly IReadOnlyList<OnnxNode> _nodes;
     private readonly IReadOnlyDictionary<string, OnnxTensor> _constants;
     private readonly long _opset;
-    private readonly Dictionary<string, OnnxNode> _producers = [];
-    private readonly Dictionary<string, List<OnnxNode>> _consumers = [];
+    private readonly Dictionary<string, OnnxNode> _producers;
+
+    // Of each value the node that takes it first, and behind it the others, in the order of the graph.
+    private readonly Dictionary<string, int> _firstUse;
+    private readonly (OnnxNode Node, int Next)[] _uses;
 
     public OnnxPatterns(IReadOnlyList<OnnxNode> nodes, IReadOnlyDictionary<string, OnnxTensor> constants, long opset)
     {
         (_nodes, _constants, _opset) = (nodes, constants, opset);
+        (int outputs, int inputs) = (0, 0);
         foreach (OnnxNode node in nodes)
         {
-            foreach (string output in node.Outputs.Where(o => o.Length > 0))
+            outputs += node.Outputs.Count;
+            inputs += node.Inputs.Count;
+        }
+
+        (_producers, _firstUse, _uses) = (new(outputs), new(inputs), new (OnnxNode, int)[inputs]);
+        for (int n = nodes.Count - 1; n >= 0; n--)
+        {
+            OnnxNode node = nodes[n];
+            for (int i = 0; i < node.Outputs.Count; i++)
             {
-                if (!_producers.TryAdd(output, node))
+                if (node.Outputs[i].Length > 0 && !_producers.TryAdd(node.Outputs[i], node))
                 {
-                    throw new InvalidDataException($"expected every value to come out of one node, got {SafetensorsHeader.Printable(output)} out of two.");
+                    throw new InvalidDataException($"expected every value to come out of one node, got {SafetensorsHeader.Printable(node.Outputs[i])} out of two.");
                 }
             }
 
-            foreach (string input in node.Inputs.Distinct())
+            for (int i = 0; i < node.Inputs.Count; i++)
             {
-                if (!_consumers.TryGetValue(input, out List<OnnxNode>? consumers))
+                int next = FirstUse(node.Inputs[i]);
+                if (next < 0 || _uses[next].Node != node)
                 {
-                    _consumers.Add(input, consumers = []);
+                    _uses[--inputs] = (node, next);
+                    _firstUse[node.Inputs[i]] = inputs;
                 }
-
-                consumers.Add(node);
             }
         }
     }
 
-    public IReadOnlyList<OnnxNormalization> Find() => [.. _nodes.Select(n => FromOperator(n) ?? FromSequence(n)).OfType<OnnxNormalization>()];
+    public IReadOnlyList<OnnxNormalization> Find() => [.. _nodes.Select(n => FromOperator(n) ?? FromRoot(n) ?? FromLength(n)).OfType<OnnxNormalization>()];
 
     private OnnxNormalization? FromOperator(OnnxNode node) => node switch
     {
@@ -83,11 +93,11 @@ internal sealed class OnnxPatterns
         };
 
     // From the root of a variance, or of a mean square, back to what is normalized and on to β.
-    private OnnxNormalization? FromSequence(OnnxNode root)
+    private OnnxNormalization? FromRoot(OnnxNode root)
     {
         if (!Is(root, "Sqrt")
             || Producer(root.Input(0), "Add") is not { } sum
-            || WithConstant(sum, t => t.IsFloat && Number(t) is not null) is not { } epsilon
+            || WithConstant(sum, IsFloat) is not { } epsilon
             || Producer(epsilon.Other, "ReduceMean") is not { } mean
             || Axes(mean) is not { } axes
             || SquareOf(mean.Input(0)) is not { } squared)
@@ -96,29 +106,115 @@ internal sealed class OnnxPatterns
         }
 
         string? centred = CentredInput(squared, axes);
-        OnnxNode? quotient = Consumers(root.Output).Select(c => Quotient(c, root.Output, n => centred is null ? SameValue(n, squared) : CentredInput(n, axes) == centred)).FirstOrDefault(n => n is not null);
-        if (quotient is null)
+        OnnxNode? quotient = null;
+        for (int use = FirstUse(root.Output); use >= 0 && quotient is null; use = _uses[use].Next)
+        {
+            quotient = Quotient(_uses[use].Node, root.Output, squared, centred is null ? null : axes);
+        }
+
+        if (quotient is null || Number(epsilon.Constant) is not { } number)
         {
             return null;
         }
 
         (OnnxNode last, OnnxParameter scale, OnnxParameter shift) = (quotient, default, default);
-        if (Affine(last, "Mul") is { } product)
+        if (Affine(last, "Mul", t => t.IsFloat && t.Count > 0) is { } product)
         {
             (last, scale) = product;
-            if (centred is not null && Affine(last, "Add") is { } shifted && shifted.Parameter.Tensor!.Shape.SequenceEqual(scale.Tensor!.Shape))
+            if (centred is not null && Affine(last, "Add", t => t.IsFloat && t.Count > 0) is { } shifted && shifted.Parameter.Tensor!.Shape.SequenceEqual(scale.Tensor!.Shape))
             {
                 (last, shift) = shifted;
             }
         }
 
-        return new(last, centred is null ? "RMSNormalization" : "LayerNormalization", Number(epsilon.Constant) ?? 0, centred ?? squared)
+        return new(last, centred is null ? "RMSNormalization" : "LayerNormalization", number, centred ?? squared)
         {
             IsDecomposed = true,
             Axes = axes,
             Scale = scale,
             Shift = shift,
         };
+    }
+
+    // From x/‖x‖, x·(1/‖x‖) or x·(g/‖x‖) back to the length, and on to g.
+    private OnnxNormalization? FromLength(OnnxNode last)
+    {
+        if (Direction(last) is not var (x, divisor, factor)
+            || Limited(BeforeExpand(divisor)) is not var (length, limit, isAdded)
+            || Length(length) is not var (squared, axes)
+            || !SameValue(x, squared)
+            || (limit is null ? 0 : Number(limit)) is not { } epsilon
+            || (factor is not null && Number(factor) is null))
+        {
+            return null;
+        }
+
+        if (factor is null && Affine(last, "Mul", IsFloat) is { } product)
+        {
+            (last, factor) = (product.Node, product.Parameter.Tensor);
+        }
+
+        return new(last, "LpNormalization", epsilon, x)
+        {
+            IsDecomposed = true,
+            AddsEpsilonToLength = isAdded,
+            Axes = axes,
+            Scale = new OnnxParameter(factor?.Name ?? "", factor),
+        };
+    }
+
+    private (string X, string Divisor, OnnxTensor? Factor)? Direction(OnnxNode node)
+    {
+        if (Is(node, "Div"))
+        {
+            return (node.Input(0), node.Input(1), null);
+        }
+
+        for (int i = 0; Is(node, "Mul") && i < 2; i++)
+        {
+            string inverse = BeforeExpand(node.Input(i));
+            if (Producer(inverse, "Reciprocal") is { } reciprocal)
+            {
+                return (node.Input(1 - i), reciprocal.Input(0), null);
+            }
+
+            if (Producer(inverse, "Div") is { } quotient && Constant(quotient.Input(0)) is { } factor && IsFloat(factor))
+            {
+                return (node.Input(1 - i), quotient.Input(1), factor);
+            }
+        }
+
+        return null;
+    }
+
+    // What a length is limited by from below, or has added, so that it is not 0.
+    private (string Length, OnnxTensor? Epsilon, bool IsAdded)? Limited(string value)
+    {
+        if (Producer(value, "Clip") is { } clip)
+        {
+            // Before opset 11 the limits are attributes.
+            return clip.Input(2).Length == 0 && Constant(clip.Input(1)) is { } least && IsFloat(least) ? (clip.Input(0), least, false) : null;
+        }
+
+        bool isAdded = Producer(value, "Add") is not null;
+        return (Producer(value, "Max") ?? Producer(value, "Add")) is not { } limited ? (value, null, false)
+            : limited.Inputs.Count == 2 && WithConstant(limited, IsFloat) is { } epsilon ? (epsilon.Other, epsilon.Constant, isAdded)
+            : null;
+    }
+
+    // What ‖·‖ is taken of, and over which axes.
+    private (string X, long[] Axes)? Length(string value)
+    {
+        if (Producer(value, "ReduceL2") is { } length)
+        {
+            return Axes(length) is { } axes ? (length.Input(0), axes) : null;
+        }
+
+        string sum = Producer(value, "Sqrt")?.Input(0) ?? "";
+        (OnnxNode? Node, string? Squared) found = Producer(sum, "ReduceSumSquare") is { } squares ? (squares, squares.Input(0))
+            : Producer(sum, "ReduceSum") is { } node ? (node, SquareOf(node.Input(0)))
+            : default;
+        return found is ({ } reduced, { } x) && Axes(reduced) is { } own ? (x, own) : null;
     }
 
     // x of x − mean(x); null if the value is something else.
@@ -136,30 +232,41 @@ internal sealed class OnnxPatterns
         : null;
 
     // numerator/root, or numerator·(1/root).
-    private OnnxNode? Quotient(OnnxNode node, string root, Func<string, bool> isNumerator)
+    private OnnxNode? Quotient(OnnxNode node, string root, string numerator, long[]? axes)
     {
-        if (Is(node, "Div") && node.Input(1) == root && isNumerator(node.Input(0)))
+        if (Is(node, "Div") && node.Input(1) == root && IsSame(node.Input(0), numerator, axes))
         {
             return node;
         }
 
         bool isInverse = Is(node, "Reciprocal") || (Is(node, "Div") && node.Input(1) == root && Constant(node.Input(0)) is { } one && Number(one) == 1);
-        return isInverse
-            ? Consumers(node.Output).FirstOrDefault(c => Is(c, "Mul") && isNumerator(c.Input(0) == node.Output ? c.Input(1) : c.Input(0)))
-            : null;
-    }
-
-    // The product with γ, or the sum with β, if nothing else takes the value.
-    private (OnnxNode Node, OnnxParameter Parameter)? Affine(OnnxNode node, string onnxOperator)
-    {
-        IReadOnlyList<OnnxNode> next = Consumers(node.Output);
-        if (next is [var cast] && IsCastOfFloats(cast))
+        for (int use = isInverse ? FirstUse(node.Output) : -1; use >= 0; use = _uses[use].Next)
         {
-            next = Consumers(cast.Output);
+            OnnxNode product = _uses[use].Node;
+            if (Is(product, "Mul") && IsSame(product.Input(0) == node.Output ? product.Input(1) : product.Input(0), numerator, axes))
+            {
+                return product;
+            }
         }
 
-        return next is [var only] && Is(only, onnxOperator) && WithConstant(only, t => t.IsFloat && t.Count > 0) is { } constant
-            ? (only, new OnnxParameter(constant.Constant.Name, constant.Constant))
+        return null;
+    }
+
+    // The same value, or with axes the same value minus its mean.
+    private bool IsSame(string value, string other, long[]? axes) =>
+        SameValue(value, other) || (axes is not null && CentredInput(value, axes) is { } input && input == CentredInput(other, axes));
+
+    // The product with γ, or the sum with β, if nothing else takes the value.
+    private (OnnxNode Node, OnnxParameter Parameter)? Affine(OnnxNode node, string onnxOperator, Func<OnnxTensor, bool> isWanted)
+    {
+        OnnxNode? next = OnlyUse(node.Output);
+        if (next is not null && IsCastOfFloats(next))
+        {
+            next = OnlyUse(next.Output);
+        }
+
+        return next is not null && Is(next, onnxOperator) && WithConstant(next, isWanted) is { } constant
+            ? (next, new OnnxParameter(constant.Constant.Name, constant.Constant))
             : null;
     }
 
@@ -190,7 +297,14 @@ internal sealed class OnnxPatterns
     // Exporters compute normalizations of half floats in floats, with a cast before and after.
     private string BeforeCast(string value) => _producers.GetValueOrDefault(value) is { } node && (IsCastOfFloats(node) || Is(node, "Identity")) ? node.Input(0) : value;
 
-    private IReadOnlyList<OnnxNode> Consumers(string value) => _consumers.TryGetValue(value, out List<OnnxNode>? nodes) ? nodes : s_none;
+    // It repeats values, and changes none.
+    private string BeforeExpand(string value) => Producer(value, "Expand") is { } expand ? expand.Input(0) : value;
+
+    private int FirstUse(string value) => _firstUse.GetValueOrDefault(value, -1);
+
+    private OnnxNode? OnlyUse(string value) => FirstUse(value) is >= 0 and var use && _uses[use].Next < 0 ? _uses[use].Node : null;
+
+    private static bool IsFloat(OnnxTensor tensor) => tensor is { Count: 1, IsFloat: true };
 
     // A cast to integers cuts a value off.
     private static bool IsCastOfFloats(OnnxNode node) => Is(node, "Cast") && OnnxTensor.IsFloatType(node.Integer("to", 0));

@@ -23,7 +23,8 @@ public sealed class OnnxTensor
     ];
 
     private readonly ReadOnlyMemory<byte> _message;
-    private readonly ReadOnlyMemory<byte>? _raw;
+    private readonly int _rawLength = -1;
+    private readonly int _rawStart;
     private readonly bool _isExternal;
 
     /// <summary>Reads names and dimensions, and checks that values are as many.</summary>
@@ -31,14 +32,14 @@ public sealed class OnnxTensor
     {
         _message = message;
         Name = name ?? "";
-        List<long> shape = [];
+        int rank = 0;
         ProtobufReader tensor = Reader();
         while (tensor.Next())
         {
             switch (tensor.Field)
             {
                 case FieldDimensions:
-                    tensor.AddIntegers(shape);
+                    rank += tensor.CountIntegers();
                     break;
                 case FieldType:
                     long type = tensor.Integer();
@@ -48,7 +49,8 @@ public sealed class OnnxTensor
                     Name = tensor.Text();
                     break;
                 case FieldRaw:
-                    _raw = tensor.Bytes();
+                    _rawLength = tensor.Bytes().Length;
+                    _rawStart = message.Length - tensor.Left - _rawLength;
                     break;
                 case FieldLocation:
                     _isExternal = tensor.Integer() == 1;
@@ -56,22 +58,39 @@ public sealed class OnnxTensor
             }
         }
 
+        if (rank > MostDimensions)
+        {
+            throw new InvalidDataException($"expected at most {MostDimensions} dimensions in {this}, got {rank}.");
+        }
+
+        long[] shape = ReadIntegers(FieldDimensions, rank == 0 ? [] : new long[rank], d => d);
         Shape = shape;
         Int128 count = 1;
         foreach (long dimension in shape)
         {
             count *= dimension;
-            if (dimension < 0 || count > int.MaxValue || shape.Count > MostDimensions)
+            if (dimension < 0 || count > int.MaxValue)
             {
-                throw new InvalidDataException($"expected at most {MostDimensions} dimensions of 0 and more and at most {int.MaxValue} elements, got {this}.");
+                throw new InvalidDataException($"expected dimensions of 0 and more and at most {int.MaxValue} elements, got {this}.");
             }
         }
 
         Count = (int)count;
-        if (_raw is { } raw && ElementBytes is { } size && raw.Length != (long)Count * size)
+        if (_rawLength >= 0 && ElementBytes is { } size && _rawLength != (long)Count * size)
         {
-            throw new InvalidDataException($"expected {Count} elements of {size} bytes in {this}, got {raw.Length} bytes.");
+            throw new InvalidDataException($"expected {Count} elements of {size} bytes in {this}, got {_rawLength} bytes.");
         }
+    }
+
+    /// <summary>A tensor of numbers that a node has as an attribute.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="type">The type of an element.</param>
+    /// <param name="shape">The dimensions.</param>
+    /// <param name="raw">The elements, little-endian.</param>
+    internal OnnxTensor(string name, string type, long[] shape, byte[] raw)
+    {
+        (Name, DataType, Shape, _message, _rawLength) = (name, type, shape, raw, raw.Length);
+        Count = shape is [var count] ? (int)count : 1;
     }
 
     /// <summary>The name: that of the value in the graph.</summary>
@@ -87,7 +106,7 @@ public sealed class OnnxTensor
     public bool IsInteger => DataType is "INT64" or "INT32" or "INT16" or "INT8" or "UINT64" or "UINT32" or "UINT16" or "UINT8" or "BOOL";
 
     /// <summary>The dimensions, outermost first; empty for a single number.</summary>
-    public IReadOnlyList<long> Shape { get; }
+    public IReadOnlyList<long> Shape { get; } = [];
 
     /// <summary>The number of elements.</summary>
     public int Count { get; }
@@ -113,8 +132,8 @@ public sealed class OnnxTensor
     {
         "FLOAT" => Read(FieldFloats, sizeof(float), BinaryPrimitives.ReadSingleLittleEndian),
         "DOUBLE" => Read(FieldDoubles, sizeof(double), b => TensorNumbers.Narrow(BinaryPrimitives.ReadDoubleLittleEndian(b), this)),
-        "FLOAT16" => _raw is null ? Convert(bits => (float)BitConverter.Int16BitsToHalf(bits)) : ReadRaw(sizeof(short), b => (float)BinaryPrimitives.ReadHalfLittleEndian(b)),
-        "BFLOAT16" => _raw is null ? Convert(TensorNumbers.OfBFloat16) : ReadRaw(sizeof(short), b => TensorNumbers.OfBFloat16(BinaryPrimitives.ReadInt16LittleEndian(b))),
+        "FLOAT16" => IsRaw ? ReadRaw(sizeof(short), b => (float)BinaryPrimitives.ReadHalfLittleEndian(b)) : ReadIntegers(FieldInt32, bits => (float)BitConverter.Int16BitsToHalf((short)bits)),
+        "BFLOAT16" => IsRaw ? ReadRaw(sizeof(short), b => TensorNumbers.OfBFloat16(BinaryPrimitives.ReadInt16LittleEndian(b))) : ReadIntegers(FieldInt32, bits => TensorNumbers.OfBFloat16((short)bits)),
         _ => throw new InvalidDataException($"expected a tensor of FLOAT, DOUBLE, FLOAT16 or BFLOAT16, got {this}."),
     };
 
@@ -123,14 +142,14 @@ public sealed class OnnxTensor
     /// <exception cref="InvalidDataException">Another type, another number of values than the shape has, values that are in another file, or a UINT64 above 2⁶³ − 1.</exception>
     public long[] ReadIntegers() => DataType switch
     {
-        "INT64" => _raw is null ? ReadVarints(FieldInt64) : ReadRaw(sizeof(long), BinaryPrimitives.ReadInt64LittleEndian),
-        "UINT64" => Array.ConvertAll(_raw is null ? ReadVarints(FieldUInt64) : ReadRaw(sizeof(long), BinaryPrimitives.ReadInt64LittleEndian), bits => TensorNumbers.Signed((ulong)bits, this)),
-        "UINT32" => _raw is null ? ReadVarints(FieldUInt64) : ReadRaw(sizeof(uint), b => (long)BinaryPrimitives.ReadUInt32LittleEndian(b)),
-        "INT32" => _raw is null ? ReadVarints(FieldInt32) : ReadRaw(sizeof(int), b => (long)BinaryPrimitives.ReadInt32LittleEndian(b)),
-        "INT16" => _raw is null ? ReadVarints(FieldInt32) : ReadRaw(sizeof(short), b => (long)BinaryPrimitives.ReadInt16LittleEndian(b)),
-        "UINT16" => _raw is null ? ReadVarints(FieldInt32) : ReadRaw(sizeof(ushort), b => (long)BinaryPrimitives.ReadUInt16LittleEndian(b)),
-        "INT8" => _raw is null ? ReadVarints(FieldInt32) : ReadRaw(1, b => (long)(sbyte)b[0]),
-        "UINT8" or "BOOL" => _raw is null ? ReadVarints(FieldInt32) : ReadRaw(1, b => (long)b[0]),
+        "INT64" => IsRaw ? ReadRaw(sizeof(long), BinaryPrimitives.ReadInt64LittleEndian) : ReadIntegers(FieldInt64, i => i),
+        "UINT64" => IsRaw ? ReadRaw(sizeof(long), b => TensorNumbers.Signed(BinaryPrimitives.ReadUInt64LittleEndian(b), this)) : ReadIntegers(FieldUInt64, bits => TensorNumbers.Signed((ulong)bits, this)),
+        "UINT32" => IsRaw ? ReadRaw(sizeof(uint), b => (long)BinaryPrimitives.ReadUInt32LittleEndian(b)) : ReadIntegers(FieldUInt64, i => i),
+        "INT32" => IsRaw ? ReadRaw(sizeof(int), b => (long)BinaryPrimitives.ReadInt32LittleEndian(b)) : ReadIntegers(FieldInt32, i => i),
+        "INT16" => IsRaw ? ReadRaw(sizeof(short), b => (long)BinaryPrimitives.ReadInt16LittleEndian(b)) : ReadIntegers(FieldInt32, i => i),
+        "UINT16" => IsRaw ? ReadRaw(sizeof(ushort), b => (long)BinaryPrimitives.ReadUInt16LittleEndian(b)) : ReadIntegers(FieldInt32, i => i),
+        "INT8" => IsRaw ? ReadRaw(1, b => (long)(sbyte)b[0]) : ReadIntegers(FieldInt32, i => i),
+        "UINT8" or "BOOL" => IsRaw ? ReadRaw(1, b => (long)b[0]) : ReadIntegers(FieldInt32, i => i),
         _ => throw new InvalidDataException($"expected a tensor of integers, got {this}."),
     };
 
@@ -139,45 +158,67 @@ public sealed class OnnxTensor
 
     private ProtobufReader Reader() => new(_message, "a tensor");
 
+    private bool IsRaw => _rawLength >= 0;
+
     private T[] Read<T>(int field, int size, Func<ReadOnlySpan<byte>, T> decode)
     {
-        if (_raw is not null)
+        if (IsRaw)
         {
             return ReadRaw(size, decode);
         }
 
-        List<T> values = [];
-        ProtobufReader tensor = Reader();
-        while (tensor.Next())
+        int count = 0;
+        for (ProtobufReader tensor = Reader(); tensor.Next();)
+        {
+            count += tensor.Field == field ? tensor.CountFixed(size) : 0;
+        }
+
+        T[] values = Counted<T>(count);
+        count = 0;
+        for (ProtobufReader tensor = Reader(); tensor.Next();)
         {
             if (tensor.Field == field)
             {
-                tensor.AddFixed(values, size, decode);
+                int more = tensor.CountFixed(size);
+                tensor.ReadFixed(values.AsSpan(count, more), size, decode);
+                count += more;
             }
         }
 
-        return Counted(values);
+        return values;
     }
 
-    private long[] ReadVarints(int field)
+    private T[] ReadIntegers<T>(int field, Func<long, T> decode)
     {
-        List<long> values = [];
-        ProtobufReader tensor = Reader();
-        while (tensor.Next())
+        int count = 0;
+        for (ProtobufReader tensor = Reader(); tensor.Next();)
+        {
+            count += tensor.Field == field ? tensor.CountIntegers() : 0;
+        }
+
+        return ReadIntegers(field, Counted<T>(count), decode);
+    }
+
+    private T[] ReadIntegers<T>(int field, T[] values, Func<long, T> decode)
+    {
+        int count = 0;
+        for (ProtobufReader tensor = Reader(); tensor.Next();)
         {
             if (tensor.Field == field)
             {
-                tensor.AddIntegers(values);
+                int more = tensor.CountIntegers();
+                tensor.ReadIntegers(values.AsSpan(count, more), decode);
+                count += more;
             }
         }
 
-        return Counted(values);
+        return values;
     }
 
     private T[] ReadRaw<T>(int size, Func<ReadOnlySpan<byte>, T> decode)
     {
         CheckInside();
-        ReadOnlySpan<byte> raw = _raw!.Value.Span;
+        ReadOnlySpan<byte> raw = _message.Span.Slice(_rawStart, _rawLength);
         T[] values = new T[Count];
         for (int i = 0; i < values.Length; i++)
         {
@@ -187,13 +228,11 @@ public sealed class OnnxTensor
         return values;
     }
 
-    // Numbers of 16 bits are written as integers.
-    private float[] Convert(Func<short, float> decode) => Array.ConvertAll(ReadVarints(FieldInt32), bits => decode((short)bits));
-
-    private T[] Counted<T>(List<T> values)
+    // Memory is taken for values that have been counted.
+    private T[] Counted<T>(int count)
     {
         CheckInside();
-        return values.Count == Count ? [.. values] : throw new InvalidDataException($"expected {Count} values in {this}, got {values.Count}.");
+        return count == Count ? new T[count] : throw new InvalidDataException($"expected {Count} values in {this}, got {count}.");
     }
 
     private void CheckInside()

@@ -24,6 +24,9 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
     /// <summary>Whether the field that was read last is length-delimited: a message, text, or packed numbers.</summary>
     public readonly bool IsPacked => _wire == LengthDelimited;
 
+    /// <summary>How many bytes follow the field that was read last.</summary>
+    public readonly int Left => _rest.Length;
+
     /// <summary>Reads the next field, or returns false at the end of the message.</summary>
     /// <exception cref="InvalidDataException">The message is cut short or has no valid field here.</exception>
     public bool Next()
@@ -69,36 +72,57 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
     /// <summary>The field as text.</summary>
     public readonly string Text() => Utf8.IsValid(Bytes().Span) ? Encoding.UTF8.GetString(_bytes.Span) : throw Invalid($"text that is not UTF-8 in field {Field}");
 
-    /// <summary>Adds the field's integers: one, or many that are packed.</summary>
-    public readonly void AddIntegers(List<long> numbers)
+    /// <summary>How many integers the field has: one, or all that are packed.</summary>
+    public readonly int CountIntegers()
     {
         if (!IsPacked)
         {
-            numbers.Add(Integer());
+            Integer();
+            return 1;
+        }
+
+        // The last byte of an integer has no high bit.
+        int count = 0;
+        foreach (byte b in _bytes.Span)
+        {
+            count += b <= 0x7F ? 1 : 0;
+        }
+
+        return _bytes.Length == 0 || _bytes.Span[^1] <= 0x7F ? count : throw Invalid("a message that is cut short");
+    }
+
+    /// <summary>How many numbers of 4 or 8 bytes the field has: one, or all that are packed.</summary>
+    public readonly int CountFixed(int size) => (IsPacked || _wire == (size == sizeof(uint) ? Fixed32 : Fixed64)) && _bytes.Length % size == 0
+        ? _bytes.Length / size
+        : throw OtherWire($"numbers of {size} bytes");
+
+    /// <summary>Decodes the field's integers.</summary>
+    /// <param name="numbers">Where to; as many as <see cref="CountIntegers"/> says.</param>
+    /// <param name="decode">Makes a number of an integer.</param>
+    public readonly void ReadIntegers<T>(Span<T> numbers, Func<long, T> decode)
+    {
+        if (!IsPacked)
+        {
+            numbers[0] = decode(Integer());
             return;
         }
 
         ProtobufReader packed = new(_bytes, what);
-        while (!packed._rest.IsEmpty)
+        foreach (ref T number in numbers)
         {
-            numbers.Add((long)packed.ReadVarint());
+            number = decode((long)packed.ReadVarint());
         }
     }
 
-    /// <summary>Adds the field's numbers of 4 or 8 bytes: one, or many that are packed.</summary>
-    /// <param name="numbers">Where to.</param>
+    /// <summary>Decodes the field's numbers of 4 or 8 bytes.</summary>
+    /// <param name="numbers">Where to; as many as <see cref="CountFixed"/> says.</param>
     /// <param name="size">4 or 8.</param>
     /// <param name="decode">Makes a number of its bytes, little-endian.</param>
-    public readonly void AddFixed<T>(List<T> numbers, int size, Func<ReadOnlySpan<byte>, T> decode)
+    public readonly void ReadFixed<T>(Span<T> numbers, int size, Func<ReadOnlySpan<byte>, T> decode)
     {
-        if ((!IsPacked && _wire != (size == sizeof(uint) ? Fixed32 : Fixed64)) || _bytes.Length % size != 0)
+        for (int i = 0; i < numbers.Length; i++)
         {
-            throw OtherWire($"numbers of {size} bytes");
-        }
-
-        for (int i = 0; i < _bytes.Length; i += size)
-        {
-            numbers.Add(decode(_bytes.Span.Slice(i, size)));
+            numbers[i] = decode(_bytes.Span.Slice(i * size, size));
         }
     }
 

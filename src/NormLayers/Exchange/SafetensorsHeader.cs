@@ -32,8 +32,10 @@ internal sealed class SafetensorsHeader
         (64, ["I64", "U64", "F64", "C64"]),
     }.SelectMany(b => b.Types.Select(t => (t, b.Bits))).ToDictionary();
 
-    private readonly Dictionary<string, string> _metadata = [];
-    private readonly List<SafetensorsTensor> _tensors = [];
+    private static readonly string[] s_fields = ["dtype", "shape", "data_offsets"];
+
+    private readonly Dictionary<string, string> _metadata;
+    private readonly List<SafetensorsTensor> _tensors;
 
     /// <summary>Reads a header.</summary>
     /// <exception cref="InvalidDataException">It breaks a rule of the format.</exception>
@@ -51,6 +53,8 @@ internal sealed class SafetensorsHeader
 
         try
         {
+            (int tensors, int metadata) = Count(bytes);
+            (_tensors, _metadata) = (new(tensors), new(metadata));
             Parse(bytes);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -79,13 +83,39 @@ internal sealed class SafetensorsHeader
         return text.Length <= MostShown ? $"'{text}'" : $"'{text[..MostShown]}…'";
     }
 
+    // What will be kept, so that no list has to grow.
+    private static (int Tensors, int Metadata) Count(ReadOnlySpan<byte> bytes)
+    {
+        Utf8JsonReader json = new(bytes, new JsonReaderOptions { MaxDepth = Depth });
+        (int tensors, int metadata, bool isMetadata) = (0, 0, false);
+        while (json.Read())
+        {
+            if (json.TokenType == JsonTokenType.PropertyName && json.CurrentDepth == 1)
+            {
+                isMetadata = json.ValueTextEquals(MetadataName);
+                tensors += isMetadata ? 0 : 1;
+            }
+            else if (json.TokenType == JsonTokenType.PropertyName && isMetadata)
+            {
+                metadata++;
+            }
+        }
+
+        return (tensors, metadata);
+    }
+
     private void Parse(ReadOnlySpan<byte> bytes)
     {
         Utf8JsonReader json = new(bytes, new JsonReaderOptions { MaxDepth = Depth });
-        HashSet<string> names = [];
+        HashSet<string> names = new(_tensors.Capacity + 1);
         json.Read();
-        while (NextName(ref json, names, "the header") is { } name)
+        while (NextName(ref json, []) is { } name)
         {
+            if (!names.Add(name))
+            {
+                throw Twice(name, "the header");
+            }
+
             if (name == MetadataName)
             {
                 ReadMetadata(ref json);
@@ -95,68 +125,75 @@ internal sealed class SafetensorsHeader
                 _tensors.Add(ReadTensor(ref json, name));
             }
         }
-
-        // Throws for anything but blanks behind the closing brace.
-        json.Read();
     }
 
     private void ReadMetadata(ref Utf8JsonReader json)
     {
         Expect(ref json, JsonTokenType.StartObject, MetadataName);
-        HashSet<string> names = [];
-        while (NextName(ref json, names, MetadataName) is { } name)
+        while (NextName(ref json, []) is { } name)
         {
-            Expect(ref json, JsonTokenType.String, $"{Printable(name)} in {MetadataName}");
-            _metadata[name] = json.GetString()!;
+            Expect(ref json, JsonTokenType.String, name, after: $" in {MetadataName}");
+            if (!_metadata.TryAdd(name, json.GetString()!))
+            {
+                throw Twice(name, MetadataName);
+            }
         }
     }
 
     private SafetensorsTensor ReadTensor(ref Utf8JsonReader json, string name)
     {
-        string shown = Printable(name);
-        (string? type, long[]? shape, long[]? bytes) = (null, null, null);
-        Expect(ref json, JsonTokenType.StartObject, shown);
-        HashSet<string> fields = [];
-        while (NextName(ref json, fields, shown) is { } field)
+        (string? type, long[]? shape, (long Begin, long End)? bytes) = (null, null, null);
+        Span<long> numbers = stackalloc long[MostDimensions];
+        Expect(ref json, JsonTokenType.StartObject, name);
+        while (NextName(ref json, s_fields) is { } field)
         {
+            if (field switch { "dtype" => type is not null, "shape" => shape is not null, "data_offsets" => bytes is not null, _ => false })
+            {
+                throw Twice(field, Printable(name));
+            }
+
             switch (field)
             {
                 case "dtype":
-                    Expect(ref json, JsonTokenType.String, $"dtype of {shown}");
-                    type = json.GetString();
+                    type = ReadType(ref json, name);
                     break;
                 case "shape":
-                    shape = ReadNumbers(ref json, $"shape of {shown}");
+                    shape = numbers[..ReadNumbers(ref json, numbers, field, name)].ToArray();
                     break;
                 case "data_offsets":
-                    bytes = ReadNumbers(ref json, $"data_offsets of {shown}");
+                    int count = ReadNumbers(ref json, numbers, field, name);
+                    bytes = count == 2 && numbers[0] <= numbers[1]
+                        ? (numbers[0], numbers[1])
+                        : throw new InvalidDataException(
+                            $"expected data_offsets of {Printable(name)} that are a begin and an end behind it, got [{string.Join(", ", numbers[..Math.Min(count, 3)].ToArray())}{(count > 3 ? ", …" : "")}].");
                     break;
                 default:
-                    throw new InvalidDataException($"expected dtype, shape and data_offsets of {shown}, got {Printable(field)}.");
+                    throw new InvalidDataException($"expected dtype, shape and data_offsets of {Printable(name)}, got {Printable(field)}.");
             }
         }
 
-        if (type is null || shape is null || bytes is null)
+        if (type is null || shape is null || bytes is not var (begin, end))
         {
-            throw new InvalidDataException($"expected dtype, shape and data_offsets of {shown}, got no {(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")}.");
+            throw new InvalidDataException($"expected dtype, shape and data_offsets of {Printable(name)}, got no {(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")}.");
         }
 
-        if (!s_bits.TryGetValue(type, out int bits))
+        return Product(shape) is { } elements && (Int128)elements * s_bits[type] == (Int128)(end - begin) * 8
+            ? new SafetensorsTensor(this, name, type, shape, elements, (begin, end))
+            : throw new InvalidDataException($"expected as many bytes of {Printable(name)} as {type} of shape [{string.Join(", ", shape)}] has, got {end - begin}.");
+    }
+
+    private static string ReadType(ref Utf8JsonReader json, string name)
+    {
+        Expect(ref json, JsonTokenType.String, name, "dtype");
+        foreach (string type in s_bits.Keys)
         {
-            throw new InvalidDataException($"expected one of {string.Join(", ", s_bits.Keys)} as the dtype of {shown}, got {Printable(type)}.");
+            if (json.ValueTextEquals(type))
+            {
+                return type;
+            }
         }
 
-        if (bytes is not [long begin, long end] || begin > end)
-        {
-            throw new InvalidDataException($"expected data_offsets of {shown} that are a begin and an end behind it, got [{string.Join(", ", bytes.Take(3))}{(bytes.Length > 3 ? ", …" : "")}].");
-        }
-
-        if (Product(shape) is not { } count || (Int128)count * bits != (Int128)(end - begin) * 8)
-        {
-            throw new InvalidDataException($"expected as many bytes of {shown} as {type} of shape [{string.Join(", ", shape)}] has, got {end - begin}.");
-        }
-
-        return new SafetensorsTensor(this, name, type, shape, count, (begin, end));
+        throw new InvalidDataException($"expected one of {string.Join(", ", s_bits.Keys)} as the dtype of {Printable(name)}, got {Printable(json.GetString()!)}.");
     }
 
     // Null if no long holds it.
@@ -177,28 +214,30 @@ internal sealed class SafetensorsHeader
         return product;
     }
 
-    private static long[] ReadNumbers(ref Utf8JsonReader json, string what)
+    private static int ReadNumbers(ref Utf8JsonReader json, scoped Span<long> numbers, string field, string name)
     {
-        Expect(ref json, JsonTokenType.StartArray, what);
-        List<long> numbers = [];
+        Expect(ref json, JsonTokenType.StartArray, name, field);
+        int count = 0;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
             if (json.TokenType != JsonTokenType.Number || !json.TryGetInt64(out long number) || number < 0)
             {
-                throw new InvalidDataException($"expected whole numbers from 0 to 2⁶³ − 1 as the {what}, got something else at position {numbers.Count}.");
+                throw new InvalidDataException($"expected whole numbers from 0 to 2⁶³ − 1 as the {field} of {Printable(name)}, got something else at position {count}.");
             }
 
-            numbers.Add(number);
-            if (numbers.Count > MostDimensions)
+            if (count == numbers.Length)
             {
-                throw new InvalidDataException($"expected at most {MostDimensions} numbers as the {what}, got more.");
+                throw new InvalidDataException($"expected at most {numbers.Length} numbers as the {field} of {Printable(name)}, got more.");
             }
+
+            numbers[count++] = number;
         }
 
-        return [.. numbers];
+        return count;
     }
 
-    private static string? NextName(ref Utf8JsonReader json, HashSet<string> names, string of)
+    // Null at the end of the object. Names that are known take no memory.
+    private static string? NextName(ref Utf8JsonReader json, string[] known)
     {
         json.Read();
         if (json.TokenType == JsonTokenType.EndObject)
@@ -206,33 +245,44 @@ internal sealed class SafetensorsHeader
             return null;
         }
 
-        string name = json.GetString()!;
-        return names.Add(name) ? name : throw new InvalidDataException($"expected different names in {of}, got {Printable(name)} twice.");
+        foreach (string name in known)
+        {
+            if (json.ValueTextEquals(name))
+            {
+                return name;
+            }
+        }
+
+        return json.GetString();
     }
 
-    private static void Expect(ref Utf8JsonReader json, JsonTokenType type, string what)
+    private static void Expect(ref Utf8JsonReader json, JsonTokenType type, string name, string? field = null, string after = "")
     {
         json.Read();
         if (json.TokenType != type)
         {
-            throw new InvalidDataException($"expected {type switch { JsonTokenType.StartObject => "an object", JsonTokenType.StartArray => "an array", _ => "a string" }} as the {what}, got something else.");
+            string expected = type switch { JsonTokenType.StartObject => "an object", JsonTokenType.StartArray => "an array", _ => "a string" };
+            throw new InvalidDataException($"expected {expected} as the {(field is null ? "" : field + " of ")}{Printable(name)}{after}, got something else.");
         }
     }
 
+    private static InvalidDataException Twice(string name, string of) => new($"expected different names in {of}, got {Printable(name)} twice.");
+
     private void CheckBytes()
     {
-        (long end, string last) = (0, "the header");
+        SafetensorsTensor? last = null;
         foreach (SafetensorsTensor tensor in _tensors)
         {
+            long end = last?.End ?? 0;
             if (tensor.Begin != end)
             {
-                string shown = Printable(tensor.Name);
+                (string before, string shown) = (last is null ? "the header" : Printable(last.Name), Printable(tensor.Name));
                 throw new InvalidDataException(tensor.Begin < end
-                    ? $"expected tensors with bytes of their own, got {last} and {shown}, which overlap."
-                    : $"expected tensors without a gap between them, got bytes {end} to {tensor.Begin} between {last} and {shown}.");
+                    ? $"expected tensors with bytes of their own, got {before} and {shown}, which overlap."
+                    : $"expected tensors without a gap between them, got bytes {end} to {tensor.Begin} between {before} and {shown}.");
             }
 
-            (end, last) = (tensor.End, Printable(tensor.Name));
+            last = tensor;
         }
     }
 }

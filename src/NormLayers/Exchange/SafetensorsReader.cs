@@ -171,35 +171,34 @@ public sealed class SafetensorsReader
             throw new InvalidDataException($"expected tensors of at most {Array.MaxLength} elements, got {tensor}.");
         }
 
-        return Read(tensor.Count, tensor.Count == 0 ? 1 : (int)((tensor.End - tensor.Begin) / tensor.Count), decode, $"{tensor}");
+        return Read(tensor.Count, tensor.Count == 0 ? 1 : (int)((tensor.End - tensor.Begin) / tensor.Count), decode, tensor);
     }
 
-    // The announced length is trusted only where the stream has shown that it is there.
-    private T[] Read<T>(long count, int size, Func<ReadOnlySpan<byte>, T> decode, string what)
+    // The announced length is trusted only where the stream has shown that it is there: the bytes of one that cannot seek are gathered before.
+    private T[] Read<T>(long count, int size, Func<ReadOnlySpan<byte>, T> decode, object what)
     {
-        T[] values = new T[_stream.CanSeek ? count : Math.Min(count, ChunkBytes / size)];
-        for (int read = 0; read < count;)
+        List<byte[]>? gathered = _stream.CanSeek ? null : [];
+        for (long left = count * size; gathered is not null && left > 0; left -= gathered[^1].Length)
         {
-            ReadOnlySpan<byte> bytes = Fill((count - read) * size, what);
-            int chunk = bytes.Length / size;
-            if (read + chunk > values.Length)
-            {
-                Array.Resize(ref values, (int)Math.Min(count, 2L * values.Length));
-            }
+            gathered.Add(Fill(left, what).ToArray());
+        }
 
-            for (int i = 0; i < chunk; i++)
+        T[] values = new T[count];
+        int read = 0;
+        for (int chunk = 0; read < count; chunk++)
+        {
+            ReadOnlySpan<byte> bytes = gathered is null ? Fill((count - read) * size, what) : gathered[chunk];
+            for (; !bytes.IsEmpty; bytes = bytes[size..])
             {
-                values[read + i] = decode(bytes.Slice(i * size, size));
+                values[read++] = decode(bytes);
             }
-
-            read += chunk;
         }
 
         return values;
     }
 
     // The next bytes, at most a chunk of them.
-    private Span<byte> Fill(long wanted, string what)
+    private Span<byte> Fill(long wanted, object what)
     {
         int length = (int)Math.Min(ChunkBytes, wanted);
         if (_buffer.Length < length)

@@ -58,7 +58,7 @@ public sealed class AdamOptimizer : Optimizer
 
     /// <inheritdoc/>
     public override IReadOnlyList<NamedState> NamedState =>
-        [.. Named("first_moment", _firstMoments), .. Named("second_moment", _secondMoments), new NamedState("steps", _steps)];
+        [.. Named("first_moment", _firstMoments), .. Named("second_moment", _secondMoments, isNotNegative: true), new NamedState("steps", _steps) { IsNotNegative = true }];
 
     /// <inheritdoc/>
     public override void Step()

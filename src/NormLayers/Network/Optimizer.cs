@@ -56,6 +56,6 @@ public abstract class Optimizer
     private protected static float[][] StateFor(IReadOnlyList<Parameter> parameters) => [.. parameters.Select(p => new float[p.Value.Length])];
 
     /// <summary>The buffers of all parameters as parts of the state.</summary>
-    private protected IEnumerable<NamedState> Named(string name, float[][] buffers) =>
-        buffers.Select((b, i) => new NamedState(string.Create(CultureInfo.InvariantCulture, $"{i}.{name}"), Parameters[i].Shape, b));
+    private protected IEnumerable<NamedState> Named(string name, float[][] buffers, bool isNotNegative = false) =>
+        buffers.Select((b, i) => new NamedState(string.Create(CultureInfo.InvariantCulture, $"{i}.{name}"), Parameters[i].Shape, b) { IsNotNegative = isNotNegative });
 }

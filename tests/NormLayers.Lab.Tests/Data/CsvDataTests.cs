@@ -169,6 +169,13 @@ public class CsvDataTests
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("spceies", "did you mean 'species'?")]
+    [InlineData("Species", "did you mean 'species'?")]
+    [InlineData("variety", "got 'width,species'.")]
+    public void Read_MisspeltLabelColumn_NamesTheNearest(string column, string message) =>
+        Assert.EndsWith(message, Refused("width,species\n1,a\n2,b\n", new CsvOptions { LabelColumn = column }).Message, StringComparison.Ordinal);
+
     [Fact]
     public void Read_LabelNameWithoutHeader_IsAnError() =>
         Refused("a,1\nb,2\n", new CsvOptions { LabelColumn = "a", Header = false });

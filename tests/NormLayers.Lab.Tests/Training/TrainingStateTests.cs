@@ -186,7 +186,7 @@ public sealed class TrainingStateTests
         List<byte[]> files = [];
         Run(options, Saving(files, 5), new Recorder());
         DataSplit fewer = SyntheticClassification.Generate(new SyntheticOptions { TrainCount = 80, TestCount = 30, Features = 5, Classes = 3 });
-        AssertRefused("expected the tensor 'order'", options, fewer, files[1]);
+        AssertRefused("expected 9 steps after 1 epochs and 64 samples, got 10", options, fewer, files[1]);
         AssertRefused("of 2 epochs, got one after 2 epochs and 15 steps", options with { Epochs = 2 }, s_data, files[^1]);
         AssertRefused("expected the tensor 'optimizer.0.velocity'", options with { Optimizer = OptimizerKind.Sgd, Momentum = 0.5 }, s_data, files[0]);
         AssertRefused("expected the tensor 'optimizer.0.first_moment'", options with { HiddenFeatures = [8] }, s_data, files[0]);
@@ -201,6 +201,16 @@ public sealed class TrainingStateTests
     [InlineData("\"epochs_done\":0", "\"epochs_done\":-1", "expected a checkpoint of a training of 3 epochs")]
     [InlineData("\"epochs_done\":0", "\"epochs_done\":3", "expected a checkpoint of a training of 3 epochs")]
     [InlineData("\"step\":5", "\"step\":-5", "expected a checkpoint of a training of 3 epochs")]
+    [InlineData("\"step\":5", "\"step\":6", "expected 5 steps after 0 epochs and 80 samples, got 6")]
+    [InlineData("\"epochs_done\":0", "\"epochs_done\":1", "expected 11 steps after 1 epochs and 80 samples, got 5")]
+    [InlineData("\"correct\":", "\"correct\":-", "expected a finite sum of losses ≥ 0, 0 to 80 correct samples")]
+    [InlineData("\"correct\":", "\"correct\":9", "expected a finite sum of losses ≥ 0, 0 to 80 correct samples")]
+    [InlineData("\"loss_sum\":", "\"loss_sum\":-", "expected a finite sum of losses ≥ 0")]
+    [InlineData("\"loss_sum\":", "\"loss_sum\":\"NaN\",\"l\":", "got NaN")]
+    [InlineData("\"seconds\":", "\"seconds\":-", "times ≥ 0, got")]
+    [InlineData("\"seconds_before\":", "\"seconds_before\":\"Infinity\",\"s\":", "Infinity s.")]
+    [InlineData("\"probes\":[{\"step\":1", "\"probes\":[{\"step\":-2", "expected probes of steps up to 5 in their order, got one of step -2")]
+    [InlineData("\"probes\":[{\"step\":1", "\"probes\":[{\"step\":6", "expected probes of steps up to 5 in their order, got one of step 6")]
     [InlineData("\"probes\":[", "\"probes\":[null,", "got null")]
     [InlineData("{", "[", "got something else")]
     [InlineData("\"step\"", "\"step\":\"x\",\"s\"", "got something else")]
@@ -215,6 +225,48 @@ public sealed class TrainingStateTests
         Dictionary<string, string> metadata = new(file.Metadata) { ["checkpoint"] = text.Replace(old, changed, StringComparison.Ordinal) };
         using MemoryStream stream = new();
         SafetensorsWriter.Write(stream, file.Tensors.Select(t => Copy(file, t)).ToArray(), metadata);
+        AssertRefused(message, options, s_data, stream.ToArray());
+    }
+
+    [Theory]
+    [InlineData("optimizer.steps", 0, -1, "expected values ≥ 0 in 'optimizer.steps', got -1 at position 0")]
+    [InlineData("optimizer.steps", 1, 19, "expected at most the training's 12 steps in 'optimizer.steps', got 19")]
+    [InlineData("optimizer.0.second_moment", 2, -1e-9, "expected values ≥ 0 in 'optimizer.0.second_moment', got -1E-09 at position 2")]
+    [InlineData("order", 0, -1, "expected each of the 90 samples once in 'order'")]
+    [InlineData("order", 0, 90, "expected each of the 90 samples once in 'order'")]
+    [InlineData("random", 4, 0x7FF0_0000_0000_0000, "expected a state of the random numbers in 'random'")]
+    [InlineData("history", 0, 0, "expected epochs up to 2 in their order")]
+    [InlineData("history", 9, 3, "expected epochs up to 2 in their order")]
+    [InlineData("history", 9, 1, "got others after epoch 1")]
+    [InlineData("history", 1, 7, "with their steps")]
+    [InlineData("history", 2, -1, "losses ≥ 0")]
+    [InlineData("history", 3, 1.5, "accuracies from 0 to 1")]
+    [InlineData("history", 4, -1, "losses ≥ 0")]
+    [InlineData("history", 7, -0.5, "accuracies from 0 to 1")]
+    [InlineData("history", 8, double.NaN, "expected epochs")]
+    public void Resume_NumberOutOfRange_IsRefused(string tensor, int position, double value, string message)
+    {
+        TrialOptions options = new() { HiddenFeatures = [7], Epochs = 3, BatchSize = 16, Optimizer = OptimizerKind.Adam };
+        List<byte[]> files = [];
+        Run(options, Saving(files, 0), new Recorder());
+        SafetensorsReader file = new(new MemoryStream(files[1]));
+        NamedState[] parts = [.. file.Tensors.Select(t => Copy(file, t))];
+        NamedState part = parts.Single(p => p.Name == tensor);
+        if (part.Floats is { } floats)
+        {
+            floats[position] = (float)value;
+        }
+        else if (part.Doubles is { } doubles)
+        {
+            doubles[position] = value;
+        }
+        else
+        {
+            part.Counters![position] = (long)value;
+        }
+
+        using MemoryStream stream = new();
+        SafetensorsWriter.Write(stream, parts, file.Metadata);
         AssertRefused(message, options, s_data, stream.ToArray());
     }
 

@@ -61,7 +61,7 @@ public sealed class LayerFilesTests
             ],
             reader.Tensors.Select(t => $"{t}"));
         Assert.Equal(
-            ["format=pt", "norm1.epsilon=1E-05", "norm1.momentum=0.1", "norm1.num_batches_skipped=3", "norm1.running_variance=unbiased", "norm1.scale=gamma", "note=mine"],
+            ["format=pt", "norm1.epsilon=1E-05", "norm1.momentum=0.1", "norm1.num_batches_skipped=3", "norm1.relu=no", "norm1.running_variance=unbiased", "norm1.scale=gamma", "note=mine"],
             reader.Metadata.Select(m => $"{m.Key}={m.Value}").Order());
         Sequential copy = Create("batchnorm", seed: 2);
         copy.Load(new MemoryStream(file));
@@ -78,7 +78,7 @@ public sealed class LayerFilesTests
         Sequential network = PyTorchs();
         network.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates = 5;
         LoadReport report = network.Load(stream);
-        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
+        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.relu", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
         Assert.Equal(77, network.Layers.OfType<BatchNorm1D>().Single().Running!.BatchesSeen);
         Assert.Equal(0, network.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates);
         network.Training = false;
@@ -97,7 +97,7 @@ public sealed class LayerFilesTests
         Assert.Contains("expected a tensor for every part of the network, got none for 'norm1.weight', 'norm1.bias', 'norm1.running_mean', 'norm1.running_var', 'norm1.num_batches_tracked'.", message, StringComparison.Ordinal);
         LoadReport report = network.Load(new MemoryStream(file), strict: false);
         Assert.Equal(["norm1.weight", "norm1.bias", "norm1.running_mean", "norm1.running_var", "norm1.num_batches_tracked"], report.Missing);
-        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
+        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.relu", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
         Compare.SameBits(Weights(Create("none", seed: 2)), Weights(network), "the weights that are in both");
         Compare.AllEqual(1, network.Layers.OfType<BatchNorm1D>().Single().Gamma!.Value, "γ, which is not in the file");
 
@@ -144,6 +144,17 @@ public sealed class LayerFilesTests
             (new BatchRenorm(4, new RenormLimits(3, 5) { RMaxSteps = 7 }), new BatchRenorm(4, new RenormLimits(3, 5)), "r_max_steps: '7' in the file, '0' here"),
             (new BatchRenorm(4, new RenormLimits(3, 5) { DMaxSteps = 8 }), new BatchRenorm(4, new RenormLimits(3, 5)), "d_max_steps: '8' in the file, '0' here"),
             (new AdaptiveLayerNorm(4), new AdaptiveLayerNorm(4, onePlusScale: false), "scale: '1 + gamma' in the file, 'gamma' here"),
+            (new BatchNorm(4, relu: true), new BatchNorm(4), "relu: 'yes' in the file, 'no' here"),
+            (new GhostBatchNorm(4, 8), new GhostBatchNorm(4, 8, relu: true), "relu: 'no' in the file, 'yes' here"),
+            (new BatchRenorm(4, new RenormLimits(3, 5), relu: true), new BatchRenorm(4, new RenormLimits(3, 5)), "relu: 'yes' in the file, 'no' here"),
+            (new GroupNorm(2, 4), new GroupNorm(2, 4, relu: true), "relu: 'no' in the file, 'yes' here"),
+            (new InstanceNorm(4, relu: true), new InstanceNorm(4), "relu: 'yes' in the file, 'no' here"),
+            (new LayerNorm1D(4), new LayerNorm1D(4, relu: true), "relu: 'no' in the file, 'yes' here"),
+            (new RmsNorm(4, epsilonOutsideRoot: true), new RmsNorm(4), "epsilon_place: 'outside the root' in the file, 'under the root' here"),
+            (new LayerNorm1D(4, withBeta: false), new RmsNorm(4), "relu: 'no' in the file, nothing of the kind here"),
+            (new RmsNorm(4), new LayerNorm1D(4, withBeta: false), "epsilon_place: 'under the root' in the file, nothing of the kind here"),
+            (new GroupNorm(2, 4), new LayerNorm1D(4), "groups: '2' in the file, nothing of the kind here"),
+            (new Sequential(new GroupNorm(2, 4, name: "n")), new Sequential(new LayerNorm1D(4, name: "n")), "n.groups: '2' in the file, nothing of the kind here"),
             (new LocalResponseNorm(3), new LocalResponseNorm(5), "size: '3' in the file, '5' here"),
         ];
         foreach ((Layer saved, Layer here, string difference) in pairs)

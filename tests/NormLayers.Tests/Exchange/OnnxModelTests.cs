@@ -25,11 +25,12 @@ public sealed class OnnxModelTests
         { "3A020A00", "expected an operator in every node" },
         { "3A060A042202FFFF", "text that is not UTF-8" },
         { "3A062A040A0208FF", "cut short" },
-        { "3A0F2A0D" + "08FFFFFFFFFFFFFFFFFF01" + "1001", "expected at most 64 dimensions of 0 and more" },
+        { "3A0F2A0D" + "08FFFFFFFFFFFFFFFFFF01" + "1001", "expected dimensions of 0 and more" },
         { "3A0C2A0A" + "08FFFFFFFF07" + "1001" + "4A00", "expected 2147483647 elements of 4 bytes" },
         { "3A0D2A0B" + "08FFFFFFFF0F" + "1001" + "4A0100", "at most 2147483647 elements" },
         { "3A0E2A0C" + "08808010088080101001" + "4A00", "at most 2147483647 elements" },
         { "3A0A2A0342016E2A0342016E", "got 'n' twice" },
+        { "3A452A430A41" + string.Concat(Enumerable.Repeat("01", 65)), "expected at most 64 dimensions in UNDEFINED '' [], got 65" },
         { "3A10" + "0A0612016E220152" + "0A0612016E220152", "got 'n' out of two" },
     };
 

@@ -127,6 +127,75 @@ public sealed class OnnxNormalizationTests
         Assert.Empty(file.Node("a = Add(v, eps)").Node("s = Sqrt(a)").Node("y = Div(x, s)").Read().Normalizations);
     }
 
+    [Theory]
+    [InlineData("n = ReduceL2(x)|y = Div(x, n)", 0, 1, false)]
+    [InlineData("n = ReduceL2(x)|c = Clip(n, half)|sh = Shape(x)|e = Expand(c, sh)|y = Div(x, e)", 0.5, 1, false)]
+    [InlineData("n = ReduceL2(x)|c = Max(n, half)|y = Div(x, c)|z = Mul(y, four)|t = Mul(z, four)", 0.5, 4, false)]
+    [InlineData("n = ReduceL2(x)|c = Max(half, n)|r = Reciprocal(c)|y = Mul(r, x)", 0.5, 1, false)]
+    [InlineData("n = ReduceL2(x)|c = Clip(n, half, )|r = Div(four, c)|y = Mul(x, r)|z = Mul(y, four)", 0.5, 4, false)]
+    [InlineData("n = ReduceL2(x)|c = Add(n, half)|y = Div(x, c)|z = Mul(four, y)", 0.5, 4, true)]
+    [InlineData("p = Mul(x, x)|q = ReduceSum(p)|n = Sqrt(q)|y = Div(x, n)", 0, 1, false)]
+    [InlineData("q = ReduceSumSquare(x)|n = Sqrt(q)|c = Max(n, half)|y = Div(x, c)|z = Mul(y, w)", 0.5, 1, false)]
+    [InlineData("x32 = Cast(x)|n = ReduceL2(x32)|y = Div(x, n)", 0, 1, false)]
+    public void Find_L2NormalizationAsASequence_IsOne(string nodes, float epsilon, float g, bool isAdded)
+    {
+        OnnxNormalization found = Start(nodes).Floats("half", [1], 0.5f).Floats("four", [], 4).Single();
+        Assert.Equal(("LpNormalization", true, (double)epsilon), (found.Operator, found.IsDecomposed, found.Epsilon));
+        Layer layer = found.CreateLayer((3, 4));
+        Assert.IsType(isAdded ? typeof(RmsNorm) : typeof(ScaleNorm), layer);
+        float[] x = [3, 4, 0, 0, 0.125f, 0, 0, 0.25f, -1, 1, -1, 1];
+        double[] expected = [.. x.Chunk(4).SelectMany(row =>
+        {
+            double length = Math.Sqrt(row.Sum(v => (double)v * v));
+            return row.Select(v => g * v / (isAdded ? length + epsilon : Math.Max(length, epsilon)));
+        })];
+        Compare.Within(expected, Samples.Forward(layer, x, (3, 4)), 1e-6, nodes);
+        Assert.Contains("it has no γ", Assert.Throws<ArgumentException>(() => found.CreateLayer()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CreateLayer_ScaleNormThatWasWritten_HasTheSameBits()
+    {
+        ScaleNorm layer = new(6, epsilon: 0.125);
+        layer.G.Value[0] = 3;
+        using MemoryStream stream = new();
+        layer.WriteOnnx(stream, 6);
+        stream.Position = 0;
+        Layer read = Assert.Single(OnnxModel.Read(stream).Normalizations).CreateLayer((2, 6));
+        Assert.Equal((0.125, 3), (Assert.IsType<ScaleNorm>(read).Epsilon, read.Parameters[0].Value[0]));
+        float[] x = Samples.Normal(12, 2, 3, seed: 1);
+        Compare.SameBits(Samples.Forward(layer, x, (2, 6)), Samples.Forward(read, x, (2, 6)), "ScaleNorm");
+    }
+
+    [Theory]
+    [InlineData("n = ReduceL2(z)|y = Div(x, n)")]
+    [InlineData("n = ReduceL1(x)|y = Div(x, n)")]
+    [InlineData("n = ReduceL2(x)|y = Div(n, x)")]
+    [InlineData("n = ReduceL2(x)|c = Clip(n, half, two)|y = Div(x, c)")]
+    [InlineData("n = ReduceL2(x)|c = Min(n, half)|y = Div(x, c)")]
+    [InlineData("n = ReduceL2(x)|c = Add(n, w)|y = Div(x, c)")]
+    [InlineData("n = ReduceL2(x)|c = Max(n, half, two)|y = Div(x, c)")]
+    [InlineData("n = ReduceL2(x)|r = Div(w, n)|y = Mul(x, r)")]
+    [InlineData("p = Mul(x, z)|q = ReduceSum(p)|n = Sqrt(q)|y = Div(x, n)")]
+    public void Find_OtherLengths_AreNone(string nodes) => Assert.Empty(Start(nodes).Floats("half", [1], 0.5f).Read().Normalizations);
+
+    [Fact]
+    public void CreateLayer_LengthsOfOtherAxes_SaysWhatCannotBe()
+    {
+        OnnxNormalization found = new OnnxBytes().Node("n = ReduceL2(x)", ("axes", (long[])[1])).Node("y = Div(x, n)").Single();
+        Assert.Contains("over axes [1]", Assert.Throws<NotSupportedException>(() => found.CreateLayer((2, 3, 4))).Message, StringComparison.Ordinal);
+        Assert.IsType<ScaleNorm>(found.CreateLayer((2, 3)));
+    }
+
+    [Fact]
+    public void CreateLayer_ScaleWithoutValues_TakesNoMemoryForThem()
+    {
+        OnnxNormalization found = new OnnxBytes().Add(OnnxBytes.Tensor("w", 1, 100_000_000)).Node("y = LayerNormalization(x, w)").Node("z = RMSNormalization(y, w)").Read().Normalizations[0];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("expected 100000000 values", Assert.Throws<InvalidDataException>(() => found.CreateLayer()).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100_000);
+    }
+
     [Fact]
     public void CreateLayer_AxesOfASequence_AreTheLastOnes()
     {
@@ -143,7 +212,7 @@ public sealed class OnnxNormalizationTests
             OnnxBytes file = new OnnxBytes(opset).Floats("two", [], 2).Floats("eps", [], 1e-5f).Integers("axes", axes);
             foreach (string node in (string[])["m = ReduceMean(x, axes)", "d = Sub(x, m)", "p = Pow(d, two)", "v = ReduceMean(p, axes)", "a = Add(v, eps)", "s = Sqrt(a)", "y = Div(d, s)"])
             {
-                bool isMean = node.Contains("ReduceMean", StringComparison.Ordinal);
+                bool isMean = node.Contains("= Reduce", StringComparison.Ordinal);
                 file.Node(opset < 18 ? node.Replace(", axes", "", StringComparison.Ordinal) : node, isMean && opset < 18 ? [("axes", axes)] : []);
             }
 
@@ -337,7 +406,7 @@ public sealed class OnnxNormalizationTests
         OnnxBytes file = Parameters().Floats("two", [], 2).Floats("three", [], 3).Floats("one", [1], 1).Floats("eps", [], 1e-12f).Integers("two_integer", 2);
         foreach (string node in nodes.Split('|'))
         {
-            file.Node(node, node.Contains("ReduceMean", StringComparison.Ordinal) ? [("axes", (long[])[-1])] : node.Contains(" Cast(", StringComparison.Ordinal) ? [("to", castTo)] : []);
+            file.Node(node, node.Contains("= Reduce", StringComparison.Ordinal) ? [("axes", (long[])[-1])] : node.Contains(" Cast(", StringComparison.Ordinal) ? [("to", castTo)] : []);
         }
 
         return file;

@@ -1,4 +1,4 @@
-namespace NormLayers.Cli.Configuration;
+namespace NormLayers.Lab.Data;
 
 /// <summary>Finds what the user probably meant.</summary>
 internal static class NearestName
@@ -26,7 +26,7 @@ internal static class NearestName
         foreach (string candidate in known)
         {
             int distance = Distance(Simplify(name), Simplify(candidate));
-            if (distance < bestDistance && distance <= Math.Max(1, candidate.Length / 3))
+            if (distance < bestDistance && distance < candidate.Length && distance <= Math.Max(1, candidate.Length / 3))
             {
                 (best, bestDistance) = (candidate, distance);
             }

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using System.Reflection.Metadata;
+using System.Text.Json;
+using System.Xml.Linq;
+using NormLayers.Tests.Docs;
+
+namespace NormLayers.Tests.Packaging;
+
+/// <summary>What a debugger needs to show the sources of a package: built in a clone of the last commit, whose remote has an address.</summary>
+[Trait("Duration", "long")]
+public sealed class SourceLinkTests : IDisposable
+{
+    private const string Remote = "https://github.com/example/normlayers";
+    private static readonly Guid s_sourceLink = new("CC110556-A091-4D38-9FEC-25AB9A351A6A");
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("normlayers-sourcelink-").FullName;
+
+    public void Dispose()
+    {
+        // Git writes its objects read-only, which keeps Windows from deleting them.
+        foreach (FileInfo file in new DirectoryInfo(_folder).EnumerateFiles("*", SearchOption.AllDirectories))
+        {
+            file.Attributes = FileAttributes.Normal;
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Package_OfACloneWithRemote_LeadsToItsSources(bool continuousIntegration)
+    {
+        Assert.SkipUnless(Path.Exists(Path.Combine(RepositoryFiles.Root, ".git")), "not a clone of the repository");
+        Git("clone", "-q", "--no-tags", RepositoryFiles.Root, _folder);
+        Git("-C", _folder, "remote", "set-url", "origin", Remote);
+        string commit = Git("-C", _folder, "rev-parse", "HEAD").Trim();
+
+        DebugPackage.Dotnet(
+            "pack", Path.Combine(_folder, "src", "NormLayers"), "-c", "Release", "-o", Path.Combine(_folder, "feed"), "-p:Version=0.0.1-test", "-p:RunAnalyzers=false",
+            $"-p:ContinuousIntegrationBuild={continuousIntegration}").Expect(0);
+
+        using ZipArchive package = ZipFile.OpenRead(Path.Combine(_folder, "feed", "NormLayers.0.0.1-test.nupkg"));
+        using Stream nuspec = package.GetEntry("NormLayers.nuspec")!.Open();
+        XElement repository = Assert.Single(XDocument.Load(nuspec).Descendants(), e => e.Name.LocalName == "repository");
+        Assert.Equal((Remote, commit), ((string?)repository.Attribute("url"), (string?)repository.Attribute("commit")));
+
+        using ZipArchive symbols = ZipFile.OpenRead(Path.Combine(_folder, "feed", "NormLayers.0.0.1-test.snupkg"));
+        using MemoryStream pdb = new();
+        using (Stream packed = symbols.Entries.Single(e => e.Name == "NormLayers.pdb").Open())
+        {
+            packed.CopyTo(pdb);
+        }
+
+        pdb.Position = 0;
+        using MetadataReaderProvider provider = MetadataReaderProvider.FromPortablePdbStream(pdb);
+        MetadataReader reader = provider.GetMetadataReader();
+        byte[] json = Assert.Single(
+            reader.CustomDebugInformation.Select(reader.GetCustomDebugInformation).Where(i => reader.GetGuid(i.Kind) == s_sourceLink).Select(i => reader.GetBlobBytes(i.Value)));
+        using JsonDocument link = JsonDocument.Parse(json);
+        JsonProperty map = Assert.Single(link.RootElement.GetProperty("documents").EnumerateObject());
+        Assert.Equal($"https://raw.githubusercontent.com/example/normlayers/{commit}/*", map.Value.GetString());
+
+        // What the build makes itself lies in the symbols.
+        string[] documents = [.. reader.Documents.Select(d => reader.GetString(reader.GetDocument(d).Name)).Where(n => !n.Contains("/obj/", StringComparison.Ordinal))];
+        Assert.True(documents.Length > 100, $"{documents.Length} documents");
+        Assert.All(documents, d => Assert.StartsWith(map.Name.TrimEnd('*') + "src/NormLayers/", d, StringComparison.Ordinal));
+    }
+
+    private static string Git(params string[] arguments)
+    {
+        using Process git = Process.Start(new ProcessStartInfo("git", arguments) { RedirectStandardOutput = true })!;
+        string output = git.StandardOutput.ReadToEnd();
+        git.WaitForExit();
+        Assert.Equal(0, git.ExitCode);
+        return output;
+    }
+}
