@@ -5,7 +5,7 @@ namespace NormLayers.Numerics;
 /// <summary>A block of C that stays in registers while products are added to it: <see cref="MicroKernel"/> has the loop.</summary>
 /// <remarks>
 /// Written out row by row: what a loop picks by its index does not stay in a register. Rows beyond the height are compiled away.
-/// Nor is a tile made of two smaller ones: each would have its own copy of B's row, which are more registers than there are.
+/// Nor is a tile two smaller ones: each would have its own copy of B's row, which needs more registers than there are.
 /// </remarks>
 /// <typeparam name="V">A row.</typeparam>
 /// <typeparam name="N">The height.</typeparam>
