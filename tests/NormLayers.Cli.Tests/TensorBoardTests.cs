@@ -50,9 +50,8 @@ public sealed class TensorBoardTests : IDisposable
         Assert.Equal(trials, files.Select(Path.GetDirectoryName).Distinct().Count());
     }
 
-    /// <summary>A limit on the size of a file stands for a full disk.</summary>
     [Fact]
-    public void Train_FullDisk_IsToldOnceAndTheTrainingGoesOn()
+    public void Train_LimitOnTheSizeOfFiles_IsToldOnceAndTheTrainingGoesOn()
     {
         Tool.SkipWithout();
 
@@ -60,6 +59,10 @@ public sealed class TensorBoardTests : IDisposable
 
         Assert.Equal("completed", (string?)result.Json["status"]);
         Assert.Single(result.Error.Split('\n'), l => l.Contains("could not write for TensorBoard", StringComparison.Ordinal));
+
+        ToolResult results = _tool.RunScript($"export DOTNET_EnableWriteXorExecute=0; trap \"\" XFSZ; ulimit -f 8; {Tool.ShellName} train --epochs 50 --output r.json --set logging.file=log -q").Expect(1);
+        Assert.Contains("the file would be larger than is allowed", results.Error, StringComparison.Ordinal);
+        Assert.Equal(["log"], _tool.List().Where(f => !f.StartsWith("tb", StringComparison.Ordinal)));
     }
 
     [Theory]

@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
-using NormLayers.Lab.Data;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Data;
 using NormLayers.Lab.Experiments;
 
 namespace NormLayers.Cli.Commands;

@@ -21,11 +21,21 @@ internal static class AtomicFile
         Directory.CreateDirectory(folder);
         TemporaryFile.Clean(folder);
         bool exists = File.Exists(full);
-        if (!TryReplace(full, folder, exists, content))
+        try
         {
-            WriteInPlace(full, content);
+            if (!TryReplace(full, folder, exists, content))
+            {
+                WriteInPlace(full, content);
+            }
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new IOException("the file would be larger than is allowed", e);
         }
     }
+
+    /// <summary>Whether a file could not be written. A file that would be larger than the system allows is an argument out of range to the runtime.</summary>
+    public static bool IsFailure(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
 
     private static bool TryReplace(string full, string folder, bool exists, ReadOnlySpan<byte> content)
     {

@@ -31,7 +31,7 @@ internal sealed class LogFile : ILogEventSink, IDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(full)!);
             _file = Open(full);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (AtomicFile.IsFailure(e))
         {
             Tell(e);
         }
@@ -75,7 +75,7 @@ internal sealed class LogFile : ILogEventSink, IDisposable
             RandomAccess.Write(_file, Encoding.UTF8.GetBytes(_failed ? "\n" + line : line), RandomAccess.GetLength(_file));
             _failed = false;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (AtomicFile.IsFailure(e))
         {
             Tell(e);
             _failed = true;

@@ -83,7 +83,7 @@ internal sealed class TensorBoardLog(string? folder, JsonObject settings, Action
         {
             write();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (AtomicFile.IsFailure(e))
         {
             if (Saved)
             {
