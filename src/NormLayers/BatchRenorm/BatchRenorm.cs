@@ -78,6 +78,7 @@ public sealed class BatchRenorm : BatchNorm
         (ReferenceParameter gamma, ReferenceParameter beta) = (ReferenceParameter.From(Gamma, Features, fill: 1), ReferenceParameter.From(Beta, Features, fill: 0));
         double[] Scale() => OnePlusGamma ? Array.ConvertAll(gamma.Value, v => 1 + v) : gamma.Value;
         (double RMax, double DMax) limits = Limits.At(Running.BatchesSeen);
+        bool[]? mask = Mask;
         int[][] sets = [];
         (double Mean, double Deviation, double R, double D)[] statistics = [];
         bool isHeld = false;
@@ -86,7 +87,7 @@ public sealed class BatchRenorm : BatchNorm
             (x, shape) =>
             {
                 int[] positionOf = IndexSets.Over(1).NumberOf(shape);
-                sets = Array.ConvertAll(IndexSets.Channels.Of(shape), S => Array.FindAll(S, i => Mask is null || Mask[positionOf[i]]));
+                sets = Array.ConvertAll(IndexSets.Channels.Of(shape), S => Array.FindAll(S, i => mask is null || mask[positionOf[i]]));
                 (double Mean, double Deviation, double R, double D)[] now = BatchRenormReference.Statistics(x, sets, Epsilon, runningMean, runningDeviation, limits);
                 statistics = isHeld ? [.. now.Zip(statistics, (v, held) => (v.Mean, v.Deviation, held.R, held.D))] : now;
                 isHeld = true;

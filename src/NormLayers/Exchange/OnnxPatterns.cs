@@ -15,6 +15,10 @@ internal sealed class OnnxPatterns
     private readonly Dictionary<string, int> _firstUse;
     private readonly (OnnxNode Node, int Next)[] _uses;
 
+    // Read once: many nodes may take the value of one with long attributes.
+    private readonly Dictionary<OnnxNode, long[]?> _axes = [];
+    private readonly Dictionary<OnnxNode, bool> _castsOfFloats = [];
+
     public OnnxPatterns(IReadOnlyList<OnnxNode> nodes, IReadOnlyDictionary<string, OnnxTensor> constants, long opset)
     {
         (_nodes, _constants, _opset) = (nodes, constants, opset);
@@ -281,10 +285,22 @@ internal sealed class OnnxPatterns
         return Constant(node.Input(0)) is { } first && isWanted(first) ? (first, node.Input(1)) : null;
     }
 
+    private long[]? Axes(OnnxNode mean)
+    {
+        if (!_axes.TryGetValue(mean, out long[]? axes))
+        {
+            _axes.Add(mean, axes = ReadAxes(mean));
+        }
+
+        return axes;
+    }
+
     // Since opset 18 the axes are an input.
-    private long[]? Axes(OnnxNode mean) => mean.Integer("keepdims", 1) != 1
-        ? null
-        : mean.Integers("axes") ?? (Constant(mean.Input(1)) is { DataType: "INT64", Count: < Shape.MaxRank } axes ? Values(axes.ReadIntegers) : null);
+    private long[]? ReadAxes(OnnxNode mean) =>
+        mean.Integer("keepdims", 1) != 1 ? null
+        : mean.Integers("axes") is { } attribute ? attribute.Length < Shape.MaxRank ? attribute : null
+        : Constant(mean.Input(1)) is { DataType: "INT64", Count: < Shape.MaxRank } input ? Values(input.ReadIntegers)
+        : null;
 
     private OnnxParameter Parameter(OnnxNode node, int index) => new(node.Input(index), Constant(node.Input(index)));
 
@@ -307,7 +323,20 @@ internal sealed class OnnxPatterns
     private static bool IsFloat(OnnxTensor tensor) => tensor is { Count: 1, IsFloat: true };
 
     // A cast to integers cuts a value off.
-    private static bool IsCastOfFloats(OnnxNode node) => Is(node, "Cast") && OnnxTensor.IsFloatType(node.Integer("to", 0));
+    private bool IsCastOfFloats(OnnxNode node)
+    {
+        if (!Is(node, "Cast"))
+        {
+            return false;
+        }
+
+        if (!_castsOfFloats.TryGetValue(node, out bool isOfFloats))
+        {
+            _castsOfFloats.Add(node, isOfFloats = OnnxTensor.IsFloatType(node.Integer("to", 0)));
+        }
+
+        return isOfFloats;
+    }
 
     private static double? Number(OnnxTensor tensor) => tensor switch
     {

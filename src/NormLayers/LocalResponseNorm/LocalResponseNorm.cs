@@ -45,9 +45,9 @@ public sealed class LocalResponseNorm : Layer
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
-        if (input.Rank < 2)
+        if (input.Rank < 2 || input[1] == 0)
         {
-            Throw.Argument(nameof(input), $"a shape (N, C, …) for {Name}", $"{input}");
+            Throw.Argument(nameof(input), $"a shape (N, C, …) with C ≥ 1 for {Name}", $"{input}");
         }
 
         return input;

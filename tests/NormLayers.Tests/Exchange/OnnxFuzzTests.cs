@@ -36,6 +36,7 @@ public sealed class OnnxFuzzTests
     [InlineData("normalizations")]
     [InlineData("roots")]
     [InlineData("quotients")]
+    [InlineData("quotients of many axes")]
     [InlineData("floats")]
     [InlineData("packed integers")]
     public static void Read_LargeFile_AllocatesWhatItHolds(string kind)
@@ -75,6 +76,9 @@ public sealed class OnnxFuzzTests
                 case "roots":
                     graph.Add(1, new ProtobufMessage().Add(4, "Sqrt").Add(1, "a"));
                     break;
+                case "quotients of many axes":
+                    many.Add(8, 1);
+                    goto case "quotients";
                 case "quotients":
                     graph.Add(1, new ProtobufMessage().Add(4, "Div").Add(1, "x").Add(1, i % 2 == 0 ? "l" : "s"));
                     break;
@@ -101,14 +105,14 @@ public sealed class OnnxFuzzTests
             graph.Add(5, OnnxBytes.Tensor("w", 7, Count).Add(7, new byte[Count]));
         }
 
-        if (kind is "roots" or "quotients")
+        if (kind is "roots" or "quotients" or "quotients of many axes")
         {
             graph.Add(5, OnnxBytes.Tensor("e", 1).Add(9, OnnxBytes.Raw(1)))
                 .Add(1, new ProtobufMessage().Add(4, "Mul").Add(1, "x").Add(1, "x").Add(2, "p"))
                 .Add(1, new ProtobufMessage().Add(4, "ReduceMean").Add(1, "p").Add(2, "m").Add(5, new ProtobufMessage().Add(1, "axes").Add(8, -1)))
                 .Add(1, new ProtobufMessage().Add(4, "Add").Add(1, "m").Add(1, "e").Add(2, "a"))
                 .Add(1, new ProtobufMessage().Add(4, "Sqrt").Add(1, "a").Add(2, "s"))
-                .Add(1, new ProtobufMessage().Add(4, "ReduceL2").Add(1, "x").Add(2, "l").Add(5, new ProtobufMessage().Add(1, "axes").Add(8, -1)));
+                .Add(1, new ProtobufMessage().Add(4, "ReduceL2").Add(1, "x").Add(2, "l").Add(5, kind == "quotients of many axes" ? many.Add(1, "axes") : new ProtobufMessage().Add(1, "axes").Add(8, -1)));
         }
 
         byte[] file = new ProtobufMessage().Add(7, graph).Bytes.ToArray();

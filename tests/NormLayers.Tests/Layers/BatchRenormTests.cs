@@ -107,6 +107,20 @@ public sealed class BatchRenormTests
     }
 
     [Fact]
+    public void CreateReference_MaskChangedLater_KeepsItsOwn()
+    {
+        BatchRenorm layer = new(2, new RenormLimits(3, 5)) { Mask = [true, true, false, true] };
+        float[] x = [1, 2, 3, 5, 8, 13, 21, 34];
+        ReferenceLayer reference = layer.CreateReference();
+        float[] masked = Samples.Forward(layer, x, (4, 2));
+        layer.Mask = null;
+
+        double[] y = reference.Forward(Compare.Widen(x), (4, 2));
+
+        Compare.Within(y, masked, 1e-6, "y");
+    }
+
+    [Fact]
     public void Forward_Steps_FollowTheSchedule()
     {
         RenormLimits limits = new(2, 1) { WarmUpSteps = 2, RMaxSteps = 4, DMaxSteps = 4 };
