@@ -129,7 +129,7 @@ internal static class OutputCheck
                 double[] gammaGradient = new double[count];
                 double[] betaGradient = new double[count];
                 double[] dy = Channels(data.Dy);
-                double[] gradient = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, training: true, gammaGradient, betaGradient);
+                double[] gradient = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, batchStatistics: true, gammaGradient, betaGradient);
                 dx.Add(gradient, Channels(outputs.Dx));
                 dx.AddTerms(dy, i => gamma[i / timed.Length % count] * rstd[i / timed.Length % count]);
                 dGamma.Add(gammaGradient, PerChannel(outputs.DGamma));

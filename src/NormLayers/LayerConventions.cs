@@ -5,15 +5,12 @@ namespace NormLayers;
 /// <summary>The text of <see cref="Layer.Conventions"/>, in one place, so that all layers name the same things alike.</summary>
 internal static class LayerConventions
 {
-    private const string EpsilonKey = "epsilon";
-    private const string EpsilonPlaceKey = "epsilon_place";
-    private const string GroupsKey = "groups";
     private const string MomentumKey = "momentum";
-    private const string ReLUKey = "relu";
 
     public static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
 
     /// <summary>What the numbers of a normalization mean.</summary>
+    /// <param name="layer">The kind of layer, by which a file for another one with the same tensors is known.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="hasGamma">Whether there is a γ for each element or channel.</param>
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
@@ -23,6 +20,7 @@ internal static class LayerConventions
     /// <param name="relu">Whether the output is rectified; null for a layer that has no choice.</param>
     /// <param name="more">What else the layer's function depends on and its parameters do not show.</param>
     public static IReadOnlyDictionary<string, string> Of(
+        string layer,
         double epsilon,
         bool hasGamma = false,
         bool onePlusGamma = false,
@@ -32,7 +30,8 @@ internal static class LayerConventions
         bool? relu = null,
         params ReadOnlySpan<(string Name, double Value)> more)
     {
-        Dictionary<string, string> conventions = Numbers([(EpsilonKey, epsilon), .. more]);
+        Dictionary<string, string> conventions = Numbers([("epsilon", epsilon), .. more]);
+        conventions["layer"] = layer;
         if (hasGamma)
         {
             conventions["scale"] = onePlusGamma ? "1 + gamma" : "gamma";
@@ -49,12 +48,12 @@ internal static class LayerConventions
 
         if (epsilonOutsideRoot is { } outside)
         {
-            conventions[EpsilonPlaceKey] = outside ? "outside the root" : "under the root";
+            conventions["epsilon_place"] = outside ? "outside the root" : "under the root";
         }
 
         if (relu is { } rectified)
         {
-            conventions[ReLUKey] = rectified ? "yes" : "no";
+            conventions["relu"] = rectified ? "yes" : "no";
         }
 
         return conventions;
@@ -71,15 +70,6 @@ internal static class LayerConventions
 
         return conventions;
     }
-
-    /// <summary>What a file says of the function of one of the layers, which knows no such convention: a group normalization's <c>groups</c> where layer normalization is.</summary>
-    public static IEnumerable<string> Foreign(IReadOnlyDictionary<string, string> own, IReadOnlyDictionary<string, string> file) =>
-        from epsilon in own.Keys
-        where epsilon.EndsWith(EpsilonKey, StringComparison.Ordinal)
-        from name in (string[])[EpsilonPlaceKey, GroupsKey, ReLUKey]
-        let key = epsilon[..^EpsilonKey.Length] + name
-        where !own.ContainsKey(key) && file.ContainsKey(key)
-        select key;
 
     /// <summary>Whether two texts of a convention say the same: 1e-5 and 0.00001 do, and as momentum 0.1 and 1 − 0.9.</summary>
     public static bool Agree(string name, string one, string other)

@@ -51,9 +51,6 @@ public abstract class NormalizationLayer : MaskableLayer, INormalization
     public override IReadOnlyList<Parameter> Parameters => _affine.Parameters;
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, relu: HasReLU);
-
-    /// <inheritdoc/>
     public virtual bool IgnoresInputScale => true;
 
     /// <inheritdoc/>
@@ -63,7 +60,8 @@ public abstract class NormalizationLayer : MaskableLayer, INormalization
     private protected Affine Affine => _affine;
 
     /// <summary>The layer over these sets in double, with a copy of γ and β; running statistics are given where they are used.</summary>
-    private protected NormReference Reference(IndexSets sets, IndexSets parameters, IndexSets maskedTogether, (double[] Mean, double[] Variance)? given = null, double? epsilon = null) => new(sets, parameters)
+    private protected NormReference Reference(
+        IndexSets sets, IndexSets parameters, IndexSets maskedTogether, (double[] Mean, double[] Variance)? given = null, double? epsilon = null) => new(sets, parameters)
     {
         Epsilon = epsilon ?? Epsilon,
         Gamma = _affine.WideGamma,

@@ -44,7 +44,7 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
     public bool OnePlusScale { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, hasGamma: true, OnePlusScale);
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("adaptive layer normalization", Epsilon, hasGamma: true, OnePlusScale);
 
     /// <summary>The gradient with respect to a, (N, C), of the last backward pass; empty before the first.</summary>
     public ReadOnlySpan<float> ScaleGradient => _dScale.AsSpan(0, _gradients);

@@ -78,7 +78,7 @@ public class BatchNorm : RunningLayer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance, relu: HasReLU);
+        LayerConventions.Of("batch normalization", Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance, relu: HasReLU);
 
     /// <inheritdoc/>
     public override bool IgnoresInputScale => !FreezeStatistics;

@@ -3,11 +3,12 @@ namespace NormLayers;
 /// <summary>Batch normalization as its page derives it: plain loops and sums in double.</summary>
 /// <remarks>
 /// Source: Ioffe, Szegedy, "Batch Normalization", 2015, arXiv:1502.03167, Algorithm 1 and §3. The index set S of channel c is its m elements of
-/// (N, C, …), <see cref="IndexSets.Channels"/>. Tags: see README.md in this folder.
+/// (N, C, …), <see cref="IndexSets.Channels"/>. Shapes: x, dy, y and dx are (N, C, …), row-major; sets has the elements of each S; all else is (C).
+/// Tags: see README.md in this folder.
 /// </remarks>
 public static class BatchNormReference
 {
-    /// <summary>The mean and the biased variance of x, (N, C, …), in each channel, (C).</summary>
+    /// <summary>The mean and the biased variance of x in each channel.</summary>
     public static (double[] Mean, double[] Variance) Statistics(double[] x, int[][] sets)
     {
         (double[] mean, double[] variance) = (new double[sets.Length], new double[sets.Length]);
@@ -21,7 +22,7 @@ public static class BatchNormReference
         return (mean, variance);
     }
 
-    /// <summary>y and each channel's 1/√(variance + ε), (C), with given statistics: the batch's in training, the running ones in evaluation.</summary>
+    /// <summary>y and each channel's 1/√(variance + ε) with given statistics: the batch's in training, the running ones in evaluation.</summary>
     public static (double[] Y, double[] Rstd) Normalize(
         double[] x, int[][] sets, double[] mean, double[] variance, double[] gamma, double[] beta, double epsilon)
     {
@@ -49,9 +50,9 @@ public static class BatchNormReference
         }
     }
 
-    /// <summary>The backward pass, dx: <b>adds to</b> dGamma and dBeta, (C). In training mean and variance were computed from x, and carry gradient themselves.</summary>
+    /// <summary>The backward pass, dx: <b>adds to</b> dGamma and dBeta. With batch statistics, mean and variance were computed from x and carry gradient themselves.</summary>
     public static double[] Backward(
-        double[] x, double[] dy, int[][] sets, double[] mean, double[] rstd, double[] gamma, bool training, double[] dGamma, double[] dBeta)
+        double[] x, double[] dy, int[][] sets, double[] mean, double[] rstd, double[] gamma, bool batchStatistics, double[] dGamma, double[] dBeta)
     {
         double[] dx = new double[x.Length];
         for (int c = 0; c < sets.Length; c++)
@@ -65,7 +66,7 @@ public static class BatchNormReference
             double sumGXHat = S.Sum(i => G(i) * XHat(i)); // [BN-B4]
             foreach (int i in S)
             {
-                dx[i] = training
+                dx[i] = batchStatistics
                     ? rstd[c] * (G(i) - sumG / m - XHat(i) * sumGXHat / m) // [BN-B5]
                     : rstd[c] * G(i); // [BN-B6]
             }

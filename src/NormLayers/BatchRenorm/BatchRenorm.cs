@@ -58,6 +58,7 @@ public sealed class BatchRenorm : BatchNorm
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(
+        "batch renormalization",
         Epsilon,
         Gamma is not null,
         OnePlusGamma,

@@ -3,11 +3,12 @@ namespace NormLayers;
 /// <summary>Batch renormalization in training as its page derives it: plain loops and sums in double.</summary>
 /// <remarks>
 /// Source: Ioffe, "Batch Renormalization", 2017, arXiv:1702.03275, Algorithm 1. The index set S of channel c is its m elements of (N, C, …),
-/// <see cref="IndexSets.Channels"/>. R and D are constants of a step: difference quotients must hold them. Tags: see README.md in this folder.
+/// <see cref="IndexSets.Channels"/>. R and D are constants of a step: difference quotients must hold them. Shapes:
+/// x, dy, y and dx are (N, C, …), row-major; sets has the elements of each S; all else is (C). Tags: see README.md in this folder.
 /// </remarks>
 public static class BatchRenormReference
 {
-    /// <summary>Each channel's mean, √(variance + ε), and R within [1/R_max, R_max] and D within [−D_max, D_max] towards the running statistics, (C).</summary>
+    /// <summary>Each channel's mean, √(variance + ε), and R within [1/R_max, R_max] and D within [−D_max, D_max] towards the running statistics.</summary>
     public static (double Mean, double Deviation, double R, double D)[] Statistics(
         double[] x, int[][] sets, double epsilon, double[] runningMean, double[] runningDeviation, (double RMax, double DMax) limits)
     {
@@ -24,7 +25,7 @@ public static class BatchRenormReference
         })];
     }
 
-    /// <summary>The output y of x, (N, C, …), with γ and β, (C).</summary>
+    /// <summary>The output y.</summary>
     public static double[] Normalize(double[] x, int[][] sets, (double Mean, double Deviation, double R, double D)[] statistics, double[] gamma, double[] beta)
     {
         double[] y = new double[x.Length];
@@ -53,7 +54,7 @@ public static class BatchRenormReference
         }
     }
 
-    /// <summary>The backward pass, dx: <b>adds to</b> dGamma and dBeta, (C).</summary>
+    /// <summary>The backward pass, dx: <b>adds to</b> dGamma and dBeta.</summary>
     public static double[] Backward(
         double[] x, double[] dy, int[][] sets, (double Mean, double Deviation, double R, double D)[] statistics, double[] gamma, double[] dGamma, double[] dBeta)
     {

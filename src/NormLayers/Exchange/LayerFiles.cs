@@ -47,7 +47,7 @@ public static class LayerFiles
     /// <param name="layer">The layer or network.</param>
     /// <param name="stream">The file, from its beginning; it stays open.</param>
     /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
-    /// <param name="checkConventions">Whether a file with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
+    /// <param name="checkConventions">Whether a file of another kind of layer, or with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
     /// <returns>How file and network differ.</returns>
     /// <exception cref="InvalidDataException">No safetensors file, a damaged one, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
     public static LoadReport Load(this Layer layer, Stream stream, bool strict = true, bool checkConventions = true)
@@ -60,7 +60,7 @@ public static class LayerFiles
     /// <param name="layer">The layer or network.</param>
     /// <param name="file">The file.</param>
     /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
-    /// <param name="checkConventions">Whether a file with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
+    /// <param name="checkConventions">Whether a file of another kind of layer, or with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
     /// <returns>How file and network differ.</returns>
     /// <exception cref="InvalidDataException">A damaged file, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
     public static LoadReport Load(this Layer layer, SafetensorsReader file, bool strict = true, bool checkConventions = true)
@@ -107,7 +107,6 @@ public static class LayerFiles
                 .. from own in conventions
                    where file.Metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
                    select $"{own.Key}: {SafetensorsHeader.Printable(file.Metadata[own.Key])} in the file, '{own.Value}' here",
-                .. LayerConventions.Foreign(conventions, file.Metadata).Select(key => $"{key}: {SafetensorsHeader.Printable(file.Metadata[key])} in the file, nothing of the kind here"),
             ],
             file.Metadata);
     }

@@ -42,7 +42,7 @@ public sealed class GhostBatchNorm : BatchNorm
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance, relu: HasReLU, more: ("chunk_size", ChunkSize));
+        LayerConventions.Of("ghost batch normalization", Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, BiasedRunningVariance, relu: HasReLU, more: ("chunk_size", ChunkSize));
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => UsesBatchStatistics

@@ -51,7 +51,7 @@ public sealed class GroupNorm : NormalizationLayer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, relu: HasReLU, more: ("groups", Groups));
+        LayerConventions.Of("group normalization", Epsilon, Gamma is not null, OnePlusGamma, relu: HasReLU, more: ("groups", Groups));
 
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input)

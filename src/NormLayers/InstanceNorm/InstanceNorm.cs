@@ -52,7 +52,7 @@ public sealed class InstanceNorm : RunningLayer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, biasedVariance: false, relu: HasReLU);
+        LayerConventions.Of("instance normalization", Epsilon, Gamma is not null, OnePlusGamma, Running is null ? null : Momentum, biasedVariance: false, relu: HasReLU);
 
     private bool UsesOwnStatistics => Training || Running is null;
 

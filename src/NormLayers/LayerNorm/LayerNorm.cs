@@ -42,6 +42,10 @@ public class LayerNorm : NormalizationLayer
     public int Features => NormalizedShape.Length;
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Of("layer normalization", Epsilon, Gamma is not null, OnePlusGamma, relu: HasReLU);
+
+    /// <inheritdoc/>
     public override Shape OutputShape(Shape input)
     {
         if (!input.EndsWith(NormalizedShape))

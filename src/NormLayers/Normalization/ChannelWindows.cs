@@ -92,7 +92,7 @@ internal readonly ref struct ChannelWindows : IKernel
     private int Reduce<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
         where D : struct, IDoubleLanes<D>
     {
-        int last = Math.Min(c + Response.Above, Planes.Channels - 1);
+        int last = (int)Math.Min((long)c + Response.Above, Planes.Channels - 1);
         for (; p <= width - lanes; p += lanes)
         {
             D squares = D.Create(0);
@@ -119,7 +119,7 @@ internal readonly ref struct ChannelWindows : IKernel
     private int Apply<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
         where D : struct, IDoubleLanes<D>
     {
-        int last = Math.Min(c + Response.Below, Planes.Channels - 1);
+        int last = (int)Math.Min((long)c + Response.Below, Planes.Channels - 1);
         for (; p <= width - lanes; p += lanes)
         {
             D x = At<D>(X, start + p, c);
@@ -147,6 +147,11 @@ internal readonly ref struct ChannelWindows : IKernel
     private D Power<D>(D s)
         where D : struct, IDoubleLanes<D>
     {
+        if (Response.Beta == 0)
+        {
+            return D.Create(1);
+        }
+
         if (Response.Beta is 0.5 or 0.75)
         {
             D root = D.Sqrt(s);

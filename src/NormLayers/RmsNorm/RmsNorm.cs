@@ -38,7 +38,7 @@ public sealed class RmsNorm : RowLayer
     public override IReadOnlyList<Parameter> Parameters => _affine.Parameters;
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon, Gamma is not null, OnePlusGamma, epsilonOutsideRoot: EpsilonOutsideRoot);
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("RMS normalization", Epsilon, Gamma is not null, OnePlusGamma, epsilonOutsideRoot: EpsilonOutsideRoot);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new NormReference(IndexSets.Rows(), IndexSets.Columns())

@@ -30,7 +30,7 @@ public sealed class ScaleNorm : RowLayer
     public override IReadOnlyList<Parameter> Parameters { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon);
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("ScaleNorm", Epsilon);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference()

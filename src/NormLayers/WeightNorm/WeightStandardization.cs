@@ -33,7 +33,7 @@ public sealed class WeightStandardization : NormalizedLinear
     public override IReadOnlyList<Parameter> Parameters { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(Epsilon);
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("weight standardization", Epsilon);
 
     private SetStatistics Statistics => new(_mean, _low, Rstd);
 

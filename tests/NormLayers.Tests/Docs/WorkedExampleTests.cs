@@ -114,8 +114,8 @@ public sealed class WorkedExampleTests
         (double[] mean, double[] variance) = BatchNormReference.Statistics(x, sets);
         (double[] y, double[] rstd) = BatchNormReference.Normalize(x, sets, mean, variance, gamma, beta, page.Number("epsilon"));
         BatchNormReference.UpdateRunning(mean, variance, x.Length, page.Number("newWeight"), runningMean, runningVariance);
-        double[] dx = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, training: true, dGamma, dBeta);
-        double[] dxOfConstants = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, training: false, new double[1], new double[1]);
+        double[] dx = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, batchStatistics: true, dGamma, dBeta);
+        double[] dxOfConstants = BatchNormReference.Backward(x, dy, sets, mean, rstd, gamma, batchStatistics: false, new double[1], new double[1]);
 
         double[] xHat = [.. x.Select(v => (v - mean[0]) * rstd[0])];
         double[] g = [.. dy.Select(v => gamma[0] * v)];

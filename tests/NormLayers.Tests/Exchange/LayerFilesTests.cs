@@ -61,7 +61,7 @@ public sealed class LayerFilesTests
             ],
             reader.Tensors.Select(t => $"{t}"));
         Assert.Equal(
-            ["format=pt", "norm1.epsilon=1E-05", "norm1.momentum=0.1", "norm1.num_batches_skipped=3", "norm1.relu=no", "norm1.running_variance=unbiased", "norm1.scale=gamma", "note=mine"],
+            ["format=pt", "norm1.epsilon=1E-05", "norm1.layer=batch normalization", "norm1.momentum=0.1", "norm1.num_batches_skipped=3", "norm1.relu=no", "norm1.running_variance=unbiased", "norm1.scale=gamma", "note=mine"],
             reader.Metadata.Select(m => $"{m.Key}={m.Value}").Order());
         Sequential copy = Create("batchnorm", seed: 2);
         copy.Load(new MemoryStream(file));
@@ -78,7 +78,7 @@ public sealed class LayerFilesTests
         Sequential network = PyTorchs();
         network.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates = 5;
         LoadReport report = network.Load(stream);
-        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.relu", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
+        Assert.Equal(["norm1.epsilon", "norm1.layer", "norm1.momentum", "norm1.relu", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
         Assert.Equal(77, network.Layers.OfType<BatchNorm1D>().Single().Running!.BatchesSeen);
         Assert.Equal(0, network.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates);
         network.Training = false;
@@ -97,7 +97,7 @@ public sealed class LayerFilesTests
         Assert.Contains("expected a tensor for every part of the network, got none for 'norm1.weight', 'norm1.bias', 'norm1.running_mean', 'norm1.running_var', 'norm1.num_batches_tracked'.", message, StringComparison.Ordinal);
         LoadReport report = network.Load(new MemoryStream(file), strict: false);
         Assert.Equal(["norm1.weight", "norm1.bias", "norm1.running_mean", "norm1.running_var", "norm1.num_batches_tracked"], report.Missing);
-        Assert.Equal(["norm1.epsilon", "norm1.momentum", "norm1.relu", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
+        Assert.Equal(["norm1.epsilon", "norm1.layer", "norm1.momentum", "norm1.relu", "norm1.running_variance", "norm1.scale"], report.Unstated.Order());
         Compare.SameBits(Weights(Create("none", seed: 2)), Weights(network), "the weights that are in both");
         Compare.AllEqual(1, network.Layers.OfType<BatchNorm1D>().Single().Gamma!.Value, "γ, which is not in the file");
 
@@ -151,16 +151,30 @@ public sealed class LayerFilesTests
             (new InstanceNorm(4, relu: true), new InstanceNorm(4), "relu: 'yes' in the file, 'no' here"),
             (new LayerNorm1D(4), new LayerNorm1D(4, relu: true), "relu: 'no' in the file, 'yes' here"),
             (new RmsNorm(4, epsilonOutsideRoot: true), new RmsNorm(4), "epsilon_place: 'outside the root' in the file, 'under the root' here"),
-            (new LayerNorm1D(4, withBeta: false), new RmsNorm(4), "relu: 'no' in the file, nothing of the kind here"),
-            (new RmsNorm(4), new LayerNorm1D(4, withBeta: false), "epsilon_place: 'under the root' in the file, nothing of the kind here"),
-            (new GroupNorm(2, 4), new LayerNorm1D(4), "groups: '2' in the file, nothing of the kind here"),
-            (new Sequential(new GroupNorm(2, 4, name: "n")), new Sequential(new LayerNorm1D(4, name: "n")), "n.groups: '2' in the file, nothing of the kind here"),
+            (new Sequential(new GroupNorm(2, 4, name: "n")), new Sequential(new LayerNorm1D(4, name: "n")), "n.layer: 'group normalization' in the file, 'layer normalization' here"),
             (new LocalResponseNorm(3), new LocalResponseNorm(5), "size: '3' in the file, '5' here"),
         ];
         foreach ((Layer saved, Layer here, string difference) in pairs)
         {
             Assert.Contains(difference, Refused(here, SafetensorsBytes.Of(saved)), StringComparison.Ordinal);
             Assert.Empty(saved.Load(new MemoryStream(SafetensorsBytes.Of(saved))).Different);
+        }
+    }
+
+    /// <summary>Layers with the same tensors: a file of one is refused by each of the others.</summary>
+    [Fact]
+    public void Load_AnotherKindOfLayer_IsRefused()
+    {
+        Layer[][] alike =
+        [
+            [new LayerNorm1D(4), new GroupNorm(2, 4), new InstanceNorm(4, withGamma: true, withBeta: true), new BatchNorm(4, trackRunningStatistics: false), new GhostBatchNorm(4, 8, trackRunningStatistics: false)],
+            [new BatchNorm(4), new GhostBatchNorm(4, 8), new InstanceNorm(4, withGamma: true, withBeta: true, trackRunningStatistics: true)],
+            [new RmsNorm(4), new LayerNorm1D(4, withBeta: false), new GroupNorm(2, 4, withBeta: false)],
+        ];
+        foreach ((Layer saved, Layer here) in alike.SelectMany(layers => layers.SelectMany(a => layers.Where(b => b != a).Select(b => (a, b)))))
+        {
+            string difference = $"layer: '{saved.Conventions["layer"]}' in the file, '{here.Conventions["layer"]}' here";
+            Assert.Contains(difference, Refused(here, SafetensorsBytes.Of(saved)), StringComparison.Ordinal);
         }
     }
 

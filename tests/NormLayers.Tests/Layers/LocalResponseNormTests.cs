@@ -89,6 +89,15 @@ public sealed class LocalResponseNormTests
         }
     }
 
+    /// <summary>s⁰ is 1 for every s, so nothing of a neighbour is left.</summary>
+    [Fact]
+    public void Forward_BetaZero_IsTheInput()
+    {
+        float[] x = [1, float.NaN, -2, float.PositiveInfinity, 3, 0, 1e30f, -1e-30f, 5];
+        float[] y = Samples.Forward(new LocalResponseNorm(3, beta: 0), x, (1, 9, 1));
+        Compare.SameBits(x, y, "y");
+    }
+
     [Fact]
     public void Constructor_Defaults_ArePyTorchs()
     {
