@@ -75,5 +75,5 @@ public abstract class RunningLayer : NormalizationLayer
 
     /// <summary>The backward pass, channel by channel.</summary>
     private protected void BackwardChannels(ReadOnlySpan<float> x, bool batchStatistics, in Gradients gradients) =>
-        ChunkNorm.Backward(x, Planes, Sets, batchStatistics, gradients, ref _workspace, Kept);
+        ChunkNorm.Backward(x, Planes, Sets, batchStatistics, in gradients, ref _workspace, Kept);
 }

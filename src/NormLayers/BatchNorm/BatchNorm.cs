@@ -163,7 +163,7 @@ public class BatchNorm : RunningLayer
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
         NormalizeChannels(ChunkNorm.Left(x, Kept), EpsilonOf(_usedBatchStatistics), y);
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => BackwardChannels(x, _usedBatchStatistics, gradients);
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients) => BackwardChannels(x, _usedBatchStatistics, in gradients);
 
     // The running statistics serve all chunks.
     private Planes PlanesOf(Shape shape) => Planes.Of(shape) with { ChunkSize = UsesBatchStatistics ? SamplesTogether : 0 };
