@@ -132,7 +132,7 @@ public sealed class InstanceNorm : RunningLayer
     {
         if (!_usedOwnStatistics)
         {
-            NormalizeChannels(ChunkNorm.Left(x, Kept), Epsilon, y);
+            NormalizeChannels(ChunkNorm.Left(x, Kept), Epsilon, batchStatistics: false, y);
             return;
         }
 

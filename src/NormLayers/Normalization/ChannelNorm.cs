@@ -164,6 +164,7 @@ internal static class ChannelNorm
         int special = ChannelFactors.Run(new ChannelFactors.Forward(in output.Sets, new LineFactors(factors, C)), C);
         ChannelPass<No> pass = new(in planes, in output.Sets, x, output.Y);
         pass.ReLU = output.ReLU;
+        pass.ReadsOnce = output.ReadsOnce;
         pass.Run(factors, special, rest);
     }
 
@@ -239,4 +240,7 @@ internal ref struct ChannelOutput
 
     /// <summary>Whether y = max(·, 0).</summary>
     public bool ReLU;
+
+    /// <summary>Whether the statistics come from elsewhere, and so x has not just been read.</summary>
+    public bool ReadsOnce;
 }

@@ -34,6 +34,9 @@ internal ref struct ChannelPass<TGradient>(scoped in Planes planes, in ChannelSe
 
     public bool ReLU;
 
+    /// <summary>Whether the statistics come from elsewhere, and so X has not just been read.</summary>
+    public bool ReadsOnce;
+
     public readonly int Channels { get; } = planes.Channels;
 
     public readonly int PlaneLength { get; } = planes.Length;
@@ -43,7 +46,7 @@ internal ref struct ChannelPass<TGradient>(scoped in Planes planes, in ChannelSe
 
     private readonly int Columns => Channels * PlaneLength;
 
-    private readonly bool IsStreamed => RowMap.IsStreamed(Result, X) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
+    private readonly bool IsStreamed => RowMap.IsStreamed(Result, X, ReadsOnce ? RowMap.StreamedOnceElements : RowMap.StreamedElements) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
     /// <summary>Does all planes.</summary>
     /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>
