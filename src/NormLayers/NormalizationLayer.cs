@@ -77,7 +77,7 @@ public abstract class NormalizationLayer : MaskableLayer, INormalization
     private protected abstract void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y);
 
     /// <summary>The backward pass proper; with a ReLU the gradients have its output.</summary>
-    private protected abstract void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients);
+    private protected abstract void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients);
 
     /// <inheritdoc/>
     protected sealed override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) =>

@@ -69,11 +69,11 @@ public abstract class RunningLayer : NormalizationLayer
         Statistics.Sets.Low.Clear();
     }
 
-    /// <summary>Overwrites y, channel by channel, from what a mask has left of x.</summary>
-    private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, Span<float> y) => ChunkNorm.Normalize(
-        left, Planes, Statistics.Variance, new Epsilon(epsilon), new() { Sets = Sets, Y = y, ReLU = HasReLU }, ref _workspace, Kept);
+    /// <summary>Overwrites y, channel by channel, from what a mask has left of x; without the batch's statistics x has not just been read.</summary>
+    private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, bool batchStatistics, Span<float> y) => ChunkNorm.Normalize(
+        left, Planes, Statistics.Variance, new Epsilon(epsilon), new() { Sets = Sets, Y = y, ReLU = HasReLU, ReadsOnce = !batchStatistics }, ref _workspace, Kept);
 
     /// <summary>The backward pass, channel by channel.</summary>
     private protected void BackwardChannels(ReadOnlySpan<float> x, bool batchStatistics, in Gradients gradients) =>
-        ChunkNorm.Backward(x, Planes, Sets, batchStatistics, gradients, ref _workspace, Kept);
+        ChunkNorm.Backward(x, Planes, Sets, batchStatistics, in gradients, ref _workspace, Kept);
 }

@@ -112,7 +112,7 @@ public class BatchNorm : RunningLayer
             TakeStatistics(left, shape);
         }
 
-        NormalizeChannels(left, EpsilonOf(_usedBatchStatistics), y);
+        NormalizeChannels(left, EpsilonOf(_usedBatchStatistics), _usedBatchStatistics, y);
     }
 
     private void TakeStatistics(ReadOnlySpan<float> x, Shape shape)
@@ -161,9 +161,9 @@ public class BatchNorm : RunningLayer
     private protected virtual double EpsilonOf(bool batchStatistics) => Epsilon;
 
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        NormalizeChannels(ChunkNorm.Left(x, Kept), EpsilonOf(_usedBatchStatistics), y);
+        NormalizeChannels(ChunkNorm.Left(x, Kept), EpsilonOf(_usedBatchStatistics), _usedBatchStatistics, y);
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => BackwardChannels(x, _usedBatchStatistics, gradients);
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients) => BackwardChannels(x, _usedBatchStatistics, in gradients);
 
     // The running statistics serve all chunks.
     private Planes PlanesOf(Shape shape) => Planes.Of(shape) with { ChunkSize = UsesBatchStatistics ? SamplesTogether : 0 };

@@ -49,7 +49,7 @@ public static partial class Functional
         Span<double> wideVariance = workspace.Slice(2 * C, C);
         TensorPrimitives.ConvertChecked(mean, statistics.Mean);
         TensorPrimitives.ConvertChecked(variance, wideVariance);
-        ChannelOutput output = new() { Sets = new() { Statistics = statistics, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu };
+        ChannelOutput output = new() { Sets = new() { Statistics = statistics, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu, ReadsOnce = true };
         ChannelNorm.Normalize(x, planes, wideVariance, new Epsilon(epsilon), output, workspace[(3 * C)..]);
     }
 

@@ -89,7 +89,7 @@ public sealed class GroupNorm : NormalizationLayer
         GroupedNorm.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(tensors), Kept);
     }
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients)
     {
         GroupTensors tensors = Tensors(x, shape, default);
         GroupedNorm.Backward(tensors, Statistics.Sets, gradients, Workspace(tensors), Kept);

@@ -132,7 +132,7 @@ public sealed class InstanceNorm : RunningLayer
     {
         if (!_usedOwnStatistics)
         {
-            NormalizeChannels(ChunkNorm.Left(x, Kept), Epsilon, y);
+            NormalizeChannels(ChunkNorm.Left(x, Kept), Epsilon, batchStatistics: false, y);
             return;
         }
 
@@ -140,7 +140,7 @@ public sealed class InstanceNorm : RunningLayer
         GroupedNorm.Forward(tensors, new Epsilon(Epsilon), Statistics.Sets, Statistics.Variances, Workspace(GroupedNorm.WorkspaceLength(tensors.Groups)), Kept);
     }
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients)
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients)
     {
         if (!_usedOwnStatistics)
         {

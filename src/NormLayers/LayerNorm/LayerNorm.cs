@@ -73,7 +73,7 @@ public class LayerNorm : NormalizationLayer
     private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
         RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), default, Kept);
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, Gradients gradients) => RowNorm.Backward<MeanAndVariance>(
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients) => RowNorm.Backward<MeanAndVariance>(
         Tensors(x, default), new Epsilon(Epsilon), _statistics.Sets, gradients, _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)), Kept);
 
     private RowTensors Tensors(ReadOnlySpan<float> x, Span<float> y) =>

@@ -19,7 +19,7 @@ internal static class ChannelNorm
     /// <param name="moments">Overwritten, but for rstd.</param>
     /// <param name="variance">Overwritten, (C).</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Statistics(ReadOnlySpan<float> x, Planes planes, SetStatistics moments, Span<double> variance, Span<double> workspace)
+    public static void Statistics(ReadOnlySpan<float> x, in Planes planes, SetStatistics moments, Span<double> variance, Span<double> workspace)
     {
         int C = planes.Channels;
         Debug.Assert(x.Length == planes.Elements && x.Length > 0 && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
@@ -52,7 +52,7 @@ internal static class ChannelNorm
     /// <param name="epsilon">ε.</param>
     /// <param name="output">Statistics, of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
     /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
-    public static void Normalize(ReadOnlySpan<float> x, Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
+    public static void Normalize(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
     {
         Debug.Assert(x.Length == planes.Elements && output.Y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
         _ = ChannelFactors.Run(new ChannelFactors.Rstd(variance, epsilon, output.Sets.Statistics.Rstd), planes.Channels); // [F3]
@@ -89,7 +89,7 @@ internal static class ChannelNorm
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     /// <returns>Σdy and Σdy·x̂ of each channel, (2, C), in the workspace.</returns>
     public static ReadOnlySpan<double> Backward(
-        ReadOnlySpan<float> x, Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> workspace)
+        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> workspace)
     {
         int C = planes.Channels;
         ReadOnlySpan<float> dy = gradients.BeforeReLU;
@@ -102,19 +102,15 @@ internal static class ChannelNorm
         {
             Span<float> factors = rest.Floats(4 * C);
             int special = ChannelFactors.Run(new ChannelFactors.Backward(in sets, sums, planes.ChannelElements, new LineFactors(factors, C)), C);
-            ChannelPass<Yes> pass = new(planes, sets with { Sums = sums, ChannelElements = planes.ChannelElements }) { X = x, Dy = dy, Result = gradients.Dx };
+            ChannelPass<Yes> pass = new(in planes, in sets, x, gradients.Dx);
+            pass.Dy = dy;
+            pass.Sets.Sums = sums;
+            pass.Sets.ChannelElements = planes.ChannelElements;
             pass.Run(factors, special, rest); // [B5]
         }
         else if (!gradients.Dx.IsEmpty)
         {
-            // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]
-            ChannelSets constants = new()
-            {
-                Statistics = new SetStatistics(default, default, sets.Statistics.Rstd),
-                Gamma = sets.Gamma,
-                Corrections = new Corrections(sets.Corrections.R, default),
-            };
-            Apply(dy, planes, new ChannelOutput { Sets = constants, Y = gradients.Dx }, rest);
+            BackwardOfConstants(dy, in planes, in sets, gradients.Dx, rest); // [B6]
         }
 
         Accumulation.Add(sums[..C], gradients.DBeta);
@@ -137,28 +133,43 @@ internal static class ChannelNorm
 
     /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
-    public static int NormalizeWorkspaceLength(Planes planes) => (3 * planes.Channels + 1) / 2 + ChannelPass<No>.WorkspaceLength(planes);
+    public static int NormalizeWorkspaceLength(in Planes planes) => (3 * planes.Channels + 1) / 2 + ChannelPass<No>.WorkspaceLength(planes);
 
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
-    public static int WorkspaceLength(Planes planes)
+    public static int WorkspaceLength(in Planes planes)
     {
         int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count + 2 * planes.Channels : PlaneSums<MomentTerm>.SumsLength(planes);
         return 2 * planes.Channels + Math.Max(planes.Channels + sums, 2 * planes.Channels + ChannelPass<Yes>.WorkspaceLength(planes));
     }
 
+    // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]
+    [MethodImpl(MethodImplOptions.NoInlining)] // It would have a place in the caller's frame, which is cleared at every call.
+    private static void BackwardOfConstants(ReadOnlySpan<float> dy, in Planes planes, in ChannelSets sets, Span<float> dx, Workspace rest)
+    {
+        ChannelSets constants = new()
+        {
+            Statistics = new SetStatistics(default, default, sets.Statistics.Rstd),
+            Gamma = sets.Gamma,
+            Corrections = new Corrections(sets.Corrections.R, default),
+        };
+        Apply(dy, in planes, new ChannelOutput { Sets = constants, Y = dx }, rest);
+    }
+
     // y from the statistics. [F4] [F5]
-    private static void Apply(ReadOnlySpan<float> x, Planes planes, in ChannelOutput output, Workspace rest)
+    private static void Apply(ReadOnlySpan<float> x, in Planes planes, in ChannelOutput output, Workspace rest)
     {
         int C = planes.Channels;
         Span<float> factors = rest.Floats(3 * C);
         int special = ChannelFactors.Run(new ChannelFactors.Forward(in output.Sets, new LineFactors(factors, C)), C);
-        ChannelPass<No> pass = new(planes, in output.Sets) { X = x, Result = output.Y, ReLU = output.ReLU };
+        ChannelPass<No> pass = new(in planes, in output.Sets, x, output.Y);
+        pass.ReLU = output.ReLU;
+        pass.ReadsOnce = output.ReadsOnce;
         pass.Run(factors, special, rest);
     }
 
     // Both sums of each channel, (2, C): in the workspace, or in front of it.
-    private static Span<double> Sums<T>(T term, Planes planes, ReadOnlySpan<double> centre, ReLUMask mask, Workspace rest)
+    private static Span<double> Sums<T>(T term, in Planes planes, ReadOnlySpan<double> centre, ReLUMask mask, Workspace rest)
         where T : struct, ITerm, allows ref struct
     {
         int C = planes.Channels;
@@ -229,4 +240,7 @@ internal ref struct ChannelOutput
 
     /// <summary>Whether y = max(·, 0).</summary>
     public bool ReLU;
+
+    /// <summary>Whether the statistics come from elsewhere, and so x has not just been read.</summary>
+    public bool ReadsOnce;
 }

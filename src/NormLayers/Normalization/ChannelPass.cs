@@ -11,25 +11,31 @@ namespace NormLayers.Normalization;
 /// </remarks>
 /// <typeparam name="TGradient">Whether dx = dy·scale + line is computed, and not y = line.</typeparam>
 /// <param name="planes">N, C and L.</param>
-/// <param name="sets">What special channels are computed from.</param>
-internal ref struct ChannelPass<TGradient>(Planes planes, in ChannelSets sets) : IKernel
+/// <param name="sets">Statistics, γ and β.</param>
+/// <param name="x">The input.</param>
+/// <param name="result">Overwritten with y or dx; may be x or dy respectively.</param>
+internal ref struct ChannelPass<TGradient>(scoped in Planes planes, in ChannelSets sets, ReadOnlySpan<float> x, Span<float> result) : IKernel
     where TGradient : struct, IFlag
 {
-    private readonly ChannelSets _sets = sets;
     private readonly bool _areColumns = planes.AreColumns;
     private readonly int _samples = planes.Samples;
     private ReadOnlySpan<float> _factors;
     private ReadOnlySpan<int> _special;
 
-    public required ReadOnlySpan<float> X { get; init; }
+    /// <summary>What special channels are computed from; for dx with their sums.</summary>
+    public ChannelSets Sets = sets;
+
+    public readonly ReadOnlySpan<float> X = x;
 
     /// <summary>The gradient with respect to y; empty for y.</summary>
-    public ReadOnlySpan<float> Dy { get; init; }
+    public ReadOnlySpan<float> Dy;
 
-    /// <summary>Overwritten with y or dx; may be x or dy respectively.</summary>
-    public required Span<float> Result { get; init; }
+    public readonly Span<float> Result = result;
 
-    public bool ReLU { get; init; }
+    public bool ReLU;
+
+    /// <summary>Whether the statistics come from elsewhere, and so X has not just been read.</summary>
+    public bool ReadsOnce;
 
     public readonly int Channels { get; } = planes.Channels;
 
@@ -40,7 +46,7 @@ internal ref struct ChannelPass<TGradient>(Planes planes, in ChannelSets sets) :
 
     private readonly int Columns => Channels * PlaneLength;
 
-    private readonly bool IsStreamed => RowMap.IsStreamed(Result, X) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
+    private readonly bool IsStreamed => RowMap.IsStreamed(Result, X, ReadsOnce ? RowMap.StreamedOnceElements : RowMap.StreamedElements) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
     /// <summary>Does all planes.</summary>
     /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>
@@ -56,7 +62,7 @@ internal ref struct ChannelPass<TGradient>(Planes planes, in ChannelSets sets) :
     }
 
     /// <summary>How many doubles <see cref="Run(ReadOnlySpan{float}, int, Workspace)"/> needs as workspace: factors of columns, and the place of each special one.</summary>
-    public static int WorkspaceLength(Planes planes) =>
+    public static int WorkspaceLength(in Planes planes) =>
         planes.AreColumns ? ((TGradient.Holds ? 5 : 4) * planes.Columns + 1) / 2 + 1 : (planes.Channels + 1) / 2;
 
     [MethodImpl(Kernels.Loops)]
@@ -196,12 +202,12 @@ internal ref struct ChannelPass<TGradient>(Planes planes, in ChannelSets sets) :
         int i = start;
         for (; i <= start + length - 8 && typeof(D) != typeof(SingleDouble); i += 8)
         {
-            D.Narrow(_sets.InDouble<D, TGradient>(channel, X, Dy, i), ref Result[i], 0);
+            D.Narrow(Sets.InDouble<D, TGradient>(channel, X, Dy, i), ref Result[i], 0);
         }
 
         for (; i < start + length; i++)
         {
-            SingleDouble.Narrow(_sets.InDouble<SingleDouble, TGradient>(channel, X, Dy, i), ref Result[i], 0);
+            SingleDouble.Narrow(Sets.InDouble<SingleDouble, TGradient>(channel, X, Dy, i), ref Result[i], 0);
         }
 
         for (i = start; ReLU && i < start + length; i++)

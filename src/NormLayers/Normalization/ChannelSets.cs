@@ -5,34 +5,34 @@ using NormLayers.Numerics;
 namespace NormLayers.Normalization;
 
 /// <summary>Channels in double: what y and dx of those are computed from whose factors no float holds.</summary>
-internal readonly ref struct ChannelSets
+internal ref struct ChannelSets
 {
-    public required SetStatistics Statistics { get; init; }
+    public required SetStatistics Statistics;
 
     /// <summary>γ, (C); empty means ones.</summary>
-    public ReadOnlySpan<float> Gamma { get; init; }
+    public ReadOnlySpan<float> Gamma;
 
     /// <summary>β, (C); empty means zeros.</summary>
-    public ReadOnlySpan<float> Beta { get; init; }
+    public ReadOnlySpan<float> Beta;
 
     /// <summary>Batch renormalization's x̂ = R·z + D, with z = (x − μ)·r; empty where x̂ = z.</summary>
-    public Corrections Corrections { get; init; }
+    public Corrections Corrections;
 
     /// <summary>Σdy and Σdy·z, (2, C); empty for y.</summary>
-    public ReadOnlySpan<double> Sums { get; init; }
+    public ReadOnlySpan<double> Sums;
 
     /// <summary>Whether γ is contained in the sums, which are Σg and Σg·x̂ then, of a set of several channels.</summary>
-    public bool SumsContainGamma { get; init; }
+    public bool SumsContainGamma;
 
     /// <summary>The elements of a channel, or of such a set.</summary>
-    public double ChannelElements { get; init; }
+    public double ChannelElements;
 
     /// <summary>Some channels of some chunks, of which each has the same γ and β.</summary>
-    public ChannelSets Slice(int first, int count) => new() { Statistics = Statistics.Slice(first, count), Gamma = Gamma, Beta = Beta, Corrections = Corrections };
+    public readonly ChannelSets Slice(int first, int count) => new() { Statistics = Statistics.Slice(first, count), Gamma = Gamma, Beta = Beta, Corrections = Corrections };
 
     /// <summary>y, or dx, of the element <paramref name="i"/> of channel <paramref name="c"/> and, unless the lanes are single, the seven after it. [F4] [F5] [B5]</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TDouble InDouble<TDouble, TGradient>(int c, ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int i)
+    public readonly TDouble InDouble<TDouble, TGradient>(int c, ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int i)
         where TDouble : struct, IDoubleLanes<TDouble>
         where TGradient : struct, IFlag
     {

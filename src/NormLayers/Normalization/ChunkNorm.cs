@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
@@ -51,6 +52,7 @@ internal static class ChunkNorm
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)] // Its locals would be cleared at every call of one chunk.
     private static void NormalizeChunks(
         ReadOnlySpan<float> left, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, ref AlignedBuffer workspace, Compaction? kept)
     {
@@ -87,9 +89,11 @@ internal static class ChunkNorm
         Span<double> rest = workspace.AtLeast(WorkspaceLength(in planes));
         if (kept is not null)
         {
-            Gradients left = kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-            BackwardChunks(kept.GatherX(x), in planes, in sets, batchStatistics, in left, rest);
-            kept.Scatter(left.Dy, gradients.Dx);
+            BackwardKept(x, in planes, in sets, batchStatistics, in gradients, rest, kept);
+        }
+        else if (planes.Chunks == 1)
+        {
+            ChannelNorm.Backward(x, in planes, in sets, batchStatistics, in gradients, rest);
         }
         else
         {
@@ -97,12 +101,22 @@ internal static class ChunkNorm
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BackwardKept(
+        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> rest, Compaction kept)
+    {
+        Gradients left = kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
+        BackwardChunks(kept.GatherX(x), in planes, in sets, batchStatistics, in left, rest);
+        kept.Scatter(left.Dy, gradients.Dx);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void BackwardChunks(
         ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> rest)
     {
         if (planes.Chunks == 1)
         {
-            ChannelNorm.Backward(x, planes, in sets, batchStatistics, in gradients, rest);
+            ChannelNorm.Backward(x, in planes, in sets, batchStatistics, in gradients, rest);
             return;
         }
 

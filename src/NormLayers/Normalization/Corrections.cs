@@ -7,7 +7,7 @@ internal readonly ref struct Corrections(Span<double> r, Span<double> d)
 {
     public bool IsEmpty => R.IsEmpty;
 
-    public Span<double> R { get; } = r;
+    public readonly Span<double> R = r;
 
-    public Span<double> D { get; } = d;
+    public readonly Span<double> D = d;
 }

@@ -274,7 +274,8 @@ internal static class GroupedNorm
                 SumsContainGamma = true,
                 ChannelElements = Tensors.Groups.SetElements,
             };
-            ChannelPass<Yes> pass = new(planes, in planeSets) { X = x, Dy = gradients.BeforeReLU, Result = gradients.Dx };
+            ChannelPass<Yes> pass = new(in planes, in planeSets, x, gradients.Dx);
+            pass.Dy = gradients.BeforeReLU;
             pass.Run(factors, special, rest); // [B5]
             return sums;
         }

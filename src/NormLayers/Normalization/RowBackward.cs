@@ -15,7 +15,11 @@ namespace NormLayers.Normalization;
 /// <param name="tensors">x and γ.</param>
 /// <param name="epsilon">ε; only its place matters.</param>
 /// <param name="statistics">Each row's, from the forward pass.</param>
-internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics) : IKernel
+/// <param name="gradients">dy and dx; with a ReLU, y.</param>
+/// <param name="blocks">The blocks of rows.</param>
+/// <param name="workspace">Overwritten: each block's Σdy, (P, C), where the statistic has a mean, and Σdy·x̂, (P, C); then <see cref="RowSums"/>.</param>
+internal readonly ref struct RowBackward<S>(
+    in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, RowBlocks blocks, Span<double> workspace) : IKernel
     where S : struct, IStatistic
 {
     private const int GroupElements = 1024;
@@ -24,22 +28,16 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
     private readonly Epsilon _epsilon = epsilon;
     private readonly SetStatistics _statistics = statistics;
 
-    /// <summary>The gradient that is summed: with a ReLU, the one before it, which <see cref="Mask"/> writes here.</summary>
-    public required ReadOnlySpan<float> Dy { get; init; }
+    private readonly RowBlocks _blocks = blocks;
+    private readonly Span<double> _sums = workspace;
 
-    public required RowBlocks Blocks { get; init; }
+    // With a ReLU, the gradient before it, which the mask writes just before it is summed.
+    private readonly ReadOnlySpan<float> _dy = gradients.BeforeReLU;
+    private readonly ReLUMask _mask = gradients.Mask;
+    private readonly Span<float> _dx = gradients.Dx;
 
-    /// <summary>Overwritten with dx; empty if not wanted.</summary>
-    public required Span<float> Dx { get; init; }
-
-    /// <summary>Overwritten with each block's Σdy, (P, C), where the statistic has a mean, and Σdy·x̂, (P, C).</summary>
-    public required Span<double> Sums { get; init; }
-
-    /// <summary>Overwritten with each row's Σdy·x̂, (N); empty if not wanted.</summary>
-    public Span<double> RowSums { get; init; }
-
-    /// <summary>Masks the gradient by a ReLU, just before it is summed; empty without one.</summary>
-    public ReLUMask Mask { get; init; }
+    /// <summary>Each row's Σdy·x̂, (N), where the elements of a row share a scale; else empty.</summary>
+    public readonly Span<double> RowSums = tensors.RowGamma.IsEmpty ? default : workspace.Slice(2 * tensors.Features * blocks.Count, tensors.Rows);
 
     /// <summary>How many sums a column has.</summary>
     public static int SumsPerColumn => S.HasMean ? 2 : 1;
@@ -73,26 +71,26 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
         Span<float> floats = stackalloc float[RowBlock.Floats];
         RowBlock group = new(doubles, floats);
         group.Clear();
-        int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
+        int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count * _blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
-        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
-        bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, _tensors.X);
+        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in MemoryMarshal.GetReference(_dx), buffer);
+        bool streamed = RowMap.IsStreamed(_dx, _dy) && RowMap.IsStreamed(_dx, _tensors.X);
         bool cycle = _tensors.Period > 1;
         bool twoRows = VectorWidth.Bits == 512 && !cycle; // With sixteen registers of 256 bits, the sums of two rows would spill.
         int groupRows = Math.Clamp(GroupElements / C, 2, RowBlock.Rows);
         int ahead = Cache.IsExceeded(_tensors.X.Length) ? groupRows * C : 0;
-        bool fetchDx = ahead > 0 && !streamed && !Dx.IsEmpty;
+        bool fetchDx = ahead > 0 && !streamed && !_dx.IsEmpty;
         for (int block = first; block < first + count; block++)
         {
-            Columns columns = new(in this, block, Blocks.Start(block));
+            Columns columns = new(in this, block, _blocks.Start(block));
             columns.Clear();
-            int end = Blocks.Start(block + 1);
-            for (int start = Blocks.Start(block); start < end; start += groupRows)
+            int end = _blocks.Start(block + 1);
+            for (int start = _blocks.Start(block); start < end; start += groupRows)
             {
                 int rows = Math.Min(groupRows, end - start);
-                if (!Mask.IsEmpty)
+                if (!_mask.IsEmpty)
                 {
-                    Mask.Apply<L>(start * C, rows * C);
+                    _mask.Apply<L>(start * C, rows * C);
                 }
 
                 Begin(in group, start, rows);
@@ -148,7 +146,7 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
                     }
                 }
 
-                if (!Dx.IsEmpty)
+                if (!_dx.IsEmpty)
                 {
                     Differentiate<L, D, TScaled>(in group, start, rows, gamma, streamed);
                 }
@@ -189,7 +187,7 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
     {
         Row<D, TLow> a = new(in this, in group, start, k);
         Row<D, TLow> b = TTwo.Holds ? new(in this, in group, start, k + 1) : a;
-        ref readonly float dx = ref RowOf(Dx, fetch.DxRow, Features);
+        ref readonly float dx = ref RowOf(_dx, fetch.DxRow, Features);
         D gLowA = D.Create(0);
         D gLowB = D.Create(0);
         D gHighA = D.Create(0);
@@ -265,11 +263,11 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
             nint at = (nint)(start + k) * C;
             RowMapBackward<S, TScaled> map = new(
                 in Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.X), at),
-                in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), at),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(_dy), at),
                 shared ? gamma : _tensors.Of(gamma, start + k),
                 line,
                 k);
-            RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), at), C, streamed);
+            RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(_dx), at), C, streamed);
         }
     }
 
@@ -299,8 +297,8 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
             SingleDouble xHat = SetFactors.XHat<SingleDouble>(new(_tensors.X[i]), new(mean), new(rstd));
-            double g = (_tensors.Gamma.IsEmpty ? 1.0 : _tensors.Gamma[parameters + c]) * Dy[i];
-            Dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(scale), new(meanG), new(meanGXHat)).Value;
+            double g = (_tensors.Gamma.IsEmpty ? 1.0 : _tensors.Gamma[parameters + c]) * _dy[i];
+            _dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(scale), new(meanG), new(meanGXHat)).Value;
         }
     }
 
@@ -319,7 +317,7 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
         {
             int each = pass._tensors.Period * pass.Features;
             int parameters = pass._tensors.ParametersOf(row);
-            _sums = pass.Sums.Slice(SumsPerColumn * each * block, SumsPerColumn * each);
+            _sums = pass._sums.Slice(SumsPerColumn * each * block, SumsPerColumn * each);
             _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), pass._tensors.RowsPerParameters > 0 ? 0 : parameters);
             _sumDyXHat = ref Unsafe.Add(ref _sumDy, (SumsPerColumn - 1) * each);
             _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass._tensors.Gamma), parameters);
@@ -382,7 +380,7 @@ internal readonly ref struct RowBackward<S>(in RowTensors tensors, Epsilon epsil
         public Row(scoped in RowBackward<S> pass, scoped in RowBlock group, int start, int k)
         {
             _x = ref RowOf(pass._tensors.X, start + k, pass.Features);
-            _dy = ref RowOf(pass.Dy, start + k, pass.Features);
+            _dy = ref RowOf(pass._dy, start + k, pass.Features);
             _mean = D.Create(group.Mean(k));
             _rstd = D.Create(group.Rstd(k));
             _minusLow = D.Create(group.Low(k));

@@ -75,15 +75,7 @@ internal static class RowNorm
         RowBlocks blocks = T > 0 ? new RowBlocks(N, T) : RowBlocks.Of(N, C); // Where blocks have γ and β of their own, they are those rows.
         int W = C * tensors.Period;
         int sumsLength = RowBackward<S>.SumsPerColumn * W;
-        RowBackward<S> pass = new(in tensors, epsilon, statistics)
-        {
-            Dy = gradients.BeforeReLU,
-            Blocks = blocks,
-            Dx = gradients.Dx,
-            Sums = workspace,
-            Mask = gradients.Mask,
-            RowSums = tensors.RowGamma.IsEmpty ? default : workspace.Slice(2 * C * blocks.Count, N),
-        };
+        RowBackward<S> pass = new(in tensors, epsilon, statistics, in gradients, blocks, workspace);
         Kernels.Run(ref pass, blocks.Count, tensors.X.Length);
         if (!tensors.RowGamma.IsEmpty)
         {

@@ -10,11 +10,11 @@ namespace NormLayers.Normalization;
 /// <param name="rstd">1/√(variance + ε).</param>
 internal readonly ref struct SetStatistics(Span<double> mean, Span<double> low, Span<double> rstd)
 {
-    public Span<double> Mean { get; } = mean;
+    public readonly Span<double> Mean = mean;
 
-    public Span<double> Low { get; } = low;
+    public readonly Span<double> Low = low;
 
-    public Span<double> Rstd { get; } = rstd;
+    public readonly Span<double> Rstd = rstd;
 
     /// <summary>How many sets there are.</summary>
     public int Count => Rstd.Length;

@@ -23,6 +23,9 @@ internal static unsafe class RowMap
     /// <summary>48 MiB: from here on, outputs have left the caches before anyone reads them (docs/performance-history.md, what else was tried).</summary>
     public const int StreamedElements = 12 << 20;
 
+    /// <summary>24 MiB: the same where the inputs were not read just before, so that there is less in the caches to lose.</summary>
+    public const int StreamedOnceElements = 6 << 20;
+
     /// <summary>1 MiB: beyond, two rows at a time are more streams than the caches serve well.</summary>
     public const int PairedElements = 1 << 18;
 
@@ -38,8 +41,9 @@ internal static unsafe class RowMap
     /// <summary>Whether an output is written with non-temporal stores: it is large, does not overlap the inputs, and is 4-byte aligned.</summary>
     /// <param name="result">The output, all rows.</param>
     /// <param name="input">An input that it may be.</param>
-    public static bool IsStreamed(ReadOnlySpan<float> result, ReadOnlySpan<float> input) =>
-        result.Length >= StreamedElements && !result.Overlaps(input) && ((nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(result)) & (sizeof(float) - 1)) == 0;
+    /// <param name="fewest">From how many elements on an output is large.</param>
+    public static bool IsStreamed(ReadOnlySpan<float> result, ReadOnlySpan<float> input, int fewest = StreamedElements) =>
+        result.Length >= fewest && !result.Overlaps(input) && ((nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(result)) & (sizeof(float) - 1)) == 0;
 
     /// <summary>Overwrites a row with a formula's results.</summary>
     /// <param name="map">The formula.</param>

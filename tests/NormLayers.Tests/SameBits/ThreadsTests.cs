@@ -190,6 +190,20 @@ public sealed class ThreadsTests : IDisposable
         Assert.True(dy.AsSpan().SequenceEqual(dx), "dx differs.");
     }
 
+    [Theory]
+    [InlineData(65, 1)]
+    [InlineData(65, 49)]
+    public void BatchNorm_EvaluationBeyondTheCaches_SameBitsAsInPlace(int features, int length)
+    {
+        Shape shape = (RowMap.StreamedOnceElements / (features * length) + 7, features, length);
+        float[] x = Samples.Normal(shape.Length);
+        float[] y = new float[x.Length];
+        BatchNorm layer = new(features) { Training = false };
+        layer.Forward(x, shape, y);
+        layer.Forward(x, shape, x);
+        Assert.True(x.AsSpan().SequenceEqual(y), "y differs.");
+    }
+
     [Fact]
     public void Workers_ManyAndFewPartsByTurns_DoEachUnitOnce()
     {
