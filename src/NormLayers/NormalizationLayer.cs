@@ -61,17 +61,18 @@ public abstract class NormalizationLayer : MaskableLayer, INormalization
 
     /// <summary>The layer over these sets in double, with a copy of γ and β; running statistics are given where they are used.</summary>
     private protected NormReference Reference(
-        IndexSets sets, IndexSets parameters, IndexSets maskedTogether, (double[] Mean, double[] Variance)? given = null, double? epsilon = null) => new(sets, parameters)
-    {
-        Epsilon = epsilon ?? Epsilon,
-        Gamma = _affine.WideGamma,
-        Beta = _affine.WideBeta,
-        OnePlusGamma = OnePlusGamma,
-        ReLU = HasReLU,
-        Given = given,
-        Mask = Mask,
-        MaskedTogether = maskedTogether,
-    };
+        IndexSets sets, IndexSets parameters, IndexSets maskedTogether, (double[] Mean, double[] Variance)? given = null, double? epsilon = null) =>
+        new(sets, parameters)
+        {
+            Epsilon = epsilon ?? Epsilon,
+            Gamma = _affine.WideGamma,
+            Beta = _affine.WideBeta,
+            OnePlusGamma = OnePlusGamma,
+            ReLU = HasReLU,
+            Given = given,
+            Mask = Mask,
+            MaskedTogether = maskedTogether,
+        };
 
     /// <summary>Overwrites y with the output, from the statistics of the last forward pass.</summary>
     private protected abstract void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y);
