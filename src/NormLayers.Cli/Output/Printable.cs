@@ -7,14 +7,16 @@ namespace NormLayers.Cli.Output;
 internal static class Printable
 {
     private const int LongestLine = 2000;
+    private const int Kept = LongestLine / 2;
 
-    /// <summary>One line: control characters, line breaks too, as <c>\u001B</c>; what is longer than a page is cut, and how much is said.</summary>
+    /// <summary>One line: control characters, line breaks too, as <c>\u001B</c>; what is longer than a page is cut in its middle, and how much is said. A reason comes last.</summary>
     public static string Line(string text)
     {
         if (text.Length > LongestLine)
         {
-            int kept = char.IsHighSurrogate(text[LongestLine - 1]) ? LongestLine - 1 : LongestLine;
-            text = string.Create(CultureInfo.InvariantCulture, $"{text[..kept]}… ({text.Length - kept} more characters)");
+            int start = char.IsHighSurrogate(text[Kept - 1]) ? Kept - 1 : Kept;
+            int end = char.IsLowSurrogate(text[^Kept]) ? text.Length - Kept + 1 : text.Length - Kept;
+            text = string.Create(CultureInfo.InvariantCulture, $"{text[..start]}… ({end - start} more characters) …{text[end..]}");
         }
 
         return Escape(text);

@@ -8,7 +8,7 @@ internal static class NearestName
 
     /// <summary>The hint to add to an error about an unknown name; empty if nothing is near.</summary>
     public static string Hint(string name, IEnumerable<string> known) =>
-        Find(name, [.. known]) is { } near ? $"; did you mean '{near}'?" : string.Empty;
+        Find(name, [.. known]) is { } near ? $"; did you mean {DataText.Quote(near)}?" : string.Empty;
 
     /// <summary>
     /// The known name with the fewest typing errors between it and <paramref name="name"/>, at most a third of its letters;

@@ -98,14 +98,14 @@ public sealed class OnnxNode
         }
 
         int count = 0;
-        for (ProtobufReader attribute = Reader(message); attribute.Next();)
+        for (ProtobufReader attribute = AttributeReader(message); attribute.Next();)
         {
             count += attribute.Field == FieldIntegers ? attribute.CountIntegers() : 0;
         }
 
         long[] numbers = new long[count];
         count = 0;
-        for (ProtobufReader attribute = Reader(message); attribute.Next();)
+        for (ProtobufReader attribute = AttributeReader(message); attribute.Next();)
         {
             if (attribute.Field == FieldIntegers)
             {
@@ -158,7 +158,7 @@ public sealed class OnnxNode
     private static T Last<T>(ReadOnlyMemory<byte> message, int field, Func<ProtobufReader, T> read, T otherwise)
     {
         T last = otherwise;
-        ProtobufReader attribute = Reader(message);
+        ProtobufReader attribute = AttributeReader(message);
         while (attribute.Next())
         {
             last = attribute.Field == field ? read(attribute) : last;
@@ -168,6 +168,8 @@ public sealed class OnnxNode
     }
 
     private static ProtobufReader Reader(ReadOnlyMemory<byte> message) => new(message, "a node");
+
+    private static ProtobufReader AttributeReader(ReadOnlyMemory<byte> message) => new(message, "an attribute", nameField: 1);
 
     // Looked for in the file's bytes each time: a node has few. A bare null would be converted to an empty memory.
     private ReadOnlyMemory<byte>? Attribute(string name)
@@ -187,7 +189,7 @@ public sealed class OnnxNode
     private static bool IsNamed(ReadOnlyMemory<byte> attribute, string name)
     {
         bool isNamed = false;
-        for (ProtobufReader reader = Reader(attribute); reader.Next();)
+        for (ProtobufReader reader = AttributeReader(attribute); reader.Next();)
         {
             isNamed = reader.Field == 1 ? Ascii.Equals(reader.Bytes().Span, name) : isNamed;
         }

@@ -15,9 +15,11 @@ internal sealed class OnnxPatterns
     private readonly Dictionary<string, int> _firstUse;
     private readonly (OnnxNode Node, int Next)[] _uses;
 
-    // Read once: many nodes may take the value of one with long attributes.
+    // Read once: many nodes may take the value of one with long attributes, or one long constant.
     private readonly Dictionary<OnnxNode, long[]?> _axes = [];
     private readonly Dictionary<OnnxNode, bool> _castsOfFloats = [];
+    private readonly Dictionary<OnnxNode, bool> _wholeShapes = [];
+    private readonly Dictionary<OnnxTensor, double?> _numbers = [];
 
     public OnnxPatterns(IReadOnlyList<OnnxNode> nodes, IReadOnlyDictionary<string, OnnxTensor> constants, long opset)
     {
@@ -144,7 +146,7 @@ internal sealed class OnnxPatterns
     private OnnxNormalization? FromLength(OnnxNode last)
     {
         if (Direction(last) is not var (x, divisor, factor)
-            || Limited(BeforeExpand(divisor)) is not var (length, limit, isAdded)
+            || Limited(BeforeExpand(divisor, x)) is not var (length, limit, isAdded)
             || Length(length) is not var (squared, axes)
             || !SameValue(x, squared)
             || (limit is null ? 0 : Number(limit)) is not { } epsilon
@@ -176,7 +178,7 @@ internal sealed class OnnxPatterns
 
         for (int i = 0; Is(node, "Mul") && i < 2; i++)
         {
-            string inverse = BeforeExpand(node.Input(i));
+            string inverse = BeforeExpand(node.Input(i), node.Input(1 - i));
             if (Producer(inverse, "Reciprocal") is { } reciprocal)
             {
                 return (node.Input(1 - i), reciprocal.Input(0), null);
@@ -285,15 +287,7 @@ internal sealed class OnnxPatterns
         return Constant(node.Input(0)) is { } first && isWanted(first) ? (first, node.Input(1)) : null;
     }
 
-    private long[]? Axes(OnnxNode mean)
-    {
-        if (!_axes.TryGetValue(mean, out long[]? axes))
-        {
-            _axes.Add(mean, axes = ReadAxes(mean));
-        }
-
-        return axes;
-    }
+    private long[]? Axes(OnnxNode mean) => Once(_axes, mean, static (patterns, mean) => patterns.ReadAxes(mean));
 
     // Since opset 18 the axes are an input.
     private long[]? ReadAxes(OnnxNode mean) =>
@@ -313,8 +307,9 @@ internal sealed class OnnxPatterns
     // Exporters compute normalizations of half floats in floats, with a cast before and after.
     private string BeforeCast(string value) => _producers.GetValueOrDefault(value) is { } node && (IsCastOfFloats(node) || Is(node, "Identity")) ? node.Input(0) : value;
 
-    // It repeats values, and changes none.
-    private string BeforeExpand(string value) => Producer(value, "Expand") is { } expand ? expand.Input(0) : value;
+    // To the shape of x it repeats values; to another it could make the quotient larger than x.
+    private string BeforeExpand(string value, string x) =>
+        Producer(value, "Expand") is { } expand && Producer(expand.Input(1), "Shape") is { } shape && SameValue(shape.Input(0), x) && IsWhole(shape) ? expand.Input(0) : value;
 
     private int FirstUse(string value) => _firstUse.GetValueOrDefault(value, -1);
 
@@ -322,28 +317,30 @@ internal sealed class OnnxPatterns
 
     private static bool IsFloat(OnnxTensor tensor) => tensor is { Count: 1, IsFloat: true };
 
+    // Since opset 15 a Shape may be of some of the dimensions.
+    private bool IsWhole(OnnxNode shape) =>
+        Once(_wholeShapes, shape, static (_, shape) => shape.Integer("start", 0) == 0 && shape.Integer("end", long.MaxValue) == long.MaxValue);
+
     // A cast to integers cuts a value off.
-    private bool IsCastOfFloats(OnnxNode node)
-    {
-        if (!Is(node, "Cast"))
-        {
-            return false;
-        }
+    private bool IsCastOfFloats(OnnxNode node) => Is(node, "Cast") && Once(_castsOfFloats, node, static (_, cast) => OnnxTensor.IsFloatType(cast.Integer("to", 0)));
 
-        if (!_castsOfFloats.TryGetValue(node, out bool isOfFloats))
-        {
-            _castsOfFloats.Add(node, isOfFloats = OnnxTensor.IsFloatType(node.Integer("to", 0)));
-        }
-
-        return isOfFloats;
-    }
-
-    private static double? Number(OnnxTensor tensor) => tensor switch
+    private double? Number(OnnxTensor tensor) => Once(_numbers, tensor, static (_, tensor) => tensor switch
     {
         { Count: 1, IsFloat: true } => Values(tensor.ReadFloats)?[0],
         { Count: 1, IsInteger: true } => Values(tensor.ReadIntegers)?[0],
-        _ => null,
-    };
+        _ => default(double?),
+    });
+
+    private T Once<TKey, T>(Dictionary<TKey, T> known, TKey key, Func<OnnxPatterns, TKey, T> read)
+        where TKey : notnull
+    {
+        if (!known.TryGetValue(key, out T? value))
+        {
+            known.Add(key, value = read(this, key));
+        }
+
+        return value;
+    }
 
     // Null for values that are in another file, or damaged: whoever needs them gets the exception, and the file's other parts are read.
     private static T[]? Values<T>(Func<T[]> read)

@@ -6,7 +6,7 @@ namespace NormLayers.Exchange;
 
 /// <summary>The fields of a protobuf message, one after the other. Bytes are slices of the message; nothing is copied.</summary>
 /// <remarks>The wire format: https://protobuf.dev/programming-guides/encoding. Groups, which ONNX does not have, are refused.</remarks>
-internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
+internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, int nameField = 0)
 {
     private const int Varint = 0;
     private const int Fixed64 = 1;
@@ -15,6 +15,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
 
     private ReadOnlyMemory<byte> _rest = message;
     private ReadOnlyMemory<byte> _bytes;
+    private ReadOnlyMemory<byte> _name;
     private ulong _number;
     private int _wire;
 
@@ -46,6 +47,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
                 break;
             case LengthDelimited:
                 Take(ReadVarint());
+                _name = Field == nameField ? _bytes : _name;
                 break;
             case Fixed32:
                 Take(sizeof(uint));
@@ -107,7 +109,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
             return;
         }
 
-        ProtobufReader packed = new(_bytes, what);
+        ProtobufReader packed = new(_bytes, what, nameField) { _name = _name };
         foreach (ref T number in numbers)
         {
             number = decode((long)packed.ReadVarint());
@@ -125,6 +127,9 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
             numbers[i] = decode(_bytes.Span.Slice(i * size, size));
         }
     }
+
+    // With the name, if it came before what is wrong.
+    private readonly string What => _name.IsEmpty ? what : $"{what} {SafetensorsHeader.Printable(Encoding.UTF8.GetString(_name.Span))}";
 
     private void Take(ulong length)
     {
@@ -155,7 +160,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what)
         throw Invalid(bytes.Length < 10 ? "a message that is cut short" : "an integer of more than 64 bits");
     }
 
-    private readonly InvalidDataException OtherWire(string expected) => new($"expected {expected} in field {Field} of {what}, got wire type {_wire}.");
+    private readonly InvalidDataException OtherWire(string expected) => new($"expected {expected} in field {Field} of {What}, got wire type {_wire}.");
 
-    private readonly InvalidDataException Invalid(string got) => new($"expected {what} as protobuf, got {got}.");
+    private readonly InvalidDataException Invalid(string got) => new($"expected {What} as protobuf, got {got}.");
 }

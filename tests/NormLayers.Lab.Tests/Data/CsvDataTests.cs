@@ -177,6 +177,13 @@ public class CsvDataTests
         Assert.EndsWith(message, Refused("width,species\n1,a\n2,b\n", new CsvOptions { LabelColumn = column }).Message, StringComparison.Ordinal);
 
     [Fact]
+    public void Read_MisspeltLabelColumnOfAnUnprintableName_IsQuotedInOneWay() =>
+        Assert.EndsWith(
+            "got '1,a\uFFFD[31mred'; did you mean 'a\uFFFD[31mred'?",
+            Refused("1,a\u001B[31mred\n1,a\n2,b\n", new CsvOptions { LabelColumn = "a[31mrad" }).Message,
+            StringComparison.Ordinal);
+
+    [Fact]
     public void Read_LabelNameWithoutHeader_IsAnError() =>
         Refused("a,1\nb,2\n", new CsvOptions { LabelColumn = "a", Header = false });
 

@@ -177,7 +177,20 @@ public sealed class OnnxNormalizationTests
     [InlineData("n = ReduceL2(x)|c = Max(n, half, two)|y = Div(x, c)")]
     [InlineData("n = ReduceL2(x)|r = Div(w, n)|y = Mul(x, r)")]
     [InlineData("p = Mul(x, z)|q = ReduceSum(p)|n = Sqrt(q)|y = Div(x, n)")]
-    public void Find_OtherLengths_AreNone(string nodes) => Assert.Empty(Start(nodes).Floats("half", [1], 0.5f).Read().Normalizations);
+    [InlineData("n = ReduceL2(x)|e = Expand(n, wide)|y = Div(x, e)")]
+    [InlineData("n = ReduceL2(x)|sh = Shape(z)|e = Expand(n, sh)|y = Div(x, e)")]
+    [InlineData("n = ReduceL2(x)|r = Reciprocal(n)|sh = Shape(z)|e = Expand(r, sh)|y = Mul(x, e)")]
+    public void Find_OtherLengths_AreNone(string nodes) => Assert.Empty(Start(nodes).Floats("half", [1], 0.5f).Integers("wide", 1, 1, 4).Read().Normalizations);
+
+    [Theory]
+    [InlineData("start", 0, 1)]
+    [InlineData("start", 1, 0)]
+    [InlineData("end", 1, 0)]
+    public void Find_LengthThatIsExpandedToSomeDimensions_IsNone(string attribute, int value, int count)
+    {
+        OnnxBytes file = new OnnxBytes().Node("n = ReduceL2(x)", ("axes", (long[])[-1])).Node("s = Shape(x)", (attribute, value)).Node("e = Expand(n, s)").Node("y = Div(x, e)");
+        Assert.Equal(count, file.Read().Normalizations.Count);
+    }
 
     [Fact]
     public void CreateLayer_LengthsOfOtherAxes_SaysWhatCannotBe()
