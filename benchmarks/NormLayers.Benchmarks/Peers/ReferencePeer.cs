@@ -80,7 +80,7 @@ internal sealed class ReferencePeer : IPeer
             if (timed.HasBackward)
             {
                 ClearGradients();
-                _dx = BatchNormReference.Backward(_x, _dy, _sets, mean, rstd, _gamma, training: true, _dGamma, _dBeta);
+                _dx = BatchNormReference.Backward(_x, _dy, _sets, mean, rstd, _gamma, batchStatistics: true, _dGamma, _dBeta);
             }
         }
 
