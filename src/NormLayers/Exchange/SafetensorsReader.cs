@@ -33,9 +33,10 @@ public sealed class SafetensorsReader
         _stream = stream;
         long left = stream.CanSeek ? stream.Length - stream.Position : long.MaxValue;
         byte[] prefix = new byte[sizeof(ulong)];
-        if (stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false) < prefix.Length)
+        int read = stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false);
+        if (read < prefix.Length)
         {
-            throw new InvalidDataException("expected a safetensors file, which begins with the 8 bytes of its header's length, got fewer bytes.");
+            throw new InvalidDataException($"expected a safetensors file, which begins with the 8 bytes of its header's length, got {(read == 0 ? "an empty file" : $"{read}")}.");
         }
 
         left -= prefix.Length;

@@ -57,6 +57,11 @@ public sealed class PackedMatrix
             Throw.IfLengthDiffers(bias.Length, Columns, nameof(bias));
         }
 
+        if (rows == 0)
+        {
+            return;
+        }
+
         ProductKernel.Run(new ProductKernel
         {
             A = new Factor(a, Rows, 1),

@@ -21,14 +21,14 @@ public static class GradientCheck
     /// <param name="input">The shape of its input.</param>
     /// <param name="options">Seed, input and tolerance; null for the defaults.</param>
     /// <returns>A row for each parameter and the input.</returns>
-    /// <exception cref="ArgumentException"><see cref="GradientCheckOptions.Input"/> does not have the shape's length.</exception>
+    /// <exception cref="ArgumentException"><see cref="GradientCheckOptions.Input"/> does not have the shape's length, or a pass of the layer gives null or too many or too few numbers.</exception>
     public static GradientReport Check(ReferenceLayer layer, Shape input, GradientCheckOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(layer);
         options ??= new GradientCheckOptions();
         double[] x = InputOf(input, options);
-        double[] dy = Upstream(layer.Forward(x, input).Length, options);
-        return new GradientComparison(layer, null, x, input, dy, options.Tolerance ?? 1e-6, single: false).Run(_ => true);
+        double[] y = layer.Forward(x, input) ?? throw new ArgumentException("Expected an array from the layer's forward pass, got null.", nameof(layer));
+        return new GradientComparison(layer, null, x, input, Upstream(y.Length, options), options.Tolerance ?? 1e-6, single: false).Run(_ => true);
     }
 
     /// <summary>Checks the float gradients of a layer or network against differences of its reference in double.</summary>

@@ -13,5 +13,6 @@ public sealed record GradientCheckOptions
     /// The share of an element's gradient that its error may have, beside what rounding and the quotient's own uncertainty explain. Null takes 1e-6
     /// for a layer in double, 1e-5 for a float layer with a reference and 1e-3 for one without.
     /// </summary>
-    public double? Tolerance { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">A negative value, or one that is not finite.</exception>
+    public double? Tolerance { get; init => field = value is { } share ? Throw.IfNegativeOrNotFinite(share, nameof(Tolerance)) : null; }
 }

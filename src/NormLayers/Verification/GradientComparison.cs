@@ -100,15 +100,36 @@ internal sealed class GradientComparison(
         }
 
         of.Forward(input, shape);
-        double[] dx = of.Backward(upstream);
+        double[]? dx = of.Backward(upstream);
+        if (dx?.Length != input.Length)
+        {
+            Throw.Argument(nameof(layer), $"{input.Length} numbers from the layer's backward pass, one for each of its input", dx is null ? "null" : $"{dx.Length}");
+        }
+
         return [.. of.Parameters.Select(p => (double[])p.Gradient.Clone()), (double[])dx.Clone()];
     }
 
     private string? DifferingPasses()
     {
+        double[] input = [.. x];
         double[] first = [.. layer.Forward(x, shape)];
+        if (!x.AsSpan().SequenceEqual(input))
+        {
+            return "The forward pass overwrites its input: it must return an array of its own.";
+        }
+
         double[] second = layer.Forward(x, shape);
+        if (first.Length != second.Length)
+        {
+            return $"Two forward passes on the same input give {first.Length} and {second.Length} numbers.";
+        }
+
         double largest = Largest(first);
+        if (!double.IsFinite(largest))
+        {
+            return "The output of the forward pass is not finite, so it has no difference quotients.";
+        }
+
         double difference = first.Zip(second, (a, b) => a.Equals(b) ? 0 : Math.Abs(a - b)).DefaultIfEmpty().Max();
         return difference <= (single ? 1e-4 : 1e-8) * largest
             ? null

@@ -348,4 +348,12 @@ public sealed class MatrixProductTests
 
         return held;
     }
+
+    [Fact]
+    public void PackedMatrix_WithoutRows_DoesNothing()
+    {
+        PackedMatrix packed = new(new MatrixView(new float[12], 3, 4));
+        packed.Multiply([], [], []);
+        packed.Multiply([], new float[4], []);
+    }
 }

@@ -191,4 +191,43 @@ public sealed class GradientCheckTests
 
         return layer;
     }
+
+    [Theory]
+    [InlineData(1, "Expected 6 numbers from the layer's backward pass, one for each of its input, got 7")]
+    [InlineData(-1, "Expected 6 numbers from the layer's backward pass, one for each of its input, got 5")]
+    [InlineData(null, "Expected 6 numbers from the layer's backward pass, one for each of its input, got null")]
+    public void Check_BackwardOfAnotherLength_IsRefused(int? more, string expected)
+    {
+        Own layer = new() { BackwardOf = dy => more is { } n ? new double[dy.Length + n] : null! };
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => GradientCheck.Check(layer, (2, 3))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_ForwardThatGivesNoOutput_IsRefusedOrSaid()
+    {
+        Assert.Contains("got null", Assert.Throws<ArgumentException>(() => GradientCheck.Check(new Own { ForwardOf = _ => null! }, (2, 3))).Message, StringComparison.Ordinal);
+        int calls = 0;
+        Assert.Contains("give 7 and 8 numbers", HintOf(x => new double[x.Length + calls++]), StringComparison.Ordinal);
+        Assert.Contains("not finite", HintOf(x => [.. x.Select(_ => double.NaN)]), StringComparison.Ordinal);
+        Assert.Contains("overwrites its input", HintOf(x => { x[0]++; return x; }), StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new GradientCheckOptions { Tolerance = -1 });
+    }
+
+    private static string HintOf(Func<double[], double[]> forward)
+    {
+        GradientReport report = GradientCheck.Check(new Own { ForwardOf = forward }, (2, 3));
+        Assert.False(report.Passed);
+        return report.Hint!;
+    }
+
+    private sealed class Own : ReferenceLayer
+    {
+        public Func<double[], double[]> ForwardOf { get; init; } = x => [.. x];
+
+        public Func<double[], double[]> BackwardOf { get; init; } = dy => [.. dy.Take(6)];
+
+        public override double[] Forward(double[] x, Shape shape) => ForwardOf(x);
+
+        public override double[] Backward(double[] dy) => BackwardOf(dy);
+    }
 }
