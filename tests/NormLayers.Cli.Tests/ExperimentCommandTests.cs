@@ -50,6 +50,15 @@ public sealed partial class ExperimentCommandTests : IDisposable
     }
 
     [Fact]
+    public void List_Output_IsTheFileThatJsonPrints()
+    {
+        ToolResult result = _tool.Run("experiment", "list", "--json", "--output", "l.json").Expect(0);
+
+        Assert.Equal(result.Output, _tool.Read("l.json"));
+        Assert.Contains("leave out --svg", _tool.Run("experiment", "list", "--svg", "l.svg").Expect(2).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Experiment_UnknownName_NamesTheNearest()
     {
         ToolResult result = _tool.Run("experiment", "init-gradient").Expect(2);
@@ -65,7 +74,8 @@ public sealed partial class ExperimentCommandTests : IDisposable
     [InlineData("--output", "folder/", "--output: 'folder/' is a folder, not a file")]
     [InlineData("--report", "folder/", "--report: 'folder/' is a folder, not a file")]
     [InlineData("--data", "folder", "'invariances' uses no images; leave out --data")]
-    [InlineData("--seed", "-1", "'--seed' must be an integer from 0 to 9007199254740991, got -1")]
+    [InlineData("--seed", "-1", "--seed: '--seed' must be an integer from 0 to 9007199254740991, got -1")]
+    [InlineData("--seed", "abc", "--seed: '--seed' must be an integer from 0 to 9007199254740991, got 'abc'")]
     public void Experiment_WithWhatCannotBe_IsRefusedBeforeItRuns(string flag, string value, string expected)
     {
         ToolResult result = _tool.Run("experiment", "invariances", flag, value).Expect(2);

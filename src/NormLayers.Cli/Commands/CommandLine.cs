@@ -91,6 +91,10 @@ internal static class CommandLine
         where token.Value.Length == 0 || token.Value.Contains('\uFFFD')
         select token.Value.Length == 0 ? $"'{option.Option.Name}' needs a value, got ''" : $"'{option.Option.Name}' must be UTF-8 without U+FFFD, got '{token.Value}'";
 
+    private static string Describe(ParseError error) => error.SymbolResult is OptionResult { Option.Name: var name } && !error.Message.Contains(name, StringComparison.Ordinal)
+        ? $"{name}: {error.Message}"
+        : error.Message;
+
     private static int ReportUsage(ParseResult parsed)
     {
         Command command = parsed.CommandResult.Command;
@@ -110,7 +114,7 @@ internal static class CommandLine
             afterOption = token.StartsWith('-');
         }
 
-        errors.AddRange(parsed.Errors.Select(e => e.Message).Where(m => !parsed.UnmatchedTokens.Any(t => m.Contains($"'{t}'", StringComparison.Ordinal)))
+        errors.AddRange(parsed.Errors.Select(Describe).Where(m => !parsed.UnmatchedTokens.Any(t => m.Contains($"'{t}'", StringComparison.Ordinal)))
             .Select(m => m.ReplaceLineEndings("\n").Replace("\n\t", " ", StringComparison.Ordinal)));
         errors.AddRange(FindUnusableValues(parsed));
         errors.Take(MostErrors).ToList().ForEach(e => StandardStreams.WriteError("error: " + e));

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
 using NormLayers.Lab.Charts;
@@ -12,6 +11,10 @@ namespace NormLayers.Cli.Commands;
 /// <param name="experiments">What can be run.</param>
 internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
 {
+    private const string List = "list";
+
+    private static readonly IntegerType _seedType = new(0, Keys.LargestSeed);
+
     private readonly Argument<string> _name = new("name") { Description = "The experiment, or 'list' for all with their state.", HelpName = "name" };
     private readonly Option<bool> _full = new("--full") { Description = "Run the paper's length, or many times the default one, instead of what takes a minute." };
     private readonly Option<string> _data = new("--data")
@@ -20,7 +23,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         HelpName = "folder",
     };
 
-    private readonly Option<long> _seed = new("--seed") { Description = "The seed of all random numbers.", DefaultValueFactory = _ => ExperimentContext.DefaultSeed, HelpName = "number" };
+    private readonly Option<string> _seed = new("--seed") { Description = $"The seed of all random numbers ({ExperimentContext.DefaultSeed}).", HelpName = "number" };
     private readonly Option<string> _output = new("--output", "-o") { Description = "Also write the result to this JSON file.", HelpName = "file" };
     private readonly Option<string> _report = new("--report") { Description = "Write a report with charts to this file: HTML that opens anywhere, offline.", HelpName = "file" };
     private readonly Option<string> _svg = new("--svg") { Description = "Write the first chart of the report to this file as an SVG picture.", HelpName = "file" };
@@ -41,7 +44,7 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         {
             _name, _full, _data, _seed, _output, _report, _svg, _json, _quiet,
         };
-        _name.CompletionSources.Add([.. experiments.Select(e => e.Name), "list"]);
+        _name.CompletionSources.Add([.. experiments.Select(e => e.Name), List]);
         command.SetAction(Run);
         return command;
     }
@@ -49,22 +52,21 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
     private int Run(ParseResult parsed)
     {
         string name = parsed.GetValue(_name)!;
-        if (name == "list")
-        {
-            Console.Out.WriteLine(parsed.GetValue(_json) ? Encoding.UTF8.GetString(ExperimentEntry.ToUtf8(experiments)).TrimEnd() : ExperimentText.List(experiments));
-            return ExitCode.Success;
-        }
-
         IExperiment? experiment = experiments.FirstOrDefault(e => e.Name == name);
         string[] problems = [.. FindProblems(parsed, name, experiment)];
-        if (experiment is null || problems.Length > 0)
+        if (problems.Length > 0)
         {
             return Refuse(problems);
         }
 
+        if (experiment is null)
+        {
+            return PublishList(parsed);
+        }
+
         using Interruption interruption = new();
         TrialsProgress progress = new(parsed.GetValue(_quiet), GlobalOptions.UsesColor(parsed));
-        ExperimentContext context = new((ulong)parsed.GetValue(_seed), parsed.GetValue(_full), interruption.Token) { Observer = progress };
+        ExperimentContext context = new((ulong)ReadSeed(parsed, []), parsed.GetValue(_full), interruption.Token) { Observer = progress };
         try
         {
             if (experiment.UsesImages)
@@ -111,7 +113,14 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
 
     private IEnumerable<string> FindProblems(ParseResult parsed, string name, IExperiment? experiment)
     {
-        if (experiment is null)
+        if (name == List)
+        {
+            foreach (Option option in ((Option[])[_full, _data, _seed, _report, _svg]).Where(o => parsed.GetResult(o) is { Implicit: false }))
+            {
+                yield return $"'{List}' runs nothing; leave out {option.Name}";
+            }
+        }
+        else if (experiment is null)
         {
             yield return $"'{name}' is no experiment{NearestName.Hint(name, experiments.Select(e => e.Name))} ('normlayers experiment list' shows all)";
         }
@@ -120,12 +129,8 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
             yield return $"'{name}' uses no images; leave out {_data.Name}";
         }
 
-        if (parsed.GetValue(_seed) is var seed and (< 0 or > Keys.LargestSeed))
-        {
-            yield return FormattableString.Invariant($"'{_seed.Name}' must be an integer from 0 to {Keys.LargestSeed}, got {seed}");
-        }
-
         List<Diagnostic> errors = [];
+        _ = ReadSeed(parsed, errors);
         OutputRules rules = new(errors);
         if (experiment?.UsesImages == true)
         {
@@ -139,14 +144,24 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
         }
     }
 
+    private long ReadSeed(ParseResult parsed, List<Diagnostic> errors) => FlagValue.Read(parsed, _seed, _seedType, errors, ExperimentContext.DefaultSeed);
+
+    private int PublishList(ParseResult parsed)
+    {
+        byte[] document = ExperimentEntry.ToUtf8(experiments);
+        bool saved = Save(parsed, _output, "list", () => document);
+        saved &= StandardStreams.TryShow(parsed.GetValue(_json), document, ExperimentText.List(experiments), ResultFile.ReportFailure);
+        return saved ? ExitCode.Success : ExitCode.Failed;
+    }
+
     private int Publish(ParseResult parsed, ExperimentResult result)
     {
         byte[] document = ExperimentDocument.From(result).ToUtf8();
-        bool saved = Save(_output, "result", () => document);
-        saved &= Save(_report, "report", () => HtmlReport.ToUtf8(ExperimentReport.From(result), MachineInfo.Program));
+        bool saved = Save(parsed, _output, "result", () => document);
+        saved &= Save(parsed, _report, "report", () => HtmlReport.ToUtf8(ExperimentReport.From(result), MachineInfo.Program));
         if (result.Charts.Count > 0)
         {
-            saved &= Save(_svg, "picture", () => SvgPicture.ToUtf8(result.Charts[0]));
+            saved &= Save(parsed, _svg, "picture", () => SvgPicture.ToUtf8(result.Charts[0]));
         }
         else if (parsed.GetValue(_svg) is { } path)
         {
@@ -155,10 +170,10 @@ internal sealed class ExperimentCommand(IReadOnlyList<IExperiment> experiments)
 
         saved &= StandardStreams.TryShow(parsed.GetValue(_json), document, ExperimentText.Format(result), ResultFile.ReportFailure);
         return !saved ? ExitCode.Failed : result.Passed ? ExitCode.Success : ExitCode.Mismatch;
-
-        bool Save(Option<string> flag, string what, Func<byte[]> content) =>
-            ResultFile.TryWrite(parsed.GetValue(flag), what, content, parsed.GetValue(_quiet), ResultFile.ReportFailure);
     }
+
+    private bool Save(ParseResult parsed, Option<string> flag, string what, Func<byte[]> content) =>
+        ResultFile.TryWrite(parsed.GetValue(flag), what, content, parsed.GetValue(_quiet), ResultFile.ReportFailure);
 
     private static int Refuse(params string[] problems)
     {

@@ -35,7 +35,11 @@ internal static class InputFile
         {
             errors.Add(new Diagnostic(Origin.Flag(flag), $"the file '{path}' does not exist"));
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (UnauthorizedAccessException)
+        {
+            errors.Add(new Diagnostic(Origin.Flag(flag), $"cannot read '{path}': permission denied"));
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or NotSupportedException)
         {
             errors.Add(new Diagnostic(Origin.Flag(flag), $"cannot read '{path}': {e.Message}"));
         }

@@ -88,7 +88,7 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"expected what the model was trained on as JSON in the metadata '{Key}', got something else: {e.Message}", e);
+            throw new InvalidDataException($"expected what the model was trained on as JSON in the metadata '{Key}', got something else: {JsonProblem.Describe(e)}.", e);
         }
     }
 

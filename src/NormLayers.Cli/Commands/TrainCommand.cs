@@ -20,7 +20,7 @@ internal static class TrainCommand
         "normlayers train --mode layernorm --report report.html",
         "normlayers train --probe 10 --output results.json",
         "normlayers train --data digits --epochs 10 --learning-rate 0.1 --save model.safetensors",
-        "normlayers train --checkpoint run.checkpoint --resume run.checkpoint",
+        "normlayers train --checkpoint run.checkpoint",
         "normlayers train --data csv --data-path wine.csv --set data.n_test=40 --json",
         "normlayers train --set training.optimizer=adam --set model.hidden_dims=[64,32]",
     ];

@@ -131,9 +131,10 @@ internal sealed class OutputRules(List<Diagnostic> errors)
         }
 
         // A trial's file has a name as long.
-        if (WritablePath.FindProblem(Path.Combine(folder, "0123456789abcdef0123.json")) is { } problem)
+        string file = Path.Combine(folder, "0123456789abcdef0123.json");
+        if (WritablePath.FindProblem(file) is { } problem)
         {
-            errors.Add(new Diagnostic(Origin.Flag(flag), problem));
+            errors.Add(new Diagnostic(Origin.Flag(flag), problem.Replace($"'{file}'", $"'{folder}'", StringComparison.Ordinal)));
         }
 
         Protect(folder, $"the folder of {flag}");

@@ -53,6 +53,10 @@ internal static class AtomicFile
             stream.Flush(flushToDisk: true);
             replaced = TryMove(stream.Name, full, exists);
         }
+        catch (IOException e) when (e.Message.Contains(stream.Name, StringComparison.Ordinal))
+        {
+            throw new IOException(e.Message.Replace(stream.Name, full, StringComparison.Ordinal), e);
+        }
         finally
         {
             if (!replaced)

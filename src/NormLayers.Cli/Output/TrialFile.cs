@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
+using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
 using NormLayers.Lab.Trials;
 
@@ -77,7 +78,7 @@ internal sealed record TrialFile
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException or NotSupportedException or FormatException)
         {
-            throw new InvalidDataException($"'{path}' is damaged ({e.Message}); delete it to run its trial again", e);
+            throw new InvalidDataException($"'{path}' is damaged ({(e is JsonException json ? JsonProblem.Describe(json) : e.Message)}); delete it to run its trial again", e);
         }
     }
 

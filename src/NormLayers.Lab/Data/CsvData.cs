@@ -77,7 +77,8 @@ public static class CsvData
 
         if (!records.Read())
         {
-            throw new DataFormatException(path, $"expected rows of {(known is null ? "labelled " : "")}samples, got an empty file.");
+            string got = options.SkipLines == 0 ? "an empty file" : FormattableString.Invariant($"none after the {options.SkipLines} lines to skip (data.skip_lines)");
+            throw new DataFormatException(path, $"expected rows of {(known is null ? "labelled " : "")}samples, got {got}.");
         }
 
         CsvTable table = new(records, path, options, known);

@@ -95,7 +95,7 @@ internal sealed record ClassifierText
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"expected the JSON of a classifier in the metadata 'classifier', got something else: {e.Message}", e);
+            throw new InvalidDataException($"expected the JSON of a classifier in the metadata 'classifier', got something else: {JsonProblem.Describe(e)}.", e);
         }
     }
 

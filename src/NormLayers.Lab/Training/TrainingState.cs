@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NormLayers.Exchange;
+using NormLayers.Lab.Data;
 using NormLayers.Network;
 
 namespace NormLayers.Lab.Training;
@@ -59,7 +60,7 @@ public sealed class TrainingState
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got something else: {e.Message}", e);
+            throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got something else: {JsonProblem.Describe(e)}.", e);
         }
 
         if (position?.Probes is null || !position.Probes.TrueForAll(IsWhole))

@@ -104,8 +104,9 @@ public sealed class ClassifierTests
     [InlineData("[6,5]", "[6,-5]", "over hidden layers")]
     [InlineData("[6,5]", "[6]", "expected shape (3) of 'linear2.bias'")]
     [InlineData("\"features\":4", "\"features\":5", "expected shape (6, 5) of 'linear1.weight'")]
-    [InlineData("\"classes\"", "\"classez\"", "expected the JSON of a classifier")]
-    [InlineData("\"standardized\":true", "\"standardized\":1", "expected the JSON of a classifier")]
+    [InlineData("\"classes\"", "\"classez\"", "got something else: the key 'classez' is unknown.")]
+    [InlineData("\"standardized\":true", "\"standardized\":1", "got something else: '$.standardized' is of another kind.")]
+    [InlineData("\"features\":4,", "", "got something else: keys are missing: 'features'.")]
     [InlineData("{", "[", "expected the JSON of a classifier")]
     public void Load_ChangedText_IsRefused(string old, string changed, string message)
     {
