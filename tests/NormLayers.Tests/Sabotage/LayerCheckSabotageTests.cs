@@ -32,7 +32,7 @@ public sealed class LayerCheckSabotageTests
         ("g left out of dV", "WeightNorm/WeightNorm.cs", "new() { X = V.Value, Features = Linear.Inputs, RowGamma = G.Value }", "new() { X = V.Value, Features = Linear.Inputs }", ["WeightNorm"]),
         ("the mean in place of the sum of squares", "Normalization/IStatistic.cs", "Share(int m) => 1;", "Share(int m) => 1.0 / m;", ["ScaleNorm", "WeightNorm"]),
         ("the slope of the hyperbolic tangent left out of dα", "Normalization/TanhRows.cs", "sumHX += h * x;", "sumHX += gamma * dy * x;", ["DyT"]),
-        ("dx over the window of y", "Normalization/ChannelWindows.cs", "Math.Min(c + Response.Below", "Math.Min(c + Response.Above", ["LocalResponseNorm"]),
+        ("dx over the window of y", "Normalization/ChannelWindows.cs", "Math.Min((long)c + Response.Below", "Math.Min((long)c + Response.Above", ["LocalResponseNorm"]),
     ];
 
     // Every source file of the library, parsed once.
