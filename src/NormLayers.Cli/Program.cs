@@ -14,6 +14,10 @@ internal static class Program
         {
             return CommandLine.Run(args);
         }
+        catch (FileNotFoundException) when (!HasWorkingFolder())
+        {
+            StandardStreams.WriteError("error: the working folder was deleted; change to another one");
+        }
         catch (IOException e)
         {
             StandardStreams.WriteError("error: " + e.Message);
@@ -33,5 +37,17 @@ internal static class Program
         }
 
         return ExitCode.Failed;
+    }
+
+    private static bool HasWorkingFolder()
+    {
+        try
+        {
+            return Directory.GetCurrentDirectory().Length > 0;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
     }
 }

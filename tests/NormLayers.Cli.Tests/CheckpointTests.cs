@@ -98,6 +98,25 @@ public sealed class CheckpointTests : IDisposable
         _tool.Run(Words(Quick + "--epochs 2 --resume c.st --checkpoint c.st")).Expect(0);
     }
 
+    [Theory]
+    [InlineData("", " --report r.html", 0)]
+    [InlineData(" --report r.html", "", 2)]
+    public void Resume_ReportAddedOrLeftOut_KeepsTheProbesOfTheCheckpoint(string first, string then, int interval)
+    {
+        const string Quick = "train -q --set data.n_train=1280 --set data.n_test=30 --epochs 2 --save m.st --output r.json";
+        _tool.Run(Words(Quick + " --checkpoint c.st" + first)).Expect(0);
+        byte[] model = Bytes("m.st");
+        int probes = Probes();
+
+        _tool.Run(Words(Quick + " --resume c.st" + then)).Expect(0);
+
+        Assert.Equal(model, Bytes("m.st"));
+        Assert.Equal(interval == 0 ? 0 : 40, probes);
+        Assert.Equal(probes, Probes());
+
+        int Probes() => _tool.ReadJson("r.json")["probes"]?["step"]?.AsArray().Count ?? 0;
+    }
+
     [Fact]
     public void Resume_OtherDataInTheSameFile_IsRefused()
     {

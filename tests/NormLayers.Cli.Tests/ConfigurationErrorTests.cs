@@ -12,6 +12,7 @@ public sealed class ConfigurationErrorTests : IDisposable
     [InlineData("training:\n  epoch: 3", "config.yaml:2:3: error: unknown key 'epoch' in 'training'; did you mean 'epochs'?")]
     [InlineData("training:\n  hidden_dim: 3", "config.yaml:2:3: error: unknown key 'hidden_dim' in 'training'; it belongs in 'model'")]
     [InlineData("trainig: {epochs: 3}", "config.yaml:1:1: error: unknown section 'trainig'; did you mean 'training'?")]
+    [InlineData("other: {epochs: 3}", "config.yaml:1:1: error: unknown section 'other'; known are logging, data, model, training, sweep")]
     [InlineData("epochs: 3", "config.yaml:1:1: error: unknown section 'epochs'; the key 'epochs' belongs in 'training'")]
     [InlineData("training:\n  epochs: 3\n  epochs: 4", "config.yaml:3:3: error: duplicate key 'epochs' in 'training'; the first is on line 2")]
     [InlineData("training: {batch_size: 0}", "config.yaml:1:24: error: 'training.batch_size' must be an integer from 1 to")]

@@ -30,6 +30,16 @@ public sealed class RunEndTests : IDisposable
         Assert.Contains("diverged", _tool.Read("logs/app.log"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Run_WorkingFolderDeleted_IsToldInOneSentence()
+    {
+        Tool.SkipWithout();
+
+        ToolResult result = _tool.RunScript("mkdir gone && cd gone && rmdir ../gone && nl train --epochs 1").Expect(1);
+
+        Assert.Equal("error: the working folder was deleted; change to another one\n", result.Error);
+    }
+
     [Theory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]

@@ -70,6 +70,14 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public void Train_ChunkOfTheWholeBatch_IsNoted()
+    {
+        string Notes(int chunk) => _tool.Run("--epochs", "1", "--mode", "ghostbatchnorm", "--set", $"model.chunk_size={chunk}").Expect(0).Error;
+        Assert.Contains("note: a mini-batch of 32 is one chunk with model.chunk_size 32: ghostbatchnorm is batchnorm then", Notes(32), StringComparison.Ordinal);
+        Assert.DoesNotContain("note:", Notes(31), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Train_OptionsOfModes_ReachTheTraining()
     {
         double Loss(string mode, params string[] sets) =>

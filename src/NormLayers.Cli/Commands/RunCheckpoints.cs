@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NormLayers.Cli.Configuration;
 using NormLayers.Lab.Training;
@@ -15,7 +16,7 @@ internal sealed class RunCheckpoints
     private readonly string? _path;
     private readonly string? _resume;
     private readonly ModelOrigin _origin;
-    private readonly string _probeInterval;
+    private readonly Settings _settings;
     private readonly long _interval;
     private readonly TrainingState? _state;
 
@@ -28,13 +29,14 @@ internal sealed class RunCheckpoints
     /// <param name="errors">Receives what is wrong with the checkpoint.</param>
     public RunCheckpoints(ParseResult parsed, TrainOptions options, Settings settings, ModelOrigin origin, long interval, List<Diagnostic> errors)
     {
-        (_path, _resume, _origin, _interval) = (parsed.GetValue(options.Checkpoint), parsed.GetValue(options.Resume), origin, interval);
-        _probeInterval = FormattableString.Invariant($"{settings.Get(Keys.ProbeInterval)}");
+        (_path, _resume, _settings, _origin, _interval) = (parsed.GetValue(options.Checkpoint), parsed.GetValue(options.Resume), settings, origin, interval);
         _state = _resume is null ? null : Read(options.Resume.Name, _resume, errors);
     }
 
     /// <summary>Whether the last checkpoint was written, or none was to be.</summary>
     public bool Saved { get; private set; } = true;
+
+    private string ProbeInterval => FormattableString.Invariant($"{_settings.Get(Keys.ProbeInterval)}");
 
     /// <summary>Reads the flag of the interval.</summary>
     public static long ReadInterval(ParseResult parsed, TrainOptions options, List<Diagnostic> errors)
@@ -61,7 +63,7 @@ internal sealed class RunCheckpoints
         {
             Save = _path is null ? null : write => Save(write, session),
             Interval = _interval,
-            Metadata = new Dictionary<string, string> { [ModelOrigin.Key] = _origin.ToJson(), [ProbeKey] = _probeInterval },
+            Metadata = new Dictionary<string, string> { [ModelOrigin.Key] = _origin.ToJson(), [ProbeKey] = ProbeInterval },
             Resume = _state,
         };
     }
@@ -106,7 +108,14 @@ internal sealed class RunCheckpoints
             TrainingState state = TrainingState.Read(stream);
             ModelOrigin its = ModelOrigin.Parse(state.Metadata.GetValueOrDefault(ModelOrigin.Key)
                 ?? throw new InvalidDataException($"expected the metadata '{ModelOrigin.Key}', which says what was trained on what, got none."));
-            errors.AddRange(Differences(its, state.Metadata.GetValueOrDefault(ProbeKey)).Select(d => new Diagnostic(Origin.Flag(flag), $"'{path}' is of another training: {d}")));
+            string? probeInterval = state.Metadata.GetValueOrDefault(ProbeKey);
+            if (!_settings.IsGiven(Keys.ProbeInterval) && long.TryParse(probeInterval, NumberStyles.None, CultureInfo.InvariantCulture, out long begun))
+            {
+                // A report's own choice of probes ends where a training goes on that chose otherwise.
+                _settings.Resolve(Keys.ProbeInterval, begun);
+            }
+
+            errors.AddRange(Differences(its, probeInterval).Select(d => new Diagnostic(Origin.Flag(flag), $"'{path}' is of another training: {d}")));
             return state;
         },
         errors);
@@ -127,9 +136,9 @@ internal sealed class RunCheckpoints
             }
         }
 
-        if (probeInterval != _probeInterval)
+        if (probeInterval != ProbeInterval)
         {
-            yield return $"{Keys.ProbeInterval.Path} is {probeInterval ?? "not said"} there and {_probeInterval} here";
+            yield return $"{Keys.ProbeInterval.Path} is {probeInterval ?? "not said"} there and {ProbeInterval} here";
         }
 
         if (its.Hash != _origin.Hash)

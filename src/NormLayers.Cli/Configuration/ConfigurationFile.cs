@@ -52,7 +52,7 @@ internal static class ConfigurationFile
     private static string UnknownSection(string name) =>
         Keys.All.FirstOrDefault(k => k.Name == name) is { } key
             ? $"unknown section '{name}'; the key '{name}' belongs in '{key.Section}'"
-            : $"unknown section '{name}'{NearestName.Hint(name, Keys.Sections)}";
+            : $"unknown section '{name}'{(NearestName.Hint(name, Keys.Sections) is { Length: > 0 } hint ? hint : $"; known are {string.Join(", ", Keys.Sections)}")}";
 
     private static string HintForKey(string name, string[] names) =>
         NearestName.Hint(name, names) is { Length: > 0 } hint ? hint

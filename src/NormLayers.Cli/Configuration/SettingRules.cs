@@ -96,6 +96,11 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
             }
         }
 
+        if (settings.Get(Keys.ChunkSize) >= settings.Get(Keys.BatchSize) && Modes.Any(m => m.Options.Contains(nameof(NormalizationOptions.ChunkSize))))
+        {
+            yield return $"a mini-batch of {settings.Get(Keys.BatchSize)} is one chunk with {Keys.ChunkSize.Path} {settings.Get(Keys.ChunkSize)}: ghostbatchnorm is batchnorm then";
+        }
+
         foreach (Key key in (Key[])[Keys.PatchSize, Keys.PatchStride])
         {
             if (settings.IsGiven(key) && settings.Patches is null)
