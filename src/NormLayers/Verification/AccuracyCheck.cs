@@ -33,37 +33,40 @@ public static class AccuracyCheck
     /// <summary>The largest error allowed of parameter gradients and running statistics, in u.</summary>
     public const double SumBound = 2;
 
-    /// <summary>Runs every layer over all kinds of data.</summary>
+    /// <summary>Runs every layer over all kinds of data, on all cores (at most <see cref="Threads.Limit"/>); their number changes no result.</summary>
     /// <param name="seed">The seed of the data.</param>
-    /// <param name="cancellationToken">Stops between two kinds.</param>
+    /// <param name="cancellationToken">Stops before the next kind.</param>
     /// <returns>A row for each layer, kind of data and output, in that order.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static IReadOnlyList<AccuracyRow> Run(ulong seed = 1, CancellationToken cancellationToken = default)
     {
-        List<AccuracyRow> rows = [];
-        foreach (Subject subject in Subjects)
+        IReadOnlyList<AccuracyRow>[] rows = new IReadOnlyList<AccuracyRow>[Subjects.Count * HostileData.All.Count];
+        Parallel.For(0, rows.Length, Options(cancellationToken), i =>
         {
-            foreach (HostileData data in HostileData.All)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                RandomSource random = new(seed);
-                Dictionary<string, double> worst = [];
-                foreach (Shape shape in data.Sizes.SelectMany(subject.Shapes))
-                {
-                    Measure<ExactNumber>(subject, data, shape, random, worst);
-                }
+            (int subject, int data) = Math.DivRem(i, HostileData.All.Count);
+            rows[i] = [.. Measure(Subjects[subject], HostileData.All[data], seed)];
+        });
+        return [.. rows.SelectMany(r => r)];
+    }
 
-                if (data.ManyRows && subject.ManyRowsOf > 0)
-                {
-                    Measure<DoubleDouble>(subject, data, (ManyRows, subject.ManyRowsOf), random, worst);
-                }
+    internal static ParallelOptions Options(CancellationToken cancellationToken) => new() { MaxDegreeOfParallelism = Threads.Limit, CancellationToken = cancellationToken };
 
-                rows.AddRange(worst.Select(w => new AccuracyRow(
-                    subject.Name, data.Name, w.Key, w.Value, w.Key == "y" ? subject.YBound : w.Key == "dx" ? subject.DxBound : SumBound)));
-            }
+    private static IEnumerable<AccuracyRow> Measure(Subject subject, HostileData data, ulong seed)
+    {
+        RandomSource random = new(seed);
+        Dictionary<string, double> worst = [];
+        foreach (Shape shape in data.Sizes.SelectMany(subject.Shapes))
+        {
+            Measure<ExactNumber>(subject, data, shape, random, worst);
         }
 
-        return rows;
+        if (data.ManyRows && subject.ManyRowsOf > 0)
+        {
+            Measure<DoubleDouble>(subject, data, (ManyRows, subject.ManyRowsOf), random, worst);
+        }
+
+        return worst.Select(w => new AccuracyRow(
+            subject.Name, data.Name, w.Key, w.Value, w.Key == "y" ? subject.YBound : w.Key == "dx" ? subject.DxBound : SumBound));
     }
 
     // Channels of that many elements; one alone has no variance.

@@ -27,26 +27,24 @@ public static class AccuracySearch
     internal static IReadOnlyList<AccuracyRow> Run(int searches, int steps, ulong seed, CancellationToken cancellationToken)
     {
         Throw.IfNotPositive(searches, nameof(searches));
-        List<AccuracyRow> rows = [];
-        foreach ((string name, Func<int, Shape> shapeOf) in _layers)
+        (string Name, Func<int, Shape> ShapeOf, bool Forward)[] kinds = [.. from l in _layers from forward in (bool[])[true, false] select (l.Layer, l.Shape, forward)];
+        AccuracyRow[] rows = new AccuracyRow[kinds.Length];
+        Parallel.For(0, kinds.Length, AccuracyCheck.Options(cancellationToken), kind =>
         {
+            (string name, Func<int, Shape> shapeOf, bool forward) = kinds[kind];
             AccuracyCheck.Subject subject = AccuracyCheck.Subjects.Single(s => s.Name == name);
-            foreach (bool forward in (bool[])[true, false])
+            RandomSource random = new(seed);
+            double worst = 0;
+            for (int i = 0; i < searches; i++)
             {
-                RandomSource random = new(seed);
-                double worst = 0;
-                for (int i = 0; i < searches; i++)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    Shape shape = shapeOf(SmallestSet + random.NextInt(LargestSet - SmallestSet + 1));
-                    double found = new Search(subject, shape, forward, withBeta: i % 2 == 1, random).Climb(steps);
-                    worst = double.IsNaN(found) || double.IsNaN(worst) ? double.NaN : Math.Max(worst, found);
-                }
-
-                rows.Add(new AccuracyRow(name, $"{searches} searches", forward ? "y" : "dx", worst, forward ? subject.YBound : subject.DxBound));
+                cancellationToken.ThrowIfCancellationRequested();
+                Shape shape = shapeOf(SmallestSet + random.NextInt(LargestSet - SmallestSet + 1));
+                double found = new Search(subject, shape, forward, withBeta: i % 2 == 1, random).Climb(steps);
+                worst = double.IsNaN(found) || double.IsNaN(worst) ? double.NaN : Math.Max(worst, found);
             }
-        }
 
+            rows[kind] = new AccuracyRow(name, $"{searches} searches", forward ? "y" : "dx", worst, forward ? subject.YBound : subject.DxBound);
+        });
         return rows;
     }
 

@@ -37,9 +37,26 @@ public sealed class IndexSetsTests
 
     [Theory]
     [InlineData(4, 2, 6)]
-    [InlineData(3, 4)]
     public void Groups_ShapeThatDoesNotDivide_IsRefused(int groups, params int[] shape) =>
         Assert.Contains($"multiple of {groups} groups", Assert.Throws<ArgumentException>(() => IndexSets.Groups(groups).Of(new Shape(shape))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Of_ShapeOfTooFewDimensions_IsRefused()
+    {
+        foreach (IndexSets sets in (IndexSets[])[IndexSets.Channels, IndexSets.Instances, IndexSets.Rows(2), IndexSets.Columns(2), IndexSets.Groups(1), IndexSets.Chunks(2), IndexSets.Over(1), IndexSets.Over(-2)])
+        {
+            Assert.Contains("Expected 2 dimensions or more, got (6)", Assert.Throws<ArgumentException>(() => sets.Of(new Shape(6))).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(6)]
+    public void By_NumberThatIsNoSet_IsRefused(int set)
+    {
+        string message = Assert.Throws<ArgumentException>(() => IndexSets.By((_, i) => i == 4 ? set : 0).Of((2, 3))).Message;
+        Assert.Contains($"Expected a rule that numbers the sets of (2, 3) from 0 to less than its 6 elements, got set {set} for element 4", message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Factories_NumbersBelowOne_AreRefused()

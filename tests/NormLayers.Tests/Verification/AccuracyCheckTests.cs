@@ -26,6 +26,14 @@ public sealed class AccuracyCheckTests
         Assert.True(rows.Max(r => r.WorstError) > 0.4, "Errors below half an ulp everywhere would mean that nothing was measured.");
     }
 
+    [Fact]
+    public void Run_Cancelled_Throws()
+    {
+        CancellationToken cancelled = new(canceled: true);
+        Assert.Throws<OperationCanceledException>(() => AccuracyCheck.Run(cancellationToken: cancelled));
+        Assert.Throws<OperationCanceledException>(() => AccuracySearch.Run(cancellationToken: cancelled));
+    }
+
     [Theory]
     [InlineData(2.0)]
     [InlineData(1e-80)]
