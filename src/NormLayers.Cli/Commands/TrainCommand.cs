@@ -22,7 +22,7 @@ internal static class TrainCommand
         "normlayers train --data digits --epochs 10 --learning-rate 0.1 --save model.safetensors",
         "normlayers train --checkpoint run.checkpoint",
         "normlayers train --data csv --data-path wine.csv --set data.n_test=40 --json",
-        "normlayers train --set training.optimizer=adam --set model.hidden_dims=[64,32]",
+        "normlayers train --set training.optimizer=adam --set \"model.hidden_dims=[64,32]\"",
     ];
 
     public static Command Create(TrainOptions options)

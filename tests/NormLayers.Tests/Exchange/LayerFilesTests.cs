@@ -1,3 +1,6 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
 using NormLayers.Exchange;
 using NormLayers.Network;
 using NormLayers.Numerics;
@@ -66,6 +69,58 @@ public sealed class LayerFilesTests
         Sequential copy = Create("batchnorm", seed: 2);
         copy.Load(new MemoryStream(file));
         Assert.Equal(3, copy.Layers.OfType<BatchNorm1D>().Single().Running!.SkippedUpdates);
+    }
+
+    /// <summary>Python reads the file by the format's description alone; repr of a double is exact, and each float is one.</summary>
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void Save_Network_IsReadByPython(string mode)
+    {
+        Sequential network = Trained(mode);
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(file, SafetensorsBytes.Of(network));
+            ProcessStartInfo start = new("python3", [Path.Combine(AppContext.BaseDirectory, "Exchange", "Files", "read_file.py"), file]) { RedirectStandardOutput = true };
+            using Process? python = Start(start);
+            Assert.SkipWhen(python is null, "no command 'python3' here");
+            string[] lines = python!.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            python.WaitForExit();
+
+            Assert.Equal(0, python.ExitCode);
+            Dictionary<string, string[]> read = lines.Select(l => l.Split('\t')).ToDictionary(f => f[1]);
+            NamedState[] saved = [.. network.NamedState.Where(s => s.IsInStateDict)];
+            Assert.Equal(saved.Select(s => s.Name).Order(StringComparer.Ordinal), read.Keys.Order(StringComparer.Ordinal));
+            foreach (NamedState state in saved)
+            {
+                string[] numbers = read[state.Name][3].Split(',');
+                if (state.Floats is { } floats)
+                {
+                    Assert.Equal($"{state.Shape}", $"({read[state.Name][2].Replace(",", ", ", StringComparison.Ordinal)})");
+                    Compare.SameBits(floats, [.. numbers.Select(n => (float)double.Parse(n, CultureInfo.InvariantCulture))], state.Name);
+                }
+                else
+                {
+                    Assert.Equal(state.Counters!, numbers.Select(n => long.Parse(n, CultureInfo.InvariantCulture)));
+                }
+            }
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+
+        static Process? Start(ProcessStartInfo start)
+        {
+            try
+            {
+                return Process.Start(start);
+            }
+            catch (Win32Exception)
+            {
+                return null;
+            }
+        }
     }
 
     [Theory]
