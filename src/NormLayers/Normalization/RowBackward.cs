@@ -70,8 +70,7 @@ internal readonly ref struct RowBackward<S>(
         where TScaled : struct, IFlag
     {
         int C = Features;
-        Span<double> doubles = stackalloc double[RowBlock.Doubles];
-        RowBlock group = new(doubles);
+        RowBlock group = new(stackalloc double[RowBlock.Doubles]);
         group.Clear<D>();
         int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count * _blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];

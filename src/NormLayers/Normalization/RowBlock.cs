@@ -22,7 +22,7 @@ internal readonly ref struct RowBlock(Span<double> doubles)
     private readonly ref double _doubles = ref MemoryMarshal.GetReference(doubles);
 
     /// <summary>The factors of the lines, at each row's place.</summary>
-    public LineFactors Line => new(MemoryMarshal.CreateReadOnlySpan(ref Shift(Rows), 4 * Rows), Rows);
+    public LineFactors Line { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(MemoryMarshal.CreateReadOnlySpan(ref Shift(Rows), 4 * Rows), Rows); }
 
     /// <summary>What is subtracted before the sums of the forward pass are taken.</summary>
     public ref float Shift(int k) => ref Unsafe.Add(ref Unsafe.As<double, float>(ref Unsafe.Add(ref _doubles, FloatsStart)), k);

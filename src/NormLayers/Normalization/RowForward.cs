@@ -48,8 +48,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
         ref readonly float y = ref MemoryMarshal.GetReference(_tensors.Y);
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in y, buffers[..bufferLength]);
         ReadOnlySpan<float> beta = RowMap.AlignedCopy(_tensors.Beta, in y, buffers[bufferLength..]);
-        Span<double> doubles = stackalloc double[RowBlock.Doubles];
-        RowBlock block = new(doubles);
+        RowBlock block = new(stackalloc double[RowBlock.Doubles]);
         block.Clear<D>();
         bool streamed = RowMap.IsStreamed(_tensors.Y, _tensors.X);
         bool fetchY = !streamed && Cache.IsExceeded(_tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
@@ -101,11 +100,10 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
 
         for (int k = 0; k < rows; k++)
         {
-            ref readonly float row = ref RowAt(start + k);
             block.AddLanes(k);
             if ((Features & 15) != 0)
             {
-                AddTail(in row, block, k);
+                AddTail(in RowAt(start + k), block, k);
             }
         }
     }
