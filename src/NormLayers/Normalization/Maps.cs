@@ -12,14 +12,22 @@ namespace NormLayers.Normalization;
 /// <typeparam name="S">The statistic.</typeparam>
 /// <typeparam name="TAffine">Whether γ, and with a mean β, are known to be given.</typeparam>
 /// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
-internal readonly ref struct RowMapForward<S, TAffine, TReLU>(ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, scoped in LineFactors line, int k) : IRowMap
+/// <param name="x">The row's first element.</param>
+/// <param name="gamma">γ; empty means ones.</param>
+/// <param name="beta">β; empty means zeros.</param>
+/// <param name="parameters">Where in γ and β the row's begin.</param>
+/// <param name="line">The factors of rows.</param>
+/// <param name="k">The row's place in them.</param>
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+internal readonly ref struct RowMapForward<S, TAffine, TReLU>(
+    ref readonly float x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, int parameters, scoped in LineFactors line, int k) : IRowMap
     where S : struct, IStatistic
     where TAffine : struct, IFlag
     where TReLU : struct, IFlag
 {
     private readonly ref readonly float _x = ref x;
-    private readonly ref readonly float _gamma = ref MemoryMarshal.GetReference(gamma);
-    private readonly ref readonly float _beta = ref MemoryMarshal.GetReference(beta);
+    private readonly ref readonly float _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(gamma), parameters);
+    private readonly ref readonly float _beta = ref Unsafe.Add(ref MemoryMarshal.GetReference(beta), parameters);
     private readonly bool _scaled = !gamma.IsEmpty;
     private readonly bool _shifted = !beta.IsEmpty;
     private readonly float _pivot = Unsafe.Add(ref line.Pivot, k);
@@ -41,13 +49,15 @@ internal readonly ref struct RowMapForward<S, TAffine, TReLU>(ref readonly float
 }
 
 /// <summary>dx = g·scale + line = r·(g − mean(g) − x̂·mean(g·x̂)) over a row, with g = γ·dy and γ of each element. [B5]</summary>
-internal readonly ref struct RowMapBackward<S, TScaled>(ref readonly float x, ref readonly float dy, ReadOnlySpan<float> gamma, scoped in LineFactors line, int k) : IRowMap
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+internal readonly ref struct RowMapBackward<S, TScaled>(
+    ref readonly float x, ref readonly float dy, ref readonly float gamma, scoped in LineFactors line, int k) : IRowMap
     where S : struct, IStatistic
     where TScaled : struct, IFlag
 {
     private readonly ref readonly float _x = ref x;
     private readonly ref readonly float _dy = ref dy;
-    private readonly ref readonly float _gamma = ref MemoryMarshal.GetReference(gamma);
+    private readonly ref readonly float _gamma = ref gamma;
     private readonly float _pivot = Unsafe.Add(ref line.Pivot, k);
     private readonly float _slope = Unsafe.Add(ref line.Slope, k);
     private readonly float _shift = Unsafe.Add(ref line.Shift, k);

@@ -19,7 +19,7 @@ namespace NormLayers.Normalization;
 /// <param name="blocks">The blocks of rows.</param>
 /// <param name="workspace">Overwritten: each block's Σdy, (P, C), where the statistic has a mean, and Σdy·x̂, (P, C); then <see cref="RowSums"/>.</param>
 internal readonly ref struct RowBackward<S>(
-    in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, RowBlocks blocks, Span<double> workspace) : IKernel
+    RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Gradients gradients, RowBlocks blocks, Span<double> workspace) : IKernel
     where S : struct, IStatistic
 {
     private const int GroupElements = 1024;
@@ -37,12 +37,15 @@ internal readonly ref struct RowBackward<S>(
     private readonly Span<float> _dx = gradients.Dx;
 
     /// <summary>Each row's Σdy·x̂, (N), where the elements of a row share a scale; else empty.</summary>
-    public readonly Span<double> RowSums = tensors.RowGamma.IsEmpty ? default : workspace.Slice(2 * tensors.Features * blocks.Count, tensors.Rows);
+    public Span<double> RowSums => _tensors.RowGamma.IsEmpty ? default : _sums.Slice(2 * Features * _blocks.Count, _tensors.Rows);
 
     /// <summary>How many sums a column has.</summary>
     public static int SumsPerColumn => S.HasMean ? 2 : 1;
 
     private int Features => _tensors.Features;
+
+    // The sums of a block.
+    private int SumsLength => SumsPerColumn * _tensors.Period * Features;
 
     [MethodImpl(Kernels.Loops)]
     public void Run<L, D>(int first, int count)
@@ -67,23 +70,19 @@ internal readonly ref struct RowBackward<S>(
         where TScaled : struct, IFlag
     {
         int C = Features;
-        Span<double> doubles = stackalloc double[RowBlock.Doubles];
-        Span<float> floats = stackalloc float[RowBlock.Floats];
-        RowBlock group = new(doubles, floats);
-        group.Clear();
+        RowBlock group = new(stackalloc double[RowBlock.Doubles]);
+        group.Clear<D>();
         int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count * _blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in MemoryMarshal.GetReference(_dx), buffer);
         bool streamed = RowMap.IsStreamed(_dx, _dy) && RowMap.IsStreamed(_dx, _tensors.X);
-        bool cycle = _tensors.Period > 1;
-        bool twoRows = VectorWidth.Bits == 512 && !cycle; // With sixteen registers of 256 bits, the sums of two rows would spill.
+        bool twoRows = VectorWidth.Bits == 512 && _tensors.Period == 1; // With sixteen registers of 256 bits, the sums of two rows would spill.
         int groupRows = Math.Clamp(GroupElements / C, 2, RowBlock.Rows);
         int ahead = Cache.IsExceeded(_tensors.X.Length) ? groupRows * C : 0;
-        bool fetchDx = ahead > 0 && !streamed && !_dx.IsEmpty;
+        Prefetching fetch = new(ahead, ahead > 0 && !streamed && !_dx.IsEmpty);
         for (int block = first; block < first + count; block++)
         {
-            Columns columns = new(in this, block, _blocks.Start(block));
-            columns.Clear();
+            _sums.Slice(SumsLength * block, SumsLength).Clear();
             int end = _blocks.Start(block + 1);
             for (int start = _blocks.Start(block); start < end; start += groupRows)
             {
@@ -93,62 +92,22 @@ internal readonly ref struct RowBackward<S>(
                     _mask.Apply<L>(start * C, rows * C);
                 }
 
-                Begin(in group, start, rows);
-                for (int k = 0; k < rows;)
+                Begin(group, start, rows);
+                int paired = twoRows ? rows & ~1 : 0;
+                if (paired > 0)
                 {
-                    bool two = twoRows && k + 1 < rows && group.Low(k) == 0 && group.Low(k + 1) == 0;
-                    if (cycle)
-                    {
-                        columns = new(in this, block, start + k);
-                    }
-
-                    Prefetching fetch = new(ahead, fetchDx ? start + k : -1);
-                    if (two)
-                    {
-                        Sum<D, TScaled, No, Yes>(in columns, in group, start, k, fetch);
-                    }
-                    else if (S.HasMean && group.Low(k) != 0)
-                    {
-                        Sum<D, TScaled, Yes, No>(in columns, in group, start, k, fetch);
-                    }
-                    else
-                    {
-                        Sum<D, TScaled, No, No>(in columns, in group, start, k, fetch);
-                    }
-
-                    k += two ? 2 : 1;
+                    Sum<D, TScaled, Yes>(group, block, start, 0, paired, fetch);
                 }
 
-                for (int k = 0; k < rows; k++)
+                if (paired < rows)
                 {
-                    group.AddLanes(k);
-                    if ((C & 15) != 0)
-                    {
-                        Columns tail = cycle ? new(in this, block, start + k) : columns;
-                        if (S.HasMean && group.Low(k) != 0)
-                        {
-                            AddTail<TScaled, Yes>(in tail, in group, start, k);
-                        }
-                        else
-                        {
-                            AddTail<TScaled, No>(in tail, in group, start, k);
-                        }
-                    }
-
-                    if (!RowSums.IsEmpty)
-                    {
-                        RowSums[start + k] = group.Product(k); // [B2]
-                    }
-
-                    if (!_epsilon.UnderRoot)
-                    {
-                        group.Product(k) *= _epsilon.GradientFactor(group.Rstd(k));
-                    }
+                    Sum<D, TScaled, No>(group, block, start, paired, rows, fetch);
                 }
 
+                Finish<TScaled>(group, block, start, rows);
                 if (!_dx.IsEmpty)
                 {
-                    Differentiate<L, D, TScaled>(in group, start, rows, gamma, streamed);
+                    Differentiate<L, D, TScaled>(group, start, rows, gamma, streamed);
                 }
             }
         }
@@ -161,7 +120,7 @@ internal readonly ref struct RowBackward<S>(
 
     // The statistics of a group of rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Begin(scoped in RowBlock group, int first, int rows)
+    private void Begin(scoped RowBlock group, int first, int rows)
     {
         group.LoadGamma(_tensors.RowGamma, first, rows);
         for (int k = 0; k < rows; k++)
@@ -177,86 +136,101 @@ internal readonly ref struct RowBackward<S>(
         }
     }
 
-    // The sums over row k, or with TTwo over it and the next, which then share the loads and stores of the columns' sums.
+    // The sums over the rows k to end − 1 of a group, with TTwo over two at a time, which then share the loads and stores of the columns' sums.
     [MethodImpl(Kernels.Loops)]
-    private void Sum<D, TScaled, TLow, TTwo>(scoped in Columns columns, scoped in RowBlock group, int start, int k, Prefetching fetch)
+    private void Sum<D, TScaled, TTwo>(scoped RowBlock group, int block, int start, int k, int end, Prefetching fetch)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
-        where TLow : struct, IFlag
         where TTwo : struct, IFlag
     {
-        Row<D, TLow> a = new(in this, in group, start, k);
-        Row<D, TLow> b = TTwo.Holds ? new(in this, in group, start, k + 1) : a;
-        ref readonly float dx = ref RowOf(_dx, fetch.DxRow, Features);
-        D gLowA = D.Create(0);
-        D gLowB = D.Create(0);
-        D gHighA = D.Create(0);
-        D gHighB = D.Create(0);
-        D gXHatLowA = D.Create(0);
-        D gXHatLowB = D.Create(0);
-        D gXHatHighA = D.Create(0);
-        D gXHatHighB = D.Create(0);
         nint whole = Features & ~15;
-        for (nint i = 0; i < whole; i += 16)
+        for (; k < end; k += TTwo.Holds ? 2 : 1)
         {
-            for (nint line = TTwo.Holds ? 2 * i : i, end = line + (TTwo.Holds ? 32 : 16); line < end && (fetch.Ahead > 0 || fetch.DxRow >= 0); line += 16)
+            Columns columns = new(in this, block, start + k);
+            Row<D> a = new(in this, group, start, k);
+            Row<D> b = TTwo.Holds ? new(in this, group, start, k + 1) : a;
+            ref readonly float dx = ref RowOf(_dx, start + k, Features);
+            D gLowA = D.Create(0);
+            D gLowB = D.Create(0);
+            D gHighA = D.Create(0);
+            D gHighB = D.Create(0);
+            D gXHatLowA = D.Create(0);
+            D gXHatLowB = D.Create(0);
+            D gXHatHighA = D.Create(0);
+            D gXHatHighB = D.Create(0);
+            for (nint i = 0; i < whole; i += 16)
             {
-                if (fetch.Ahead > 0)
+                for (nint line = TTwo.Holds ? 2 * i : i, past = line + (TTwo.Holds ? 32 : 16); line < past && fetch.Ahead > 0; line += 16)
                 {
                     a.Prefetch(line + fetch.Ahead);
+                    if (fetch.Dx)
+                    {
+                        Cache.Prefetch(in dx, line);
+                    }
                 }
 
-                if (fetch.DxRow >= 0)
-                {
-                    Cache.Prefetch(in dx, line);
-                }
+                columns.AddRows<D, TScaled, TTwo>(in a, in b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
+                columns.AddRows<D, TScaled, TTwo>(in a, in b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
             }
 
-            columns.AddRows<D, TScaled, TLow, TTwo>(in a, in b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
-            columns.AddRows<D, TScaled, TLow, TTwo>(in a, in b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
-        }
-
-        group.StoreLanes(k, gLowA + gHighA, gXHatLowA + gXHatHighA);
-        if (TTwo.Holds)
-        {
-            group.StoreLanes(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
+            group.StoreLanes(k, gLowA + gHighA, gXHatLowA + gXHatHighA);
+            if (TTwo.Holds)
+            {
+                group.StoreLanes(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
+            }
         }
     }
 
-    // The elements after the last whole sixteen, one by one.
+    // Adds up the lanes of each row, and the elements after the last whole sixteen one by one.
     [MethodImpl(Kernels.Loops)]
-    private void AddTail<TScaled, TLow>(scoped in Columns columns, scoped in RowBlock group, int start, int k)
+    private void Finish<TScaled>(scoped RowBlock group, int block, int start, int rows)
         where TScaled : struct, IFlag
-        where TLow : struct, IFlag
     {
-        Row<SingleDouble, TLow> row = new(in this, in group, start, k);
-        SingleDouble g = new(group.Sum(k));
-        SingleDouble gXHat = new(group.Product(k));
-        SingleDouble none = default;
-        for (int i = Features & ~15; i < Features; i++)
+        for (int k = 0; k < rows; k++)
         {
-            columns.AddRows<SingleDouble, TScaled, TLow, No>(in row, in row, i, ref g, ref none, ref gXHat, ref none);
-        }
+            group.AddLanes(k);
+            if ((Features & 15) != 0)
+            {
+                Columns columns = new(in this, block, start + k);
+                Row<SingleDouble> row = new(in this, group, start, k);
+                SingleDouble g = new(group.Sum(k));
+                SingleDouble gXHat = new(group.Product(k));
+                SingleDouble none = default;
+                for (int i = Features & ~15; i < Features; i++)
+                {
+                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref g, ref none, ref gXHat, ref none);
+                }
 
-        group.Sum(k) = g.Value;
-        group.Product(k) = gXHat.Value;
+                group.Sum(k) = g.Value;
+                group.Product(k) = gXHat.Value;
+            }
+
+            if (!_tensors.RowGamma.IsEmpty)
+            {
+                RowSums[start + k] = group.Product(k); // [B2]
+            }
+
+            if (!_epsilon.UnderRoot)
+            {
+                group.Product(k) *= _epsilon.GradientFactor(group.Rstd(k));
+            }
+        }
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Differentiate<L, D, TScaled>(scoped in RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
+    private void Differentiate<L, D, TScaled>(scoped RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
     {
         int C = Features;
         LineFactors line = group.Line;
-        bool shared = _tensors.ShareParameters;
-        bool ordinary = TryMakeFactors<D>(in group, 0);
+        bool ordinary = TryMakeFactors<D>(group, 0);
         for (int k = 0; k < rows; k++)
         {
-            if (!ordinary && !TryMakeFactors<SingleDouble>(in group, k))
+            if (!ordinary && !TryMakeFactors<SingleDouble>(group, k))
             {
-                DifferentiateInDouble(in group, start, k);
+                DifferentiateInDouble(group, start, k);
                 continue;
             }
 
@@ -264,7 +238,7 @@ internal readonly ref struct RowBackward<S>(
             RowMapBackward<S, TScaled> map = new(
                 in Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.X), at),
                 in Unsafe.Add(ref MemoryMarshal.GetReference(_dy), at),
-                shared ? gamma : _tensors.Of(gamma, start + k),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(gamma), _tensors.ParametersOf(start + k)),
                 line,
                 k);
             RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(_dx), at), C, streamed);
@@ -273,7 +247,7 @@ internal readonly ref struct RowBackward<S>(
 
     // The factors of row k and, unless the lanes are single, the seven after it; false if floats do not hold all of them.
     [MethodImpl(Kernels.Loops)]
-    private bool TryMakeFactors<D>(scoped in RowBlock group, int k)
+    private bool TryMakeFactors<D>(scoped RowBlock group, int k)
         where D : struct, IDoubleLanes<D>
     {
         SetOf<D> set = group.Of<D>(k);
@@ -289,7 +263,7 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // The lines of the reference, for a row whose factors no float holds.
-    private void DifferentiateInDouble(scoped in RowBlock group, int start, int k)
+    private void DifferentiateInDouble(scoped RowBlock group, int start, int k)
     {
         (double mean, double rstd, double scale) = (group.Mean(k), group.Rstd(k), group.Rstd(k) * group.Gamma(k));
         (double meanG, double meanGXHat) = (group.Sum(k) / Features, group.Product(k) * S.Share(Features));
@@ -302,73 +276,69 @@ internal readonly ref struct RowBackward<S>(
         }
     }
 
-    /// <summary>How far ahead rows are prefetched, and the row of dx that is; 0 and −1 for neither.</summary>
-    private readonly record struct Prefetching(int Ahead, int DxRow);
+    /// <summary>How far ahead rows are prefetched, 0 for not at all, and whether the rows of dx are too.</summary>
+    private readonly record struct Prefetching(int Ahead, bool Dx);
 
     /// <summary>The columns' sums of a block, to which rows with the same γ and β are added.</summary>
     private readonly ref struct Columns
     {
-        private readonly Span<double> _sums;
         private readonly ref double _sumDy;
         private readonly ref double _sumDyXHat;
         private readonly ref readonly float _gamma;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Columns(scoped ref readonly RowBackward<S> pass, int block, int row)
         {
-            int each = pass._tensors.Period * pass.Features;
             int parameters = pass._tensors.ParametersOf(row);
-            _sums = pass._sums.Slice(SumsPerColumn * each * block, SumsPerColumn * each);
-            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), pass._tensors.RowsPerParameters > 0 ? 0 : parameters);
-            _sumDyXHat = ref Unsafe.Add(ref _sumDy, (SumsPerColumn - 1) * each);
+            nint first = (nint)block * pass.SumsLength + (pass._tensors.RowsPerParameters > 0 ? 0 : parameters);
+            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass._sums), first);
+            _sumDyXHat = ref Unsafe.Add(ref _sumDy, S.HasMean ? pass.SumsLength / 2 : 0);
             _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass._tensors.Gamma), parameters);
         }
 
-        public void Clear() => _sums.Clear();
-
         // dBeta[i] += dy [B1]; dGamma[i] += dy * xHat [B2]; g += gamma[i] * dy [B3]; gXHat += gamma[i] * dy * xHat [B4]
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddRows<D, TScaled, TLow, TTwo>(in Row<D, TLow> a, in Row<D, TLow> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
+        public void AddRows<D, TScaled, TTwo>(in Row<D> a, in Row<D> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
             where D : struct, IDoubleLanes<D>
             where TScaled : struct, IFlag
-            where TLow : struct, IFlag
             where TTwo : struct, IFlag
         {
             D dyA = a.Dy(i);
             D dyB = TTwo.Holds ? b.Dy(i) : default;
             D dyXHatA = a.DyXHat(dyA, i);
             D dyXHatB = TTwo.Holds ? b.DyXHat(dyB, i) : default;
-            D gamma = Gamma<D, TScaled>(i);
             if (S.HasMean)
             {
                 D sumDy = D.Load(in _sumDy, i) + dyA;
                 D.Store(TTwo.Holds ? sumDy + dyB : sumDy, ref _sumDy, i);
-                D.FusedMultiplyAdd(ref gA, gamma, dyA);
-                if (TTwo.Holds)
-                {
-                    D.FusedMultiplyAdd(ref gB, gamma, dyB);
-                }
             }
 
             D sumDyXHat = D.Load(in _sumDyXHat, i) + dyXHatA;
             D.Store(TTwo.Holds ? sumDyXHat + dyXHatB : sumDyXHat, ref _sumDyXHat, i);
-            D.FusedMultiplyAdd(ref gXHatA, gamma, dyXHatA);
+            D gamma = TScaled.Holds ? D.Widen(in _gamma, i) : D.Create(1); // Here, where fewer registers are in use.
+            Add<D>(gamma, dyA, dyXHatA, ref gA, ref gXHatA);
             if (TTwo.Holds)
             {
-                D.FusedMultiplyAdd(ref gXHatB, gamma, dyXHatB);
+                Add<D>(gamma, dyB, dyXHatB, ref gB, ref gXHatB);
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private D Gamma<D, TScaled>(nint i)
+        private static void Add<D>(D gamma, D dy, D dyXHat, ref D g, ref D gXHat)
             where D : struct, IDoubleLanes<D>
-            where TScaled : struct, IFlag
-            => TScaled.Holds ? D.Widen(in _gamma, i) : D.Create(1);
+        {
+            if (S.HasMean)
+            {
+                D.FusedMultiplyAdd(ref g, gamma, dy);
+            }
+
+            D.FusedMultiplyAdd(ref gXHat, gamma, dyXHat);
+        }
     }
 
     /// <summary>A row that is summed.</summary>
-    private readonly ref struct Row<D, TLow>
+    private readonly ref struct Row<D>
         where D : struct, IDoubleLanes<D>
-        where TLow : struct, IFlag
     {
         private readonly ref readonly float _x;
         private readonly ref readonly float _dy;
@@ -377,7 +347,7 @@ internal readonly ref struct RowBackward<S>(
         private readonly D _minusLow;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Row(scoped in RowBackward<S> pass, scoped in RowBlock group, int start, int k)
+        public Row(scoped ref readonly RowBackward<S> pass, scoped RowBlock group, int start, int k)
         {
             _x = ref RowOf(pass._tensors.X, start + k, pass.Features);
             _dy = ref RowOf(pass._dy, start + k, pass.Features);
@@ -394,14 +364,13 @@ internal readonly ref struct RowBackward<S>(
         public D DyXHat(D dy, nint i)
         {
             D x = D.Widen(in _x, i);
-            D centred = S.HasMean ? x - _mean : x;
-            if (!TLow.Holds)
+            if (!S.HasMean)
             {
-                return dy * (centred * _rstd);
+                return dy * (x * _rstd);
             }
 
             D xHat = _minusLow;
-            D.FusedMultiplyAdd(ref xHat, centred, _rstd);
+            D.FusedMultiplyAdd(ref xHat, x - _mean, _rstd);
             return dy * xHat;
         }
 

@@ -5,45 +5,43 @@ using NormLayers.Numerics;
 namespace NormLayers.Normalization;
 
 /// <summary>Up to eight rows while they are in the cache: two sums over each, their statistics, and the factors that follow.</summary>
+/// <remarks>A single reference: passed by value it stays in a register.</remarks>
 /// <param name="doubles">Overwritten, <see cref="Doubles"/>.</param>
-/// <param name="floats">Overwritten, <see cref="Floats"/>.</param>
-internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
+internal readonly ref struct RowBlock(Span<double> doubles)
 {
     /// <summary>As many as the lanes of <see cref="IDoubleLanes{TDouble}"/>.</summary>
     public const int Rows = 8;
 
     /// <summary>How many doubles a block needs.</summary>
-    public const int Doubles = 6 * Rows + Rows * RowLanes;
+    public const int Doubles = LanesStart + Rows * RowLanes;
 
-    /// <summary>How many floats a block needs.</summary>
-    public const int Floats = 5 * Rows;
-
+    private const int FloatsStart = 6 * Rows;
+    private const int LanesStart = FloatsStart + 5 * Rows / 2;
     private const int RowLanes = 2 * LaneTree.Folded;
 
     private readonly ref double _doubles = ref MemoryMarshal.GetReference(doubles);
-    private readonly ref float _shift = ref MemoryMarshal.GetReference(floats);
 
     /// <summary>The factors of the lines, at each row's place.</summary>
-    public LineFactors Line { get; } = new(floats[Rows..], Rows);
+    public LineFactors Line { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(MemoryMarshal.CreateReadOnlySpan(ref Shift(Rows), 4 * Rows), Rows); }
 
     /// <summary>What is subtracted before the sums of the forward pass are taken.</summary>
-    public ref float Shift(int k) => ref Unsafe.Add(ref _shift, k);
+    public ref float Shift(int k) => ref Unsafe.Add(ref Unsafe.As<double, float>(ref Unsafe.Add(ref _doubles, FloatsStart)), k);
 
-    public ref double Mean(int k) => ref Unsafe.Add(ref _doubles, k);
+    public ref double Mean(int k) => ref Number(0, k);
 
     /// <summary>The mean's low part; in the backward pass minus that, in standard deviations, and 0 below 10⁻¹³, which is nothing beside a sum of a million rows.</summary>
-    public ref double Low(int k) => ref Unsafe.Add(ref _doubles, Rows + k);
+    public ref double Low(int k) => ref Number(1, k);
 
-    public ref double Rstd(int k) => ref Unsafe.Add(ref _doubles, 2 * Rows + k);
+    public ref double Rstd(int k) => ref Number(2, k);
 
     /// <summary>Σ(x − p), or Σg.</summary>
-    public ref double Sum(int k) => ref Unsafe.Add(ref _doubles, 3 * Rows + k);
+    public ref double Sum(int k) => ref Number(3, k);
 
     /// <summary>Σ(x − p)², or Σg·x̂.</summary>
-    public ref double Product(int k) => ref Unsafe.Add(ref _doubles, 4 * Rows + k);
+    public ref double Product(int k) => ref Number(4, k);
 
     /// <summary>The scale that the row's elements share.</summary>
-    public ref double Gamma(int k) => ref Unsafe.Add(ref _doubles, 5 * Rows + k);
+    public ref double Gamma(int k) => ref Number(5, k);
 
     /// <summary>The statistics of row <paramref name="k"/> and, unless the lanes are single, the seven after it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,11 +50,17 @@ internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
         => new(D.Load(in Mean(k), 0), D.Load(in Low(k), 0), D.Load(in Rstd(k), 0));
 
     /// <summary>Sets all numbers to 0, and the scales to 1; lanes stay what they are.</summary>
-    public void Clear()
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Clear<D>()
+        where D : struct, IDoubleLanes<D>
     {
-        MemoryMarshal.CreateSpan(ref _doubles, 5 * Rows).Clear();
-        MemoryMarshal.CreateSpan(ref Gamma(0), Rows).Fill(1);
-        MemoryMarshal.CreateSpan(ref _shift, Rows).Clear();
+        for (int i = 0; i < 5; i++)
+        {
+            D.Store(D.Create(0), ref Number(i, 0), 0);
+        }
+
+        D.Store(D.Create(1), ref Gamma(0), 0);
+        D.Narrow(D.Create(0), ref Shift(0), 0);
     }
 
     /// <summary>Overwrites the scales of rows from <paramref name="first"/> on with their own, or with the one of all rows; leaves them where <paramref name="gamma"/> is empty.</summary>
@@ -103,5 +107,7 @@ internal readonly ref struct RowBlock(Span<double> doubles, Span<float> floats)
         }
     }
 
-    private ref double Lanes(int k) => ref Unsafe.Add(ref _doubles, 6 * Rows + k * RowLanes);
+    private ref double Number(int kind, int k) => ref Unsafe.Add(ref _doubles, kind * Rows + (nint)k);
+
+    private ref double Lanes(int k) => ref Unsafe.Add(ref _doubles, LanesStart + (nint)k * RowLanes);
 }

@@ -13,7 +13,7 @@ internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
     private const long FewestElements = 32768;
 
     /// <summary>The number of blocks.</summary>
-    public int Count => (int)(((long)Rows + RowsPerBlock - 1) / RowsPerBlock);
+    public int Count => Rows == RowsPerBlock ? 1 : (int)(((long)Rows + RowsPerBlock - 1) / RowsPerBlock);
 
     /// <summary>The blocks of a matrix: one if it is small, up to sixteen otherwise, by powers of two, which threads share evenly.</summary>
     /// <param name="rows">Its rows.</param>

@@ -17,7 +17,7 @@ namespace NormLayers.Normalization;
 /// <param name="tensors">x, y, γ and β.</param>
 /// <param name="epsilon">ε.</param>
 /// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
-internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics) : IKernel
+internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics) : IKernel
     where S : struct, IStatistic
 {
     private const int BlockElements = 4096;
@@ -48,10 +48,8 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
         ref readonly float y = ref MemoryMarshal.GetReference(_tensors.Y);
         ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in y, buffers[..bufferLength]);
         ReadOnlySpan<float> beta = RowMap.AlignedCopy(_tensors.Beta, in y, buffers[bufferLength..]);
-        Span<double> doubles = stackalloc double[RowBlock.Doubles];
-        Span<float> floats = stackalloc float[RowBlock.Floats];
-        RowBlock block = new(doubles, floats);
-        block.Clear();
+        RowBlock block = new(stackalloc double[RowBlock.Doubles]);
+        block.Clear<D>();
         bool streamed = RowMap.IsStreamed(_tensors.Y, _tensors.X);
         bool fetchY = !streamed && Cache.IsExceeded(_tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
         int blockRows = Math.Clamp((Cache.IsExceeded(_tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
@@ -63,17 +61,17 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
                 AddResidual<L>(start * C, rows * C);
             }
 
-            SumRows<D>(in block, start, rows, blockRows * C, fetchY);
-            if (!TryFinish<D>(in block))
+            SumRows<D>(block, start, rows, blockRows * C, fetchY);
+            if (!TryFinish<D>(block))
             {
                 for (int k = 0; k < rows; k++)
                 {
-                    FinishRow<D>(in block, start, k);
+                    FinishRow<D>(block, start, k);
                 }
             }
 
             block.CopyStatistics(start, rows, _statistics);
-            Normalize<L, D>(in block, start, rows, gamma, beta);
+            Normalize<L, D>(block, start, rows, gamma, beta);
         }
 
         RowMap.Fence(streamed);
@@ -89,7 +87,7 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
 
     // The sums over the rows of a block, with the first element as shift where a mean is subtracted.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void SumRows<D>(scoped in RowBlock block, int start, int rows, int ahead, bool fetchY)
+    private void SumRows<D>(scoped RowBlock block, int start, int rows, int ahead, bool fetchY)
         where D : struct, IDoubleLanes<D>
     {
         for (int k = 0; k < rows; k++)
@@ -97,19 +95,21 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
             ref readonly float row = ref RowAt(start + k);
             ref readonly float y = ref fetchY ? ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.Y), (nint)(start + k) * Features) : ref Unsafe.NullRef<float>();
             block.Shift(k) = S.HasMean ? row : 0;
-            SumLanes<D>(in row, in block, k, ahead, in y);
+            SumLanes<D>(in row, block, k, ahead, in y);
         }
 
         for (int k = 0; k < rows; k++)
         {
-            ref readonly float row = ref RowAt(start + k);
             block.AddLanes(k);
-            AddTail(in row, in block, k);
+            if ((Features & 15) != 0)
+            {
+                AddTail(in RowAt(start + k), block, k);
+            }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void SumLanes<D>(ref readonly float row, scoped in RowBlock block, int k, int ahead, ref readonly float y)
+    private void SumLanes<D>(ref readonly float row, scoped RowBlock block, int k, int ahead, ref readonly float y)
         where D : struct, IDoubleLanes<D>
     {
         D p = D.Create(block.Shift(k));
@@ -141,7 +141,7 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
 
     // The elements after the last whole sixteen, one by one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddTail(ref readonly float row, scoped in RowBlock block, int k)
+    private void AddTail(ref readonly float row, scoped RowBlock block, int k)
     {
         SingleDouble shift = new(block.Shift(k));
         SingleDouble sum = new(block.Sum(k));
@@ -157,7 +157,7 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
 
     // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryFinish<D>(scoped in RowBlock block)
+    private bool TryFinish<D>(scoped RowBlock block)
         where D : struct, IDoubleLanes<D>
     {
         D share = D.Create(S.Share(Features));
@@ -177,7 +177,7 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void FinishRow<D>(scoped in RowBlock block, int start, int k)
+    private void FinishRow<D>(scoped RowBlock block, int start, int k)
         where D : struct, IDoubleLanes<D>
     {
         SingleDouble share = new(S.Share(Features));
@@ -189,9 +189,9 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
                 // Once more, with the mean as shift.
                 ref readonly float row = ref RowAt(start + k);
                 block.Shift(k) = (float)mean.Value;
-                SumLanes<D>(in row, in block, k, ahead: 0, in Unsafe.NullRef<float>());
+                SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
                 block.AddLanes(k);
-                AddTail(in row, in block, k);
+                AddTail(in row, block, k);
                 _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out mean, out low, out variance);
             }
 
@@ -203,7 +203,7 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Normalize<L, D>(scoped in RowBlock block, int start, int rows, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+    private void Normalize<L, D>(scoped RowBlock block, int start, int rows, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
@@ -214,48 +214,47 @@ internal readonly ref struct RowForward<S>(in RowTensors tensors, Epsilon epsilo
         {
             if (affine)
             {
-                Normalize<L, Yes, Yes>(in block, start, rows, ordinary, gamma, beta);
+                Normalize<L, Yes, Yes>(block, start, rows, ordinary, gamma, beta);
             }
             else
             {
-                Normalize<L, No, Yes>(in block, start, rows, ordinary, gamma, beta);
+                Normalize<L, No, Yes>(block, start, rows, ordinary, gamma, beta);
             }
         }
         else if (affine)
         {
-            Normalize<L, Yes, No>(in block, start, rows, ordinary, gamma, beta);
+            Normalize<L, Yes, No>(block, start, rows, ordinary, gamma, beta);
         }
         else
         {
-            Normalize<L, No, No>(in block, start, rows, ordinary, gamma, beta);
+            Normalize<L, No, No>(block, start, rows, ordinary, gamma, beta);
         }
     }
 
     [MethodImpl(Kernels.Loops)]
-    private void Normalize<L, TAffine, TReLU>(scoped in RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+    private void Normalize<L, TAffine, TReLU>(scoped RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
         where L : struct, ILanes<L>
         where TAffine : struct, IFlag
         where TReLU : struct, IFlag
     {
-        bool shared = _tensors.ShareParameters;
+        LineFactors line = block.Line;
         bool streamed = RowMap.IsStreamed(_tensors.Y, _tensors.X);
         for (int k = 0; k < rows; k++)
         {
-            if (!ordinary && !SetFactors.Forward(block.Of<SingleDouble>(k), new(block.Gamma(k)), new(0), block.Line, k))
+            if (!ordinary && !SetFactors.Forward(block.Of<SingleDouble>(k), new(block.Gamma(k)), new(0), line, k))
             {
-                NormalizeInDouble(in block, start, k);
+                NormalizeInDouble(block, start, k);
                 continue;
             }
 
             ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.Y), (nint)(start + k) * Features);
-            RowMapForward<S, TAffine, TReLU> map = new(
-                in RowAt(start + k), shared ? gamma : _tensors.Of(gamma, start + k), shared ? beta : _tensors.Of(beta, start + k), block.Line, k);
+            RowMapForward<S, TAffine, TReLU> map = new(in RowAt(start + k), gamma, beta, _tensors.ParametersOf(start + k), line, k);
             RowMap.Apply<L, RowMapForward<S, TAffine, TReLU>>(map, ref y, Features, streamed);
         }
     }
 
     // The lines of the reference, for a row whose factors no float holds.
-    private void NormalizeInDouble(scoped in RowBlock block, int start, int k)
+    private void NormalizeInDouble(scoped RowBlock block, int start, int k)
     {
         int parameters = _tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)

@@ -27,7 +27,7 @@ internal static class RowNorm
             return;
         }
 
-        RowForward<S> pass = new(in tensors, epsilon, statistics);
+        RowForward<S> pass = new(tensors, epsilon, statistics);
         Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
     }
 
@@ -75,7 +75,7 @@ internal static class RowNorm
         RowBlocks blocks = T > 0 ? new RowBlocks(N, T) : RowBlocks.Of(N, C); // Where blocks have γ and β of their own, they are those rows.
         int W = C * tensors.Period;
         int sumsLength = RowBackward<S>.SumsPerColumn * W;
-        RowBackward<S> pass = new(in tensors, epsilon, statistics, in gradients, blocks, workspace);
+        RowBackward<S> pass = new(tensors, epsilon, statistics, gradients, blocks, workspace);
         Kernels.Run(ref pass, blocks.Count, tensors.X.Length);
         if (!tensors.RowGamma.IsEmpty)
         {

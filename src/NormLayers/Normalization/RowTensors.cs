@@ -1,12 +1,10 @@
+using System.Runtime.CompilerServices;
+
 namespace NormLayers.Normalization;
 
 /// <summary>What both passes over rows are given: N rows of C elements, and what the elements of a row are scaled and shifted by.</summary>
 internal readonly ref struct RowTensors
 {
-    public RowTensors()
-    {
-    }
-
     /// <summary>The input, (N, C).</summary>
     public required ReadOnlySpan<float> X { get; init; }
 
@@ -17,7 +15,7 @@ internal readonly ref struct RowTensors
     public required int Features { get; init; }
 
     /// <summary>P: γ and β have a row of their own for each n mod P, as where a sample has P groups of channels.</summary>
-    public int Period { get; init; } = 1;
+    public int Period { get => field + 1; init => field = value - 1; }
 
     /// <summary>T: γ and β have a row of their own for each n / T, as where a sample has T tokens; 0 unless it is so.</summary>
     public int RowsPerParameters { get; init; }
@@ -38,10 +36,8 @@ internal readonly ref struct RowTensors
     public int Rows => X.Length / Features;
 
     /// <summary>Where in γ and β the elements of row <paramref name="n"/> begin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int ParametersOf(int n) => RowsPerParameters > 0 ? n / RowsPerParameters * Features : Period == 1 ? 0 : n % Period * Features;
-
-    /// <summary>γ or β, from row <paramref name="n"/> on.</summary>
-    public ReadOnlySpan<float> Of(ReadOnlySpan<float> values, int n) => values.IsEmpty ? values : values[ParametersOf(n)..];
 
     /// <summary>Whether all rows have the same γ and β.</summary>
     public bool ShareParameters => Period == 1 && RowsPerParameters == 0;
