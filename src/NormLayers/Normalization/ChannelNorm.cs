@@ -48,7 +48,7 @@ internal static class ChannelNorm
     /// <summary>Overwrites y and rstd. [F3] [F4] [F5]</summary>
     /// <param name="x">The input, (N, C, L).</param>
     /// <param name="planes">N, C and L.</param>
-    /// <param name="variance">Each channel's variance, (C).</param>
+    /// <param name="variance">Each channel's variance, (C); empty where rstd is known.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="output">Statistics, of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
     /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
