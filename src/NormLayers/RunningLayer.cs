@@ -8,6 +8,7 @@ namespace NormLayers;
 public abstract class RunningLayer : NormalizationLayer
 {
     private AlignedBuffer _workspace;
+    private Planes _planes;
 
     private protected RunningLayer(
         Affine affine, RunningStatistics? running, (int Channels, double Epsilon, Momentum? Momentum, bool ReLU, string Name) options, NonFiniteStatistics nonFinite)
@@ -55,7 +56,7 @@ public abstract class RunningLayer : NormalizationLayer
     private protected NormStatistics Statistics { get; } = new();
 
     /// <summary>N, C, L and the chunks of the last forward pass, or of what a mask has left of it, where channels are normalized.</summary>
-    private protected Planes Planes { get; set; }
+    private protected ref Planes Planes => ref _planes;
 
     private ChannelSets Sets => new() { Statistics = Statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = Statistics.Corrections };
 

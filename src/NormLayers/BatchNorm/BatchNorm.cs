@@ -105,7 +105,11 @@ public class BatchNorm : RunningLayer
             Update.CheckSpread(Running!);
         }
 
-        Planes = Kept is null ? PlanesOf(shape) : Planes;
+        if (Kept is null && PlanesOf(shape) is var planes && planes != Planes)
+        {
+            Planes = planes;
+        }
+
         ReadOnlySpan<float> left = ChunkNorm.Left(x, Kept);
         if (!left.IsEmpty)
         {
@@ -175,14 +179,14 @@ public class BatchNorm : RunningLayer
     private void UpdateRunning(RunningStatistics running)
     {
         // Nothing has changed when a chunk makes it throw.
-        for (int k = 0; k < Planes.Chunks; k++)
+        for (int k = 0; k < Planes.Chunks && NonFinite == NonFiniteStatistics.Throw; k++)
         {
-            Update.Check(MeanOf(k), SpreadOf(k), UnbiasedFactor(Planes.Chunk(k).ChannelElements));
+            Update.Check(MeanOf(k), SpreadOf(k), UnbiasedFactor(Planes.ChannelElementsOf(k)));
         }
 
         for (int k = 0; k < Planes.Chunks; k++)
         {
-            Update.Step(MeanOf(k), SpreadOf(k), UnbiasedFactor(Planes.Chunk(k).ChannelElements), running);
+            Update.Step(MeanOf(k), SpreadOf(k), UnbiasedFactor(Planes.ChannelElementsOf(k)), running);
         }
     }
 

@@ -8,30 +8,37 @@ namespace NormLayers.Normalization;
 internal static class ChannelFactors
 {
     /// <summary>A formula for channels, and what is done with a channel that it does not fit.</summary>
-    public interface IFormula
+    /// <typeparam name="T">What it reads and overwrites. Passed by reference, since small calls take much of their time for copies.</typeparam>
+    public interface IFormula<T>
+        where T : struct, allows ref struct
     {
         /// <summary>Does channel <paramref name="c"/> and, unless the lanes are single, the seven after it.</summary>
         /// <returns>False if one of them is special; then nothing that the formula reads was overwritten.</returns>
-        bool TryDo<D>(int c)
+        static abstract bool TryDo<D>(scoped in T sets, int c)
             where D : struct, IDoubleLanes<D>;
 
         /// <summary>Does a special channel.</summary>
         /// <returns>Whether it turned out to be an ordinary one.</returns>
-        bool DoSpecial(int c);
+        static abstract bool DoSpecial(scoped in T sets, int c);
     }
 
     /// <summary>Does all channels.</summary>
     /// <returns>How many are special.</returns>
-    [MethodImpl(MethodImplOptions.NoInlining)] // Inlined, each formula would have a place in the caller's frame, which is cleared at every call.
-    public static int Run<F>(F formula, int channels)
-        where F : struct, IFormula, allows ref struct
+    public static int Run<F, T>(scoped in T sets, int channels)
+        where F : struct, IFormula<T>, allows ref struct
+        where T : struct, allows ref struct
         => VectorWidth.Bits switch
         {
-            512 => Sweep<F, DoubleLanes512>(ref formula, channels),
-            256 => Sweep<F, DoubleLanes256>(ref formula, channels),
-            128 => Sweep<F, DoubleLanes128>(ref formula, channels),
-            _ => Sweep<F, DoubleLanesScalar>(ref formula, channels),
+            512 => Sweep<F, T, DoubleLanes512>(in sets, channels),
+            256 => Sweep<F, T, DoubleLanes256>(in sets, channels),
+            128 => Sweep<F, T, DoubleLanes128>(in sets, channels),
+            _ => Sweep<F, T, DoubleLanesScalar>(in sets, channels),
         };
+
+    /// <summary>The same for a formula that has what it reads.</summary>
+    public static int Run<F>(scoped in F formula, int channels)
+        where F : struct, IFormula<F>, allows ref struct
+        => Run<F, F>(in formula, channels);
 
     /// <summary>Mean, its low part and variance from Σ(x − p) and Σ(x − p)²; where p was too far off, it becomes the mean. [F1] [F2]</summary>
     /// <param name="shift">p, (C).</param>
@@ -39,7 +46,7 @@ internal static class ChannelFactors
     /// <param name="share">1/m.</param>
     /// <param name="moments">Overwritten, but for rstd.</param>
     /// <param name="variance">Overwritten, (C).</param>
-    public readonly ref struct Moments(Span<double> shift, ReadOnlySpan<double> sums, double share, SetStatistics moments, Span<double> variance) : IFormula
+    public readonly ref struct Moments(Span<double> shift, ReadOnlySpan<double> sums, double share, in SetStatistics moments, Span<double> variance) : IFormula<Moments>
     {
         private readonly Span<double> _shift = shift;
         private readonly ReadOnlySpan<double> _sums = sums;
@@ -48,26 +55,26 @@ internal static class ChannelFactors
         private readonly Span<double> _variance = variance;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<D>(int c)
+        public static bool TryDo<D>(scoped in Moments sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            ref readonly double sums = ref MemoryMarshal.GetReference(_sums);
-            D shift = D.Load(in MemoryMarshal.GetReference(_shift), c);
+            ref readonly double sums = ref MemoryMarshal.GetReference(sets._sums);
+            D shift = D.Load(in MemoryMarshal.GetReference(sets._shift), c);
             bool near = SetFactors.Moments(
-                shift, D.Load(in sums, c), D.Load(in sums, _shift.Length + c), D.Create(_share), out D mean, out D low, out D variance);
-            D.Store(mean, ref MemoryMarshal.GetReference(_moments.Mean), c);
-            if (!_moments.Low.IsEmpty)
+                shift, D.Load(in sums, c), D.Load(in sums, sets._shift.Length + c), D.Create(sets._share), out D mean, out D low, out D variance);
+            D.Store(mean, ref MemoryMarshal.GetReference(sets._moments.Mean), c);
+            if (!sets._moments.Low.IsEmpty)
             {
-                D.Store(low, ref MemoryMarshal.GetReference(_moments.Low), c);
+                D.Store(low, ref MemoryMarshal.GetReference(sets._moments.Low), c);
             }
 
-            D.Store(variance, ref MemoryMarshal.GetReference(_variance), c);
+            D.Store(variance, ref MemoryMarshal.GetReference(sets._variance), c);
             return near;
         }
 
-        public bool DoSpecial(int c)
+        public static bool DoSpecial(scoped in Moments sets, int c)
         {
-            _shift[c] = (float)_moments.Mean[c];
+            sets._shift[c] = (float)sets._moments.Mean[c];
             return false;
         }
     }
@@ -79,7 +86,7 @@ internal static class ChannelFactors
     /// <param name="accept">Whether NaN and infinity may be written.</param>
     /// <param name="running">Overwritten.</param>
     public readonly ref struct Running(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool accept, RunningStatistics running) : IFormula
+        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool accept, RunningStatistics running) : IFormula<Running>
     {
         private readonly ReadOnlySpan<double> _mean = mean;
         private readonly ReadOnlySpan<double> _variance = variance;
@@ -90,31 +97,31 @@ internal static class ChannelFactors
         private readonly bool _accept = accept;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<D>(int c)
+        public static bool TryDo<D>(scoped in Running sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            D mean = D.Load(in MemoryMarshal.GetReference(_mean), c);
-            D variance = D.Load(in MemoryMarshal.GetReference(_variance), c) * D.Create(_unbiased);
-            if (!_accept && !(FloatRange.FitAsAddends(mean) && FloatRange.FitAsAddends(variance)))
+            D mean = D.Load(in MemoryMarshal.GetReference(sets._mean), c);
+            D variance = D.Load(in MemoryMarshal.GetReference(sets._variance), c) * D.Create(sets._unbiased);
+            if (!sets._accept && !(FloatRange.FitAsAddends(mean) && FloatRange.FitAsAddends(variance)))
             {
                 return false;
             }
 
-            Step<D>(mean, ref MemoryMarshal.GetReference(_runningMean), c); // [F6]
-            Step<D>(variance, ref MemoryMarshal.GetReference(_runningVariance), c); // [F7]
+            sets.Step(mean, ref MemoryMarshal.GetReference(sets._runningMean), c); // [F6]
+            sets.Step(variance, ref MemoryMarshal.GetReference(sets._runningVariance), c); // [F7]
             return true;
         }
 
-        public bool DoSpecial(int c)
+        public static bool DoSpecial(scoped in Running sets, int c)
         {
-            double variance = _variance[c] * _unbiased;
-            if (!ChannelNorm.FitFloat(_mean[c], variance))
+            double variance = sets._variance[c] * sets._unbiased;
+            if (!ChannelNorm.FitFloat(sets._mean[c], variance))
             {
                 return false;
             }
 
-            Step<SingleDouble>(new(_mean[c]), ref MemoryMarshal.GetReference(_runningMean), c);
-            Step<SingleDouble>(new(variance), ref MemoryMarshal.GetReference(_runningVariance), c);
+            sets.Step<SingleDouble>(new(sets._mean[c]), ref MemoryMarshal.GetReference(sets._runningMean), c);
+            sets.Step<SingleDouble>(new(variance), ref MemoryMarshal.GetReference(sets._runningVariance), c);
             return true;
         }
 
@@ -125,121 +132,110 @@ internal static class ChannelFactors
             => D.Narrow(D.Create(1 - _newWeight) * D.Widen(in running, c) + D.Create(_newWeight) * batch, ref running, c);
     }
 
-    /// <summary>1/√(variance + ε), and 0 where that is 1/0. [F3]</summary>
-    public readonly ref struct Rstd(ReadOnlySpan<double> variance, Epsilon epsilon, Span<double> rstd) : IFormula
+    /// <summary>rstd, where a variance is given, and the factors of y; where floats do not hold them, the slope is NaN. [F3] [F4] [F5]</summary>
+    public readonly struct Forward : IFormula<ChannelSets>
     {
-        private readonly ReadOnlySpan<double> _variance = variance;
-        private readonly Epsilon _epsilon = epsilon;
-        private readonly Span<double> _rstd = rstd;
-
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<D>(int c)
+        public static bool TryDo<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            bool ordinary = SetFactors.TryRstd(D.Load(in MemoryMarshal.GetReference(_variance), c), in _epsilon, out D rstd);
-            D.Store(rstd, ref MemoryMarshal.GetReference(_rstd), c);
-            return ordinary;
+            if (!sets.Variance.IsEmpty)
+            {
+                bool ordinary = SetFactors.TryRstd(D.Load(in MemoryMarshal.GetReference(sets.Variance), c), in sets.Epsilon, out D rstd); // [F3]
+                D.Store(rstd, ref MemoryMarshal.GetReference(sets.Statistics.Rstd), c);
+                if (!ordinary)
+                {
+                    return false;
+                }
+            }
+
+            return TryLine<D>(in sets, c);
         }
 
-        public bool DoSpecial(int c)
+        public static bool DoSpecial(scoped in ChannelSets sets, int c)
         {
-            _rstd[c] = SetFactors.Rstd(_variance[c], in _epsilon);
-            return true;
-        }
-    }
+            if (!sets.Variance.IsEmpty)
+            {
+                sets.Statistics.Rstd[c] = SetFactors.Rstd(sets.Variance[c], in sets.Epsilon);
+            }
 
-    /// <summary>The factors of y; where floats do not hold them, the slope is NaN. [F4] [F5]</summary>
-    public readonly ref struct Forward(in ChannelSets sets, LineFactors line) : IFormula
-    {
-        private readonly ChannelSets _sets = sets;
-        private readonly LineFactors _line = line;
+            bool fits = TryLine<SingleDouble>(in sets, c);
+            if (!fits)
+            {
+                Unsafe.Add(ref sets.Line.Slope, c) = float.NaN;
+            }
+
+            return fits;
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<D>(int c)
+        private static bool TryLine<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            D gamma = Widen<D>(_sets.Gamma, c, 1);
-            D beta = Widen<D>(_sets.Beta, c, 0);
-            if (!_sets.Corrections.IsEmpty)
+            D gamma = Widen<D>(sets.Gamma, c, 1);
+            D beta = Widen<D>(sets.Beta, c, 0);
+            if (!sets.Corrections.IsEmpty)
             {
                 // y = gamma * (R * z + D) + beta
-                D d = _sets.Corrections.D.IsEmpty ? D.Create(0) : D.Load(in MemoryMarshal.GetReference(_sets.Corrections.D), c);
+                D d = sets.Corrections.D.IsEmpty ? D.Create(0) : D.Load(in MemoryMarshal.GetReference(sets.Corrections.D), c);
                 beta += gamma * d;
-                gamma *= D.Load(in MemoryMarshal.GetReference(_sets.Corrections.R), c);
+                gamma *= D.Load(in MemoryMarshal.GetReference(sets.Corrections.R), c);
             }
 
-            return SetFactors.Forward(_sets.Statistics.Of<D>(c), gamma, beta, in _line, c);
-        }
-
-        public bool DoSpecial(int c)
-        {
-            Unsafe.Add(ref _line.Slope, c) = float.NaN;
-            return false;
+            return SetFactors.Forward(sets.Statistics.Of<D>(c), gamma, beta, in sets.Line, c);
         }
     }
 
-    /// <summary>The factors of dx; where floats do not hold them, the scale is NaN. [B3] [B4]</summary>
-    /// <param name="sets">Statistics of the forward pass, and γ.</param>
-    /// <param name="sums">Σdy and Σdy·z, (2, C).</param>
-    /// <param name="m">The elements of a channel.</param>
-    /// <param name="line">Overwritten.</param>
-    public readonly ref struct Backward(in ChannelSets sets, ReadOnlySpan<double> sums, double m, LineFactors line) : IFormula
+    /// <summary>The factors of dx; where floats do not hold them, the scale is NaN. A channel of one value has no gradient: what rounding would leave of it is cut off. [B3] [B4]</summary>
+    public readonly struct Backward : IFormula<ChannelSets>
     {
-        private readonly ChannelSets _sets = sets;
-        private readonly ReadOnlySpan<double> _sums = sums;
-        private readonly double _share = 1 / m;
-        private readonly double _hasGradient = m > 1 ? 1 : 0; // A channel of one value has none: what rounding would leave of it is cut off.
-        private readonly LineFactors _line = line;
-
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<D>(int c)
+        public static bool TryDo<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            ref readonly double sums = ref MemoryMarshal.GetReference(_sums);
-            SetOf<D> set = _sets.Statistics.Of<D>(c);
-            D meanDy = D.Load(in sums, c) * D.Create(_share); // [B3], without gamma
-            D meanDyXHat = D.Load(in sums, _sets.Statistics.Count + c) * D.Create(_share); // [B4], without gamma
-            D scale = set.Rstd * Widen<D>(_sets.Gamma, c, 1) * D.Create(_hasGradient);
-            if (!_sets.Corrections.IsEmpty)
+            ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
+            SetOf<D> set = sets.Statistics.Of<D>(c);
+            D share = D.Create(1 / sets.ChannelElements);
+            D meanDy = D.Load(in sums, c) * share; // [B3], without gamma
+            D meanDyXHat = D.Load(in sums, sets.Statistics.Count + c) * share; // [B4], without gamma
+            D scale = set.Rstd * Widen<D>(sets.Gamma, c, 1) * D.Create(sets.ChannelElements > 1 ? 1 : 0);
+            if (!sets.Corrections.IsEmpty)
             {
-                scale *= D.Load(in MemoryMarshal.GetReference(_sets.Corrections.R), c);
+                scale *= D.Load(in MemoryMarshal.GetReference(sets.Corrections.R), c);
             }
 
-            return SetFactors.Backward(in set, scale, meanDy, meanDyXHat, in _line, c);
+            return SetFactors.Backward(in set, scale, meanDy, meanDyXHat, in sets.Line, c);
         }
 
-        public bool DoSpecial(int c)
+        public static bool DoSpecial(scoped in ChannelSets sets, int c)
         {
-            Unsafe.Add(ref _line.Scale, c) = float.NaN;
+            Unsafe.Add(ref sets.Line.Scale, c) = float.NaN;
             return false;
         }
     }
 
     /// <summary>Σdy·x̂ from Σdy and Σdy·(x − mean), which it overwrites: the mean that the sums were taken with was rounded to double. [B2]</summary>
-    public readonly ref struct Normalize(SetStatistics statistics, Span<double> sums) : IFormula
+    public readonly struct Normalize : IFormula<ChannelSets>
     {
-        private readonly SetStatistics _statistics = statistics;
-        private readonly Span<double> _sums = sums;
-
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryDo<D>(int c)
+        public static bool TryDo<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            ref double sums = ref MemoryMarshal.GetReference(_sums);
+            ref double sums = ref MemoryMarshal.GetReference(sets.Sums);
             D sumDy = D.Load(in sums, c);
             if (!D.AllBelow(sumDy, double.PositiveInfinity))
             {
                 return false;
             }
 
-            SetOf<D> set = _statistics.Of<D>(c);
-            D.Store((D.Load(in sums, _statistics.Count + c) - set.Low * sumDy) * set.Rstd, ref sums, _statistics.Count + c);
+            SetOf<D> set = sets.Statistics.Of<D>(c);
+            D.Store((D.Load(in sums, sets.Statistics.Count + c) - set.Low * sumDy) * set.Rstd, ref sums, sets.Statistics.Count + c);
             return true;
         }
 
-        public bool DoSpecial(int c)
+        public static bool DoSpecial(scoped in ChannelSets sets, int c)
         {
-            _sums[_statistics.Count + c] *= _statistics.Rstd[c];
+            sets.Sums[sets.Statistics.Count + c] *= sets.Statistics.Rstd[c];
             return true;
         }
     }
@@ -251,31 +247,33 @@ internal static class ChannelFactors
 
     // The channels after the last whole eight go one by one, by the same operations.
     [MethodImpl(Kernels.Loops)]
-    private static int Sweep<F, D>(scoped ref F formula, int channels)
-        where F : struct, IFormula, allows ref struct
+    private static int Sweep<F, T, D>(scoped in T sets, int channels)
+        where F : struct, IFormula<T>, allows ref struct
+        where T : struct, allows ref struct
         where D : struct, IDoubleLanes<D>
     {
         int special = 0;
         int whole = channels & ~7;
         for (int c = 0; c < whole; c += 8)
         {
-            if (!formula.TryDo<D>(c))
+            if (!F.TryDo<D>(in sets, c))
             {
-                special += OneByOne(ref formula, c, c + 8);
+                special += OneByOne<F, T>(in sets, c, c + 8);
             }
         }
 
-        return whole == channels ? special : special + OneByOne(ref formula, whole, channels);
+        return whole == channels ? special : special + OneByOne<F, T>(in sets, whole, channels);
     }
 
     [MethodImpl(Kernels.Loops)]
-    private static int OneByOne<F>(scoped ref F formula, int first, int end)
-        where F : struct, IFormula, allows ref struct
+    private static int OneByOne<F, T>(scoped in T sets, int first, int end)
+        where F : struct, IFormula<T>, allows ref struct
+        where T : struct, allows ref struct
     {
         int special = 0;
         for (int c = first; c < end; c++)
         {
-            if (!formula.TryDo<SingleDouble>(c) && !formula.DoSpecial(c))
+            if (!F.TryDo<SingleDouble>(in sets, c) && !F.DoSpecial(in sets, c))
             {
                 special++;
             }

@@ -19,7 +19,7 @@ internal static class ChannelNorm
     /// <param name="moments">Overwritten, but for rstd.</param>
     /// <param name="variance">Overwritten, (C).</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public static void Statistics(ReadOnlySpan<float> x, in Planes planes, SetStatistics moments, Span<double> variance, Span<double> workspace)
+    public static void Statistics(ReadOnlySpan<float> x, in Planes planes, in SetStatistics moments, Span<double> variance, Span<double> workspace)
     {
         int C = planes.Channels;
         Debug.Assert(x.Length == planes.Elements && x.Length > 0 && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
@@ -41,22 +41,21 @@ internal static class ChannelNorm
         for (int attempt = 0, far = C; attempt < 2 && far > 0; attempt++)
         {
             Span<double> sums = Sums(new MomentTerm(x), planes, shift, default, rest);
-            far = ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, moments, variance), C);
+            far = ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, in moments, variance), C);
         }
     }
 
     /// <summary>Overwrites y and rstd. [F3] [F4] [F5]</summary>
     /// <param name="x">The input, (N, C, L).</param>
     /// <param name="planes">N, C and L.</param>
-    /// <param name="variance">Each channel's variance, (C).</param>
+    /// <param name="variance">Each channel's variance, (C); empty where rstd is known.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="output">Statistics, of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
     /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
     public static void Normalize(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
     {
         Debug.Assert(x.Length == planes.Elements && output.Y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
-        _ = ChannelFactors.Run(new ChannelFactors.Rstd(variance, epsilon, output.Sets.Statistics.Rstd), planes.Channels); // [F3]
-        Apply(x, planes, in output, new Workspace(workspace));
+        Apply(x, in planes, variance, epsilon, in output, new Workspace(workspace));
     }
 
     /// <summary>
@@ -97,16 +96,14 @@ internal static class ChannelNorm
         Workspace rest = new(workspace);
         Span<double> sums = rest.Doubles(2 * C);
         Sums(new GradientTerm(x, dy), planes, sets.Statistics.Mean, gradients.Mask, rest).CopyTo(sums); // [B1] [B2]
-        _ = ChannelFactors.Run(new ChannelFactors.Normalize(sets.Statistics, sums), C);
+        ChannelPass<Yes> pass = new(in planes, in sets, x, gradients.Dx);
+        pass.Dy = dy;
+        pass.Sets.Sums = sums;
+        pass.Sets.ChannelElements = planes.ChannelElements;
+        _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, C);
         if (!gradients.Dx.IsEmpty && batchStatistics)
         {
-            Span<float> factors = rest.Floats(4 * C);
-            int special = ChannelFactors.Run(new ChannelFactors.Backward(in sets, sums, planes.ChannelElements, new LineFactors(factors, C)), C);
-            ChannelPass<Yes> pass = new(in planes, in sets, x, gradients.Dx);
-            pass.Dy = dy;
-            pass.Sets.Sums = sums;
-            pass.Sets.ChannelElements = planes.ChannelElements;
-            pass.Run(factors, special, rest); // [B5]
+            pass.Run(rest); // [B5]
         }
         else if (!gradients.Dx.IsEmpty)
         {
@@ -153,23 +150,22 @@ internal static class ChannelNorm
             Gamma = sets.Gamma,
             Corrections = new Corrections(sets.Corrections.R, default),
         };
-        Apply(dy, in planes, new ChannelOutput { Sets = constants, Y = dx }, rest);
+        Apply(dy, in planes, default, default, new ChannelOutput { Sets = constants, Y = dx }, rest);
     }
 
-    // y from the statistics. [F4] [F5]
-    private static void Apply(ReadOnlySpan<float> x, in Planes planes, in ChannelOutput output, Workspace rest)
+    // y from the statistics, with rstd where a variance is given. [F3] [F4] [F5]
+    private static void Apply(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Workspace rest)
     {
-        int C = planes.Channels;
-        Span<float> factors = rest.Floats(3 * C);
-        int special = ChannelFactors.Run(new ChannelFactors.Forward(in output.Sets, new LineFactors(factors, C)), C);
         ChannelPass<No> pass = new(in planes, in output.Sets, x, output.Y);
         pass.ReLU = output.ReLU;
         pass.ReadsOnce = output.ReadsOnce;
-        pass.Run(factors, special, rest);
+        pass.Sets.Variance = variance;
+        pass.Sets.Epsilon = epsilon;
+        pass.Run(rest);
     }
 
     // Both sums of each channel, (2, C): in the workspace, or in front of it.
-    private static Span<double> Sums<T>(T term, in Planes planes, ReadOnlySpan<double> centre, ReLUMask mask, Workspace rest)
+    private static Span<double> Sums<T>(T term, in Planes planes, ReadOnlySpan<double> centre, in ReLUMask mask, Workspace rest)
         where T : struct, ITerm, allows ref struct
     {
         int C = planes.Channels;
@@ -180,11 +176,12 @@ internal static class ChannelNorm
 
         int W = planes.Columns;
         RowBlocks blocks = planes.Blocks;
+        int count = blocks.Count;
         ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : Broadcast(centre, planes.Length, rest.Doubles(W));
-        Span<double> blockSums = rest.Doubles(2 * W * blocks.Count);
-        ColumnSums<T> kernel = new(term, columnCentre, blocks, mask, blockSums);
-        Kernels.Run(ref kernel, blocks.Count, planes.Elements);
-        return Reduce(blocks.Total(blockSums, 2 * W), planes.Length, rest);
+        Span<double> blockSums = rest.Doubles(2 * W * count);
+        ColumnSums<T> kernel = new(term, columnCentre, blocks, in mask, blockSums);
+        Kernels.Run(ref kernel, count, planes.Elements);
+        return Reduce(Accumulation.Fold(blockSums, 2 * W), planes.Length, rest);
     }
 
     /// <summary>The sums of channels from the sums of their columns, in order.</summary>

@@ -10,36 +10,49 @@ namespace NormLayers.Normalization;
 /// The factors are read for every row, so they are copied once to a buffer with the output's cache-line alignment.
 /// </remarks>
 /// <typeparam name="TGradient">Whether dx = dy·scale + line is computed, and not y = line.</typeparam>
-/// <param name="planes">N, C and L.</param>
-/// <param name="sets">Statistics, γ and β.</param>
-/// <param name="x">The input.</param>
-/// <param name="result">Overwritten with y or dx; may be x or dy respectively.</param>
-internal ref struct ChannelPass<TGradient>(scoped in Planes planes, in ChannelSets sets, ReadOnlySpan<float> x, Span<float> result) : IKernel
+internal ref struct ChannelPass<TGradient> : IKernel
     where TGradient : struct, IFlag
 {
-    private readonly bool _areColumns = planes.AreColumns;
-    private readonly int _samples = planes.Samples;
+    private readonly bool _areColumns;
+    private readonly int _samples;
     private ReadOnlySpan<float> _factors;
     private ReadOnlySpan<int> _special;
 
     /// <summary>What special channels are computed from; for dx with their sums.</summary>
-    public ChannelSets Sets = sets;
+    public ChannelSets Sets;
 
-    public readonly ReadOnlySpan<float> X = x;
+    public readonly ReadOnlySpan<float> X;
 
     /// <summary>The gradient with respect to y; empty for y.</summary>
     public ReadOnlySpan<float> Dy;
 
-    public readonly Span<float> Result = result;
+    public readonly Span<float> Result;
 
     public bool ReLU;
 
     /// <summary>Whether the statistics come from elsewhere, and so X has not just been read.</summary>
     public bool ReadsOnce;
 
-    public readonly int Channels { get; } = planes.Channels;
+    /// <param name="planes">N, C and L.</param>
+    /// <param name="sets">Statistics, γ and β.</param>
+    /// <param name="x">The input.</param>
+    /// <param name="result">Overwritten with y or dx; may be x or dy respectively.</param>
+    public ChannelPass(scoped in Planes planes, in ChannelSets sets, ReadOnlySpan<float> x, Span<float> result)
+    {
+        (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
+        X = x;
+        Result = result;
 
-    public readonly int PlaneLength { get; } = planes.Length;
+        // One by one: a copy of all sets is a call of the runtime, and takes as long as a small tensor's sums.
+        Sets.Statistics = sets.Statistics;
+        Sets.Gamma = sets.Gamma;
+        Sets.Beta = sets.Beta;
+        Sets.Corrections = sets.Corrections;
+    }
+
+    public readonly int Channels { get; }
+
+    public readonly int PlaneLength { get; }
 
     /// <summary>The factors of the channels, or of the columns: each kind after the other, as in <see cref="LineFactors"/>.</summary>
     public readonly ReadOnlySpan<float> Factors => _factors;
@@ -47,6 +60,18 @@ internal ref struct ChannelPass<TGradient>(scoped in Planes planes, in ChannelSe
     private readonly int Columns => Channels * PlaneLength;
 
     private readonly bool IsStreamed => RowMap.IsStreamed(Result, X, ReadsOnce ? RowMap.StreamedOnceElements : RowMap.StreamedElements) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
+
+    /// <summary>Does all planes, with factors from <see cref="Sets"/>.</summary>
+    /// <param name="rest">Overwritten: the factors, and <see cref="WorkspaceLength"/>.</param>
+    public void Run(Workspace rest)
+    {
+        Span<float> factors = rest.Floats((TGradient.Holds ? 4 : 3) * Channels);
+        Sets.Line = new LineFactors(factors, Channels);
+        int special = TGradient.Holds
+            ? ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in Sets, Channels)
+            : ChannelFactors.Run<ChannelFactors.Forward, ChannelSets>(in Sets, Channels);
+        Run(factors, special, rest);
+    }
 
     /// <summary>Does all planes.</summary>
     /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>

@@ -4,7 +4,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
 
-/// <summary>Channels in double: what y and dx of those are computed from whose factors no float holds.</summary>
+/// <summary>Channels in double: what the factors of y and dx are computed from, and y and dx themselves where no float holds their factors.</summary>
 internal ref struct ChannelSets
 {
     public required SetStatistics Statistics;
@@ -18,8 +18,17 @@ internal ref struct ChannelSets
     /// <summary>Batch renormalization's x̂ = R·z + D, with z = (x − μ)·r; empty where x̂ = z.</summary>
     public Corrections Corrections;
 
+    /// <summary>What rstd is computed from first, (C); empty where it is known.</summary>
+    public ReadOnlySpan<double> Variance;
+
+    /// <summary>ε.</summary>
+    public Epsilon Epsilon;
+
+    /// <summary>Overwritten with the factors.</summary>
+    public LineFactors Line;
+
     /// <summary>Σdy and Σdy·z, (2, C); empty for y.</summary>
-    public ReadOnlySpan<double> Sums;
+    public Span<double> Sums;
 
     /// <summary>Whether γ is contained in the sums, which are Σg and Σg·x̂ then, of a set of several channels.</summary>
     public bool SumsContainGamma;

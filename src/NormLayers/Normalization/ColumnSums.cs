@@ -15,7 +15,7 @@ namespace NormLayers.Normalization;
 /// <param name="blocks">The blocks of rows.</param>
 /// <param name="mask">The ReLU's, or empty.</param>
 /// <param name="sums">Overwritten: each block's sums, (2, W).</param>
-internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, RowBlocks blocks, ReLUMask mask, Span<double> sums) : IKernel
+internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, RowBlocks blocks, in ReLUMask mask, Span<double> sums) : IKernel
     where T : struct, ITerm, allows ref struct
 {
     // How many rows share a load and a store of the columns' sums.

@@ -217,8 +217,8 @@ internal static class GroupedNorm
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
                 _ = new PlaneSums<MomentTerm>(new(x), ChannelNorm.Broadcast<double>(shift, depth, centre), planes, default, sums).Run();
-                ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, sets, variance); // [F1] [F2]
-                far = ChannelFactors.Run(formula, sets.Count);
+                ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, in sets, variance); // [F1] [F2]
+                far = ChannelFactors.Run(in formula, sets.Count);
             }
         }
     }
@@ -257,7 +257,10 @@ internal static class GroupedNorm
             SetStatistics each = Broadcast(sets.Statistics, depth, ref rest);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             _ = new PlaneSums<GradientTerm>(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums).Run(); // [B1] [B2]
-            _ = ChannelFactors.Run(new ChannelFactors.Normalize(each, sums), planes.Channels);
+            ChannelPass<Yes> pass = new(in planes, new() { Statistics = each, Gamma = sets.Gamma }, x, gradients.Dx);
+            pass.Dy = gradients.BeforeReLU;
+            pass.Sets.Sums = sums;
+            _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, planes.Channels);
             if (gradients.Dx.IsEmpty)
             {
                 return sums;
@@ -266,16 +269,9 @@ internal static class GroupedNorm
             Span<double> sumsOfG = SumsOfG(sums, sets.Gamma, depth, rest.Doubles(2 * sets.Statistics.Count));
             Span<float> factors = rest.Floats(4 * planes.Channels);
             int special = Factors(sets, sumsOfG, factors, rest);
-            ChannelSets planeSets = new()
-            {
-                Statistics = each,
-                Gamma = sets.Gamma,
-                Sums = special == 0 ? default : ChannelNorm.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length)),
-                SumsContainGamma = true,
-                ChannelElements = Tensors.Groups.SetElements,
-            };
-            ChannelPass<Yes> pass = new(in planes, in planeSets, x, gradients.Dx);
-            pass.Dy = gradients.BeforeReLU;
+            pass.Sets.Sums = special == 0 ? default : ChannelNorm.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length));
+            pass.Sets.SumsContainGamma = true;
+            pass.Sets.ChannelElements = Tensors.Groups.SetElements;
             pass.Run(factors, special, rest); // [B5]
             return sums;
         }
@@ -302,13 +298,14 @@ internal static class GroupedNorm
         }
 
         // Each plane's factors of dx: its set's, with γ in the scale. Where floats do not hold them, the scale is NaN.
-        private int Factors(ChannelSets sets, ReadOnlySpan<double> sumsOfG, Span<float> factors, Workspace rest)
+        private int Factors(ChannelSets sets, Span<double> sumsOfG, Span<float> factors, Workspace rest)
         {
             int count = sets.Statistics.Count;
             int depth = Tensors.Groups.Depth;
             int P = count * depth;
             Span<float> line = rest.Floats(4 * count);
-            _ = ChannelFactors.Run(new ChannelFactors.Backward(new ChannelSets { Statistics = sets.Statistics }, sumsOfG, Tensors.Groups.SetElements, new LineFactors(line, count)), count);
+            ChannelSets withoutGamma = new() { Statistics = sets.Statistics, Sums = sumsOfG, ChannelElements = Tensors.Groups.SetElements, Line = new LineFactors(line, count) };
+            _ = ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in withoutGamma, count);
             ChannelNorm.Broadcast<float>(line, depth, factors);
             Span<float> scales = factors[(3 * P)..];
             int special = 0;

@@ -15,7 +15,7 @@ namespace NormLayers.Normalization;
 /// <param name="planes">N, C and L.</param>
 /// <param name="mask">The ReLU's, or empty.</param>
 /// <param name="sums">Overwritten, <see cref="SumsLength"/>.</param>
-internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, Planes planes, ReLUMask mask, Span<double> sums) : IKernel
+internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, in Planes planes, in ReLUMask mask, Span<double> sums) : IKernel
     where T : struct, ITerm, allows ref struct
 {
     // From so many channels on, each thread has some.
@@ -31,7 +31,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, P
     private readonly ReLUMask _mask = mask;
 
     /// <summary>How many doubles <see cref="Run()"/> overwrites.</summary>
-    public static int SumsLength(Planes planes) => 2 * planes.Channels * Math.Max(GroupsOf(planes), 1);
+    public static int SumsLength(in Planes planes) => 2 * planes.Channels * Math.Max(GroupsOf(planes), 1);
 
     /// <summary>Takes the sums.</summary>
     /// <returns>Both sums of each channel, (2, C): the first part of the sums.</returns>
@@ -43,7 +43,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, P
     }
 
     // The samples whose planes have sums of their own: all, or together.
-    private static int GroupsOf(Planes planes) => planes.Channels >= EnoughChannels ? Math.Min(planes.Samples, 1) : planes.Samples;
+    private static int GroupsOf(in Planes planes) => planes.Channels >= EnoughChannels ? Math.Min(planes.Samples, 1) : planes.Samples;
 
     [MethodImpl(Kernels.Loops)]
     public void Run<L, D>(int first, int count)

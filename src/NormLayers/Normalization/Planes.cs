@@ -27,7 +27,7 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
         {
             for (int k = 0; k < Chunks; k++)
             {
-                if (Chunk(k).ChannelElements == 1)
+                if (ChannelElementsOf(k) == 1)
                 {
                     return true;
                 }
@@ -48,6 +48,9 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
 
     /// <summary>m, the elements of a channel.</summary>
     public int ChannelElements => Samples * Length;
+
+    /// <summary>m of one chunk.</summary>
+    public int ChannelElementsOf(int k) => (End(k) - End(k - 1)) * Length;
 
     private int End(int k) => k < 0 ? 0 : !Ends.IsEmpty ? Ends.Span[k] : k == Chunks - 1 ? Samples : (k + 1) * ChunkSize;
 

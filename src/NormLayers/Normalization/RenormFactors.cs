@@ -11,7 +11,7 @@ namespace NormLayers.Normalization;
 /// <param name="step">ε and the limits.</param>
 /// <param name="deviation">Overwritten with √(variance + ε), (C).</param>
 internal readonly ref struct RenormFactors(
-    NormStatistics statistics, ReadOnlySpan<float> runningMean, ReadOnlySpan<float> runningDeviation, RenormStep step, Span<double> deviation) : ChannelFactors.IFormula
+    NormStatistics statistics, ReadOnlySpan<float> runningMean, ReadOnlySpan<float> runningDeviation, RenormStep step, Span<double> deviation) : ChannelFactors.IFormula<RenormFactors>
 {
     private readonly ReadOnlySpan<double> _mean = statistics.Mean;
     private readonly ReadOnlySpan<double> _variance = statistics.Variance;
@@ -25,25 +25,25 @@ internal readonly ref struct RenormFactors(
 
     // s = sqrt(variance + epsilon); R = clip(s / runningDeviation, 1 / rMax, rMax); D = clip((mean - runningMean) / runningDeviation, -dMax, dMax)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryDo<D>(int c)
+    public static bool TryDo<D>(scoped in RenormFactors sets, int c)
         where D : struct, IDoubleLanes<D>
     {
-        D s = D.Sqrt(D.Load(in MemoryMarshal.GetReference(_variance), c) + D.Create(_epsilon));
-        D running = D.Widen(in MemoryMarshal.GetReference(_runningDeviation), c);
+        D s = D.Sqrt(D.Load(in MemoryMarshal.GetReference(sets._variance), c) + D.Create(sets._epsilon));
+        D running = D.Widen(in MemoryMarshal.GetReference(sets._runningDeviation), c);
         D ratio = s / running;
-        D shift = (D.Load(in MemoryMarshal.GetReference(_mean), c) - D.Widen(in MemoryMarshal.GetReference(_runningMean), c)) / running;
-        D.Store(s, ref MemoryMarshal.GetReference(_deviation), c);
-        D.Store(AtMost(D.Max(ratio, D.Create(1 / _rMax)), _rMax), ref MemoryMarshal.GetReference(_corrections.R), c);
-        D.Store(AtMost(D.Max(shift, D.Create(-_dMax)), _dMax), ref MemoryMarshal.GetReference(_corrections.D), c);
+        D shift = (D.Load(in MemoryMarshal.GetReference(sets._mean), c) - D.Widen(in MemoryMarshal.GetReference(sets._runningMean), c)) / running;
+        D.Store(s, ref MemoryMarshal.GetReference(sets._deviation), c);
+        D.Store(AtMost(D.Max(ratio, D.Create(1 / sets._rMax)), sets._rMax), ref MemoryMarshal.GetReference(sets._corrections.R), c);
+        D.Store(AtMost(D.Max(shift, D.Create(-sets._dMax)), sets._dMax), ref MemoryMarshal.GetReference(sets._corrections.D), c);
         return D.AllBelow(ratio, double.PositiveInfinity) && D.AllBelow(shift, double.PositiveInfinity);
     }
 
     // A running deviation of 0 corrects nothing; what is not finite stays NaN, and what overflows is at its limit.
-    public bool DoSpecial(int c)
+    public static bool DoSpecial(scoped in RenormFactors sets, int c)
     {
-        double running = _runningDeviation[c];
-        _corrections.R[c] = running == 0 ? 1 : Math.Clamp(_deviation[c] / running, 1 / _rMax, _rMax);
-        _corrections.D[c] = running == 0 ? 0 : Math.Clamp((_mean[c] - _runningMean[c]) / running, -_dMax, _dMax);
+        double running = sets._runningDeviation[c];
+        sets._corrections.R[c] = running == 0 ? 1 : Math.Clamp(sets._deviation[c] / running, 1 / sets._rMax, sets._rMax);
+        sets._corrections.D[c] = running == 0 ? 0 : Math.Clamp((sets._mean[c] - sets._runningMean[c]) / running, -sets._dMax, sets._dMax);
         return true;
     }
 
