@@ -21,7 +21,7 @@ public static partial class Functional
     {
         CheckOutput(tensors.X, tensors.Y);
         CheckApart(tensors.Y, "y", tensors.Gamma, tensors.Beta);
-        Compaction? kept = KeptRows(mask, tensors.X.Length, tensors.Features);
+        Compaction? kept = KeptRows(mask, tensors.X.Length, tensors.Features, tensors.RowsPerParameters);
         RowNorm.Forward<S>(tensors, epsilon, RowsOf(statistics, kept?.Rows ?? tensors.Rows), kept);
     }
 

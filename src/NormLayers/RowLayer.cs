@@ -3,7 +3,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers;
 
-/// <summary>A normalization over the last dimension that divides by a norm and subtracts no mean: <see cref="RmsNorm"/>, <see cref="ScaleNorm"/>.</summary>
+/// <summary>A normalization of each row by itself, over the last dimension, without a β of its own: <see cref="RmsNorm"/>, <see cref="ScaleNorm"/>, <see cref="AdaptiveLayerNorm"/>.</summary>
 public abstract class RowLayer : MaskableLayer, INormalization
 {
     private readonly NormStatistics _statistics = new();
@@ -35,24 +35,26 @@ public abstract class RowLayer : MaskableLayer, INormalization
     private protected bool AddsEpsilonToRoot => _epsilon.OutsideRoot;
 
     /// <inheritdoc/>
-    public sealed override Shape OutputShape(Shape input)
+    public override Shape OutputShape(Shape input)
     {
         Throw.IfLastDiffers(input, Features, Name, nameof(input));
         return input;
     }
 
-    private protected sealed override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
 
     /// <summary>Overwrites y, and keeps the rows' statistics.</summary>
     private protected void Forward<S>(in RowTensors tensors)
         where S : struct, IStatistic
         => RowNorm.Forward<S>(in tensors, _epsilon, _statistics.Resize(Kept?.Rows ?? tensors.Rows).Sets, Kept);
 
-    /// <summary>Overwrites dx; <b>adds to</b> dγ.</summary>
+    /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
     private protected void Backward<S>(in RowTensors tensors, in Gradients gradients)
         where S : struct, IStatistic
     {
-        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: !tensors.RowGamma.IsEmpty));
-        RowNorm.Backward<S>(in tensors, _epsilon, _statistics.Sets, in gradients, workspace, Kept);
+        int length = tensors.RowsPerParameters > 0
+            ? RowNorm.WorkspaceLength(1, tensors.Gamma.Length)
+            : RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: !tensors.RowGamma.IsEmpty);
+        RowNorm.Backward<S>(in tensors, _epsilon, _statistics.Sets, in gradients, _workspace.AtLeast(length), Kept);
     }
 }

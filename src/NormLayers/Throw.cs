@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 
 namespace NormLayers;
 
@@ -64,11 +65,15 @@ internal static class Throw
     }
 
     /// <summary>Checks that a count is at least 1, and returns it.</summary>
-    public static int IfNotPositive(int value, string name)
+    public static int IfNotPositive(int value, string name) => IfBelow(value, 1, name);
+
+    /// <summary>Checks that a number, which may be infinite, is at least another, and returns it.</summary>
+    public static T IfBelow<T>(T value, T least, string name)
+        where T : INumber<T>
     {
-        if (value < 1)
+        if (!(value >= least))
         {
-            OutOfRange(name, "a number ≥ 1", value);
+            OutOfRange(name, $"a number ≥ {least}", value);
         }
 
         return value;

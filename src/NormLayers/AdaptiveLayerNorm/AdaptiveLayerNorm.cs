@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NormLayers.Normalization;
 
 namespace NormLayers;
@@ -9,10 +10,10 @@ namespace NormLayers;
 /// <para>Takes (N, …, C): the dimensions between are tokens, which share the a and b of their sample. <c>y</c> may be <c>x</c> where no backward pass follows. NaN and
 /// infinity spread within their token only. A mask has a value for each element, or for each token. Without a mask, no allocation after the largest batch has been seen.</para>
 /// </remarks>
-public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
+public sealed class AdaptiveLayerNorm : RowLayer
 {
-    private readonly NormStatistics _statistics = new();
     private float[] _scale = [];
+    private float[] _factor = [];
     private float[] _shift = [];
     private float[] _dScale = [];
     private float[] _dShift = [];
@@ -27,18 +28,7 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public AdaptiveLayerNorm(int features, double epsilon = 1e-5, bool onePlusScale = true, string name = "adaptivelayernorm")
-        : base(name)
-    {
-        Throw.IfNotPositive(features, nameof(features));
-        Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        (Features, Epsilon, OnePlusScale) = (features, epsilon, onePlusScale);
-    }
-
-    /// <summary>C, the last dimension of the input.</summary>
-    public int Features { get; }
-
-    /// <summary>ε, added to the variance under the root.</summary>
-    public double Epsilon { get; }
+        : base(name, features, new Epsilon(epsilon)) => OnePlusScale = onePlusScale;
 
     /// <summary>Whether x̂ is scaled by 1 + a, and not by a.</summary>
     public bool OnePlusScale { get; }
@@ -51,13 +41,6 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 
     /// <summary>The gradient with respect to b, (N, C), of the last backward pass; empty before the first.</summary>
     public ReadOnlySpan<float> ShiftGradient => _dShift.AsSpan(0, _gradients);
-
-    /// <inheritdoc/>
-    public bool IgnoresInputScale => true;
-
-    RunningStatistics? INormalization.Running => null;
-
-    bool INormalization.HasReLU => false;
 
     /// <summary>Sets a and b of the next passes; both are copied. Not between a forward pass and its backward pass, which needs the same condition.</summary>
     /// <param name="scale">a of each sample, (N, C).</param>
@@ -73,11 +56,12 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
         Throw.IfLengthDiffers(shift.Length, scale.Length, nameof(shift));
         if (_scale.Length < scale.Length)
         {
-            (_scale, _shift) = (new float[scale.Length], new float[scale.Length]);
+            (_scale, _factor, _shift) = (new float[scale.Length], new float[scale.Length], new float[scale.Length]);
         }
 
         scale.CopyTo(_scale);
         shift.CopyTo(_shift);
+        TensorPrimitives.Add(scale, OnePlusScale ? 1 : 0, _factor);
         (_conditioned, _isNewCondition) = (scale.Length, true);
     }
 
@@ -109,10 +93,6 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
         };
     }
 
-    private protected override int MaskedTogether => Features;
-
-    private protected override bool MasksElements => true;
-
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) =>
         kept.KeepRows(mask, shape.Length / Features, Features, Functional.TokensOf(shape));
 
@@ -124,7 +104,7 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
             Throw.Operation($"{Name}: the condition is of {_conditioned / Features} samples, and the input of {shape[0]}. SetCondition comes before Forward.");
         }
 
-        Functional.AdaptiveLayerNorm(x, shape, _scale.AsSpan(0, _conditioned), _shift.AsSpan(0, _conditioned), Epsilon, y, _statistics, OnePlusScale, Kept);
+        Forward<MeanAndVariance>(Tensors(x, shape) with { Y = y, Beta = _shift.AsSpan(0, _conditioned) });
         _isNewCondition = false;
     }
 
@@ -142,7 +122,12 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
         }
 
         _gradients = _conditioned;
-        Functional.AdaptiveLayerNormBackward(
-            x, dy, shape, _scale.AsSpan(0, _conditioned), _statistics, dx, _dScale.AsSpan(0, _gradients), _dShift.AsSpan(0, _gradients), OnePlusScale, Kept);
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = _dScale.AsSpan(0, _gradients), DBeta = _dShift.AsSpan(0, _gradients) };
+        gradients.DGamma.Clear();
+        gradients.DBeta.Clear();
+        Backward<MeanAndVariance>(Tensors(x, shape), gradients);
     }
+
+    private RowTensors Tensors(ReadOnlySpan<float> x, Shape shape) =>
+        new() { X = x, Features = Features, Gamma = _factor.AsSpan(0, _conditioned), RowsPerParameters = Functional.TokensOf(shape) };
 }

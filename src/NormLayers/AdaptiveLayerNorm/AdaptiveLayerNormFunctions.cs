@@ -1,11 +1,15 @@
 using System.Numerics.Tensors;
 using NormLayers.Normalization;
+using NormLayers.Numerics;
 
 namespace NormLayers;
 
 /// <content>Adaptive layer normalization.</content>
 public static partial class Functional
 {
+    [ThreadStatic]
+    private static AlignedBuffer _factor;
+
     /// <summary>Adaptive layer normalization: y = (1 + a)·(x − μ)/√(σ² + ε) + b over the last dimension, with a and b of each sample.</summary>
     /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>
     /// <param name="shape">(N, …, C): the dimensions between are tokens.</param>
@@ -26,19 +30,7 @@ public static partial class Functional
         Throw.IfLengthDiffers(shift.Length, scale.Length, nameof(shift));
         CheckOutput(x, y);
         new Output<float>(y, nameof(y)).IsApartFrom(scale, nameof(scale)).IsApartFrom(shift, nameof(shift));
-        AdaptiveLayerNorm(x, shape, scale, shift, epsilon, y, statistics, onePlusScale, KeptRows(mask, x.Length, shape.Last, TokensOf(shape)));
-    }
-
-    internal static void AdaptiveLayerNorm(
-        ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift, double epsilon, Span<float> y, NormStatistics? statistics,
-        bool onePlusScale, Compaction? kept)
-    {
-        SetStatistics rows = RowsOf(statistics, kept?.Rows ?? x.Length / shape.Last);
-        if (!x.IsEmpty)
-        {
-            Workspace rest = new(_workspace.AtLeast(scale.Length / 2 + 1));
-            RowNorm.Forward<MeanAndVariance>(Conditioned(x, shape, scale, onePlusScale, rest) with { Y = y, Beta = shift }, new Epsilon(epsilon), rows, kept);
-        }
+        Rows<MeanAndVariance>(Conditioned(x, shape, scale, onePlusScale) with { Y = y, Beta = shift }, new Epsilon(epsilon), statistics, mask);
     }
 
     /// <summary>
@@ -64,36 +56,19 @@ public static partial class Functional
         Compaction? kept = KeptRows(mask, x.Length, shape.Last, TokensOf(shape));
         CheckStatistics(statistics, kept?.Rows ?? x.Length / shape.Last);
         CheckGradients(x, default, dy, scale, dx, dScale, dShift, scale.Length);
-        AdaptiveLayerNormBackward(x, dy, shape, scale, statistics, dx, dScale, dShift, onePlusScale, kept);
-    }
-
-    internal static void AdaptiveLayerNormBackward(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, ReadOnlySpan<float> scale, NormStatistics statistics, Span<float> dx, Span<float> dScale,
-        Span<float> dShift, bool onePlusScale, Compaction? kept)
-    {
         dScale.Clear();
         dShift.Clear();
-        if (!x.IsEmpty)
-        {
-            Workspace rest = new(_workspace.AtLeast(scale.Length / 2 + 1 + 2 * scale.Length));
-            RowTensors tensors = Conditioned(x, shape, scale, onePlusScale, rest);
-            Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dScale, DBeta = dShift };
-            RowNorm.Backward<MeanAndVariance>(tensors, default, statistics.Sets, gradients, rest.Rest[(scale.Length / 2 + 1)..], kept);
-        }
+        Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dScale, DBeta = dShift };
+        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(1, scale.Length));
+        RowNorm.Backward<MeanAndVariance>(Conditioned(x, shape, scale, onePlusScale), default, statistics.Sets, gradients, workspace, kept);
     }
 
     // The tokens as rows, with γ of their sample.
-    private static RowTensors Conditioned(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> scale, bool onePlusScale, Workspace rest)
+    private static RowTensors Conditioned(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> scale, bool onePlusScale)
     {
-        Span<float> onePlus = onePlusScale ? rest.Floats(scale.Length) : default;
-        TensorPrimitives.Add(onePlusScale ? scale : default, 1, onePlus);
-        return new()
-        {
-            X = x,
-            Features = shape.Last,
-            Gamma = onePlusScale ? onePlus : scale,
-            RowsPerParameters = TokensOf(shape),
-        };
+        Span<float> factor = _factor.FloatsAtLeast(scale.Length);
+        TensorPrimitives.Add(scale, onePlusScale ? 1 : 0, factor);
+        return new() { X = x, Features = shape.Last, Gamma = factor, RowsPerParameters = TokensOf(shape) };
     }
 
     internal static int TokensOf(Shape shape) => shape.Length == 0 ? 0 : shape.Length / (shape[0] * shape.Last);

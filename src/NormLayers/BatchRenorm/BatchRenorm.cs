@@ -12,22 +12,13 @@ namespace NormLayers;
 /// </remarks>
 public sealed class BatchRenorm : BatchNorm
 {
-    private double[] _deviation = [];
+    private readonly double[] _deviation;
 
     /// <summary>Creates a layer with y = x̂ (γ = 1, or 0 where the scale is 1 + γ, and β = 0), running mean 0 and running deviation 1.</summary>
     /// <param name="features">C, the number of channels: the second dimension of the input, ≥ 1.</param>
     /// <param name="limits">The limits of R and D; <see cref="RenormLimits.Paper"/> for the paper's.</param>
-    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant channel gives β all the same.</param>
-    /// <param name="momentum">How the running statistics follow the batches; null for <see cref="Momentum.Default"/>.</param>
-    /// <param name="withGamma">Whether there is a learnable scale γ.</param>
-    /// <param name="withBeta">Whether there is a learnable shift β.</param>
-    /// <param name="nonFinite">What batch statistics that are not finite do to the running ones.</param>
-    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass: the bits of a <see cref="Network.ReLU"/> behind the layer, in less time.</param>
-    /// <param name="onePlusGamma">Whether x̂ is scaled by 1 + γ, with γ = 0 at the start.</param>
-    /// <param name="name">The layer's name.</param>
-    /// <exception cref="ArgumentException"><paramref name="onePlusGamma"/> without γ.</exception>
+    /// <inheritdoc cref="BatchNorm(int, double, Momentum?, bool, bool, bool, NonFiniteStatistics, bool, bool, string)" path="/*[self::param[@name!='features' and @name!='trackRunningStatistics'] or self::exception]"/>
     /// <exception cref="ArgumentNullException"><paramref name="limits"/> is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/>, <paramref name="epsilon"/> or <paramref name="nonFinite"/> out of range.</exception>
     public BatchRenorm(
         int features,
         RenormLimits limits,
@@ -47,6 +38,7 @@ public sealed class BatchRenorm : BatchNorm
     {
         ArgumentNullException.ThrowIfNull(limits);
         Limits = limits;
+        _deviation = new double[features];
     }
 
     /// <summary>The limits of R and D, step by step.</summary>
@@ -104,16 +96,8 @@ public sealed class BatchRenorm : BatchNorm
 
     private protected override bool Corrects => true;
 
-    private protected override void Correct(NormStatistics statistics)
-    {
-        if (_deviation.Length < Features)
-        {
-            _deviation = new double[Features];
-        }
-
-        (double rMax, double dMax) = Limits.At(Running!.BatchesSeen);
-        _ = ChannelFactors.Run(new RenormFactors(statistics, Running.Mean, Running.Deviation, new RenormStep(Epsilon, rMax, dMax), _deviation), Features);
-    }
+    private protected override void Correct(NormStatistics statistics) =>
+        RenormFactors.Compute(statistics, Running!.Mean, Running.Deviation, Epsilon, Limits.At(Running.BatchesSeen), _deviation);
 
     private protected override ReadOnlySpan<double> SpreadOfBatch => _deviation;
 

@@ -10,18 +10,11 @@ public static partial class Functional
     /// The backward pass is <see cref="BatchNormBackward"/>, with R and D in <paramref name="statistics"/>. In evaluation it is batch normalization with
     /// the squares of the running deviations as variances, and ε = 0.
     /// </remarks>
-    /// <param name="x">The input, row-major, of shape <paramref name="shape"/>; empty, or with at least two values per channel.</param>
-    /// <param name="shape">(N, C, …): the dimensions behind C are positions.</param>
     /// <param name="runningMean">The running mean, (C).</param>
     /// <param name="runningDeviation">The running √(variance + ε), (C); a channel where it is 0 is not corrected.</param>
     /// <param name="limits">R_max ≥ 1 and D_max ≥ 0: the limits of a step are <see cref="RenormLimits.At"/>.</param>
-    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
-    /// <param name="epsilon">ε, added to the variance under the root, ≥ 0.</param>
-    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
     /// <param name="statistics">Overwritten with the channels' statistics, R and D among them.</param>
-    /// <param name="relu">Whether y = max(·, 0) is taken in the same pass.</param>
-    /// <param name="mask">Which positions count, (N, …), as in <see cref="MaskableLayer.Mask"/>; empty for all.</param>
+    /// <inheritdoc cref="BatchNormTraining" path="/param[@name!='statistics']"/>
     /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, a negative or NaN deviation, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limits"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void BatchRenormTraining(
@@ -52,8 +45,7 @@ public static partial class Functional
         Batch batch = TakeStatistics(x, shape, 0, gamma, beta, y, statistics, mask, corrected: true);
         if (!batch.IsEmpty)
         {
-            Span<double> deviation = _workspace.AtLeast(C)[..C];
-            _ = ChannelFactors.Run(new RenormFactors(statistics, runningMean, runningDeviation, new RenormStep(epsilon, limits.RMax, limits.DMax), deviation), C);
+            RenormFactors.Compute(statistics, runningMean, runningDeviation, epsilon, limits, _workspace.AtLeast(C)[..C]);
         }
 
         NormalizeChunks(batch, gamma, beta, epsilon, statistics, relu);

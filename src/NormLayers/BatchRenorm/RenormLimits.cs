@@ -10,8 +10,8 @@ public sealed record RenormLimits
     /// <exception cref="ArgumentOutOfRangeException">One is out of range.</exception>
     public RenormLimits(double rMax, double dMax)
     {
-        RMax = rMax >= 1 ? rMax : Refuse(nameof(rMax), "a number ≥ 1", rMax);
-        DMax = dMax >= 0 ? dMax : Refuse(nameof(dMax), "a number ≥ 0", dMax);
+        RMax = Throw.IfBelow(rMax, 1, nameof(rMax));
+        DMax = Throw.IfBelow(dMax, 0, nameof(dMax));
     }
 
     /// <summary>The schedule of the paper: none for 5,000 steps; R_max = 3 at 40,000 and D_max = 5 at 25,000.</summary>
@@ -24,13 +24,13 @@ public sealed record RenormLimits
     public double DMax { get; }
 
     /// <summary>The steps without a correction, ≥ 0.</summary>
-    public long WarmUpSteps { get; init => field = NotNegative(value, nameof(WarmUpSteps)); }
+    public long WarmUpSteps { get; init => field = Throw.IfBelow(value, 0, nameof(WarmUpSteps)); }
 
     /// <summary>The step from which on R_max holds; below <see cref="WarmUpSteps"/> counts as that.</summary>
-    public long RMaxSteps { get; init => field = NotNegative(value, nameof(RMaxSteps)); }
+    public long RMaxSteps { get; init => field = Throw.IfBelow(value, 0, nameof(RMaxSteps)); }
 
     /// <summary>The step from which on D_max holds; below <see cref="WarmUpSteps"/> counts as that.</summary>
-    public long DMaxSteps { get; init => field = NotNegative(value, nameof(DMaxSteps)); }
+    public long DMaxSteps { get; init => field = Throw.IfBelow(value, 0, nameof(DMaxSteps)); }
 
     /// <summary>The limits of one step.</summary>
     /// <param name="step">The batches seen before it.</param>
@@ -38,20 +38,4 @@ public sealed record RenormLimits
 
     private double Grown(long step, double from, double to, long end) =>
         step < WarmUpSteps ? from : step >= end ? to : from + (to - from) * ((double)(step - WarmUpSteps) / (end - WarmUpSteps)) is var value && double.IsNaN(value) ? from : value;
-
-    private static long NotNegative(long value, string name)
-    {
-        if (value < 0)
-        {
-            Throw.OutOfRange(name, "a number ≥ 0", value);
-        }
-
-        return value;
-    }
-
-    private static double Refuse(string name, string expected, double value)
-    {
-        Throw.OutOfRange(name, expected, value);
-        return value;
-    }
 }

@@ -27,17 +27,9 @@ public static partial class Functional
     /// The backward pass of dynamic tanh: <b>overwrites</b> <paramref name="dx"/>, and <b>adds to</b> <paramref name="dAlpha"/>,
     /// <paramref name="dGamma"/> and <paramref name="dBeta"/>.
     /// </summary>
-    /// <param name="x">The input of the forward pass, (N, C).</param>
-    /// <param name="dy">The gradient with respect to y, (N, C).</param>
-    /// <param name="features">C, ≥ 1.</param>
+    /// <inheritdoc cref="LayerNormBackward" path="/*[@name='x' or @name='dy' or @name='features' or @name='gamma' or @name='dx' or @name='dGamma' or @name='dBeta' or self::exception]"/>
     /// <param name="alpha">α, the one factor of x.</param>
-    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="dx">Overwritten, (N, C); may be dy, but must not overlap it otherwise, nor x; empty if not wanted.</param>
     /// <param name="dAlpha">Added to.</param>
-    /// <param name="dGamma">Added to, (C); empty if not wanted.</param>
-    /// <param name="dBeta">Added to, (C); empty if not wanted.</param>
-    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
     public static void DyTBackward(
         ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int features, float alpha, ReadOnlySpan<float> gamma, Span<float> dx, ref float dAlpha,
         Span<float> dGamma, Span<float> dBeta)

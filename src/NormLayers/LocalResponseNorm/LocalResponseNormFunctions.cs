@@ -28,15 +28,8 @@ public static partial class Functional
     /// <summary>The backward pass of local response normalization: <b>overwrites</b> <paramref name="dx"/>.</summary>
     /// <param name="x">The input of the forward pass, of shape <paramref name="shape"/>.</param>
     /// <param name="dy">The gradient with respect to y, as long as x.</param>
-    /// <param name="shape">(N, C, …).</param>
-    /// <param name="size">n, the channels of a window, ≥ 1.</param>
-    /// <param name="alpha">α, the scale of the squares, ≥ 0; it is divided by n.</param>
-    /// <param name="beta">β, the exponent, ≥ 0.</param>
-    /// <param name="k">The offset, ≥ 0.</param>
     /// <param name="dx">Overwritten, as long as x; may be dy, but must not overlap it otherwise, nor x.</param>
-    /// <param name="evenReachesUp">Where an even window has its one channel more: below its own as in PyTorch, or above as in ONNX.</param>
-    /// <exception cref="ArgumentException">A shape without channels, a length that does not fit, or spans that overlap.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
+    /// <inheritdoc cref="LocalResponseNorm" path="/*[@name='shape' or @name='size' or @name='alpha' or @name='beta' or @name='k' or @name='evenReachesUp' or self::exception]"/>
     public static void LocalResponseNormBackward(
         ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, int size, double alpha, double beta, double k, Span<float> dx, bool evenReachesUp = false)
     {

@@ -25,13 +25,8 @@ public sealed class LocalResponseNormReference(int below, int above, double alph
         {
             for (int c = 0; c < P.Length; c++)
             {
-                double squares = 0;
-                for (int j = Math.Max(c - below, 0); j <= Math.Min(c + above, P.Length - 1); j++)
-                {
-                    squares += x[P[j]] * x[P[j]];
-                }
-
                 int i = P[c];
+                double squares = Window(P, c, below, above).Sum(j => x[j] * x[j]);
                 s[i] = Math.Max(k + alpha / size * squares, 1e-300); // [LRN-F1]
                 y[i] = x[i] * Math.Pow(s[i], -beta); // [LRN-F2]
             }
@@ -51,19 +46,15 @@ public sealed class LocalResponseNormReference(int below, int above, double alph
         {
             for (int j = 0; j < P.Length; j++)
             {
-                double sum = 0;
-                for (int c = Math.Max(j - above, 0); c <= Math.Min(j + below, P.Length - 1); c++)
-                {
-                    int i = P[c];
-                    double e = dy[i] * y[i] / s[i]; // [LRN-B1]
-                    sum += e; // [LRN-B2]
-                }
-
                 int o = P[j];
+                double E(int i) => dy[i] * y[i] / s[i]; // [LRN-B1]
+                double sum = Window(P, j, above, below).Sum(E); // [LRN-B2]
                 dx[o] = dy[o] * Math.Pow(s[o], -beta) - 2 * alpha * beta / size * x[o] * sum; // [LRN-B3]
             }
         }
 
         return dx;
     }
+
+    private static int[] Window(int[] P, int c, int below, int above) => P[Math.Max(c - below, 0)..Math.Min(c + above + 1, P.Length)];
 }

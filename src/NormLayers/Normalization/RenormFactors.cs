@@ -1,60 +1,38 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using NormLayers.Numerics;
+using System.Numerics.Tensors;
 
 namespace NormLayers.Normalization;
 
-/// <summary>Batch renormalization's R and D of each channel from the batch's statistics and the running ones, eight channels at a time.</summary>
-/// <param name="statistics">The batch's mean and variance; R and D are overwritten.</param>
-/// <param name="runningMean">The running mean, (C).</param>
-/// <param name="runningDeviation">The running standard deviation, (C).</param>
-/// <param name="step">ε and the limits.</param>
-/// <param name="deviation">Overwritten with √(variance + ε), (C).</param>
-internal readonly ref struct RenormFactors(
-    NormStatistics statistics, ReadOnlySpan<float> runningMean, ReadOnlySpan<float> runningDeviation, RenormStep step, Span<double> deviation) : ChannelFactors.IFormula<RenormFactors>
+/// <summary>Batch renormalization's R and D of each channel from the batch's statistics and the running ones.</summary>
+internal static class RenormFactors
 {
-    private readonly ReadOnlySpan<double> _mean = statistics.Mean;
-    private readonly ReadOnlySpan<double> _variance = statistics.Variance;
-    private readonly Corrections _corrections = statistics.Corrections;
-    private readonly ReadOnlySpan<float> _runningMean = runningMean;
-    private readonly ReadOnlySpan<float> _runningDeviation = runningDeviation;
-    private readonly double _epsilon = step.Epsilon;
-    private readonly double _rMax = step.RMax;
-    private readonly double _dMax = step.DMax;
-    private readonly Span<double> _deviation = deviation;
-
-    // s = sqrt(variance + epsilon); R = clip(s / runningDeviation, 1 / rMax, rMax); D = clip((mean - runningMean) / runningDeviation, -dMax, dMax)
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryDo<D>(scoped in RenormFactors sets, int c)
-        where D : struct, IDoubleLanes<D>
+    /// <summary>Overwrites R and D, and <paramref name="deviation"/> with √(variance + ε), (C). What is not finite stays NaN, and what overflows is at its limit.</summary>
+    /// <param name="statistics">The batch's mean and variance; R and D are overwritten.</param>
+    /// <param name="runningMean">The running mean, (C).</param>
+    /// <param name="runningDeviation">The running standard deviation, (C).</param>
+    /// <param name="epsilon">ε, ≥ 0.</param>
+    /// <param name="limits">R_max ≥ 1 and D_max ≥ 0.</param>
+    /// <param name="deviation">Overwritten.</param>
+    public static void Compute(
+        NormStatistics statistics, ReadOnlySpan<float> runningMean, ReadOnlySpan<float> runningDeviation, double epsilon, (double RMax, double DMax) limits, Span<double> deviation)
     {
-        D s = D.Sqrt(D.Load(in MemoryMarshal.GetReference(sets._variance), c) + D.Create(sets._epsilon));
-        D running = D.Widen(in MemoryMarshal.GetReference(sets._runningDeviation), c);
-        D ratio = s / running;
-        D shift = (D.Load(in MemoryMarshal.GetReference(sets._mean), c) - D.Widen(in MemoryMarshal.GetReference(sets._runningMean), c)) / running;
-        D.Store(s, ref MemoryMarshal.GetReference(sets._deviation), c);
-        D.Store(AtMost(D.Max(ratio, D.Create(1 / sets._rMax)), sets._rMax), ref MemoryMarshal.GetReference(sets._corrections.R), c);
-        D.Store(AtMost(D.Max(shift, D.Create(-sets._dMax)), sets._dMax), ref MemoryMarshal.GetReference(sets._corrections.D), c);
-        return D.AllBelow(ratio, double.PositiveInfinity) && D.AllBelow(shift, double.PositiveInfinity);
-    }
+        Span<double> R = statistics.Corrections.R;
+        Span<double> D = statistics.Corrections.D;
+        TensorPrimitives.Add(statistics.Variance, epsilon, deviation);
+        TensorPrimitives.Sqrt(deviation, deviation);
 
-    // A running deviation of 0 corrects nothing; what is not finite stays NaN, and what overflows is at its limit.
-    public static bool DoSpecial(scoped in RenormFactors sets, int c)
-    {
-        double running = sets._runningDeviation[c];
-        sets._corrections.R[c] = running == 0 ? 1 : Math.Clamp(sets._deviation[c] / running, 1 / sets._rMax, sets._rMax);
-        sets._corrections.D[c] = running == 0 ? 0 : Math.Clamp((sets._mean[c] - sets._runningMean[c]) / running, -sets._dMax, sets._dMax);
-        return true;
-    }
+        // R = clip(deviation / runningDeviation, 1 / rMax, rMax); D = clip((mean - runningMean) / runningDeviation, -dMax, dMax)
+        TensorPrimitives.ConvertChecked(runningDeviation, R);
+        TensorPrimitives.ConvertChecked(runningMean, D);
+        TensorPrimitives.Subtract(statistics.Mean, D, D);
+        TensorPrimitives.Divide(D, R, D);
+        TensorPrimitives.Divide(deviation, R, R);
+        TensorPrimitives.Clamp(R, 1 / limits.RMax, limits.RMax, R);
+        TensorPrimitives.Clamp(D, -limits.DMax, limits.DMax, D);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static D AtMost<D>(D value, double limit)
-        where D : struct, IDoubleLanes<D>
-        => D.Create(-1) * D.Max(D.Create(-1) * value, D.Create(-limit));
+        // A running deviation of 0 corrects nothing.
+        for (int c = runningDeviation.IndexOf(0); c >= 0 && c < R.Length; c++)
+        {
+            (R[c], D[c]) = runningDeviation[c] == 0 ? (1, 0) : (R[c], D[c]);
+        }
+    }
 }
-
-/// <summary>What is the same for all channels of a step.</summary>
-/// <param name="Epsilon">ε, ≥ 0.</param>
-/// <param name="RMax">R_max, ≥ 1.</param>
-/// <param name="DMax">D_max, ≥ 0.</param>
-internal readonly record struct RenormStep(double Epsilon, double RMax, double DMax);

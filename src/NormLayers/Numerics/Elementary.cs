@@ -12,8 +12,8 @@ internal static class Elementary
     private const double Ln2High = 0.69314718036912382;
     private const double Ln2Low = 1.9082149292705877e-10;
 
-    // Of 2x in tanh x: the slope is far below the smallest float there, and (e²ˣ + 1)² far below the largest double.
-    private const double MostOfTwice = 350;
+    // Of x in tanh x: the slope is far below the smallest float there, and (1 + e⁻²ˣ)² far below the largest double.
+    private const double MostOfTanh = 175;
 
     /// <summary>eˣ, within 1 ulp.</summary>
     /// <param name="x">Any number; below −745.2 the result is 0, above 709.8 infinity.</param>
@@ -48,7 +48,6 @@ internal static class Elementary
     /// <summary>The hyperbolic tangent, within 5 ulp.</summary>
     /// <param name="x">Any number.</param>
     /// <returns>tanh x; NaN for NaN, 0 for −0.</returns>
-    /// <remarks>(e²ˣ − 1)/(e²ˣ + 1), with e²ˣ − 1 from <see cref="Exp"/>'s polynomial before its 1 is added, so that it keeps its digits where x is small.</remarks>
     public static double Tanh(double x) => TanhCore<SingleDouble>(new(x), out _).Value;
 
     /// <summary>eˣ for numbers whose exponential is finite, on one lane or eight.</summary>
@@ -64,21 +63,32 @@ internal static class Elementary
     }
 
     /// <summary>tanh x and its slope 1 − tanh²x, each within 5 ulp, on one lane or eight; the slope is at least 10⁻¹⁵² where x is a number.</summary>
+    /// <remarks>
+    /// −x = n·½ ln 2 + s with |s| ≤ ¼ ln 2. τ = tanh s is s + s³·q(s²): q interpolates at the Chebyshev points, and τ/s is within 2⁻⁵⁶.
+    /// tanh(n·½ ln 2) is (p − 1)/(p + 1) with p = 2ⁿ, and the addition theorem gives tanh x by one division.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static D TanhCore<D>(D x, out D slope)
         where D : struct, IDoubleLanes<D>
     {
-        D twice = D.Max(x + x, D.Create(-MostOfTwice));
-        twice = D.Create(-1) * D.Max(D.Create(-1) * twice, D.Create(-MostOfTwice));
-        D expM1 = ExpMinusOneOfRemainder(twice, out D n);
-        D power = D.PowerOfTwo(n);
-        D scaled = power * expM1;
+        D minus = D.Max(D.Create(0) - D.Max(x, D.Create(-MostOfTanh)), D.Create(-MostOfTanh));
+        D n = D.Round(minus * D.Create(2 * Log2E));
+        D s = minus - n * D.Create(Ln2High / 2) - n * D.Create(Ln2Low / 2);
+        D z = s * s;
+        D q = D.Create(0.003463892717465758);
+        q = q * z + D.Create(-0.008858934482427923);
+        q = q * z + D.Create(0.02186942178564989);
+        q = q * z + D.Create(-0.05396825349922673);
+        q = q * z + D.Create(0.13333333333212694);
+        q = q * z + D.Create(-0.3333333333333328);
+        D tau = s + s * (z * q);
 
-        // With e = e²ˣ: tanh x = (e − 1)/(e + 1), its slope 4e/(e + 1)². Neither e − 1 nor the slope cancels.
-        D eMinusOne = scaled + (power - D.Create(1));
-        D ePlusOne = eMinusOne + D.Create(2);
-        slope = D.Create(4) * (power + scaled) / (ePlusOne * ePlusOne);
-        return eMinusOne / ePlusOne;
+        // tanh x = (1 − p − (1 + p)τ)/(1 + p − (1 − p)τ), its slope 4p(1 − τ²) over the denominator's square. Nothing cancels: where n = 0, 1 − p is 0.
+        D p = D.PowerOfTwo(n);
+        (D onePlus, D oneMinus) = (D.Create(1) + p, D.Create(1) - p);
+        D denominator = onePlus - oneMinus * tau;
+        slope = D.Create(4) * p * (D.Create(1) - tau * tau) / (denominator * denominator);
+        return (oneMinus - onePlus * tau) / denominator;
     }
 
     // eʳ − 1 with x = n·ln 2 + r.

@@ -22,6 +22,7 @@ public abstract class NormalizedLinear : Layer
         Raw = new Parameter(rawName, linear.Weight.Shape);
         linear.Weight.Value.CopyTo(Raw.Value, 0);
         (Raw.Frozen, linear.Weight.Frozen) = (linear.Weight.Frozen, false);
+        Statistics.Resize(linear.Outputs);
     }
 
     /// <summary>The linear layer. Its weights are those in use, <b>overwritten</b> by each forward pass, and their gradient by each backward pass.</summary>
@@ -30,8 +31,8 @@ public abstract class NormalizedLinear : Layer
     /// <summary>The learned weights before normalization, (outputs, inputs); they start as the linear layer's.</summary>
     private protected Parameter Raw { get; }
 
-    /// <summary>1 over the length or the deviation of each row.</summary>
-    private protected double[] Rstd { get; set; } = [];
+    /// <summary>The statistics of each row of the raw weights, for the weights in use.</summary>
+    private protected NormStatistics Statistics { get; } = new();
 
     /// <summary>The weights in use, (outputs, inputs), <b>overwritten</b> here as in a forward pass.</summary>
     internal float[] WeightsInUse()
@@ -73,45 +74,23 @@ public abstract class NormalizedLinear : Layer
     }
 
     /// <inheritdoc/>
-    public override ReferenceLayer CreateReference() => new Reference(this);
-
-    private sealed class Reference : ReferenceLayer
+    public override ReferenceLayer CreateReference()
     {
-        private readonly NormReference _norm;
-        private readonly ReferenceLayer _linear;
-        private readonly ReferenceParameter _raw;
-        private readonly ReferenceParameter _used;
-        private readonly Shape _shape;
-
-        public Reference(NormalizedLinear layer)
-        {
-            _norm = layer.CreateNormReference();
-            _linear = layer.Linear.CreateReference();
-            _raw = ReferenceParameter.From(layer.Raw);
-            _used = _linear.Parameters[0];
-            _shape = layer.Raw.Shape;
-            Parameters = [.. _norm.Parameters.Select(p => p with { Name = layer.Parameters[0].Name }), _raw, .. _linear.Parameters.Skip(1)];
-        }
-
-        public override IReadOnlyList<ReferenceParameter> Parameters { get; }
-
-        public override double[] Forward(double[] x, Shape shape)
-        {
-            _norm.Forward(_raw.Value, _shape).CopyTo(_used.Value, 0);
-            return _linear.Forward(x, shape);
-        }
-
-        public override double[] Backward(double[] dy)
-        {
-            Array.Clear(_used.Gradient);
-            double[] dx = _linear.Backward(dy);
-            double[] dRaw = _norm.Backward(_used.Gradient);
-            for (int i = 0; i < dRaw.Length; i++)
+        (NormReference norm, ReferenceLayer linear) = (CreateNormReference(), Linear.CreateReference());
+        (ReferenceParameter raw, ReferenceParameter used) = (ReferenceParameter.From(Raw), linear.Parameters[0]);
+        return new FunctionReference(
+            [.. norm.Parameters.Select(p => p with { Name = Parameters[0].Name }), raw, .. linear.Parameters.Skip(1)],
+            (x, shape) =>
             {
-                _raw.Gradient[i] += dRaw[i];
-            }
-
-            return dx;
-        }
+                norm.Forward(raw.Value, Raw.Shape).CopyTo(used.Value, 0);
+                return linear.Forward(x, shape);
+            },
+            (_, dy) =>
+            {
+                Array.Clear(used.Gradient);
+                double[] dx = linear.Backward(dy);
+                TensorPrimitives.Add(raw.Gradient, norm.Backward(used.Gradient), raw.Gradient);
+                return dx;
+            });
     }
 }

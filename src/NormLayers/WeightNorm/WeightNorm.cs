@@ -15,13 +15,12 @@ public sealed class WeightNorm : NormalizedLinear
     public WeightNorm(Linear linear)
         : base(linear, "weight_v")
     {
-        Rstd = new double[linear.Outputs];
         G = new Parameter("weight_g", (linear.Outputs, 1), fill: 1);
         Parameters = linear.Bias is null ? [G, V] : [G, V, linear.Bias];
         NormalizeWeights();
         for (int o = 0; o < linear.Outputs; o++)
         {
-            G.Value[o] = Rstd[o] == 0 ? 0 : (float)(1 / Rstd[o]);
+            G.Value[o] = Statistics.Rstd[o] == 0 ? 0 : (float)(1 / Statistics.Rstd[o]);
         }
 
         NormalizeWeights();
@@ -62,36 +61,28 @@ public sealed class WeightNorm : NormalizedLinear
         for (int o = 0; o < Linear.Outputs; o++)
         {
             (double mean, double rstd) = (statistics.Mean[o], statistics.Rstd[o]);
-            bool set = rstd > 0 && float.IsFinite((float)rstd) && float.IsFinite((float)(mean * rstd));
-            if (!set)
+            if (rstd > 0 && float.IsFinite((float)rstd) && float.IsFinite((float)(mean * rstd)))
             {
-                unset.Add(o);
+                G.Value[o] = (float)rstd;
+                Linear.Bias?.Value[o] = (float)(-mean * rstd);
             }
-
-            G.Value[o] = set ? (float)rstd : 1;
-            if (Linear.Bias is not null)
+            else
             {
-                Linear.Bias.Value[o] = set ? (float)(-mean * rstd) : bias[o];
+                Linear.Bias?.Value[o] = bias[o];
+                unset.Add(o);
             }
         }
 
         return unset;
     }
 
-    private protected override void NormalizeWeights() => RowNorm.Forward<L2>(
-        new() { X = V.Value, Y = Linear.Weight.Value, Features = Linear.Inputs, RowGamma = G.Value }, default, new SetStatistics(default, default, Rstd));
+    private RowTensors Tensors => new() { X = V.Value, Y = Linear.Weight.Value, Features = Linear.Inputs, RowGamma = G.Value };
+
+    private protected override void NormalizeWeights() => RowNorm.Forward<L2>(Tensors, default, Statistics.Sets);
 
     private protected override void DifferentiateWeights(Span<float> dRaw, Span<double> workspace) => RowNorm.Backward<L2>(
-        new() { X = V.Value, Features = Linear.Inputs, RowGamma = G.Value },
-        default,
-        new SetStatistics(default, default, Rstd),
-        new() { Dy = Linear.Weight.Gradient, Dx = dRaw, DGamma = Parameter.GradientOf(G) },
-        workspace);
+        Tensors, default, Statistics.Sets, new() { Dy = Linear.Weight.Gradient, Dx = dRaw, DGamma = Parameter.GradientOf(G) }, workspace);
 
-    private protected override NormReference CreateNormReference() => new(IndexSets.Rows(), IndexSets.Rows())
-    {
-        Statistic = Statistic.L2,
-        Epsilon = 0,
-        Gamma = Array.ConvertAll(G.Value, v => (double)v),
-    };
+    private protected override NormReference CreateNormReference() =>
+        new(IndexSets.Rows(), IndexSets.Rows()) { Statistic = Statistic.L2, Epsilon = 0, Gamma = Array.ConvertAll(G.Value, v => (double)v) };
 }

@@ -7,9 +7,6 @@ namespace NormLayers;
 /// <remarks>The learned weights start as the linear layer's. The derivation, line by line: README.md beside this file.</remarks>
 public sealed class WeightStandardization : NormalizedLinear
 {
-    private readonly double[] _mean;
-    private readonly double[] _low;
-
     /// <summary>Wraps a linear layer, and takes its name.</summary>
     /// <param name="linear">The layer whose weights are standardized; from now on only this layer should call it.</param>
     /// <param name="epsilon">ε, added to the biased variance under the root, ≥ 0. With 0, a constant row gives zeros all the same.</param>
@@ -19,7 +16,6 @@ public sealed class WeightStandardization : NormalizedLinear
     {
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
         Epsilon = epsilon;
-        (_mean, _low, Rstd) = (new double[linear.Outputs], new double[linear.Outputs], new double[linear.Outputs]);
         Parameters = linear.Bias is null ? [Weight] : [Weight, linear.Bias];
     }
 
@@ -35,13 +31,11 @@ public sealed class WeightStandardization : NormalizedLinear
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("weight standardization", Epsilon);
 
-    private SetStatistics Statistics => new(_mean, _low, Rstd);
-
     private protected override void NormalizeWeights() => RowNorm.Forward<MeanAndVariance>(
-        new() { X = Weight.Value, Y = Linear.Weight.Value, Features = Linear.Inputs }, new Epsilon(Epsilon), Statistics);
+        new() { X = Weight.Value, Y = Linear.Weight.Value, Features = Linear.Inputs }, new Epsilon(Epsilon), Statistics.Sets);
 
     private protected override void DifferentiateWeights(Span<float> dRaw, Span<double> workspace) => RowNorm.Backward<MeanAndVariance>(
-        new() { X = Weight.Value, Features = Linear.Inputs }, new Epsilon(Epsilon), Statistics, new() { Dy = Linear.Weight.Gradient, Dx = dRaw }, workspace);
+        new() { X = Weight.Value, Features = Linear.Inputs }, new Epsilon(Epsilon), Statistics.Sets, new() { Dy = Linear.Weight.Gradient, Dx = dRaw }, workspace);
 
     private protected override NormReference CreateNormReference() => new(IndexSets.Rows(), IndexSets.All) { Epsilon = Epsilon };
 }

@@ -109,6 +109,7 @@ internal sealed class ApiDocument(IEnumerable<Assembly> assemblies, XmlComments 
             .Select(p => (p.Name, Text: XmlComments.Text(comment, "param", p.Name)))
             .Where(p => p.Text.Length > 0)
             .Select(p => $"- `{p.Name}`: {OneLine(p.Text)}")];
+        Assert.True(items.Count == 0 || items.Count == parameters.Length, $"{signature} has a text for some of its parameters, and not for all.");
         if (XmlComments.Text(comment, "returns") is { Length: > 0 } returns)
         {
             items.Add($"- Returns: {OneLine(returns)}");

@@ -2,16 +2,17 @@ using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using System.Xml.XPath;
 
 namespace NormLayers.Tests.Docs;
 
 /// <summary>The documentation comments of assemblies, as Markdown.</summary>
 internal sealed partial class XmlComments(params IEnumerable<string> paths)
 {
-    private readonly Dictionary<string, XElement> _members = paths
+    private readonly Dictionary<string, XElement> _members = WithInherited(paths
         .SelectMany(path => XDocument.Load(path, LoadOptions.PreserveWhitespace).Descendants("member"))
         .DistinctBy(m => m.Attribute("name")!.Value) // The libraries share a source file.
-        .ToDictionary(m => m.Attribute("name")!.Value);
+        .ToDictionary(m => m.Attribute("name")!.Value));
 
     /// <summary>The comment of a type or member; none for what the compiler generates.</summary>
     public XElement? Of(MemberInfo member) => _members.GetValueOrDefault(Id(member));
@@ -51,6 +52,19 @@ internal sealed partial class XmlComments(params IEnumerable<string> paths)
     {
         string[] names = cref.Split('(')[0].Split(':')[^1].Split('.');
         return names[^1] == "#ctor" ? names[^2] : names[^1].Split('`')[0];
+    }
+
+    // An inheritdoc with a path stands for the elements of the other comment that it selects; the first element is the comment itself, as in an editor.
+    private static Dictionary<string, XElement> WithInherited(Dictionary<string, XElement> members)
+    {
+        foreach (XElement inherited in members.Values.SelectMany(m => m.Elements("inheritdoc").Where(e => e.Attribute("path") is not null)).ToList())
+        {
+            XElement[] selected = [.. members[inherited.Attribute("cref")!.Value].XPathSelectElements("." + inherited.Attribute("path")!.Value)];
+            Assert.NotEmpty(selected);
+            inherited.ReplaceWith(selected);
+        }
+
+        return members;
     }
 
     private static string Escaped(string text) => text.Replace("<", "&lt;", StringComparison.Ordinal).Replace("*", "\\*", StringComparison.Ordinal);
