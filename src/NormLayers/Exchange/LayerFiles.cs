@@ -11,7 +11,6 @@ namespace NormLayers;
 public static class LayerFiles
 {
     private const string FormatKey = "format";
-    private const int MostShown = 8;
 
     /// <summary>Writes all that evaluation and further training depend on: parameters, running statistics, counters and conventions.</summary>
     /// <param name="layer">The layer or network.</param>
@@ -116,8 +115,7 @@ public static class LayerFiles
     {
         if (names.Count > 0)
         {
-            string rest = names.Count > MostShown ? FormattableString.Invariant($" and {names.Count - MostShown} more") : "";
-            throw new InvalidDataException($"expected {expected}, got {got} {string.Join(", ", names.Take(MostShown).Select(SafetensorsHeader.Printable))}{rest}.");
+            throw new InvalidDataException($"expected {expected}, got {got} {LoadReport.Listed(names)}.");
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace NormLayers.Exchange;
 
 /// <summary>A normalization in an ONNX graph, with all that a layer needs.</summary>
@@ -14,8 +16,8 @@ public sealed class OnnxNormalization
 {
     private static readonly long[] s_last = [-1];
 
-    internal OnnxNormalization(OnnxNode node, string onnxOperator, double epsilon, params string[] inputs) =>
-        (Name, Operator, Epsilon, Inputs, Output) = (node.Label, onnxOperator, epsilon, inputs, node.Output);
+    internal OnnxNormalization(OnnxNodeMessage node, string onnxOperator, double epsilon, params string[] inputs) =>
+        (Name, Operator, Epsilon, Inputs, Output) = (node.Label, onnxOperator, epsilon, inputs, Encoding.UTF8.GetString(node.Output.Span));
 
     /// <summary>The name of the operator's node, or of the last one of a sequence; its output's name if it has none.</summary>
     public string Name { get; }
@@ -55,6 +57,9 @@ public sealed class OnnxNormalization
 
     /// <summary>Whether ε is added to a length, and is not the least that is divided by.</summary>
     internal bool AddsEpsilonToLength { get; init; }
+
+    /// <summary>The shape that an Expand gives the lengths, if the file states it: what is normalized must have it.</summary>
+    internal long[]? ExpandedTo { get; init; }
 
     /// <summary>Whether the node normalizes with the statistics of the batch.</summary>
     internal bool IsTraining { get; init; }
@@ -122,6 +127,11 @@ public sealed class OnnxNormalization
     private RowLayer CreateL2(Shape input)
     {
         int features = LastOnly(NormalizedShape(input));
+        if (ExpandedTo is { } shape && !(shape.Length <= input.Rank && shape.Reverse().Index().All(d => d.Item == 1 || d.Item == input[input.Rank - 1 - d.Index])))
+        {
+            throw Unsupported($"it expands lengths to shape [{string.Join(", ", shape)}], and what it normalizes has {input}");
+        }
+
         float g = Scale.IsThere ? Tensor(Scale, "g").ReadFloats()[0] : 1;
         if (!AddsEpsilonToLength)
         {
@@ -216,6 +226,11 @@ public sealed class OnnxNormalization
                 : new Shape([.. Enumerable.Range(input.Rank - count, count).Select(a => input[a])]);
         }
 
+        if (IsDecomposed && Operator != "LpNormalization" && Scale.Tensor is { Count: 1 })
+        {
+            throw NeedsInput("its γ is one number");
+        }
+
         long[] shape = [.. Scale.IsThere && Operator != "LpNormalization" ? Tensor(Scale, "γ").Shape.SkipWhile((d, axis) => d == 1 && axis < Tensor(Scale, "γ").Shape.Count - count) : throw NeedsInput("it has no γ")];
         return count == shape.Length && !shape.Contains(0)
             ? new Shape([.. shape.Select(d => (int)d)])
@@ -249,6 +264,11 @@ public sealed class OnnxNormalization
         }
 
         OnnxTensor tensor = Tensor(given, what);
+        if (IsDecomposed && tensor.Count == 1)
+        {
+            return [.. Enumerable.Repeat(tensor.ReadFloats()[0], shape.Length)];
+        }
+
         long[] own = [.. tensor.Shape.SkipWhile((d, axis) => d == 1 && axis < tensor.Shape.Count - shape.Rank)];
         return own.Length == shape.Rank && own.Index().All(d => d.Item == shape[d.Index])
             ? tensor.ReadFloats()
