@@ -29,6 +29,10 @@ internal static class JsonProblem
         {
             return FormattableString.Invariant($"no JSON in line {syntax.LineNumber + 1}, byte {syntax.BytePositionInLine + 1}");
         }
+        catch (InvalidOperationException)
+        {
+            return "half of a surrogate pair in a key";
+        }
 
         HashSet<string> known = [.. type.Properties.Select(p => p.Name)];
         string[] unknown = (type.UnmappedMemberHandling ?? type.Options.UnmappedMemberHandling) == JsonUnmappedMemberHandling.Disallow ? [.. keys.Where(k => !known.Contains(k))] : [];

@@ -45,7 +45,7 @@ public sealed class TrainingState
     public static TrainingState Read(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        MemoryStream copy = new();
+        MemoryStream copy = new(stream.CanSeek ? (int)Math.Clamp(stream.Length - stream.Position, 0, Array.MaxLength) : 0);
         stream.CopyTo(copy);
         copy.Position = 0;
         SafetensorsReader file = new(copy);

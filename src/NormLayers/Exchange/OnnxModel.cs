@@ -6,7 +6,7 @@ namespace NormLayers.Exchange;
 /// <remarks>
 /// <para>Read is the model's graph itself: subgraphs, as of If and Loop, and the model's local functions are not looked into.
 /// <see cref="OnnxNormalization"/> says which operators, and which sequences of operators, are taken as normalizations.</para>
-/// <para>The file is kept in memory with an index of four bytes for each name, node and tensor, less than 4/3 of the file. Names become text, tensors objects and their values numbers when they are asked for.</para>
+/// <para>The file is kept in memory with an index of four bytes for each name, node and tensor, less than 4/3 of the file. Names, tensors and values are decoded on demand.</para>
 /// </remarks>
 public sealed class OnnxModel
 {
@@ -43,7 +43,7 @@ public sealed class OnnxModel
     /// <summary>The nodes, in the order of the graph. Each is another object each time.</summary>
     public IReadOnlyList<OnnxNode> Nodes => _index;
 
-    /// <summary>The normalizations, in the order of the graph; looked for when they are first asked for.</summary>
+    /// <summary>The normalizations, in the order of the graph; found at the first call.</summary>
     /// <exception cref="InvalidDataException">A damaged attribute of a node.</exception>
     public IReadOnlyList<OnnxNormalization> Normalizations => _normalizations ??= new OnnxPatterns(_index, Opset).Find();
 

@@ -7,7 +7,7 @@ namespace NormLayers.Exchange;
 /// <para>Taken as one are the operators LayerNormalization, RMSNormalization, BatchNormalization, InstanceNormalization, GroupNormalization and LpNormalization; ONNX Runtime's
 /// own SimplifiedLayerNormalization, SkipLayerNormalization and SkipSimplifiedLayerNormalization; and the sequences that exporters write
 /// for the first two: ReduceMean, Sub, Pow or Mul, ReduceMean, Add, Sqrt, Div or Reciprocal and Mul, then Mul with γ and Add with β, where they are.</para>
-/// <para>For LpNormalization the sequences are ReduceL2, or ReduceSum of squares or ReduceSumSquare and Sqrt; Clip, Max or Add with ε, Expand, where they are; Div or Reciprocal and Mul; then Mul with one number g,
+/// <para>For LpNormalization the sequences are ReduceL2, or ReduceSum of squares or ReduceSumSquare and Sqrt; Clip, Max or Add with ε, Expand to the shape of x, where they are; Div or Reciprocal and Mul; then Mul with one number g,
 /// or Div of g by the length and Mul. Without ε, a row of zeros gives NaN in ONNX and zeros in the layer.</para>
 /// <para>A sequence whose ε, exponent or axes are in another file (external data), or are damaged, is not taken as one. Casts between types of floats are looked through.</para>
 /// <para>ε is the file's float, as a double.</para>
@@ -66,7 +66,7 @@ public sealed class OnnxNormalization
 
     /// <summary>Makes a layer with the file's γ, β, ε and statistics. Each call makes another.</summary>
     /// <param name="input">
-    /// The shape of what will be normalized. It can be left out but where the file does not say how long a set is: axes that are counted from the front, no γ, or one γ per group.
+    /// The shape of what will be normalized. It can be left out but where the file does not say how long a set is: axes that are counted from the front, no γ, one number as γ in a sequence, or one γ per group.
     /// </param>
     /// <returns>
     /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1, or
@@ -76,7 +76,7 @@ public sealed class OnnxNormalization
     /// </returns>
     /// <exception cref="ArgumentException">A shape that is needed and not given, or one that the layer does not take.</exception>
     /// <exception cref="InvalidDataException">Parameters of other sizes, in another file, or of other types; ε, a momentum or a running variance out of range.</exception>
-    /// <exception cref="NotSupportedException">γ or β is computed in the graph, or no layer normalizes over these axes.</exception>
+    /// <exception cref="NotSupportedException">γ or β is computed in the graph, no layer normalizes over these axes, or a sequence expands lengths to another shape than the input's.</exception>
     public Layer CreateLayer(Shape input = default)
     {
         if (!double.IsFinite(Epsilon) || Epsilon < 0)

@@ -6,7 +6,7 @@ namespace NormLayers.Exchange;
 /// <remarks>
 /// <para>A stream that can seek is checked against the header before any tensor is read: it must end with the last one. Of a stream that
 /// cannot, tensors are read in the order of <see cref="Tensors"/>, and memory grows with what has come, not with what the header announces.</para>
-/// <para>Opening takes the memory of the header's bytes, twice for a stream that cannot seek with a header above 64 KiB. Names, shapes and text become objects when they are asked for.</para>
+/// <para>Opening takes the memory of the header's bytes, twice for a stream that cannot seek with a header above 64 KiB. Names, shapes and text become objects on demand.</para>
 /// <para>To load a network see <see cref="LayerFiles"/>. The stream stays the caller's: nothing here disposes it.</para>
 /// </remarks>
 public sealed class SafetensorsReader

@@ -5,7 +5,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Tests.Exchange;
 
-/// <summary>Mutated files: each is read as .NET's own JSON reader reads it, or refused with an <see cref="InvalidDataException"/>; either allocates the file's size and a constant, and the values that are asked for.</summary>
+/// <summary>Mutated files: each is read as .NET's own JSON reader reads it, or refused with an <see cref="InvalidDataException"/>; either allocates the file's size and a constant, and the values that are read.</summary>
 public sealed class SafetensorsFuzzTests
 {
     private static readonly string[] s_tokens =
@@ -14,7 +14,7 @@ public sealed class SafetensorsFuzzTests
         "\"data_offsets\"", "\"__metadata__\"", "\\ud800", "\u0000", " ", "ü", "[0,8]", "[]", "{}",
     ];
 
-    // A fixed number of objects, and the exceptions of a file that is refused: 8,000 bytes in the mutations below.
+    // A fixed number of objects, and the exceptions of a file that is refused: 10,400 bytes in the mutations below.
     private const int Constant = 20_000;
 
     // Rounds in which the runtime reads its own texts.
