@@ -1,3 +1,5 @@
+using NormLayers.Exchange;
+
 namespace NormLayers;
 
 /// <summary>How a file and the layer or network that it was loaded into differ.</summary>
@@ -11,4 +13,24 @@ public sealed record LoadReport(
     IReadOnlyList<string> Unexpected,
     IReadOnlyList<string> Unstated,
     IReadOnlyList<string> Different,
-    IReadOnlyDictionary<string, string> Metadata);
+    IReadOnlyDictionary<string, string> Metadata)
+{
+    private const int MostShown = 8;
+
+    /// <summary>The differences in sentences, or that there are none; without the metadata.</summary>
+    public override string ToString()
+    {
+        string[] sentences =
+        [
+            .. Missing.Count > 0 ? [$"The file lacks {Listed(Missing)}."] : (string[])[],
+            .. Unexpected.Count > 0 ? [$"The network does not have {Listed(Unexpected)}."] : (string[])[],
+            .. Unstated.Count > 0 ? [$"The file does not state {Listed(Unstated)}."] : (string[])[],
+            .. Different.Count > 0 ? [$"They differ: {string.Join("; ", Different)}."] : (string[])[],
+        ];
+        return sentences.Length > 0 ? string.Join(' ', sentences) : "The file and the network agree.";
+    }
+
+    /// <summary>The first names for a message, and how many more there are.</summary>
+    internal static string Listed(IReadOnlyList<string> names) =>
+        string.Join(", ", names.Take(MostShown).Select(SafetensorsHeader.Printable)) + (names.Count > MostShown ? FormattableString.Invariant($" and {names.Count - MostShown} more") : "");
+}

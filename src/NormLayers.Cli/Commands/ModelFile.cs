@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -84,11 +85,11 @@ internal sealed record ModelOrigin(string Source, string Name, string Hash, long
         {
             return JsonSerializer.Deserialize(json, ModelJson.Default.ModelOrigin) is { Source: not null, Name: not null, Version: not null, Config: not null } origin
                 ? origin
-                : throw new JsonException("a field is null");
+                : throw new JsonException();
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"expected what the model was trained on as JSON in the metadata '{Key}', got something else: {JsonProblem.Describe(e)}.", e);
+            throw new InvalidDataException($"expected what the model was trained on as JSON in the metadata '{Key}', got something else: {JsonProblem.Describe(e, Encoding.UTF8.GetBytes(json), ModelJson.Default.ModelOrigin)}.", e);
         }
     }
 

@@ -69,16 +69,17 @@ internal sealed record TrialFile
     /// <exception cref="InvalidDataException">It is damaged, or another trial's.</exception>
     public static TrialSummary Read(string path, Settings settings, DataSummary data)
     {
+        byte[] text = File.ReadAllBytes(path);
         try
         {
-            TrialFile? file = JsonSerializer.Deserialize(File.ReadAllBytes(path), ResultJson.Default.TrialFile);
+            TrialFile? file = JsonSerializer.Deserialize(text, ResultJson.Default.TrialFile);
             return (file is null ? "is damaged (it holds null)" : file.FindProblem(settings, data.Hash)) is { } problem
                 ? throw new InvalidDataException($"'{path}' {problem}; delete it to run its trial again")
                 : file!.ToSummary(settings, data);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException or NotSupportedException or FormatException)
         {
-            throw new InvalidDataException($"'{path}' is damaged ({(e is JsonException json ? JsonProblem.Describe(json) : e.Message)}); delete it to run its trial again", e);
+            throw new InvalidDataException($"'{path}' is damaged ({(e is JsonException json ? JsonProblem.Describe(json, text, ResultJson.Default.TrialFile) : e.Message)}); delete it to run its trial again", e);
         }
     }
 

@@ -22,9 +22,14 @@ internal static class DataFile
         {
             throw new DataFormatException(path, "there is no such file.", innerException: e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException e)
         {
-            throw new DataFormatException(path, $"cannot be read: {e.Message}", innerException: e);
+            throw new DataFormatException(path, "expected a file that may be read, got no permission.", innerException: e);
+        }
+        catch (IOException e)
+        {
+            // The lower half is the system's own number.
+            throw new DataFormatException(path, FormattableString.Invariant($"expected a file that can be read, got error {e.HResult & 0xFFFF} of the system."), innerException: e);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NormLayers.Exchange;
@@ -91,11 +92,11 @@ internal sealed record ClassifierText
     {
         try
         {
-            return JsonSerializer.Deserialize(json, ClassifierJson.Default.ClassifierText) ?? throw new JsonException("null");
+            return JsonSerializer.Deserialize(json, ClassifierJson.Default.ClassifierText) ?? throw new JsonException();
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"expected the JSON of a classifier in the metadata 'classifier', got something else: {JsonProblem.Describe(e)}.", e);
+            throw new InvalidDataException($"expected the JSON of a classifier in the metadata 'classifier', got something else: {JsonProblem.Describe(e, Encoding.UTF8.GetBytes(json), ClassifierJson.Default.ClassifierText)}.", e);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NormLayers.Exchange;
@@ -44,7 +45,7 @@ public sealed class TrainingState
     public static TrainingState Read(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        MemoryStream copy = new();
+        MemoryStream copy = new(stream.CanSeek ? (int)Math.Clamp(stream.Length - stream.Position, 0, Array.MaxLength) : 0);
         stream.CopyTo(copy);
         copy.Position = 0;
         SafetensorsReader file = new(copy);
@@ -60,7 +61,7 @@ public sealed class TrainingState
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got something else: {JsonProblem.Describe(e)}.", e);
+            throw new InvalidDataException($"expected the JSON of a position in the metadata '{Key}', got something else: {JsonProblem.Describe(e, Encoding.UTF8.GetBytes(json), TrainingJson.Default.TrainingPosition)}.", e);
         }
 
         if (position?.Probes is null || !position.Probes.TrueForAll(IsWhole))

@@ -11,7 +11,6 @@ namespace NormLayers;
 public static class LayerFiles
 {
     private const string FormatKey = "format";
-    private const int MostShown = 8;
 
     /// <summary>Writes all that evaluation and further training depend on: parameters, running statistics, counters and conventions.</summary>
     /// <param name="layer">The layer or network.</param>
@@ -68,7 +67,9 @@ public static class LayerFiles
         ArgumentNullException.ThrowIfNull(layer);
         ArgumentNullException.ThrowIfNull(file);
         Dictionary<string, NamedState> state = layer.NamedState.ToDictionary(s => s.Name);
-        LoadReport report = Compare(layer, state, file);
+        SafetensorsTensor[] tensors = [.. file.Tensors];
+        HashSet<string> names = [.. tensors.Select(t => t.Name)];
+        LoadReport report = Compare(layer, state, names, file.Metadata);
         if (checkConventions)
         {
             Refuse(report.Different, "conventions of the network", "others");
@@ -83,8 +84,8 @@ public static class LayerFiles
         // All is read and checked before the first value changes.
         NamedState[] read =
         [
-            .. file.Tensors.Where(t => state.ContainsKey(t.Name)).Select(t => Read(file, t, state[t.Name])),
-            .. state.Values.Where(s => !s.IsInStateDict && file.Tensors.All(t => t.Name != s.Name)).Select(s => FromMetadata(s, file.Metadata)),
+            .. tensors.Where(t => state.ContainsKey(t.Name)).Select(t => Read(file, t, state[t.Name])),
+            .. state.Values.Where(s => !s.IsInStateDict && !names.Contains(s.Name)).Select(s => FromMetadata(s, file.Metadata)),
         ];
         file.CheckEnd();
         foreach (NamedState part in read)
@@ -95,28 +96,26 @@ public static class LayerFiles
         return report;
     }
 
-    private static LoadReport Compare(Layer layer, Dictionary<string, NamedState> state, SafetensorsReader file)
+    private static LoadReport Compare(Layer layer, Dictionary<string, NamedState> state, HashSet<string> names, IReadOnlyDictionary<string, string> metadata)
     {
-        HashSet<string> names = [.. file.Tensors.Select(t => t.Name)];
         IReadOnlyDictionary<string, string> conventions = layer.Conventions;
         return new LoadReport(
             [.. state.Values.Where(s => s.IsInStateDict && !names.Contains(s.Name)).Select(s => s.Name)],
             [.. names.Where(n => !state.ContainsKey(n))],
-            [.. conventions.Keys.Where(k => !file.Metadata.ContainsKey(k))],
+            [.. conventions.Keys.Where(k => !metadata.ContainsKey(k))],
             [
                 .. from own in conventions
-                   where file.Metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
-                   select $"{own.Key}: {SafetensorsHeader.Printable(file.Metadata[own.Key])} in the file, '{own.Value}' here",
+                   where metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
+                   select $"{own.Key}: {SafetensorsHeader.Printable(metadata[own.Key])} in the file, '{own.Value}' here",
             ],
-            file.Metadata);
+            metadata);
     }
 
     private static void Refuse(IReadOnlyList<string> names, string expected, string got)
     {
         if (names.Count > 0)
         {
-            string rest = names.Count > MostShown ? FormattableString.Invariant($" and {names.Count - MostShown} more") : "";
-            throw new InvalidDataException($"expected {expected}, got {got} {string.Join(", ", names.Take(MostShown).Select(SafetensorsHeader.Printable))}{rest}.");
+            throw new InvalidDataException($"expected {expected}, got {got} {LoadReport.Listed(names)}.");
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace NormLayers.Exchange;
 
 /// <summary>A normalization in an ONNX graph, with all that a layer needs.</summary>
@@ -5,7 +7,7 @@ namespace NormLayers.Exchange;
 /// <para>Taken as one are the operators LayerNormalization, RMSNormalization, BatchNormalization, InstanceNormalization, GroupNormalization and LpNormalization; ONNX Runtime's
 /// own SimplifiedLayerNormalization, SkipLayerNormalization and SkipSimplifiedLayerNormalization; and the sequences that exporters write
 /// for the first two: ReduceMean, Sub, Pow or Mul, ReduceMean, Add, Sqrt, Div or Reciprocal and Mul, then Mul with γ and Add with β, where they are.</para>
-/// <para>For LpNormalization the sequences are ReduceL2, or ReduceSum of squares or ReduceSumSquare and Sqrt; Clip, Max or Add with ε, Expand, where they are; Div or Reciprocal and Mul; then Mul with one number g,
+/// <para>For LpNormalization the sequences are ReduceL2, or ReduceSum of squares or ReduceSumSquare and Sqrt; Clip, Max or Add with ε, Expand to the shape of x, where they are; Div or Reciprocal and Mul; then Mul with one number g,
 /// or Div of g by the length and Mul. Without ε, a row of zeros gives NaN in ONNX and zeros in the layer.</para>
 /// <para>A sequence whose ε, exponent or axes are in another file (external data), or are damaged, is not taken as one. Casts between types of floats are looked through.</para>
 /// <para>ε is the file's float, as a double.</para>
@@ -14,8 +16,8 @@ public sealed class OnnxNormalization
 {
     private static readonly long[] s_last = [-1];
 
-    internal OnnxNormalization(OnnxNode node, string onnxOperator, double epsilon, params string[] inputs) =>
-        (Name, Operator, Epsilon, Inputs, Output) = (node.Label, onnxOperator, epsilon, inputs, node.Output);
+    internal OnnxNormalization(OnnxNodeMessage node, string onnxOperator, double epsilon, params string[] inputs) =>
+        (Name, Operator, Epsilon, Inputs, Output) = (node.Label, onnxOperator, epsilon, inputs, Encoding.UTF8.GetString(node.Output.Span));
 
     /// <summary>The name of the operator's node, or of the last one of a sequence; its output's name if it has none.</summary>
     public string Name { get; }
@@ -56,12 +58,15 @@ public sealed class OnnxNormalization
     /// <summary>Whether ε is added to a length, and is not the least that is divided by.</summary>
     internal bool AddsEpsilonToLength { get; init; }
 
+    /// <summary>The shape that an Expand gives the lengths, if the file states it: what is normalized must have it.</summary>
+    internal long[]? ExpandedTo { get; init; }
+
     /// <summary>Whether the node normalizes with the statistics of the batch.</summary>
     internal bool IsTraining { get; init; }
 
     /// <summary>Makes a layer with the file's γ, β, ε and statistics. Each call makes another.</summary>
     /// <param name="input">
-    /// The shape of what will be normalized. It can be left out but where the file does not say how long a set is: axes that are counted from the front, no γ, or one γ per group.
+    /// The shape of what will be normalized. It can be left out but where the file does not say how long a set is: axes that are counted from the front, no γ, one number as γ in a sequence, or one γ per group.
     /// </param>
     /// <returns>
     /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1, or
@@ -71,7 +76,7 @@ public sealed class OnnxNormalization
     /// </returns>
     /// <exception cref="ArgumentException">A shape that is needed and not given, or one that the layer does not take.</exception>
     /// <exception cref="InvalidDataException">Parameters of other sizes, in another file, or of other types; ε, a momentum or a running variance out of range.</exception>
-    /// <exception cref="NotSupportedException">γ or β is computed in the graph, or no layer normalizes over these axes.</exception>
+    /// <exception cref="NotSupportedException">γ or β is computed in the graph, no layer normalizes over these axes, or a sequence expands lengths to another shape than the input's.</exception>
     public Layer CreateLayer(Shape input = default)
     {
         if (!double.IsFinite(Epsilon) || Epsilon < 0)
@@ -122,6 +127,11 @@ public sealed class OnnxNormalization
     private RowLayer CreateL2(Shape input)
     {
         int features = LastOnly(NormalizedShape(input));
+        if (ExpandedTo is { } shape && !(shape.Length <= input.Rank && shape.Reverse().Index().All(d => d.Item == 1 || d.Item == input[input.Rank - 1 - d.Index])))
+        {
+            throw Unsupported($"it expands lengths to shape [{string.Join(", ", shape)}], and what it normalizes has {input}");
+        }
+
         float g = Scale.IsThere ? Tensor(Scale, "g").ReadFloats()[0] : 1;
         if (!AddsEpsilonToLength)
         {
@@ -216,6 +226,11 @@ public sealed class OnnxNormalization
                 : new Shape([.. Enumerable.Range(input.Rank - count, count).Select(a => input[a])]);
         }
 
+        if (IsDecomposed && Operator != "LpNormalization" && Scale.Tensor is { Count: 1 })
+        {
+            throw NeedsInput("its γ is one number");
+        }
+
         long[] shape = [.. Scale.IsThere && Operator != "LpNormalization" ? Tensor(Scale, "γ").Shape.SkipWhile((d, axis) => d == 1 && axis < Tensor(Scale, "γ").Shape.Count - count) : throw NeedsInput("it has no γ")];
         return count == shape.Length && !shape.Contains(0)
             ? new Shape([.. shape.Select(d => (int)d)])
@@ -249,6 +264,11 @@ public sealed class OnnxNormalization
         }
 
         OnnxTensor tensor = Tensor(given, what);
+        if (IsDecomposed && tensor.Count == 1)
+        {
+            return [.. Enumerable.Repeat(tensor.ReadFloats()[0], shape.Length)];
+        }
+
         long[] own = [.. tensor.Shape.SkipWhile((d, axis) => d == 1 && axis < tensor.Shape.Count - shape.Rank)];
         return own.Length == shape.Rank && own.Index().All(d => d.Item == shape[d.Index])
             ? tensor.ReadFloats()

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 
 namespace NormLayers.Exchange;
 
@@ -23,81 +24,77 @@ public sealed class OnnxTensor
     ];
 
     private readonly ReadOnlyMemory<byte> _message;
-    private readonly int _rawLength = -1;
-    private readonly int _rawStart;
-    private readonly bool _isExternal;
+    private readonly Parts _parts;
 
     /// <summary>Reads names and dimensions, and checks that values are as many.</summary>
-    internal OnnxTensor(ReadOnlyMemory<byte> message, string? name = null)
+    internal OnnxTensor(ReadOnlyMemory<byte> message, ReadOnlyMemory<byte>? name = null)
     {
+        Span<long> shape = stackalloc long[MostDimensions];
         _message = message;
-        Name = name ?? "";
-        int rank = 0;
-        ProtobufReader tensor = Reader();
-        while (tensor.Next())
-        {
-            switch (tensor.Field)
-            {
-                case FieldDimensions:
-                    rank += tensor.CountIntegers();
-                    break;
-                case FieldType:
-                    long type = tensor.Integer();
-                    DataType = type >= 0 && type < s_types.Length ? s_types[type] : FormattableString.Invariant($"type {type}");
-                    break;
-                case FieldName when name is null:
-                    Name = tensor.Text();
-                    break;
-                case FieldRaw:
-                    _rawLength = tensor.Bytes().Length;
-                    _rawStart = message.Length - tensor.Left - _rawLength;
-                    break;
-                case FieldLocation:
-                    _isExternal = tensor.Integer() == 1;
-                    break;
-            }
-        }
-
-        if (rank > MostDimensions)
-        {
-            throw new InvalidDataException($"expected at most {MostDimensions} dimensions in {this}, got {rank}.");
-        }
-
-        long[] shape = ReadIntegers(FieldDimensions, rank == 0 ? [] : new long[rank], d => d);
-        Shape = shape;
-        Int128 count = 1;
-        foreach (long dimension in shape)
-        {
-            count *= dimension;
-            if (dimension < 0 || count > int.MaxValue)
-            {
-                throw new InvalidDataException($"expected dimensions of 0 and more and at most {int.MaxValue} elements, got {this}.");
-            }
-        }
-
-        Count = (int)count;
-        if (_rawLength >= 0 && ElementBytes is { } size && _rawLength != (long)Count * size)
-        {
-            throw new InvalidDataException($"expected {Count} elements of {size} bytes in {this}, got {_rawLength} bytes.");
-        }
+        _parts = Read(message, name, shape);
+        (Name, DataType, Shape) = (Text(_parts.Name), TypeName(_parts.Type), _parts.Rank == 0 ? [] : shape[.._parts.Rank].ToArray());
     }
 
-    /// <summary>A tensor of numbers that a node has as an attribute.</summary>
-    /// <param name="name">The name.</param>
-    /// <param name="type">The type of an element.</param>
-    /// <param name="shape">The dimensions.</param>
-    /// <param name="raw">The elements, little-endian.</param>
-    internal OnnxTensor(string name, string type, long[] shape, byte[] raw)
+    // A tensor of numbers that a node has as an attribute: the elements, little-endian.
+    private OnnxTensor(ReadOnlyMemory<byte> name, string type, byte[] raw, int count, long[] shape) =>
+        (Name, DataType, Shape, _message, _parts) = (Text(name), type, shape, raw, new Parts { Count = count, RawLength = raw.Length });
+
+    /// <summary>The tensor that a node Constant gives; null for text, sparse tensors and other nodes.</summary>
+    internal static OnnxTensor? Of(OnnxNodeMessage node)
     {
-        (Name, DataType, Shape, _message, _rawLength) = (name, type, shape, raw, raw.Length);
-        Count = shape is [var count] ? (int)count : 1;
+        if (!node.Is("Constant"))
+        {
+            return null;
+        }
+
+        if (node.Has("value"))
+        {
+            return node.Tensor("value") is { } value ? new OnnxTensor(value, node.Output) : null;
+        }
+
+        // One number is a field of the attribute; as a tensor it has the same bits.
+        if (node.Has("value_float"))
+        {
+            byte[] raw = new byte[sizeof(float)];
+            BinaryPrimitives.WriteSingleLittleEndian(raw, node.Float("value_float", 0));
+            return new OnnxTensor(node.Output, "FLOAT", raw, 1, []);
+        }
+
+        long[]? integers = node.Integers("value_ints");
+        if (integers is null && !node.Has("value_int"))
+        {
+            return null;
+        }
+
+        long[] numbers = integers ?? [node.Integer("value_int", 0)];
+        byte[] bytes = new byte[numbers.Length * sizeof(long)];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(i * sizeof(long)), numbers[i]);
+        }
+
+        return new OnnxTensor(node.Output, "INT64", bytes, numbers.Length, integers is null ? [] : [numbers.Length]);
     }
+
+    /// <summary>Whether a node is a Constant that gives a tensor, which is checked and not made.</summary>
+    internal static bool IsGivenBy(OnnxNodeMessage node)
+    {
+        if (node.Is("Constant") && node.Has("value"))
+        {
+            return node.Tensor("value") is { } value && NameOf(value, node.Output).Length >= 0;
+        }
+
+        return node.Is("Constant") && (node.Has("value_float") || node.Has("value_int") || node.Has("value_ints"));
+    }
+
+    /// <summary>Checks a tensor without making it an object; returns its name.</summary>
+    internal static ReadOnlyMemory<byte> NameOf(ReadOnlyMemory<byte> message, ReadOnlyMemory<byte>? name = null) => Read(message, name, stackalloc long[MostDimensions]).Name;
 
     /// <summary>The name: that of the value in the graph.</summary>
     public string Name { get; }
 
     /// <summary>The type of an element as the format names it: <c>FLOAT</c>, <c>BFLOAT16</c>, <c>INT64</c>.</summary>
-    public string DataType { get; } = "UNDEFINED";
+    public string DataType { get; }
 
     /// <summary>Whether <see cref="ReadFloats"/> reads it: FLOAT, DOUBLE, FLOAT16, BFLOAT16.</summary>
     public bool IsFloat => IsFloatName(DataType);
@@ -106,17 +103,19 @@ public sealed class OnnxTensor
     public bool IsInteger => DataType is "INT64" or "INT32" or "INT16" or "INT8" or "UINT64" or "UINT32" or "UINT16" or "UINT8" or "BOOL";
 
     /// <summary>The dimensions, outermost first; empty for a single number.</summary>
-    public IReadOnlyList<long> Shape { get; } = [];
+    public IReadOnlyList<long> Shape { get; }
 
     /// <summary>The number of elements.</summary>
-    public int Count { get; }
+    public int Count => _parts.Count;
 
     /// <summary>Whether a number of the format, as in a Cast, is one of the types that <see cref="IsFloat"/> is true for.</summary>
     internal static bool IsFloatType(long type) => type >= 0 && type < s_types.Length && IsFloatName(s_types[type]);
 
     private static bool IsFloatName(string type) => type is "FLOAT" or "DOUBLE" or "FLOAT16" or "BFLOAT16";
 
-    private int? ElementBytes => DataType switch
+    private static string TypeName(long type) => type >= 0 && type < s_types.Length ? s_types[type] : FormattableString.Invariant($"type {type}");
+
+    private static int? ElementBytes(string type) => type switch
     {
         "INT8" or "UINT8" or "BOOL" => 1,
         "FLOAT16" or "BFLOAT16" or "INT16" or "UINT16" => 2,
@@ -154,11 +153,76 @@ public sealed class OnnxTensor
     };
 
     /// <summary>Type, name and shape: <c>FLOAT 'norm1.weight' [32]</c>.</summary>
-    public override string ToString() => $"{DataType} {SafetensorsHeader.Printable(Name)} [{string.Join(", ", Shape.Take(MostDimensions))}]";
+    public override string ToString() => Shown(DataType, Name, Shape);
 
-    private ProtobufReader Reader() => new(_message, "a tensor");
+    private static string Shown(string type, string name, IEnumerable<long> shape) => $"{type} {SafetensorsHeader.Printable(name)} [{string.Join(", ", shape)}]";
 
-    private bool IsRaw => _rawLength >= 0;
+    private static string Text(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
+
+    private static ProtobufReader Reader(ReadOnlyMemory<byte> message) => new(message, "a tensor");
+
+    private bool IsRaw => _parts.RawLength >= 0;
+
+    private static Parts Read(ReadOnlyMemory<byte> message, ReadOnlyMemory<byte>? name, scoped Span<long> shape)
+    {
+        Parts parts = new() { Name = name ?? default, RawLength = -1 };
+        for (ProtobufReader tensor = Reader(message); tensor.Next();)
+        {
+            switch (tensor.Field)
+            {
+                case FieldDimensions:
+                    parts.Rank += tensor.CountIntegers();
+                    break;
+                case FieldType:
+                    parts.Type = tensor.Integer();
+                    break;
+                case FieldName when name is null:
+                    parts.Name = tensor.Text();
+                    break;
+                case FieldRaw:
+                    parts.RawLength = tensor.Bytes().Length;
+                    parts.RawStart = message.Length - tensor.Left - parts.RawLength;
+                    break;
+                case FieldLocation:
+                    parts.IsExternal = tensor.Integer() == 1;
+                    break;
+            }
+        }
+
+        if (parts.Rank > MostDimensions)
+        {
+            throw new InvalidDataException($"expected at most {MostDimensions} dimensions in {Shown(TypeName(parts.Type), Text(parts.Name), [])}, got {parts.Rank}.");
+        }
+
+        int axis = 0;
+        for (ProtobufReader tensor = Reader(message); axis < parts.Rank && tensor.Next();)
+        {
+            if (tensor.Field == FieldDimensions)
+            {
+                int more = tensor.CountIntegers();
+                tensor.ReadIntegers(shape.Slice(axis, more), static d => d);
+                axis += more;
+            }
+        }
+
+        Int128 count = 1;
+        foreach (long dimension in shape[..parts.Rank])
+        {
+            count *= dimension;
+            if (dimension < 0 || count > int.MaxValue)
+            {
+                throw new InvalidDataException($"expected dimensions of 0 and more and at most {int.MaxValue} elements, got {Shown(TypeName(parts.Type), Text(parts.Name), shape[..parts.Rank].ToArray())}.");
+            }
+        }
+
+        parts.Count = (int)count;
+        if (parts.RawLength >= 0 && parts.Type >= 0 && parts.Type < s_types.Length && ElementBytes(s_types[parts.Type]) is { } size && parts.RawLength != (long)count * size)
+        {
+            throw new InvalidDataException($"expected {parts.Count} elements of {size} bytes in {Shown(TypeName(parts.Type), Text(parts.Name), shape[..parts.Rank].ToArray())}, got {parts.RawLength} bytes.");
+        }
+
+        return parts;
+    }
 
     private T[] Read<T>(int field, int size, Func<ReadOnlySpan<byte>, T> decode)
     {
@@ -168,14 +232,14 @@ public sealed class OnnxTensor
         }
 
         int count = 0;
-        for (ProtobufReader tensor = Reader(); tensor.Next();)
+        for (ProtobufReader tensor = Reader(_message); tensor.Next();)
         {
             count += tensor.Field == field ? tensor.CountFixed(size) : 0;
         }
 
         T[] values = Counted<T>(count);
         count = 0;
-        for (ProtobufReader tensor = Reader(); tensor.Next();)
+        for (ProtobufReader tensor = Reader(_message); tensor.Next();)
         {
             if (tensor.Field == field)
             {
@@ -191,7 +255,7 @@ public sealed class OnnxTensor
     private T[] ReadIntegers<T>(int field, Func<long, T> decode)
     {
         int count = 0;
-        for (ProtobufReader tensor = Reader(); tensor.Next();)
+        for (ProtobufReader tensor = Reader(_message); tensor.Next();)
         {
             count += tensor.Field == field ? tensor.CountIntegers() : 0;
         }
@@ -202,7 +266,7 @@ public sealed class OnnxTensor
     private T[] ReadIntegers<T>(int field, T[] values, Func<long, T> decode)
     {
         int count = 0;
-        for (ProtobufReader tensor = Reader(); tensor.Next();)
+        for (ProtobufReader tensor = Reader(_message); tensor.Next();)
         {
             if (tensor.Field == field)
             {
@@ -218,7 +282,7 @@ public sealed class OnnxTensor
     private T[] ReadRaw<T>(int size, Func<ReadOnlySpan<byte>, T> decode)
     {
         CheckInside();
-        ReadOnlySpan<byte> raw = _message.Span.Slice(_rawStart, _rawLength);
+        ReadOnlySpan<byte> raw = _message.Span.Slice(_parts.RawStart, _parts.RawLength);
         T[] values = new T[Count];
         for (int i = 0; i < values.Length; i++)
         {
@@ -237,9 +301,20 @@ public sealed class OnnxTensor
 
     private void CheckInside()
     {
-        if (_isExternal)
+        if (_parts.IsExternal)
         {
             throw new InvalidDataException($"expected the values of {this} in the ONNX file itself, got a reference to another file (external data), which is not read.");
         }
+    }
+
+    private struct Parts
+    {
+        public ReadOnlyMemory<byte> Name;
+        public long Type;
+        public int Rank;
+        public int Count;
+        public int RawStart;
+        public int RawLength;
+        public bool IsExternal;
     }
 }

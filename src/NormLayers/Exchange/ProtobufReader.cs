@@ -71,8 +71,8 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, in
     /// <summary>The field as a message or as raw bytes.</summary>
     public readonly ReadOnlyMemory<byte> Bytes() => _wire == LengthDelimited ? _bytes : throw OtherWire("a message");
 
-    /// <summary>The field as text.</summary>
-    public readonly string Text() => Utf8.IsValid(Bytes().Span) ? Encoding.UTF8.GetString(_bytes.Span) : throw Invalid($"text that is not UTF-8 in field {Field}");
+    /// <summary>The field as text in UTF-8, which is checked.</summary>
+    public readonly ReadOnlyMemory<byte> Text() => Utf8.IsValid(Bytes().Span) ? _bytes : throw Invalid($"text that is not UTF-8 in field {Field}");
 
     /// <summary>How many integers the field has: one, or all that are packed.</summary>
     public readonly int CountIntegers()
@@ -101,7 +101,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, in
     /// <summary>Decodes the field's integers.</summary>
     /// <param name="numbers">Where to; as many as <see cref="CountIntegers"/> says.</param>
     /// <param name="decode">Makes a number of an integer.</param>
-    public readonly void ReadIntegers<T>(Span<T> numbers, Func<long, T> decode)
+    public readonly void ReadIntegers<T>(scoped Span<T> numbers, Func<long, T> decode)
     {
         if (!IsPacked)
         {

@@ -1,47 +1,61 @@
+using System.Buffers.Binary;
+using System.Collections;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
 
 namespace NormLayers.Exchange;
 
-/// <summary>The header of a safetensors file: JSON that names each tensor's type, shape and bytes.</summary>
+/// <summary>The header of a safetensors file: JSON that names each tensor's type, shape and bytes. As a list, the tensors in the order of their bytes, which follow one another without gap or overlap.</summary>
 /// <remarks>
-/// The format: https://github.com/huggingface/safetensors#format. Refused is what its reference implementation refuses, and also
-/// duplicate keys and unknown fields, which the format does not have either.
+/// <para>The format: https://github.com/huggingface/safetensors#format. Refused is what its reference implementation refuses, and also
+/// duplicate keys and unknown fields, which the format does not have either.</para>
+/// <para>The index takes no memory beside the header's bytes: while their JSON is read, they are overwritten from the front. A text of the metadata becomes
+/// its key, 0xFF, its value, 0xFF; a tensor its name, 0xFF, type, rank, begin, end and dimensions. 0xFF is in no UTF-8. An entry is then at least
+/// four bytes shorter than its JSON, and behind the last one four bytes for each say where it begins, sorted.</para>
 /// </remarks>
-internal sealed class SafetensorsHeader
+internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
 {
     /// <summary>The most bytes of a header, by the reference implementation.</summary>
     public const int MostBytes = 100_000_000;
 
     public const string MetadataName = "__metadata__";
 
+    private const byte Terminator = 0xFF;
     private const int MostDimensions = 64;
     private const int MostShown = 100;
+
+    // Behind a name and its terminator.
+    private const int RankAt = 1;
+    private const int BeginAt = 2;
+    private const int EndAt = BeginAt + sizeof(long);
+    private const int ShapeAt = EndAt + sizeof(long);
 
     // The header, a tensor, its shape.
     private const int Depth = 3;
 
-    private static readonly Dictionary<string, int> s_bits = new (int Bits, string[] Types)[]
-    {
-        (4, ["F4"]),
-        (6, ["F6_E2M3", "F6_E3M2"]),
-        (8, ["BOOL", "I8", "U8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"]),
-        (16, ["I16", "U16", "F16", "BF16"]),
-        (32, ["I32", "U32", "F32"]),
-        (64, ["I64", "U64", "F64", "C64"]),
-    }.SelectMany(b => b.Types.Select(t => (t, b.Bits))).ToDictionary();
+    private static readonly (string Name, int Bits)[] s_types =
+    [
+        ("F4", 4), ("F6_E2M3", 6), ("F6_E3M2", 6), ("BOOL", 8), ("I8", 8), ("U8", 8), ("F8_E4M3", 8), ("F8_E5M2", 8), ("F8_E8M0", 8), ("F8_E4M3FNUZ", 8), ("F8_E5M2FNUZ", 8),
+        ("I16", 16), ("U16", 16), ("F16", 16), ("BF16", 16), ("I32", 32), ("U32", 32), ("F32", 32), ("I64", 64), ("U64", 64), ("F64", 64), ("C64", 64),
+    ];
 
-    private static readonly string[] s_fields = ["dtype", "shape", "data_offsets"];
-
-    private readonly Dictionary<string, string> _metadata;
-    private readonly List<SafetensorsTensor> _tensors;
+    private readonly byte[] _bytes;
+    private int _written;
+    private int _places;
+    private (int Begin, int End, int Count) _text;
+    private Dictionary<string, string>? _metadata;
 
     /// <summary>Reads a header.</summary>
+    /// <param name="bytes">The header; they are overwritten, and must not be used after.</param>
     /// <exception cref="InvalidDataException">It breaks a rule of the format.</exception>
-    public SafetensorsHeader(ReadOnlySpan<byte> bytes)
+    public SafetensorsHeader(byte[] bytes)
     {
-        if (bytes.IsEmpty || bytes[0] != '{')
+        _bytes = bytes;
+        if (bytes.Length == 0 || bytes[0] != '{')
         {
             throw new InvalidDataException("expected a safetensors header, which begins with '{', got something else.");
         }
@@ -53,28 +67,60 @@ internal sealed class SafetensorsHeader
 
         try
         {
-            (int tensors, int metadata) = Count(bytes);
-            (_tensors, _metadata) = (new(tensors), new(metadata));
-            Parse(bytes);
+            Parse();
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
-            // InvalidOperationException: a string with half of a surrogate pair.
-            throw new InvalidDataException($"expected the JSON of a safetensors header, got something else: {e.Message}", e);
+            throw new InvalidDataException($"expected the JSON of a safetensors header, got something else in line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException("expected the JSON of a safetensors header, got half of a surrogate pair in a text.", e);
         }
 
-        _tensors.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
+        FindPlaces();
+        CheckNames(Places[.._text.Count], MetadataName);
+        CheckNames(Tensors, "the header");
+        Tensors.Sort((a, b) => (Begin(a), End(a)).CompareTo((Begin(b), End(b))));
         CheckBytes();
     }
 
-    /// <summary>What the writer of the file said of it.</summary>
-    public IReadOnlyDictionary<string, string> Metadata => _metadata;
+    /// <summary>The number of tensors.</summary>
+    public int Count { get; private set; }
 
-    /// <summary>The tensors in the order of their bytes, which follow one another without gap or overlap.</summary>
-    public IReadOnlyList<SafetensorsTensor> Tensors => _tensors;
+    /// <summary>What the writer of the file said of it.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _metadata ??= ReadText();
 
     /// <summary>The bytes of all tensors.</summary>
-    public long DataLength => _tensors.Count == 0 ? 0 : _tensors[^1].End;
+    public long DataLength => Count == 0 ? 0 : End(Tensors[^1]);
+
+    private Span<int> Places => MemoryMarshal.Cast<byte, int>(_bytes.AsSpan(_places))[..(_text.Count + Count)];
+
+    private Span<int> Tensors => Places[_text.Count..];
+
+    /// <summary>A tensor, another object each time.</summary>
+    public SafetensorsTensor this[int index]
+    {
+        get
+        {
+            int at = Tensors[index];
+            ReadOnlySpan<byte> entry = Entry(at);
+            long[] shape = entry[RankAt] == 0 ? [] : new long[entry[RankAt]];
+            ReadShape(entry, shape);
+            (string type, int bits) = s_types[entry[0]];
+            return new SafetensorsTensor(this, Text(at), type, shape, Product(shape)!.Value, (Begin(at), End(at)));
+        }
+    }
+
+    public IEnumerator<SafetensorsTensor> GetEnumerator()
+    {
+        for (int i = 0; i < Count; i++)
+        {
+            yield return this[i];
+        }
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>A name out of a file for a message: in quotes, without control characters, and not too long.</summary>
     public static string Printable(string name)
@@ -83,151 +129,171 @@ internal sealed class SafetensorsHeader
         return text.Length <= MostShown ? $"'{text}'" : $"'{text[..MostShown]}…'";
     }
 
-    // What will be kept, so that no list has to grow.
-    private static (int Tensors, int Metadata) Count(ReadOnlySpan<byte> bytes)
+    private void Parse()
     {
-        Utf8JsonReader json = new(bytes, new JsonReaderOptions { MaxDepth = Depth });
-        (int tensors, int metadata, bool isMetadata) = (0, 0, false);
-        while (json.Read())
+        JsonReaderOptions options = new() { MaxDepth = Depth };
+        for (Utf8JsonReader all = new(_bytes, options); all.Read();)
         {
-            if (json.TokenType == JsonTokenType.PropertyName && json.CurrentDepth == 1)
-            {
-                isMetadata = json.ValueTextEquals(MetadataName);
-                tensors += isMetadata ? 0 : 1;
-            }
-            else if (json.TokenType == JsonTokenType.PropertyName && isMetadata)
-            {
-                metadata++;
-            }
+            // Nothing is overwritten before it is known to be JSON.
         }
 
-        return (tensors, metadata);
-    }
-
-    private void Parse(ReadOnlySpan<byte> bytes)
-    {
-        Utf8JsonReader json = new(bytes, new JsonReaderOptions { MaxDepth = Depth });
-        HashSet<string> names = new(_tensors.Capacity + 1);
+        Utf8JsonReader json = new(_bytes, options);
+        bool hasText = false;
         json.Read();
-        while (NextName(ref json, []) is { } name)
+        while (json.Read() && json.TokenType != JsonTokenType.EndObject)
         {
-            if (!names.Add(name))
+            if (!json.ValueTextEquals(MetadataName))
             {
-                throw Twice(name, "the header");
+                ReadTensor(ref json);
+                Count++;
             }
-
-            if (name == MetadataName)
+            else if (!hasText)
             {
+                hasText = true;
                 ReadMetadata(ref json);
             }
             else
             {
-                _tensors.Add(ReadTensor(ref json, name));
+                throw Twice(Printable(MetadataName), "the header");
             }
+
+            Debug.Assert(_written <= json.BytesConsumed, "What is kept is shorter than its JSON.");
         }
     }
 
     private void ReadMetadata(ref Utf8JsonReader json)
     {
-        Expect(ref json, JsonTokenType.StartObject, MetadataName);
-        while (NextName(ref json, []) is { } name)
+        json.Read();
+        if (json.TokenType != JsonTokenType.StartObject)
         {
-            Expect(ref json, JsonTokenType.String, name, after: $" in {MetadataName}");
-            if (!_metadata.TryAdd(name, json.GetString()!))
+            throw Other("an object", Printable(MetadataName));
+        }
+
+        (_text.Begin, _text.Count) = (_written, 0);
+        while (json.Read() && json.TokenType != JsonTokenType.EndObject)
+        {
+            int at = _written;
+            Keep(ref json);
+            json.Read();
+            if (json.TokenType != JsonTokenType.String)
             {
-                throw Twice(name, MetadataName);
+                throw Other("a string", $"{Shown(at)} in {MetadataName}");
             }
+
+            Keep(ref json);
+            _text.Count++;
+        }
+
+        _text.End = _written;
+    }
+
+    private void ReadTensor(ref Utf8JsonReader json)
+    {
+        int at = _written;
+        Keep(ref json);
+        json.Read();
+        if (json.TokenType != JsonTokenType.StartObject)
+        {
+            throw Other("an object", Shown(at));
+        }
+
+        (int type, int rank, int offsets) = (-1, -1, -1);
+        Span<long> shape = stackalloc long[MostDimensions];
+        Span<long> bytes = stackalloc long[MostDimensions];
+        while (json.Read() && json.TokenType != JsonTokenType.EndObject)
+        {
+            string field = json.ValueTextEquals("dtype") ? "dtype" : json.ValueTextEquals("shape") ? "shape" : json.ValueTextEquals("data_offsets") ? "data_offsets"
+                : throw new InvalidDataException($"expected dtype, shape and data_offsets of {Shown(at)}, got {Printable(json.GetString()!)}.");
+            if ((field == "dtype" ? type : field == "shape" ? rank : offsets) >= 0)
+            {
+                throw Twice(Printable(field), Shown(at));
+            }
+
+            if (field == "dtype")
+            {
+                type = ReadType(ref json, at);
+            }
+            else if (field == "shape")
+            {
+                rank = ReadNumbers(ref json, shape, field, at);
+            }
+            else
+            {
+                offsets = ReadNumbers(ref json, bytes, field, at);
+                if (offsets != 2 || bytes[0] > bytes[1])
+                {
+                    throw new InvalidDataException(
+                        $"expected data_offsets of {Shown(at)} that are a begin and an end behind it, got [{string.Join(", ", bytes[..Math.Min(offsets, 3)].ToArray())}{(offsets > 3 ? ", …" : "")}].");
+                }
+            }
+        }
+
+        if (type < 0 || rank < 0 || offsets < 0)
+        {
+            throw new InvalidDataException($"expected dtype, shape and data_offsets of {Shown(at)}, got no {(type < 0 ? "dtype" : rank < 0 ? "shape" : "data_offsets")}.");
+        }
+
+        if (Product(shape[..rank]) is not { } elements || (Int128)elements * s_types[type].Bits != (Int128)(bytes[1] - bytes[0]) * 8)
+        {
+            throw new InvalidDataException($"expected as many bytes of {Shown(at)} as {s_types[type].Name} of shape [{string.Join(", ", shape[..rank].ToArray())}] has, got {bytes[1] - bytes[0]}.");
+        }
+
+        Span<byte> entry = _bytes.AsSpan(_written);
+        (entry[0], entry[RankAt]) = ((byte)type, (byte)rank);
+        BinaryPrimitives.WriteInt64LittleEndian(entry[BeginAt..], bytes[0]);
+        BinaryPrimitives.WriteInt64LittleEndian(entry[EndAt..], bytes[1]);
+        _written += ShapeAt;
+        foreach (long dimension in shape[..rank])
+        {
+            // Seven bits a byte, lowest first; the high bit says that more follow: no more bytes than digits.
+            long left = dimension;
+            for (; left > 0x7F; left >>= 7)
+            {
+                _bytes[_written++] = (byte)(left | 0x80);
+            }
+
+            _bytes[_written++] = (byte)left;
         }
     }
 
-    private SafetensorsTensor ReadTensor(ref Utf8JsonReader json, string name)
+    private int ReadType(ref Utf8JsonReader json, int at)
     {
-        (string? type, long[]? shape, (long Begin, long End)? bytes) = (null, null, null);
-        Span<long> numbers = stackalloc long[MostDimensions];
-        Expect(ref json, JsonTokenType.StartObject, name);
-        while (NextName(ref json, s_fields) is { } field)
+        json.Read();
+        if (json.TokenType != JsonTokenType.String)
         {
-            if (field switch { "dtype" => type is not null, "shape" => shape is not null, "data_offsets" => bytes is not null, _ => false })
-            {
-                throw Twice(field, Printable(name));
-            }
-
-            switch (field)
-            {
-                case "dtype":
-                    type = ReadType(ref json, name);
-                    break;
-                case "shape":
-                    shape = numbers[..ReadNumbers(ref json, numbers, field, name)].ToArray();
-                    break;
-                case "data_offsets":
-                    int count = ReadNumbers(ref json, numbers, field, name);
-                    bytes = count == 2 && numbers[0] <= numbers[1]
-                        ? (numbers[0], numbers[1])
-                        : throw new InvalidDataException(
-                            $"expected data_offsets of {Printable(name)} that are a begin and an end behind it, got [{string.Join(", ", numbers[..Math.Min(count, 3)].ToArray())}{(count > 3 ? ", …" : "")}].");
-                    break;
-                default:
-                    throw new InvalidDataException($"expected dtype, shape and data_offsets of {Printable(name)}, got {Printable(field)}.");
-            }
+            throw Other("a string", $"dtype of {Shown(at)}");
         }
 
-        if (type is null || shape is null || bytes is not var (begin, end))
+        for (int type = 0; type < s_types.Length; type++)
         {
-            throw new InvalidDataException($"expected dtype, shape and data_offsets of {Printable(name)}, got no {(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")}.");
-        }
-
-        return Product(shape) is { } elements && (Int128)elements * s_bits[type] == (Int128)(end - begin) * 8
-            ? new SafetensorsTensor(this, name, type, shape, elements, (begin, end))
-            : throw new InvalidDataException($"expected as many bytes of {Printable(name)} as {type} of shape [{string.Join(", ", shape)}] has, got {end - begin}.");
-    }
-
-    private static string ReadType(ref Utf8JsonReader json, string name)
-    {
-        Expect(ref json, JsonTokenType.String, name, "dtype");
-        foreach (string type in s_bits.Keys)
-        {
-            if (json.ValueTextEquals(type))
+            if (json.ValueTextEquals(s_types[type].Name))
             {
                 return type;
             }
         }
 
-        throw new InvalidDataException($"expected one of {string.Join(", ", s_bits.Keys)} as the dtype of {Printable(name)}, got {Printable(json.GetString()!)}.");
+        throw new InvalidDataException($"expected one of {string.Join(", ", s_types.Select(t => t.Name))} as the dtype of {Shown(at)}, got {Printable(json.GetString()!)}.");
     }
 
-    // Null if no long holds it.
-    private static long? Product(long[] shape)
+    private int ReadNumbers(ref Utf8JsonReader json, scoped Span<long> numbers, string field, int at)
     {
-        long product = 1;
-        foreach (long dimension in shape)
+        json.Read();
+        if (json.TokenType != JsonTokenType.StartArray)
         {
-            Int128 next = (Int128)product * dimension;
-            if (next > long.MaxValue)
-            {
-                return null;
-            }
-
-            product = (long)next;
+            throw Other("an array", $"{field} of {Shown(at)}");
         }
 
-        return product;
-    }
-
-    private static int ReadNumbers(ref Utf8JsonReader json, scoped Span<long> numbers, string field, string name)
-    {
-        Expect(ref json, JsonTokenType.StartArray, name, field);
         int count = 0;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
             if (json.TokenType != JsonTokenType.Number || !json.TryGetInt64(out long number) || number < 0)
             {
-                throw new InvalidDataException($"expected whole numbers from 0 to 2⁶³ − 1 as the {field} of {Printable(name)}, got something else at position {count}.");
+                throw new InvalidDataException($"expected whole numbers from 0 to 2⁶³ − 1 as the {field} of {Shown(at)}, got something else at position {count}.");
             }
 
             if (count == numbers.Length)
             {
-                throw new InvalidDataException($"expected at most {numbers.Length} numbers as the {field} of {Printable(name)}, got more.");
+                throw new InvalidDataException($"expected at most {numbers.Length} numbers as the {field} of {Shown(at)}, got more.");
             }
 
             numbers[count++] = number;
@@ -236,53 +302,119 @@ internal sealed class SafetensorsHeader
         return count;
     }
 
-    // Null at the end of the object. Names that are known take no memory.
-    private static string? NextName(ref Utf8JsonReader json, string[] known)
+    // Null if no long holds it.
+    private static long? Product(ReadOnlySpan<long> shape)
     {
-        json.Read();
-        if (json.TokenType == JsonTokenType.EndObject)
+        Int128 product = 1;
+        foreach (long dimension in shape)
         {
-            return null;
-        }
-
-        foreach (string name in known)
-        {
-            if (json.ValueTextEquals(name))
+            product *= dimension;
+            if (product > long.MaxValue)
             {
-                return name;
+                return null;
             }
         }
 
-        return json.GetString();
+        return (long)product;
     }
 
-    private static void Expect(ref Utf8JsonReader json, JsonTokenType type, string name, string? field = null, string after = "")
+    // A name or text, unescaped: it is no longer than its JSON, and never ahead of what is read.
+    private void Keep(ref Utf8JsonReader json)
     {
-        json.Read();
-        if (json.TokenType != type)
+        _written += json.CopyString(_bytes.AsSpan(_written));
+        _bytes[_written++] = Terminator;
+    }
+
+    private void FindPlaces()
+    {
+        // Aligned for integers.
+        _places = (_written + sizeof(int) - 1) / sizeof(int) * sizeof(int);
+        Span<int> places = Places;
+        for (int at = 0, text = 0, tensor = _text.Count; at < _written;)
         {
-            string expected = type switch { JsonTokenType.StartObject => "an object", JsonTokenType.StartArray => "an array", _ => "a string" };
-            throw new InvalidDataException($"expected {expected} as the {(field is null ? "" : field + " of ")}{Printable(name)}{after}, got something else.");
+            bool isText = at >= _text.Begin && at < _text.End;
+            places[isText ? text++ : tensor++] = at;
+            int name = at + Name(at).Length + 1;
+            at = isText ? name + Name(name).Length + 1 : name + ShapeAt + ReadShape(Entry(at), []);
         }
     }
 
-    private static InvalidDataException Twice(string name, string of) => new($"expected different names in {of}, got {Printable(name)} twice.");
+    private Dictionary<string, string> ReadText()
+    {
+        Dictionary<string, string> text = new(_text.Count);
+        for (int at = _text.Begin; at < _text.End;)
+        {
+            int value = at + Name(at).Length + 1;
+            text.Add(Text(at), Text(value));
+            at = value + Name(value).Length + 1;
+        }
+
+        return text;
+    }
+
+    private ReadOnlySpan<byte> Name(int at)
+    {
+        ReadOnlySpan<byte> rest = _bytes.AsSpan(at);
+        return rest[..rest.IndexOf(Terminator)];
+    }
+
+    private string Text(int at) => Encoding.UTF8.GetString(Name(at));
+
+    private string Shown(int at) => Printable(Text(at));
+
+    private ReadOnlySpan<byte> Entry(int at) => _bytes.AsSpan(at + Name(at).Length + 1);
+
+    private long Begin(int at) => BinaryPrimitives.ReadInt64LittleEndian(Entry(at)[BeginAt..]);
+
+    private long End(int at) => BinaryPrimitives.ReadInt64LittleEndian(Entry(at)[EndAt..]);
+
+    // Returns how many bytes the dimensions have.
+    private static int ReadShape(ReadOnlySpan<byte> entry, long[] shape)
+    {
+        int read = ShapeAt;
+        for (int axis = 0, shift = 0; axis < entry[RankAt]; read++)
+        {
+            if (shape.Length > 0)
+            {
+                shape[axis] |= (long)(entry[read] & 0x7F) << shift;
+            }
+
+            (axis, shift) = entry[read] > 0x7F ? (axis, shift + 7) : (axis + 1, 0);
+        }
+
+        return read - ShapeAt;
+    }
+
+    private static InvalidDataException Other(string expected, string what) => new($"expected {expected} as the {what}, got something else.");
+
+    private static InvalidDataException Twice(string name, string of) => new($"expected different names in {of}, got {name} twice.");
+
+    private void CheckNames(Span<int> places, string of)
+    {
+        places.Sort((a, b) => Name(a).SequenceCompareTo(Name(b)));
+        for (int i = 1; i < places.Length; i++)
+        {
+            if (Name(places[i]).SequenceEqual(Name(places[i - 1])))
+            {
+                throw Twice(Shown(places[i]), of);
+            }
+        }
+    }
 
     private void CheckBytes()
     {
-        SafetensorsTensor? last = null;
-        foreach (SafetensorsTensor tensor in _tensors)
+        (long end, int last) = (0, -1);
+        foreach (int tensor in Tensors)
         {
-            long end = last?.End ?? 0;
-            if (tensor.Begin != end)
+            if (Begin(tensor) != end)
             {
-                (string before, string shown) = (last is null ? "the header" : Printable(last.Name), Printable(tensor.Name));
-                throw new InvalidDataException(tensor.Begin < end
+                (string before, string shown) = (last < 0 ? "the header" : Shown(last), Shown(tensor));
+                throw new InvalidDataException(Begin(tensor) < end
                     ? $"expected tensors with bytes of their own, got {before} and {shown}, which overlap."
-                    : $"expected tensors without a gap between them, got bytes {end} to {tensor.Begin} between {before} and {shown}.");
+                    : $"expected tensors without a gap between them, got bytes {end} to {Begin(tensor)} between {before} and {shown}.");
             }
 
-            last = tensor;
+            (end, last) = (End(tensor), tensor);
         }
     }
 }

@@ -6,6 +6,7 @@ namespace NormLayers.Exchange;
 /// <remarks>
 /// <para>A stream that can seek is checked against the header before any tensor is read: it must end with the last one. Of a stream that
 /// cannot, tensors are read in the order of <see cref="Tensors"/>, and memory grows with what has come, not with what the header announces.</para>
+/// <para>Opening takes the memory of the header's bytes, twice for a stream that cannot seek with a header above 64 KiB. Names, shapes and text become objects on demand.</para>
 /// <para>To load a network see <see cref="LayerFiles"/>. The stream stays the caller's: nothing here disposes it.</para>
 /// </remarks>
 public sealed class SafetensorsReader
@@ -51,7 +52,7 @@ public sealed class SafetensorsReader
             throw new InvalidDataException($"expected a safetensors header of {length} bytes, as the file says, got {left} bytes.");
         }
 
-        _header = new SafetensorsHeader(Read((long)length, 1, b => b[0], "the header"));
+        _header = new SafetensorsHeader(ReadHeader((int)length));
         left -= (long)length;
         if (stream.CanSeek && left != _header.DataLength)
         {
@@ -65,8 +66,8 @@ public sealed class SafetensorsReader
     /// <summary>What the writer of the file said of it.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _header.Metadata;
 
-    /// <summary>The tensors, in the order of their bytes.</summary>
-    public IReadOnlyList<SafetensorsTensor> Tensors => _header.Tensors;
+    /// <summary>The tensors, in the order of their bytes; each is another object each time.</summary>
+    public IReadOnlyList<SafetensorsTensor> Tensors => _header;
 
     /// <summary>Reads a tensor of F32, F64, F16 or BF16.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
@@ -172,23 +173,13 @@ public sealed class SafetensorsReader
             throw new InvalidDataException($"expected tensors of at most {Array.MaxLength} elements, got {tensor}.");
         }
 
-        return Read(tensor.Count, tensor.Count == 0 ? 1 : (int)((tensor.End - tensor.Begin) / tensor.Count), decode, tensor);
-    }
-
-    // The announced length is trusted only where the stream has shown that it is there: the bytes of one that cannot seek are gathered before.
-    private T[] Read<T>(long count, int size, Func<ReadOnlySpan<byte>, T> decode, object what)
-    {
-        List<byte[]>? gathered = _stream.CanSeek ? null : [];
-        for (long left = count * size; gathered is not null && left > 0; left -= gathered[^1].Length)
-        {
-            gathered.Add(Fill(left, what).ToArray());
-        }
-
+        (long count, int size) = (tensor.Count, tensor.Count == 0 ? 1 : (int)((tensor.End - tensor.Begin) / tensor.Count));
+        List<byte[]>? gathered = _stream.CanSeek || count * size <= ChunkBytes ? null : Gather(count * size, tensor);
         T[] values = new T[count];
         int read = 0;
         for (int chunk = 0; read < count; chunk++)
         {
-            ReadOnlySpan<byte> bytes = gathered is null ? Fill((count - read) * size, what) : gathered[chunk];
+            ReadOnlySpan<byte> bytes = gathered is null ? Fill((count - read) * size, tensor) : gathered[chunk];
             for (; !bytes.IsEmpty; bytes = bytes[size..])
             {
                 values[read++] = decode(bytes);
@@ -196,6 +187,38 @@ public sealed class SafetensorsReader
         }
 
         return values;
+    }
+
+    private byte[] ReadHeader(int length)
+    {
+        const string What = "the header";
+        if (!_stream.CanSeek && length > ChunkBytes)
+        {
+            List<byte[]> gathered = Gather(length, What);
+            byte[] whole = new byte[length];
+            for (int chunk = 0; chunk < gathered.Count; chunk++)
+            {
+                gathered[chunk].CopyTo(whole, (long)chunk * ChunkBytes);
+            }
+
+            return whole;
+        }
+
+        byte[] header = new byte[length];
+        Read(header, What);
+        return header;
+    }
+
+    // The announced length is trusted only where the stream has shown that it is there: many bytes of one that cannot seek are gathered before.
+    private List<byte[]> Gather(long length, object what)
+    {
+        List<byte[]> gathered = [];
+        for (long left = length; left > 0; left -= gathered[^1].Length)
+        {
+            gathered.Add(Fill(left, what).ToArray());
+        }
+
+        return gathered;
     }
 
     // The next bytes, at most a chunk of them.
@@ -208,9 +231,18 @@ public sealed class SafetensorsReader
         }
 
         Span<byte> bytes = _buffer.AsSpan(0, length);
-        int read = _stream.ReadAtLeast(bytes, length, throwOnEndOfStream: false);
+        Read(bytes, what);
+        return bytes;
+    }
+
+    private void Read(Span<byte> bytes, object what)
+    {
+        int read = _stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         _position += read;
-        return read == length ? bytes : throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
+        if (read < bytes.Length)
+        {
+            throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
+        }
     }
 
     private static ArgumentException OtherType(SafetensorsTensor tensor, string expected) => new($"Expected a tensor of {expected}, got {tensor}.", nameof(tensor));

@@ -107,7 +107,8 @@ public sealed class ClassifierTests
     [InlineData("\"classes\"", "\"classez\"", "got something else: the key 'classez' is unknown.")]
     [InlineData("\"standardized\":true", "\"standardized\":1", "got something else: '$.standardized' is of another kind.")]
     [InlineData("\"features\":4,", "", "got something else: keys are missing: 'features'.")]
-    [InlineData("{", "[", "expected the JSON of a classifier")]
+    [InlineData("{", "[", "expected the JSON of a classifier in the metadata 'classifier', got something else: no JSON in line 1, byte 17.")]
+    [InlineData("\"hidden\":[6,5]", "\"hidden\":[6,true]", "got something else: '$.hidden[1]' is of another kind.")]
     public void Load_ChangedText_IsRefused(string old, string changed, string message)
     {
         (Classifier trained, _, _) = Train("layernorm");

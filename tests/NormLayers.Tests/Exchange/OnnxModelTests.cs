@@ -86,6 +86,14 @@ public sealed class OnnxModelTests
     }
 
     [Fact]
+    public void Read_FileThatShrinks_IsRefused()
+    {
+        byte[] file = new OnnxBytes().Floats("w", [2], 1, 2).ToArray();
+        Assert.Contains("got field 7 of", Assert.Throws<InvalidDataException>(() => OnnxModel.Read(new Shrinking(file, file.Length - 10))).Message, StringComparison.Ordinal);
+        Assert.Contains("with a graph, got none", Assert.Throws<InvalidDataException>(() => OnnxModel.Read(new Shrinking(file, 0))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Nodes_OfAFile_HaveNamesAndValues()
     {
         OnnxNode node = Assert.Single(new OnnxBytes().Node("y z = com.example:Custom(a, , b)").Read().Nodes);

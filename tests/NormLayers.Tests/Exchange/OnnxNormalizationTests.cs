@@ -137,9 +137,13 @@ public sealed class OnnxNormalizationTests
     [InlineData("p = Mul(x, x)|q = ReduceSum(p)|n = Sqrt(q)|y = Div(x, n)", 0, 1, false)]
     [InlineData("q = ReduceSumSquare(x)|n = Sqrt(q)|c = Max(n, half)|y = Div(x, c)|z = Mul(y, w)", 0.5, 1, false)]
     [InlineData("x32 = Cast(x)|n = ReduceL2(x32)|y = Div(x, n)", 0, 1, false)]
+    [InlineData("n = ReduceL2(x)|c = Clip(n, half5)|e = Expand(c, shape)|y = Div(x, e)|z = Mul(y, four5)", 0.5, 4, false)]
+    [InlineData("n = ReduceL2(x)|c = Max(n, half5)|r = Div(four5, c)|e = Expand(r, row)|y = Mul(x, e)", 0.5, 4, false)]
+    [InlineData("n = ReduceL2(x)|c = Add(half5, n)|r = Reciprocal(c)|e = Expand(r, row)|y = Mul(x, e)|z = Mul(four5, y)", 0.5, 4, true)]
     public void Find_L2NormalizationAsASequence_IsOne(string nodes, float epsilon, float g, bool isAdded)
     {
-        OnnxNormalization found = Start(nodes).Floats("half", [1], 0.5f).Floats("four", [], 4).Single();
+        OnnxNormalization found = Start(nodes).Floats("half", [1], 0.5f).Floats("four", [], 4)
+            .Floats("half5", [1, 1, 1, 1, 1], 0.5f).Floats("four5", [1, 1, 1, 1, 1], 4).Integers("shape", 3, 4).Integers("row", 1, 4).Single();
         Assert.Equal(("LpNormalization", true, (double)epsilon), (found.Operator, found.IsDecomposed, found.Epsilon));
         Layer layer = found.CreateLayer((3, 4));
         Assert.IsType(isAdded ? typeof(RmsNorm) : typeof(ScaleNorm), layer);
@@ -177,7 +181,8 @@ public sealed class OnnxNormalizationTests
     [InlineData("n = ReduceL2(x)|c = Max(n, half, two)|y = Div(x, c)")]
     [InlineData("n = ReduceL2(x)|r = Div(w, n)|y = Mul(x, r)")]
     [InlineData("p = Mul(x, z)|q = ReduceSum(p)|n = Sqrt(q)|y = Div(x, n)")]
-    [InlineData("n = ReduceL2(x)|e = Expand(n, wide)|y = Div(x, e)")]
+    [InlineData("n = ReduceL2(x)|e = Expand(n, two)|y = Div(x, e)")]
+    [InlineData("n = ReduceL2(x)|c = Expand(n, wide)|r = Reciprocal(c)|e = Expand(r, wide)|y = Mul(x, e)")]
     [InlineData("n = ReduceL2(x)|sh = Shape(z)|e = Expand(n, sh)|y = Div(x, e)")]
     [InlineData("n = ReduceL2(x)|r = Reciprocal(n)|sh = Shape(z)|e = Expand(r, sh)|y = Mul(x, e)")]
     public void Find_OtherLengths_AreNone(string nodes) => Assert.Empty(Start(nodes).Floats("half", [1], 0.5f).Integers("wide", 1, 1, 4).Read().Normalizations);
@@ -198,6 +203,46 @@ public sealed class OnnxNormalizationTests
         OnnxNormalization found = new OnnxBytes().Node("n = ReduceL2(x)", ("axes", (long[])[1])).Node("y = Div(x, n)").Single();
         Assert.Contains("over axes [1]", Assert.Throws<NotSupportedException>(() => found.CreateLayer((2, 3, 4))).Message, StringComparison.Ordinal);
         Assert.IsType<ScaleNorm>(found.CreateLayer((2, 3)));
+    }
+
+    // A shape that x does not have gives more rows than x has, or none.
+    [Theory]
+    [InlineData(true, 2, 3)]
+    [InlineData(true, 1, 3)]
+    [InlineData(true, 3)]
+    [InlineData(true, 1, 1)]
+    [InlineData(false, 5, 3)]
+    [InlineData(false, 2, 4)]
+    [InlineData(false, 1, 2, 3)]
+    public void CreateLayer_LengthThatIsExpandedToAShape_NeedsThatShape(bool isTaken, params int[] shape)
+    {
+        OnnxNormalization found = Start("n = ReduceL2(x)|e = Expand(n, shape)|y = Div(x, e)").Integers("shape", [.. shape.Select(d => (long)d)]).Single();
+        if (isTaken)
+        {
+            Compare.Within([0.6, 0, 0.8, 0, 1, 0], Samples.Forward(found.CreateLayer((2, 3)), [3, 0, 4, 0, 2, 0], (2, 3)), 1e-7, "x/‖x‖");
+        }
+        else
+        {
+            Assert.Contains($"it expands lengths to shape [{string.Join(", ", shape)}], and what it normalizes has (2, 3)", Assert.Throws<NotSupportedException>(() => found.CreateLayer((2, 3))).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("one")]
+    [InlineData("one5")]
+    public void CreateLayer_SequenceWithOneNumberAsGammaOrBeta_HasItForEachElement(string one)
+    {
+        const string Start5 = "m = ReduceMean(x)|d = Sub(x, m)|p = Pow(d, two5)|v = ReduceMean(p)|a = Add(v, eps5)|s = Sqrt(a)|y = Div(d, s)|";
+        LayerNorm layer = (LayerNorm)Found($"z = Mul(y, {one})|out = Add(z, {one})").CreateLayer((2, 3));
+        Assert.Equal(([1f, 1, 1], [1f, 1, 1]), (layer.Gamma!.Value, layer.Beta!.Value), (a, b) => a.Item1.SequenceEqual(b.Item1) && a.Item2.SequenceEqual(b.Item2));
+        Assert.Equal(0.125, layer.Epsilon);
+        layer = (LayerNorm)Found($"z = Mul(y, w)|out = Add(z, {one})").CreateLayer();
+        Assert.Equal(([1f, 2, 3], [1f, 1, 1]), (layer.Gamma!.Value, layer.Beta!.Value), (a, b) => a.Item1.SequenceEqual(b.Item1) && a.Item2.SequenceEqual(b.Item2));
+        layer = (LayerNorm)Found($"z = Mul(y, {one})|out = Add(b, z)").CreateLayer((2, 3));
+        Assert.Equal(([1f, 1, 1], [4f, 5, 6]), (layer.Gamma!.Value, layer.Beta!.Value), (a, b) => a.Item1.SequenceEqual(b.Item1) && a.Item2.SequenceEqual(b.Item2));
+        Assert.Contains("its γ is one number", Assert.Throws<ArgumentException>(() => Found($"z = Mul(y, {one})").CreateLayer()).Message, StringComparison.Ordinal);
+
+        OnnxNormalization Found(string rest) => Start(Start5 + rest).Floats("one5", [1, 1, 1, 1, 1], 1).Floats("two5", [1, 1, 1, 1, 1], 2).Floats("eps5", [1, 1, 1, 1, 1], 0.125f).Single();
     }
 
     [Fact]

@@ -1,10 +1,11 @@
 using System.Text;
+using System.Text.Json;
 using NormLayers.Exchange;
 using NormLayers.Numerics;
 
 namespace NormLayers.Tests.Exchange;
 
-/// <summary>Mutated files: each is read, or refused with an <see cref="InvalidDataException"/>; neither allocates by a number in the file, and no more than eight times its header beside the values.</summary>
+/// <summary>Mutated files: each is read as .NET's own JSON reader reads it, or refused with an <see cref="InvalidDataException"/>; either allocates the file's size and a constant, and the values that are read.</summary>
 public sealed class SafetensorsFuzzTests
 {
     private static readonly string[] s_tokens =
@@ -13,8 +14,14 @@ public sealed class SafetensorsFuzzTests
         "\"data_offsets\"", "\"__metadata__\"", "\\ud800", "\u0000", " ", "ü", "[0,8]", "[]", "{}",
     ];
 
-    // A buffer of 64 KiB, and an exception.
-    private const int Constant = 80_000;
+    // A fixed number of objects, and the exceptions of a file that is refused: 10,400 bytes in the mutations below.
+    private const int Constant = 20_000;
+
+    // Rounds in which the runtime reads its own texts.
+    private const int Warmup = 300;
+
+    // The buffer through which a stream that cannot seek, and values, are read.
+    private const int Buffer = 1 << 16;
 
     [Fact]
     public void Read_MutatedFile_ReadsOrRefuses() => Fuzz(seed: 1, rounds: 5_000);
@@ -23,67 +30,117 @@ public sealed class SafetensorsFuzzTests
     [Trait("Duration", "long")]
     public void Read_ManyMutatedFiles_ReadsOrRefuses() => Fuzz(seed: 2, rounds: 100_000);
 
-    /// <summary>Files that are nothing but the parts that take the most memory for their bytes, and files that are nearly all data. What the first call of a method allocates is not the file's.</summary>
+    /// <summary>Files that are nothing but the parts with the least bytes for an entry, and files that are nearly all data. What the first call of a method allocates is not the file's.</summary>
     [Theory]
-    [InlineData("metadata")]
+    [InlineData("texts")]
+    [InlineData("escaped texts")]
+    [InlineData("long text")]
     [InlineData("tensors")]
+    [InlineData("escaped names")]
+    [InlineData("long name")]
     [InlineData("dimensions")]
+    [InlineData("long dimensions")]
+    [InlineData("texts between tensors")]
     [InlineData("F32")]
     [InlineData("U8")]
-    public static void Read_LargeFile_AllocatesWhatItHolds(string kind)
+    public static void Read_LargeFile_AllocatesItsSize(string kind)
     {
         const int Count = 20_000;
-        string Objects(int count, string value) => "{" + string.Join(',', Enumerable.Range(0, count).Select(i => $"\"{i:x3}\":{value}")) + "}";
-        string Tensor(string type, string shape, int end) => $$"""{"dtype":"{{type}}","shape":[{{shape}}],"data_offsets":[0,{{end}}]}""";
-        byte[] file = kind switch
+        static string Tensor(string type = "F4", string shape = "", int end = 0) => $$"""{"dtype":"{{type}}","shape":[{{shape}}],"data_offsets":[0,{{end}}]}""";
+        static string Entries(int count, string value, Func<int, string>? name = null) => string.Join(',', Enumerable.Range(0, count).Select(i => $"\"{(name ?? Short)(i)}\":{value}"));
+        static string Escaped(int i) => string.Concat(Short(i).Select(c => $"\\u{(int)c:x4}"));
+        string header = kind switch
         {
-            "metadata" => SafetensorsBytes.File("{\"__metadata__\":" + Objects(Count, "\"\"") + "}"),
-            "tensors" => SafetensorsBytes.File(Objects(Count, Tensor("U8", "0", 0))),
-            "dimensions" => SafetensorsBytes.File(Objects(Count / 20, Tensor("U8", string.Join(',', Enumerable.Repeat(0, 64)), 0))),
-            "F32" => SafetensorsBytes.File(Objects(1, Tensor("F32", $"{Count}", 4 * Count)), new byte[4 * Count]),
-            _ => SafetensorsBytes.File(Objects(1, Tensor("U8", $"{Count}", Count)), new byte[Count]),
+            "texts" => "\"__metadata__\":{" + Entries(Count, "\"\"") + "}",
+            "escaped texts" => "\"__metadata__\":{" + Entries(Count, "\"\\n\"", Escaped) + "}",
+            "long text" => "\"__metadata__\":{" + Entries(1, "\"" + new string('x', Count) + "\\ud83d\\ude00\"") + "}",
+            "tensors" => Entries(Count, Tensor(shape: "0")),
+            "escaped names" => Entries(Count, Tensor(shape: "0"), Escaped),
+            "long name" => Entries(1, Tensor(shape: "0"), _ => new string('ü', Count)),
+            "dimensions" => Entries(Count / 20, Tensor(shape: string.Join(',', Enumerable.Repeat(0, 64)))),
+            "long dimensions" => Entries(Count / 20, Tensor(shape: "0," + string.Join(',', Enumerable.Repeat(long.MaxValue, 63)))),
+            "texts between tensors" => Entries(Count, Tensor(shape: "0")) + ",\"__metadata__\":{" + Entries(Count, "\"\"") + "}," + Entries(Count, Tensor(shape: "0"), i => "+" + Short(i)),
+            "F32" => Entries(1, Tensor("F32", $"{Count}", 4 * Count)),
+            _ => Entries(1, Tensor("U8", $"{Count}", Count)),
         };
+        byte[] file = SafetensorsBytes.File("{" + header + "}", new byte[kind == "F32" ? 4 * Count : kind == "U8" ? Count : 0]);
         foreach ((bool seeks, bool isFirst) in ((bool, bool)[])[(true, true), (false, true), (true, false), (false, false)])
         {
             using Stream stream = seeks ? new MemoryStream(file) : new Pipe(file);
-            long header = 8 + BitConverter.ToInt64(file);
+            int length = 8 + BitConverter.ToInt32(file);
             long before = GC.GetAllocatedBytesForCurrentThread();
             SafetensorsReader reader = new(stream);
             long opened = GC.GetAllocatedBytesForCurrentThread() - before;
+            List<SafetensorsTensor> tensors = [.. reader.Tensors];
             before = GC.GetAllocatedBytesForCurrentThread();
-            long values = reader.Tensors.Sum(t => t.IsFloat ? 4L * reader.ReadFloats(t).Length : 8L * reader.ReadIntegers(t).Length);
+            long values = tensors.Sum(t => t.IsFloat ? 4L * reader.ReadFloats(t).Length : t.IsInteger ? 8L * reader.ReadIntegers(t).Length : 0);
             long read = GC.GetAllocatedBytesForCurrentThread() - before;
             if (isFirst)
             {
+                CheckContent(file, reader);
                 continue;
             }
 
-            TestContext.Current.TestOutputHelper?.WriteLine($"opened: {opened} bytes for {header}, read: {read} bytes for {values}");
-            Assert.InRange(opened, header, (seeks ? 8 : 9) * header + Constant);
-            Assert.InRange(read, values, values + (seeks ? 0 : file.Length - header) + 100 * reader.Tensors.Count + Constant);
+            TestContext.Current.TestOutputHelper?.WriteLine($"opened: {opened} bytes for {length}, read: {read} bytes for {values}");
+            Assert.InRange(opened, length - 8, (seeks || length <= Buffer ? length : 2 * length + Buffer) + Constant);
+            Assert.InRange(read, values, values + (seeks ? 0 : file.Length - length) + Buffer + Constant);
         }
     }
 
+    [Theory]
+    [InlineData("[")]
+    [InlineData("{\"a\":")]
+    [InlineData("\"")]
+    [InlineData("\"a\":{\"dtype\":\"F4\",\"shape\":[],\"data_offsets\":[0,0]},")]
+    [InlineData("\"a\":{\"shape\":[1,")]
+    [InlineData("\"__metadata__\":{\"a\":\"")]
+    public static void Read_LargeFileThatIsBroken_AllocatesItsSize(string part)
+    {
+        byte[] file = SafetensorsBytes.File("{" + string.Concat(Enumerable.Repeat(part, 1_000_000 / part.Length)));
+        foreach ((bool seeks, bool isFirst) in ((bool, bool)[])[(true, true), (false, true), (true, false), (false, false)])
+        {
+            using Stream stream = seeks ? new MemoryStream(file) : new Pipe(file);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Throws<InvalidDataException>(() => new SafetensorsReader(stream));
+            long opened = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.InRange(opened, file.Length - 8, (isFirst ? 10 : 1) * (seeks ? file.Length : 2 * file.Length + Buffer) + Constant);
+        }
+    }
+
+    // Three characters, different for each number below 32,768.
+    private static string Short(int i) => new([(char)('@' + i % 27), (char)('`' + i / 27 % 27), (char)('`' + i / 729)]);
+
     private static void Fuzz(ulong seed, int rounds)
     {
-        Read_LargeFile_AllocatesWhatItHolds("F32");
+        Read_LargeFile_AllocatesItsSize("F32");
         byte[][] valid = [SafetensorsBytes.Of(new BatchNorm1D(3)), SafetensorsBytes.Python("types.safetensors"), SafetensorsBytes.Python("pytorch.safetensors")];
         RandomSource random = new(seed);
         int[] read = new int[valid.Length];
         int[] refused = new int[valid.Length];
-        for (int round = 0; round < rounds; round++)
+        long most = 0;
+        for (int round = -Warmup; round < rounds; round++)
         {
-            int kind = round % valid.Length;
+            int kind = (round + Warmup) % valid.Length;
+            bool seeks = int.IsEvenInteger(round);
+            int constant = (round < 0 ? 10 * Constant : Constant) + (seeks ? 0 : Buffer);
             byte[] file = Mutate(valid[kind], random);
-            using Stream stream = round % 2 == 0 ? new MemoryStream(file) : new Pipe(file);
+            using Stream stream = seeks ? new MemoryStream(file) : new Pipe(file);
             long before = GC.GetAllocatedBytesForCurrentThread();
             try
             {
                 SafetensorsReader reader = new(stream);
+                long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+                Assert.InRange(allocated, 1, file.Length + constant);
+                most = round < 0 || !seeks ? most : Math.Max(most, allocated - file.Length);
+                CheckContent(file, reader);
+                constant += seeks ? Buffer : 0;
+                before = GC.GetAllocatedBytesForCurrentThread();
                 foreach (SafetensorsTensor tensor in reader.Tensors)
                 {
-                    long values = tensor.IsFloat ? reader.ReadFloats(tensor).Length : tensor.IsInteger ? reader.ReadIntegers(tensor).Length : tensor.Count;
-                    Assert.Equal(tensor.Count, values);
+                    before = GC.GetAllocatedBytesForCurrentThread();
+                    long bytes = tensor.IsFloat ? 4L * reader.ReadFloats(tensor).Length : tensor.IsInteger ? 8L * reader.ReadIntegers(tensor).Length : 0;
+                    Assert.Equal((tensor.IsFloat ? 4 : tensor.IsInteger ? 8 : 0) * tensor.Count, bytes);
+                    Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, bytes, bytes + file.Length + constant);
                 }
 
                 reader.CheckEnd();
@@ -91,6 +148,9 @@ public sealed class SafetensorsFuzzTests
             }
             catch (InvalidDataException e)
             {
+                long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+                Assert.InRange(allocated, 1, file.Length + constant);
+                most = round < 0 || !seeks ? most : Math.Max(most, allocated - file.Length);
                 Assert.StartsWith("expected ", e.Message, StringComparison.Ordinal);
                 refused[kind]++;
             }
@@ -98,13 +158,30 @@ public sealed class SafetensorsFuzzTests
             {
                 throw new InvalidOperationException($"Round {round} of seed {seed}: {Convert.ToHexString(file)}", e);
             }
-
-            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 9 * file.Length + Constant);
         }
 
-        string counts = $"{string.Join(", ", read)} read, {string.Join(", ", refused)} refused";
+        string counts = $"{string.Join(", ", read)} read, {string.Join(", ", refused)} refused, at most {most} bytes beside the file's";
         TestContext.Current.TestOutputHelper?.WriteLine(counts);
         Assert.True(read.Min() > rounds / 300 && refused.Min() > rounds / 4, $"{counts}: the mutations reach one outcome only");
+    }
+
+    private static void CheckContent(byte[] file, SafetensorsReader reader)
+    {
+        using JsonDocument header = JsonDocument.Parse(file.AsMemory(8, BitConverter.ToInt32(file)));
+        List<JsonProperty> expected = [.. header.RootElement.EnumerateObject().Where(p => p.Name != "__metadata__")];
+        Dictionary<string, SafetensorsTensor> tensors = reader.Tensors.ToDictionary(t => t.Name);
+        Assert.Equal((expected.Count, expected.Count), (tensors.Count, reader.Tensors.Count));
+        foreach (JsonProperty tensor in expected)
+        {
+            SafetensorsTensor read = tensors[tensor.Name];
+            Assert.Equal(tensor.Value.GetProperty("dtype").GetString(), read.DataType);
+            Assert.Equal(tensor.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64()), read.Shape);
+            Assert.Equal(tensor.Value.GetProperty("data_offsets").EnumerateArray().Select(d => d.GetInt64()), [read.Begin, read.End]);
+        }
+
+        IEnumerable<JsonProperty> texts = header.RootElement.TryGetProperty("__metadata__", out JsonElement metadata) ? metadata.EnumerateObject() : [];
+        Assert.Equal(texts.ToDictionary(t => t.Name, t => t.Value.GetString()!), reader.Metadata);
+        Assert.True(reader.Tensors.Zip(reader.Tensors.Skip(1), (a, b) => a.End == b.Begin).All(follows => follows), "not in the order of their bytes");
     }
 
     private static byte[] Mutate(byte[] valid, RandomSource random)

@@ -1,0 +1,188 @@
+using System.Text;
+
+namespace NormLayers.Exchange;
+
+/// <summary>A node as the file's bytes: names are slices of them, and attributes are looked up in them.</summary>
+internal readonly struct OnnxNodeMessage
+{
+    private const int FieldAttribute = 5;
+    private const int FieldIntegers = 8;
+
+    // Of the inputs that a normalization may have.
+    private readonly ReadOnlyMemory<byte> _input0;
+    private readonly ReadOnlyMemory<byte> _input1;
+    private readonly ReadOnlyMemory<byte> _input2;
+    private readonly ReadOnlyMemory<byte> _input3;
+    private readonly ReadOnlyMemory<byte> _input4;
+
+    /// <summary>Reads names, and checks that they are text.</summary>
+    /// <exception cref="InvalidDataException">They are not, or the node has no operator.</exception>
+    public OnnxNodeMessage(ReadOnlyMemory<byte> message)
+    {
+        Message = message;
+        int outputs = 0;
+        for (ProtobufReader node = Reader(message); node.Next();)
+        {
+            switch (node.Field)
+            {
+                case 1:
+                    ReadOnlyMemory<byte> input = node.Text();
+                    switch (InputCount++)
+                    {
+                        case 0: _input0 = input; break;
+                        case 1: _input1 = input; break;
+                        case 2: _input2 = input; break;
+                        case 3: _input3 = input; break;
+                        case 4: _input4 = input; break;
+                    }
+
+                    break;
+                case 2:
+                    Output = outputs++ == 0 ? node.Text() : Output;
+                    NamedOutputs += node.Text().IsEmpty ? 0 : 1;
+                    break;
+                case 3:
+                    Name = node.Text();
+                    break;
+                case 4:
+                    Operator = node.Text();
+                    break;
+                case 7:
+                    Domain = node.Text();
+                    break;
+            }
+        }
+
+        if (Operator.IsEmpty)
+        {
+            throw new InvalidDataException("expected an operator in every node, got none.");
+        }
+    }
+
+    public ReadOnlyMemory<byte> Message { get; }
+
+    /// <summary>The node's name; may be empty.</summary>
+    public ReadOnlyMemory<byte> Name { get; }
+
+    public ReadOnlyMemory<byte> Operator { get; }
+
+    public ReadOnlyMemory<byte> Domain { get; }
+
+    /// <summary>How many values go in, also those that are left out.</summary>
+    public int InputCount { get; }
+
+    /// <summary>How many values come out.</summary>
+    public int NamedOutputs { get; }
+
+    /// <summary>The first value that comes out; empty if there is none.</summary>
+    public ReadOnlyMemory<byte> Output { get; }
+
+    /// <summary>Whether the operator is one of ONNX itself.</summary>
+    public bool IsStandard => Domain.IsEmpty || Domain.Span.SequenceEqual("ai.onnx"u8);
+
+    /// <summary>Whether the operator is one of ONNX Runtime's own.</summary>
+    public bool IsRuntimes => Domain.Span.SequenceEqual("com.microsoft"u8);
+
+    /// <summary>The node's name, or, as names are optional, its output's.</summary>
+    public string Label => Encoding.UTF8.GetString((Name.IsEmpty ? Output : Name).Span);
+
+    /// <summary>Whether the operator is this one of ONNX itself.</summary>
+    public bool Is(string onnxOperator) => IsStandard && IsNamed(onnxOperator);
+
+    /// <summary>Whether the operator has this name, whoever's it is.</summary>
+    public bool IsNamed(string name) => Ascii.Equals(Operator.Span, name);
+
+    /// <summary>One of the first five values that go in; empty if it is left out.</summary>
+    public ReadOnlyMemory<byte> Input(int index) => index switch { 0 => _input0, 1 => _input1, 2 => _input2, 3 => _input3, _ => _input4 };
+
+    /// <summary>An integer attribute.</summary>
+    public long Integer(string name, long otherwise) => Attribute(name) is { } message ? Last(message, 3, static r => r.Integer(), otherwise) : otherwise;
+
+    /// <summary>A float attribute.</summary>
+    public float Float(string name, float otherwise) => Attribute(name) is { } message ? Last(message, 2, static r => r.Float(), otherwise) : otherwise;
+
+    /// <summary>A tensor attribute; null if there is none of the name.</summary>
+    public ReadOnlyMemory<byte>? Tensor(string name) =>
+        Attribute(name) is { } message ? Last(message, 5, static r => (ReadOnlyMemory<byte>?)r.Bytes(), default(ReadOnlyMemory<byte>?)) : default(ReadOnlyMemory<byte>?);
+
+    /// <summary>How many integers an attribute has; −1 if there is none of the name.</summary>
+    public int CountIntegers(string name)
+    {
+        int count = 0;
+        ReadOnlyMemory<byte>? message = Attribute(name);
+        for (ProtobufReader attribute = AttributeReader(message ?? default); attribute.Next();)
+        {
+            count += attribute.Field == FieldIntegers ? attribute.CountIntegers() : 0;
+        }
+
+        return message is null ? -1 : count;
+    }
+
+    /// <summary>Integers of an attribute; null if there is none of the name.</summary>
+    public long[]? Integers(string name)
+    {
+        if (Attribute(name) is not { } message)
+        {
+            return null;
+        }
+
+        long[] numbers = new long[CountIntegers(name)];
+        int count = 0;
+        for (ProtobufReader attribute = AttributeReader(message); attribute.Next();)
+        {
+            if (attribute.Field == FieldIntegers)
+            {
+                int more = attribute.CountIntegers();
+                attribute.ReadIntegers(numbers.AsSpan(count, more), static i => i);
+                count += more;
+            }
+        }
+
+        return numbers;
+    }
+
+    /// <summary>Whether there is an attribute of the name.</summary>
+    public bool Has(string name) => Attribute(name) is not null;
+
+    public static ProtobufReader Reader(ReadOnlyMemory<byte> message) => new(message, "a node");
+
+    private static T Last<T>(ReadOnlyMemory<byte> message, int field, Func<ProtobufReader, T> read, T otherwise)
+    {
+        T last = otherwise;
+        ProtobufReader attribute = AttributeReader(message);
+        while (attribute.Next())
+        {
+            last = attribute.Field == field ? read(attribute) : last;
+        }
+
+        return last;
+    }
+
+    private static ProtobufReader AttributeReader(ReadOnlyMemory<byte> message) => new(message, "an attribute", nameField: 1);
+
+    // Looked for in the file's bytes each time: a node has few. A bare null would be converted to an empty memory.
+    private ReadOnlyMemory<byte>? Attribute(string name)
+    {
+        ReadOnlyMemory<byte>? found = default(ReadOnlyMemory<byte>?);
+        for (ProtobufReader node = Reader(Message); node.Next();)
+        {
+            if (node.Field == FieldAttribute && IsNamed(node.Bytes(), name))
+            {
+                found = found is null ? node.Bytes() : throw new InvalidDataException($"expected different attributes in a node, got {SafetensorsHeader.Printable(name)} twice.");
+            }
+        }
+
+        return found;
+    }
+
+    private static bool IsNamed(ReadOnlyMemory<byte> attribute, string name)
+    {
+        bool isNamed = false;
+        for (ProtobufReader reader = AttributeReader(attribute); reader.Next();)
+        {
+            isNamed = reader.Field == 1 ? Ascii.Equals(reader.Bytes().Span, name) : isNamed;
+        }
+
+        return isNamed;
+    }
+}
