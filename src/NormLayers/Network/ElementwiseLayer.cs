@@ -79,30 +79,45 @@ public abstract class ElementwiseLayer : Layer
 
         public required Span<float> Result { get; init; }
 
-        [MethodImpl(Kernels.Loops)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
             (int i, int end) = ElementChunks.Elements(first, count, X.Length);
-            for (; i <= end - 8; i += 8)
+            int whole = end - (end - i) % 8;
+            if (Dy.IsEmpty)
             {
-                ApplyAt<D>(i);
+                Values<D>(i, whole, 8);
+                Values<SingleDouble>(whole, end, 1);
             }
-
-            for (; i < end; i++)
+            else
             {
-                ApplyAt<SingleDouble>(i);
+                Gradients<D>(i, whole, 8);
+                Gradients<SingleDouble>(whole, end, 1);
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void ApplyAt<D>(int i)
+        // Each formula in a method of its own: two of them are more than the compiler inlines, and the rest would be calls.
+        [MethodImpl(Kernels.Loops)]
+        private void Values<D>(int first, int end, int lanes)
             where D : struct, IDoubleLanes<D>
         {
-            D x = D.Widen(in MemoryMarshal.GetReference(X), i);
-            D result = Dy.IsEmpty ? F.Value(x) : F.Gradient(x, D.Widen(in MemoryMarshal.GetReference(Dy), i));
-            D.Narrow(result, ref MemoryMarshal.GetReference(Result), i);
+            for (int i = first; i < end; i += lanes)
+            {
+                D.Narrow(F.Value(D.Widen(in MemoryMarshal.GetReference(X), i)), ref MemoryMarshal.GetReference(Result), i);
+            }
+        }
+
+        [MethodImpl(Kernels.Loops)]
+        private void Gradients<D>(int first, int end, int lanes)
+            where D : struct, IDoubleLanes<D>
+        {
+            for (int i = first; i < end; i += lanes)
+            {
+                D x = D.Widen(in MemoryMarshal.GetReference(X), i);
+                D dy = D.Widen(in MemoryMarshal.GetReference(Dy), i);
+                D.Narrow(F.Gradient(x, dy), ref MemoryMarshal.GetReference(Result), i);
+            }
         }
     }
 }

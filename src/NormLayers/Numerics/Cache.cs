@@ -14,13 +14,14 @@ internal static unsafe class Cache
     public static bool IsExceeded(int elements) => elements >= Elements;
 
     /// <summary>Prefetches an element's line into the second-level cache; it need not be part of the array.</summary>
-    /// <param name="element">The element.</param>
+    /// <param name="row">The row's first element.</param>
+    /// <param name="index">The element.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PrefetchToSecondLevel(ref readonly float element)
+    public static void PrefetchToSecondLevel(ref readonly float row, nint index)
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch1(Unsafe.AsPointer(ref Unsafe.AsRef(in element)));
+            Sse.Prefetch1((byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) + index * sizeof(float));
         }
     }
 

@@ -16,6 +16,9 @@ internal interface ITileRow<V>
     /// <summary>sum += source, with one rounding.</summary>
     static abstract void Add(ref V sum, ref readonly float source, nint index);
 
+    /// <summary>Prefetches as many lines as two rows of a panel have.</summary>
+    static abstract void Prefetch(ref readonly float line);
+
     /// <summary>sum += a·b, fused.</summary>
     static abstract void MultiplyAdd(ref V sum, float a, in V b);
 }

@@ -11,7 +11,7 @@ internal interface ITileShape
 
     /// <summary>Adds the products of some inner indices, in chains of <see cref="MatrixProduct.Chain"/>, to a block that stays in registers.</summary>
     /// <param name="block">The operands.</param>
-    /// <param name="rows">1 to <see cref="Rows"/>; where there are fewer than four, the last is computed several times over, to the same result.</param>
+    /// <param name="rows">1 to <see cref="Rows"/>.</param>
     static abstract void MultiplyAdd(in TileProduct block, int rows);
 
     /// <summary>How many rows the next block takes: all of them, and of the last <see cref="ProductKernel.UnitRows"/> an even share, so that no row is computed twice.</summary>

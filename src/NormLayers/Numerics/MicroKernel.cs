@@ -13,69 +13,55 @@ internal static class MicroKernel
     /// <summary>A row of zeros for <see cref="TileProduct.Start"/>.</summary>
     public static ReadOnlySpan<float> Zeros => _zeros;
 
+    /// <summary>A row for <see cref="TileProduct.Rest"/> that changes no bit.</summary>
+    public static ReadOnlySpan<float> MinusZeros => _minusZeros;
+
     /// <summary>As <see cref="ITileShape.MultiplyAdd"/>, by one tile.</summary>
-    public static void MultiplyAdd<V, N>(in TileProduct block, int rows)
+    /// <remarks>All chains in one method: a call for each would take as long as some of their steps. Four steps at once are more than the compiler inlines.</remarks>
+    [MethodImpl(Kernels.Loops)]
+    public static void MultiplyAdd<V, N>(in TileProduct block)
         where V : struct, ITileRow<V>
         where N : struct, ITileHeight
     {
         ref float column = ref MemoryMarshal.GetReference(block.A.Values);
+        TileRows rowsOfA = new(block.A.RowStride);
+        nint step = (nint)block.A.ColumnStride * sizeof(float);
         ref float row = ref MemoryMarshal.GetReference(block.Panel);
         ref float ahead = ref MemoryMarshal.GetReference(block.Ahead);
-        ref float c = ref MemoryMarshal.GetReference(block.C);
-        TileRows rowsOfA = new(rows, block.A.RowStride);
-        TileRows rowsOfC = new(rows, block.CStride);
-        for (int first = 0; first < block.Depth; first += MatrixProduct.Chain)
-        {
-            int length = Math.Min(MatrixProduct.Chain, block.Depth - first);
-            if (first == 0 && !block.Start.IsEmpty)
-            {
-                TileRows startRows = new(rows, block.StartStride);
-                AddChain<V, N>(ref column, block.A.ColumnStride, in rowsOfA, ref row, length, in MemoryMarshal.GetReference(block.Start), in startRows, in _minusZeros[0], default, ref c, in rowsOfC, ref ahead, block.LinesAhead);
-            }
-            else
-            {
-                AddChain<V, N>(ref column, block.A.ColumnStride, in rowsOfA, ref row, length, in _zeros[0], default, in c, in rowsOfC, ref c, in rowsOfC, ref ahead, block.LinesAhead);
-            }
+        nint aheadStep = block.AheadStep;
 
-            column = ref Unsafe.Add(ref column, (nint)length * block.A.ColumnStride);
-            row = ref Unsafe.Add(ref row, length * V.Columns);
-            ahead = ref Unsafe.Add(ref ahead, length / 2 * block.LinesAhead * 16);
-        }
-    }
-
-    // Without branches around the tile, which would take it out of its registers; and four steps at once are more than the compiler inlines.
-    [MethodImpl(Kernels.Loops)]
-    private static void AddChain<V, N>(
-        ref float column, nint step, in TileRows rowsOfA, ref float row, int length, ref readonly float start, in TileRows startRows,
-        ref readonly float rest, in TileRows restRows, ref float c, in TileRows rowsOfC, ref float ahead, int linesAhead)
-        where V : struct, ITileRow<V>
-        where N : struct, ITileHeight
-    {
+        // The first chain's end is told by the block, every other is added to C.
+        ref float rest = ref MemoryMarshal.GetReference(block.Rest);
+        int restStride = block.RestStride;
         Tile<V, N> tile = default;
-        tile.Load(in start, in startRows);
-        int k = 0;
-        for (; k <= length - 2; k += 2)
+        tile.Load(in MemoryMarshal.GetReference(block.Start), new TileRows(block.StartStride));
+        for (int left = block.Depth; left > 0; left -= MatrixProduct.Chain)
         {
-            for (int line = 0; line < linesAhead; line++)
+            int length = Math.Min(MatrixProduct.Chain, left);
+            for (int pairs = length >> 1; pairs > 0; pairs--)
             {
-                Cache.PrefetchToSecondLevel(in ahead);
-                ahead = ref Unsafe.Add(ref ahead, 16);
+                V.Prefetch(in ahead);
+                ahead = ref Unsafe.AddByteOffset(ref ahead, aheadStep);
+
+                // c[r, j] += a[r, k] * b[k, j]
+                tile.MultiplyAdd(ref column, rowsOfA, in row, 0);
+                column = ref Unsafe.AddByteOffset(ref column, step);
+                tile.MultiplyAdd(ref column, rowsOfA, in row, V.Columns);
+                column = ref Unsafe.AddByteOffset(ref column, step);
+                row = ref Unsafe.Add(ref row, 2 * V.Columns);
             }
 
-            // c[r, j] += a[r, k] * b[k, j]
-            tile.MultiplyAdd(ref column, in rowsOfA, in row, 0);
-            column = ref Unsafe.Add(ref column, step);
-            tile.MultiplyAdd(ref column, in rowsOfA, in row, V.Columns);
-            column = ref Unsafe.Add(ref column, step);
-            row = ref Unsafe.Add(ref row, 2 * V.Columns);
-        }
+            if ((length & 1) != 0)
+            {
+                tile.MultiplyAdd(ref column, rowsOfA, in row, 0);
+            }
 
-        if (k < length)
-        {
-            tile.MultiplyAdd(ref column, in rowsOfA, in row, 0);
+            ref float c = ref MemoryMarshal.GetReference(block.C);
+            tile.Add(in rest, new TileRows(restStride));
+            tile.Store(ref c, new TileRows(block.CStride));
+            tile = default;
+            rest = ref c;
+            restStride = block.CStride;
         }
-
-        tile.Add(in rest, in restRows);
-        tile.Store(ref c, in rowsOfC);
     }
 }

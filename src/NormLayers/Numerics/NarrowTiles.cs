@@ -14,9 +14,12 @@ internal readonly struct NarrowTiles<L> : ITileShape
     {
         switch (rows)
         {
-            case 6: MicroKernel.MultiplyAdd<Row, TileHeights.Six>(in block, rows); break;
-            case 5: MicroKernel.MultiplyAdd<Row, TileHeights.Five>(in block, rows); break;
-            default: MicroKernel.MultiplyAdd<Row, TileHeights.Four>(in block, rows); break;
+            case 6: MicroKernel.MultiplyAdd<Row, TileHeights.Six>(in block); break;
+            case 5: MicroKernel.MultiplyAdd<Row, TileHeights.Five>(in block); break;
+            case 4: MicroKernel.MultiplyAdd<Row, TileHeights.Four>(in block); break;
+            case 3: MicroKernel.MultiplyAdd<Row, TileHeights.Three>(in block); break;
+            case 2: MicroKernel.MultiplyAdd<Row, TileHeights.Two>(in block); break;
+            default: MicroKernel.MultiplyAdd<Row, TileHeights.One>(in block); break;
         }
     }
 
@@ -34,6 +37,13 @@ internal readonly struct NarrowTiles<L> : ITileShape
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Add(ref Row sum, ref readonly float source, nint index) => sum._lanes += L.Load(in source, index);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Prefetch(ref readonly float line)
+        {
+            Cache.PrefetchToSecondLevel(in line, 0);
+            Cache.PrefetchToSecondLevel(in line, 16);
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void MultiplyAdd(ref Row sum, float a, in Row b) => L.FusedMultiplyAdd(ref sum._lanes, L.Create(a), b._lanes);

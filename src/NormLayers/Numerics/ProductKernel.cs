@@ -251,12 +251,14 @@ internal readonly ref struct ProductKernel : IKernel
                 A = PackedRows.IsEmpty ? A.From(i, k) : new(PackedRows[(i * depth)..], 1, rows),
                 Panel = panel,
                 Depth = depth,
-                Start = starts ? start : default,
-                StartStride = overwrites ? 0 : stride,
+                Start = starts ? start : MicroKernel.Zeros,
+                StartStride = starts && !overwrites ? stride : 0,
+                Rest = starts ? MicroKernel.MinusZeros : target,
+                RestStride = starts ? 0 : stride,
                 C = target,
                 CStride = stride,
-                Ahead = ahead,
-                LinesAhead = ahead.IsEmpty ? 0 : lines,
+                Ahead = ahead.IsEmpty ? panel : ahead,
+                AheadStep = ahead.IsEmpty ? 0 : lines * 16 * sizeof(float),
             };
             T.MultiplyAdd(in product, rows);
             ahead = ahead[Math.Min(ahead.Length, depth / 2 * lines * 16)..];

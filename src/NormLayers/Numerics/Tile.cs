@@ -26,30 +26,42 @@ internal struct Tile<V, N>
     /// <param name="c">Its first element.</param>
     /// <param name="rows">Where C has the block's rows.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Load(ref readonly float c, in TileRows rows)
+    public void Load(ref readonly float c, TileRows rows)
     {
         _s0 = V.Load(in c, 0);
-        _s1 = V.Load(in c, rows.Row1);
-        _s2 = V.Load(in c, rows.Row2);
-        _s3 = V.Load(in c, rows.Row3);
+        if (N.Rows > 1)
+        {
+            _s1 = V.Load(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row1), 0);
+        }
+
+        if (N.Rows > 2)
+        {
+            _s2 = V.Load(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row2), 0);
+        }
+
+        if (N.Rows > 3)
+        {
+            _s3 = V.Load(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row3), 0);
+        }
+
         if (N.Rows > 4)
         {
-            _s4 = V.Load(in c, rows.Row4);
+            _s4 = V.Load(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row4), 0);
         }
 
         if (N.Rows > 5)
         {
-            _s5 = V.Load(in c, rows.Row5);
+            _s5 = V.Load(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row5), 0);
         }
 
         if (N.Rows > 6)
         {
-            _s6 = V.Load(in c, rows.Row6);
+            _s6 = V.Load(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row6), 0);
         }
 
         if (N.Rows > 7)
         {
-            _s7 = V.Load(in c, rows.Row7);
+            _s7 = V.Load(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row7), 0);
         }
     }
 
@@ -59,31 +71,43 @@ internal struct Tile<V, N>
     /// <param name="b">The panel of B, packed.</param>
     /// <param name="row">Where its row k begins.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void MultiplyAdd(ref float a, in TileRows rows, ref readonly float b, nint row)
+    public void MultiplyAdd(ref float a, TileRows rows, ref readonly float b, nint row)
     {
         V v = V.Load(in b, row);
         V.MultiplyAdd(ref _s0, a, in v);
-        V.MultiplyAdd(ref _s1, Unsafe.Add(ref a, rows.Row1), in v);
-        V.MultiplyAdd(ref _s2, Unsafe.Add(ref a, rows.Row2), in v);
-        V.MultiplyAdd(ref _s3, Unsafe.Add(ref a, rows.Row3), in v);
+        if (N.Rows > 1)
+        {
+            V.MultiplyAdd(ref _s1, Unsafe.AddByteOffset(ref a, rows.Row1), in v);
+        }
+
+        if (N.Rows > 2)
+        {
+            V.MultiplyAdd(ref _s2, Unsafe.AddByteOffset(ref a, rows.Row2), in v);
+        }
+
+        if (N.Rows > 3)
+        {
+            V.MultiplyAdd(ref _s3, Unsafe.AddByteOffset(ref a, rows.Row3), in v);
+        }
+
         if (N.Rows > 4)
         {
-            V.MultiplyAdd(ref _s4, Unsafe.Add(ref a, rows.Row4), in v);
+            V.MultiplyAdd(ref _s4, Unsafe.AddByteOffset(ref a, rows.Row4), in v);
         }
 
         if (N.Rows > 5)
         {
-            V.MultiplyAdd(ref _s5, Unsafe.Add(ref a, rows.Row5), in v);
+            V.MultiplyAdd(ref _s5, Unsafe.AddByteOffset(ref a, rows.Row5), in v);
         }
 
         if (N.Rows > 6)
         {
-            V.MultiplyAdd(ref _s6, Unsafe.Add(ref a, rows.Row6), in v);
+            V.MultiplyAdd(ref _s6, Unsafe.AddByteOffset(ref a, rows.Row6), in v);
         }
 
         if (N.Rows > 7)
         {
-            V.MultiplyAdd(ref _s7, Unsafe.Add(ref a, rows.Row7), in v);
+            V.MultiplyAdd(ref _s7, Unsafe.AddByteOffset(ref a, rows.Row7), in v);
         }
     }
 
@@ -91,30 +115,42 @@ internal struct Tile<V, N>
     /// <param name="c">Its first element.</param>
     /// <param name="rows">Where C has the block's rows.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(ref readonly float c, in TileRows rows)
+    public void Add(ref readonly float c, TileRows rows)
     {
         V.Add(ref _s0, in c, 0);
-        V.Add(ref _s1, in c, rows.Row1);
-        V.Add(ref _s2, in c, rows.Row2);
-        V.Add(ref _s3, in c, rows.Row3);
+        if (N.Rows > 1)
+        {
+            V.Add(ref _s1, in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row1), 0);
+        }
+
+        if (N.Rows > 2)
+        {
+            V.Add(ref _s2, in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row2), 0);
+        }
+
+        if (N.Rows > 3)
+        {
+            V.Add(ref _s3, in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row3), 0);
+        }
+
         if (N.Rows > 4)
         {
-            V.Add(ref _s4, in c, rows.Row4);
+            V.Add(ref _s4, in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row4), 0);
         }
 
         if (N.Rows > 5)
         {
-            V.Add(ref _s5, in c, rows.Row5);
+            V.Add(ref _s5, in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row5), 0);
         }
 
         if (N.Rows > 6)
         {
-            V.Add(ref _s6, in c, rows.Row6);
+            V.Add(ref _s6, in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row6), 0);
         }
 
         if (N.Rows > 7)
         {
-            V.Add(ref _s7, in c, rows.Row7);
+            V.Add(ref _s7, in Unsafe.AddByteOffset(ref Unsafe.AsRef(in c), rows.Row7), 0);
         }
     }
 
@@ -122,31 +158,43 @@ internal struct Tile<V, N>
     /// <param name="c">Its first element.</param>
     /// <param name="rows">Where C has the block's rows.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Store(ref float c, in TileRows rows)
+    public readonly void Store(ref float c, TileRows rows)
     {
         if (N.Rows > 7)
         {
-            V.Store(_s7, ref c, rows.Row7);
+            V.Store(_s7, ref Unsafe.AddByteOffset(ref c, rows.Row7), 0);
         }
 
         if (N.Rows > 6)
         {
-            V.Store(_s6, ref c, rows.Row6);
+            V.Store(_s6, ref Unsafe.AddByteOffset(ref c, rows.Row6), 0);
         }
 
         if (N.Rows > 5)
         {
-            V.Store(_s5, ref c, rows.Row5);
+            V.Store(_s5, ref Unsafe.AddByteOffset(ref c, rows.Row5), 0);
         }
 
         if (N.Rows > 4)
         {
-            V.Store(_s4, ref c, rows.Row4);
+            V.Store(_s4, ref Unsafe.AddByteOffset(ref c, rows.Row4), 0);
         }
 
-        V.Store(_s3, ref c, rows.Row3);
-        V.Store(_s2, ref c, rows.Row2);
-        V.Store(_s1, ref c, rows.Row1);
+        if (N.Rows > 3)
+        {
+            V.Store(_s3, ref Unsafe.AddByteOffset(ref c, rows.Row3), 0);
+        }
+
+        if (N.Rows > 2)
+        {
+            V.Store(_s2, ref Unsafe.AddByteOffset(ref c, rows.Row2), 0);
+        }
+
+        if (N.Rows > 1)
+        {
+            V.Store(_s1, ref Unsafe.AddByteOffset(ref c, rows.Row1), 0);
+        }
+
         V.Store(_s0, ref c, 0);
     }
 }

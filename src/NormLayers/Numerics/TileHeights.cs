@@ -3,6 +3,21 @@ namespace NormLayers.Numerics;
 /// <summary>The heights of tiles.</summary>
 internal static class TileHeights
 {
+    internal readonly struct One : ITileHeight
+    {
+        public static int Rows => 1;
+    }
+
+    internal readonly struct Two : ITileHeight
+    {
+        public static int Rows => 2;
+    }
+
+    internal readonly struct Three : ITileHeight
+    {
+        public static int Rows => 3;
+    }
+
     internal readonly struct Four : ITileHeight
     {
         public static int Rows => 4;

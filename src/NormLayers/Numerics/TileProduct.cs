@@ -12,21 +12,27 @@ internal readonly ref struct TileProduct
     /// <summary>How many inner indices.</summary>
     public required int Depth { get; init; }
 
-    /// <summary>Where the first chain begins, row by row; empty where it is added to C as every other.</summary>
+    /// <summary>Where the first chain begins, row by row: zeros, a bias or what C holds.</summary>
     public required ReadOnlySpan<float> Start { get; init; }
 
     /// <summary>From one row of <see cref="Start"/> to the next; 0 where all begin alike.</summary>
     public required int StartStride { get; init; }
 
-    /// <summary>The block: added to, or overwritten where <see cref="Start"/> is apart from it.</summary>
+    /// <summary>Added to the first chain, row by row: what C holds, or −0.</summary>
+    public required ReadOnlySpan<float> Rest { get; init; }
+
+    /// <summary>From one row of <see cref="Rest"/> to the next; 0 where all are alike.</summary>
+    public required int RestStride { get; init; }
+
+    /// <summary>The block: overwritten; every chain after the first is added to it.</summary>
     public required Span<float> C { get; init; }
 
     /// <summary>From one row of C to the next.</summary>
     public required int CStride { get; init; }
 
-    /// <summary>Prefetched meanwhile, from here on; not read where <see cref="LinesAhead"/> is 0.</summary>
-    public ReadOnlySpan<float> Ahead { get; init; }
+    /// <summary>Prefetched meanwhile, from here on.</summary>
+    public required ReadOnlySpan<float> Ahead { get; init; }
 
-    /// <summary>Cache lines prefetched every two inner indices.</summary>
-    public int LinesAhead { get; init; }
+    /// <summary>Bytes from where two inner indices prefetch to where the next two do.</summary>
+    public required nint AheadStep { get; init; }
 }

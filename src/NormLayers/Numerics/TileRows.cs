@@ -2,17 +2,27 @@ using System.Runtime.CompilerServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Where a matrix has the rows of a tile, from the first of them on; rows that it does not have stand for the last.</summary>
-/// <param name="rows">How many there are, ≥ 1.</param>
-/// <param name="stride">From one to the next.</param>
+/// <summary>Where a matrix has the rows of a tile, in bytes from the first of them on: each is one, two or four times what a register holds, as an address may be.</summary>
+/// <param name="stride">From one row to the next, in elements.</param>
 [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
-internal readonly struct TileRows(int rows, int stride)
+internal readonly struct TileRows(int stride)
 {
-    public readonly nint Row1 = Math.Min(1, rows - 1) * stride;
-    public readonly nint Row2 = Math.Min(2, rows - 1) * stride;
-    public readonly nint Row3 = Math.Min(3, rows - 1) * stride;
-    public readonly nint Row4 = Math.Min(4, rows - 1) * stride;
-    public readonly nint Row5 = Math.Min(5, rows - 1) * stride;
-    public readonly nint Row6 = Math.Min(6, rows - 1) * stride;
-    public readonly nint Row7 = Math.Min(7, rows - 1) * stride;
+    private readonly nint _one = (nint)stride * sizeof(float);
+    private readonly nint _three = (nint)stride * (3 * sizeof(float));
+    private readonly nint _five = (nint)stride * (5 * sizeof(float));
+    private readonly nint _seven = (nint)stride * (7 * sizeof(float));
+
+    public nint Row1 => _one;
+
+    public nint Row2 => 2 * _one;
+
+    public nint Row3 => _three;
+
+    public nint Row4 => 4 * _one;
+
+    public nint Row5 => _five;
+
+    public nint Row6 => 2 * _three;
+
+    public nint Row7 => _seven;
 }

@@ -14,11 +14,14 @@ internal readonly struct WideTiles<L> : ITileShape
     {
         switch (rows)
         {
-            case 8: MicroKernel.MultiplyAdd<Row, TileHeights.Eight>(in block, rows); break;
-            case 7: MicroKernel.MultiplyAdd<Row, TileHeights.Seven>(in block, rows); break;
-            case 6: MicroKernel.MultiplyAdd<Row, TileHeights.Six>(in block, rows); break;
-            case 5: MicroKernel.MultiplyAdd<Row, TileHeights.Five>(in block, rows); break;
-            default: MicroKernel.MultiplyAdd<Row, TileHeights.Four>(in block, rows); break;
+            case 8: MicroKernel.MultiplyAdd<Row, TileHeights.Eight>(in block); break;
+            case 7: MicroKernel.MultiplyAdd<Row, TileHeights.Seven>(in block); break;
+            case 6: MicroKernel.MultiplyAdd<Row, TileHeights.Six>(in block); break;
+            case 5: MicroKernel.MultiplyAdd<Row, TileHeights.Five>(in block); break;
+            case 4: MicroKernel.MultiplyAdd<Row, TileHeights.Four>(in block); break;
+            case 3: MicroKernel.MultiplyAdd<Row, TileHeights.Three>(in block); break;
+            case 2: MicroKernel.MultiplyAdd<Row, TileHeights.Two>(in block); break;
+            default: MicroKernel.MultiplyAdd<Row, TileHeights.One>(in block); break;
         }
     }
 
@@ -45,6 +48,15 @@ internal readonly struct WideTiles<L> : ITileShape
         {
             sum._low += L.Load(in source, index);
             sum._high += L.Load(in source, index + 16);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Prefetch(ref readonly float line)
+        {
+            Cache.PrefetchToSecondLevel(in line, 0);
+            Cache.PrefetchToSecondLevel(in line, 16);
+            Cache.PrefetchToSecondLevel(in line, 32);
+            Cache.PrefetchToSecondLevel(in line, 48);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
