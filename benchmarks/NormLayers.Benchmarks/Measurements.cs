@@ -76,9 +76,7 @@ internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, R
     public double? SpeedupOverLibraries { get; } = _libraries.Select(peer => rowOf(peer)?.Median).Min() / ours.Median;
 
     /// <summary>Whether the rounds of ours, of the best peer or of the streams differ so much that the numbers say little.</summary>
-    public bool IsUnsteady { get; } =
-        ((ResultRow?[])[ours, rowOf("stream"), _rivals.Select(rowOf).OfType<ResultRow>().MinBy(row => row.Median)])
-        .Any(row => row is not null && row.Nanoseconds.Max() > SteadyFactor * row.Nanoseconds.Min());
+    public bool IsUnsteady { get; } = AreUnsteady([ours, rowOf("stream"), _rivals.Select(rowOf).OfType<ResultRow>().MinBy(row => row.Median)]);
 
     /// <summary>
     /// Up to 64x128: five times as fast as the best peer, ten times with the backward pass. Above: twice as fast, or within
@@ -87,6 +85,10 @@ internal sealed class Measurement(NormCase timed, ResultRow ours, Func<string, R
     public bool ReachesGoal(double? speedup) => narrow ? speedup >= 1.5
         : Case.Shape.Length <= SmallElements ? speedup >= (Case.HasBackward ? 10 : 5)
         : speedup >= 2 || (Ours.Median <= StreamFactor * Streams && !(speedup < 1));
+
+    /// <summary>Whether the slowest round of one of them took more than 1.5 times its fastest.</summary>
+    public static bool AreUnsteady(IEnumerable<ResultRow?> rows) =>
+        rows.Any(row => row is not null && row.Nanoseconds.Max() > SteadyFactor * row.Nanoseconds.Min());
 
     public double? TimeOf(string peer) => rowOf(peer)?.Median;
 }

@@ -55,7 +55,7 @@ run.SetAction(parsed =>
 });
 
 Argument<string[]> files = new("files") { Description = "Raw results: of the full suite, --quick, --avx2, --sizes, --models, --rms, --family or --products.", Arity = ArgumentArity.OneOrMore };
-Command tables = new("tables", "Write the tables of docs/performance.md and docs/performance-history.md from raw results.") { files };
+Command tables = new("tables", "Write the tables of docs/performance*.md from raw results.") { files };
 tables.SetAction(parsed => Tables.Update(Repository.PerformancePages, [.. parsed.GetValue(files)!.Select(ResultFile.Load)]));
 
 Argument<string> name = new("name");

@@ -2,13 +2,28 @@ using System.Globalization;
 using System.Text;
 using NormLayers.Cli.Bench;
 using NormLayers.Network;
+using static System.FormattableString;
 
 namespace NormLayers.Benchmarks;
 
-/// <summary>Writes the tables of docs/performance.md and docs/performance-history.md, each between <c>&lt;!-- begin NAME --&gt;</c> and <c>&lt;!-- end NAME --&gt;</c>.</summary>
+/// <summary>Writes the tables of docs/performance*.md, each between <c>&lt;!-- begin NAME --&gt;</c> and <c>&lt;!-- end NAME --&gt;</c>.</summary>
 internal static class Tables
 {
-    private static readonly string[] _peers = ["libtorch", "onnxruntime", "tensorprimitives", "reference"];
+    private const string Missing = "–";
+
+    private static readonly (string Head, Func<Measurement, string> Cell)[] _norms =
+    [
+        ("shape", row => row.Case.ShapeName),
+        ("threads", row => Invariant($"{row.Threads}")),
+        ("ours, µs", row => Microseconds(row.Ours.Median)),
+        ("spread", row => Spread(row.Ours)),
+        ("libtorch", row => Microseconds(row.TimeOf("libtorch"))),
+        ("ONNX Runtime", row => Microseconds(OnnxRuntime(row))),
+        ("Tensor<wbr>Primitives", row => Microseconds(row.TimeOf("tensorprimitives"))),
+        ("streams", row => Microseconds(row.Streams)),
+        ("best peer takes", SpeedupOf),
+        ("bytes", row => row.Ours.Bytes < 0.5 ? Missing : Invariant($"{row.Ours.Bytes:0}")),
+    ];
 
     /// <summary>Replaces the text between the marks of each table that the results give, on the page that has them.</summary>
     /// <exception cref="InvalidDataException">No page has a table's marks.</exception>
@@ -58,14 +73,14 @@ internal static class Tables
         {
             yield return ("models-environment", Environment(result));
             yield return ("models-summary", Summary(all));
-            yield return ("models", Models(all));
+            yield return ("models", ByKind(all, Measurements.Kinds));
             yield break;
         }
 
         if (result.Settings.Suite == "rms")
         {
             yield return ("rms-environment", Environment(result));
-            yield return ("rms", Rms(all));
+            yield return ("rms", ByKind(all, Measurements.RmsKinds));
             yield break;
         }
 
@@ -87,7 +102,7 @@ internal static class Tables
         yield return (prefix + "summary", Summary(all));
         foreach ((NormalizationKind layer, NormPass pass) in Measurements.Kinds)
         {
-            yield return ($"{prefix}{layer.Name}-{new NormCase(layer, default, pass).PassName}", Norms(all.Of(layer, pass)));
+            yield return ($"{prefix}{layer.Name}-{new NormCase(layer, default, pass).PassName}", Table(all.Of(layer, pass), _norms));
         }
 
         yield return (prefix + "steps", Steps(all));
@@ -143,35 +158,38 @@ internal static class Tables
         text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {peers} | {mean:0.00}x | {speedupOf(least):0.00}x ({least.Case.ShapeName}, {Threads(least.Threads)}) | {rows.Count(r => r.ReachesGoal(speedupOf(r)))} of {rows.Count} | {rows.Count(r => speedupOf(r) < 1)} | {rows.Count(r => r.IsUnsteady)} |");
     }
 
-    private static string Norms(IReadOnlyList<Measurement> rows)
+    // A column without a value is left out: no page is as wide as all of them.
+    private static string Table<T>(IReadOnlyList<T> rows, IReadOnlyList<(string Head, Func<T, string> Cell)> columns)
     {
+        (string Head, string[] Cells)[] shown = [.. columns.Select(c => (c.Head, Cells: rows.Select(c.Cell).ToArray())).Where(c => c.Cells.Any(cell => cell != Missing))];
         StringBuilder text = new();
-        text.AppendLine("| shape | threads | NormLayers, µs | libtorch | ONNX Runtime | TensorPrimitives | reference | streams | best peer takes | share of streams | bytes | goal |");
-        text.AppendLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
-        foreach (Measurement row in rows)
+        text.AppendLine($"| {string.Join(" | ", shown.Select(c => c.Head))} |");
+        text.AppendLine($"|{string.Concat(shown.Select(_ => "---|"))}");
+        for (int row = 0; row < rows.Count; row++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {row.Case.ShapeName} | {row.Threads} | {Spread(row.Ours)} |");
-            foreach (string peer in _peers)
-            {
-                text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf(peer))} |");
-            }
-
-            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} | {100 * row.Streams / row.Ours.Median:0} % | {row.Ours.Bytes:0} | {(row.ReachesGoal(row.Speedup) ? "yes" : "no")} |");
+            text.AppendLine($"| {string.Join(" | ", shown.Select(c => c.Cells[row]))} |");
         }
 
         return text.ToString();
     }
 
+    // A table for each kind of pass that was measured.
+    private static string ByKind(Measurements all, IReadOnlyList<(NormalizationKind Layer, NormPass Pass)> kinds) =>
+        Titled(kinds.Select(k => (new NormCase(k.Layer, default, k.Pass), all.Of(k.Layer, k.Pass))).Where(k => k.Item2.Count > 0)
+            .Select(k => ($"{k.Item1.Layer.Title}, {k.Item1.PassName}", Table(k.Item2, _norms))));
+
+    private static string Titled(IEnumerable<(string Title, string Table)> tables) =>
+        string.Join('\n', tables.Select(t => $"**{char.ToUpperInvariant(t.Title[0])}{t.Title[1..]}**\n\n{t.Table}"));
+
     private static string Steps(Measurements all)
     {
         StringBuilder text = new();
-        text.AppendLine("| network | normalization | threads | NormLayers, µs | libtorch | NumPy | best peer takes | bytes |");
-        text.AppendLine("|---|---|---|---|---|---|---|---|");
+        text.AppendLine("| network | normalization | threads | ours, µs | spread | libtorch | NumPy | best peer takes | bytes |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|---|");
         foreach ((StepCase timed, int threads, ResultRow ours, Func<string, double?> timeOf) in all.Steps)
         {
             double? best = new[] { timeOf("libtorch"), timeOf("numpy") }.Min();
-            string speedup = best is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time / ours.Median:0.00}x") : "–";
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {timed.NetworkName} | {timed.ModeName} | {threads} | {Spread(ours)} | {Microseconds(timeOf("libtorch"))} | {Microseconds(timeOf("numpy"))} | {(best < ours.Median ? $"**{speedup}**" : speedup)} | {ours.Bytes:0} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {timed.NetworkName} | {timed.ModeName} | {threads} | {Microseconds(ours.Median)} | {Spread(ours)} | {Microseconds(timeOf("libtorch"))} | {Microseconds(timeOf("numpy"))} | {Ratio(best / ours.Median, unsteady: false)} | {ours.Bytes:0} |");
         }
 
         return text.ToString();
@@ -191,21 +209,6 @@ internal static class Tables
         return text.ToString();
     }
 
-    private static string Models(Measurements all)
-    {
-        StringBuilder text = new();
-        text.AppendLine("| | shape | threads | NormLayers, µs | libtorch | ONNX Runtime | TensorPrimitives | streams | best peer takes |");
-        text.AppendLine("|---|---|---|---|---|---|---|---|---|");
-        foreach (Measurement row in Measurements.Kinds.SelectMany(k => all.Of(k.Layer, k.Pass)))
-        {
-            text.Append(CultureInfo.InvariantCulture, $"| {row.Case.LayerName} {row.Case.PassName} | {row.Case.ShapeName} | {row.Threads} | {Spread(row.Ours)} |");
-            text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf("libtorch"))} | {Microseconds(row.TimeOf("onnxruntime"))} | {Microseconds(row.TimeOf("tensorprimitives"))} |");
-            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} |");
-        }
-
-        return text.ToString();
-    }
-
     // One and two threads side by side.
     private static string Quick(Measurements all)
     {
@@ -220,77 +223,63 @@ internal static class Tables
         return text.ToString();
     }
 
-    private static string Rms(Measurements all)
-    {
-        StringBuilder text = new();
-        text.AppendLine("| | shape | threads | NormLayers, µs | libtorch | ONNX Runtime, fused | ONNX Runtime, opset 23 | TensorPrimitives | streams | best peer takes |");
-        text.AppendLine("|---|---|---|---|---|---|---|---|---|---|");
-        foreach (Measurement row in Measurements.RmsKinds.SelectMany(k => all.Of(k.Layer, k.Pass)))
-        {
-            text.Append(CultureInfo.InvariantCulture, $"| {row.Case.PassName} | {row.Case.ShapeName} | {row.Threads} | {Spread(row.Ours)} |");
-            foreach (string peer in (string[])["libtorch", "onnxruntime", "onnxruntime23", "tensorprimitives"])
-            {
-                text.Append(CultureInfo.InvariantCulture, $" {Microseconds(row.TimeOf(peer))} |");
-            }
+    // A table for each pass, one and two threads side by side; the libraries' times over ours.
+    private static string Family(Measurements all) => Titled(all.Rows.GroupBy(r => r.Case.PassName).Select(pass => (pass.Key, Table<(Measurement One, Measurement? Two)>(
+        [.. pass.GroupBy(r => (r.Case.LayerName, r.Case.ShapeName)).Select(c => (c.Single(r => r.Threads == 1), c.SingleOrDefault(r => r.Threads == 2)))],
+        [
+            ("layer", row => row.One.Case.Layer.Title),
+            ("shape", row => row.One.Case.ShapeName),
+            ("streams, µs", row => Microseconds(row.One.Streams)),
+            ("1 thread, µs", row => Microseconds(row.One.Ours.Median)),
+            ("libtorch takes", row => Ratio(row.One.TimeOf("libtorch") / row.One.Ours.Median, row.One.IsUnsteady)),
+            ("ONNX Runtime takes", row => Ratio(OnnxRuntime(row.One) / row.One.Ours.Median, row.One.IsUnsteady)),
+            ("2 threads, µs", row => Microseconds(row.Two?.Ours.Median)),
+            ("better takes", row => row.Two is null ? Missing : SpeedupOf(row.Two)),
+        ]))));
 
-            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(row.Streams)} | {SpeedupOf(row)} |");
-        }
+    // One and two threads side by side; the libraries' times over ours.
+    private static string Products(Measurements all) => Table<(ProductCase Timed, Func<string, ResultRow?> One, Func<string, ResultRow?> Two)>(
+        [
+            .. all.Products.GroupBy(p => p.Timed).OrderBy(p => p.Key.Inputs * p.Key.Outputs).ThenBy(p => p.Key.Inputs).ThenBy(p => p.Key.Rows)
+                .Select(p => (p.Key, RowsOf(p, 1), RowsOf(p, 2))),
+        ],
+        [
+            ("weights", row => row.Timed.Weights),
+            ("rows", row => Invariant($"{row.Timed.Rows}")),
+            ("1 thread, µs", row => Microseconds(row.One("normlayers")?.Median)),
+            ("libtorch takes", row => Ratio(row.One, "libtorch")),
+            ("ONNX Runtime takes", row => Ratio(row.One, "onnxruntime")),
+            ("2 threads, µs", row => Microseconds(row.Two("normlayers")?.Median)),
+            ("libtorch takes", row => Ratio(row.Two, "libtorch")),
+            ("ONNX Runtime takes", row => Ratio(row.Two, "onnxruntime")),
+        ]);
 
-        return text.ToString();
-    }
+    private static Func<string, ResultRow?> RowsOf(IEnumerable<(ProductCase Timed, int Threads, Func<string, ResultRow?> RowOf)> measured, int threads) =>
+        measured.SingleOrDefault(p => p.Threads == threads).RowOf ?? (_ => null);
 
-    // One and two threads side by side, as the best of the libraries.
-    private static string Family(Measurements all)
-    {
-        StringBuilder text = new();
-        text.AppendLine("| | shape | 1 thread, µs | libtorch | ONNX Runtime | streams | best takes | 2 threads, µs | best takes |");
-        text.AppendLine("|---|---|---|---|---|---|---|---|---|");
-        foreach (IGrouping<string, Measurement> rows in all.Rows.GroupBy(r => $"{r.Case.LayerName} {r.Case.PassName} | {r.Case.ShapeName}"))
-        {
-            Measurement one = rows.Single(r => r.Threads == 1);
-            string two = string.Join(" | ", rows.Where(r => r.Threads == 2).Select(r => $"{Microseconds(r.Ours.Median)} | {SpeedupOf(r)}"));
-            text.Append(CultureInfo.InvariantCulture, $"| {rows.Key} | {Microseconds(one.Ours.Median)} | {Microseconds(one.TimeOf("libtorch"))} | {Microseconds(one.TimeOf("onnxruntime"))} |");
-            text.AppendLine(CultureInfo.InvariantCulture, $" {Microseconds(one.Streams)} | {SpeedupOf(one)} | {two} |");
-        }
+    private static string Ratio(Func<string, ResultRow?> rowOf, string library) =>
+        Ratio(rowOf(library)?.Median / rowOf("normlayers")?.Median, Measurement.AreUnsteady([rowOf("normlayers"), rowOf(library)]));
 
-        return text.ToString();
-    }
-
-    // Medians, and how far the rounds of ours and of the libraries were apart at most: (slowest − fastest)/median.
-    private static string Products(Measurements all)
-    {
-        StringBuilder text = new();
-        text.AppendLine("| weights | rows | threads | NormLayers, µs | libtorch | ONNX Runtime | faster library takes | spread |");
-        text.AppendLine("|---|---|---|---|---|---|---|---|");
-        foreach ((ProductCase timed, int threads, Func<string, ResultRow?> rowOf) in all.Products.OrderBy(p => p.Timed.Inputs * p.Timed.Outputs).ThenBy(p => p.Timed.Inputs).ThenBy(p => p.Timed.Rows).ThenBy(p => p.Threads))
-        {
-            ResultRow ours = rowOf("normlayers")!;
-            ResultRow?[] libraries = [rowOf("libtorch"), rowOf("onnxruntime")];
-            double? ratio = libraries.Min(r => r?.Median) / ours.Median;
-            string speedup = ratio is null ? "–" : string.Create(CultureInfo.InvariantCulture, $"{(ratio < 1 ? "**" : string.Empty)}{ratio:0.00}x{(ratio < 1 ? "**" : string.Empty)}");
-            double spread = ((ResultRow?[])[ours, .. libraries]).OfType<ResultRow>().Max(r => (r.Nanoseconds.Max() - r.Nanoseconds.Min()) / r.Median);
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {timed.Weights} | {timed.Rows} | {threads} | {Microseconds(ours.Median)} | {Microseconds(libraries[0]?.Median)} | {Microseconds(libraries[1]?.Median)} | {speedup} | {100 * spread:0} % |");
-        }
-
-        return text.ToString();
-    }
+    private static string SpeedupOf(Measurement row) => Ratio(row.Speedup, row.IsUnsteady);
 
     // A ~ before what is unsteady, bold what is slower.
-    private static string SpeedupOf(Measurement row)
+    private static string Ratio(double? ratio, bool unsteady)
     {
-        string speedup = row.Speedup is { } ratio ? string.Create(CultureInfo.InvariantCulture, $"{(row.IsUnsteady ? "~" : string.Empty)}{ratio:0.00}x") : "–";
-        return row.Speedup < 1 ? $"**{speedup}**" : speedup;
+        string text = Invariant($"{(unsteady ? "~" : string.Empty)}{ratio:0.00}x");
+        return ratio is null ? Missing : ratio < 1 ? $"**{text}**" : text;
     }
 
-    private static string Threads(int count) => string.Create(CultureInfo.InvariantCulture, $"{count} thread{(count == 1 ? string.Empty : "s")}");
+    // RMS normalization has two operators there.
+    private static double? OnnxRuntime(Measurement row) => new[] { row.TimeOf("onnxruntime"), row.TimeOf("onnxruntime23") }.Min();
 
-    private static string Spread(ResultRow row) =>
-        $"{Microseconds(row.Median)} ({Microseconds(row.Nanoseconds.Min())}–{Microseconds(row.Nanoseconds.Max())})";
+    private static string Threads(int count) => Invariant($"{count} thread{(count == 1 ? string.Empty : "s")}");
+
+    private static string Spread(ResultRow row) => Invariant($"{100 * (row.Nanoseconds.Max() - row.Nanoseconds.Min()) / row.Median:0} %");
 
     // Three significant digits.
     private static string Microseconds(double? nanoseconds) => nanoseconds switch
     {
-        null => "–",
+        null => Missing,
         < 10_000 => (nanoseconds.Value / 1000).ToString("0.00", CultureInfo.InvariantCulture),
         < 100_000 => (nanoseconds.Value / 1000).ToString("0.0", CultureInfo.InvariantCulture),
         _ => (nanoseconds.Value / 1000).ToString("#,0", CultureInfo.InvariantCulture),

@@ -1,9 +1,12 @@
+using System.Globalization;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using FastBertTokenizer;
 using Microsoft.ML.OnnxRuntime;
 using NormLayers.Exchange;
 using NormLayers.Numerics;
+using NormLayers.Tests.Docs;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Onnx.Tests;
@@ -62,6 +65,19 @@ public sealed class EmbeddingTests
         // The same at every vector width: this test runs at each of them.
         byte[] bytes = [.. _model.Value.Embed(Tokens(_sentences)).SelectMany(v => MemoryMarshal.AsBytes<float>(v).ToArray())];
         Assert.Equal("6A7E742035B794F9", Convert.ToHexString(SHA256.HashData(bytes))[..16]);
+    }
+
+    [Fact]
+    public void Embed_SentencesOfTheReadme_HaveItsHashesAndItsCosine()
+    {
+        const string Command = "$ dotnet run examples/embed.cs ";
+        string[] shown = [.. RepositoryFiles.ReadLines("README.md").SkipWhile(l => !l.StartsWith(Command, StringComparison.Ordinal)).TakeWhile(l => l != "```")];
+        string[] sentences = [.. shown[0][Command.Length..].Trim('"').Split("\" \"")];
+        int[][] tokens = Tokens(sentences);
+        float[][] vectors = _model.Value.Embed(tokens);
+        string Line(int i) => $"{Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes<float>(vectors[i])))[..16]}  {tokens[i].Length,3} tokens  {sentences[i]}";
+        string cosine = string.Create(CultureInfo.InvariantCulture, $"  cosine {TensorPrimitives.Dot<float>(vectors[1], vectors[0]):f4} to {sentences[0]}");
+        Assert.Equal([Line(0), Line(1), cosine], shown.Skip(1));
     }
 
     [Fact]

@@ -45,7 +45,7 @@ public sealed class BehaviourTests
     [InlineData(3, 3, 1)]
     [InlineData(3, 3, 3)]
     [InlineData(4, 3, 1)]
-    public void BatchNorm_Evaluation_IsTheSameTwiceAndAsTrainingWhereNothingIsTracked(int rows, int channels, int length)
+    public void BatchNorm_Evaluation_IsTheSameTwiceAndAsTrainingIfNothingIsTracked(int rows, int channels, int length)
     {
         Shape shape = length == 1 ? (rows, channels) : (rows, channels, length);
         (float[] x, float[] dy) = (Samples.Normal(shape.Length), Samples.Upstream(shape.Length));
@@ -74,7 +74,7 @@ public sealed class BehaviourTests
 
     // batch_norm_backward: one layer behind another, the parameters of either frozen.
     [Fact]
-    public void BatchNorm_BehindAnotherWithFrozenParameters_GivesTheSameInputGradient()
+    public void BatchNorm_BehindAnotherWithFrozenParameters_GivesTheSameGradient()
     {
         Shape shape = (4, 3, 5);
         (float[] x, float[] dy) = (Samples.Normal(shape.Length, 1, 2), Samples.Upstream(shape.Length));

@@ -18,6 +18,10 @@ internal static partial class Prose
     public static IEnumerable<string> LongSentences(string page) =>
         Texts(page).SelectMany(t => SentenceEnd().Split(t)).Where(s => s.Split(' ').Count(w => w.Any(char.IsLetterOrDigit)) > LongestSentence);
 
+    /// <summary>How many words a page has outside its tables.</summary>
+    public static int WordsOutsideTables(string page) =>
+        page.Split('\n').Where(l => !l.StartsWith('|')).Sum(l => l.Split((char[]?)null).Count(w => w.Any(char.IsLetterOrDigit)));
+
     /// <summary>References of a comment to a section of a document, as in <c>(docs/numerics.md, the contract of bits)</c>.</summary>
     public static IEnumerable<(string Page, string Section)> References(string comments) =>
         Reference().Matches(comments).Select(m => (m.Groups[1].Value, m.Groups[2].Value));

@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using NormLayers.Cli.Bench;
+using NormLayers.Cli.Tests.Support;
+using NormLayers.Verification;
+
+namespace NormLayers.Cli.Tests;
+
+/// <summary>The README's numbers are what its commands print, and what its pages and raw results say.</summary>
+public sealed partial class ReadmeTests
+{
+    private static readonly string _readme = Read("README.md");
+
+    [Fact]
+    public void FirstCommand_Output_IsTheReadmes()
+    {
+        using Tool tool = new();
+        string config = Path.Combine(Snapshot.Root, "config.yaml");
+        string printed = tool.Run("--mode", "batchnorm", "--config", config, "--output", "results.json").Expect(0).Output;
+        string[] lines = [.. Block("--mode batchnorm --config config.yaml --output results.json").SkipWhile(l => l != "...").Skip(1).TakeWhile(l => !l.StartsWith('$'))];
+        Assert.Equal(3, lines.Length);
+        Assert.Equal(lines, printed.Split('\n').Take(3));
+    }
+
+    [Fact]
+    [Trait("Duration", "long")]
+    public void Comparisons_FourBlocksOfSeeds_AreTheReadmes()
+    {
+        using Tool tool = new();
+        string[] rows = [.. Seeds().Matches(_readme).Select(m => m.Value)];
+        Assert.Equal(4, rows.Length);
+        foreach (string row in rows)
+        {
+            string first = Seeds().Match(row).Groups[1].Value;
+            JsonObject comparison = tool.Run("compare", "--set", $"data.random_seed={first}", "--json").Expect(0).Json;
+            JsonArray seeds = comparison["seeds"]!.AsArray();
+            Assert.StartsWith($"| {first} to {(int)seeds[^1]!}", row, StringComparison.Ordinal);
+            Assert.EndsWith($"| {Difference(comparison, 0)} | {Difference(comparison, 1)} |", row, StringComparison.Ordinal);
+            Assert.Equal("batchnorm", (string)comparison["pairs"]![0]!["test_accuracy"]!["better"]!);
+        }
+
+        JsonObject digits = tool.Run("compare", "--data", "digits", "--epochs", "10", "--json").Expect(0).Json;
+        Assert.Equal(["batchnorm", "layernorm"], digits["pairs"]!.AsArray().Take(2).Select(p => (string)p!["test_loss"]!["better"]!));
+
+        static string Difference(JsonObject comparison, int pair)
+        {
+            JsonNode loss = comparison["pairs"]![pair]!["test_loss"]!;
+            string told = (string)loss["better"]! == "no difference" ? ", not told apart" : "";
+            return FormattableString.Invariant($"{(double)loss["mean"]!:f4} ± {(double)loss["half_width"]!:f4}{told}");
+        }
+    }
+
+    [Fact]
+    [Trait("Duration", "long")]
+    public void Accuracy_BoundsAndWorst_AreTheReadmes()
+    {
+        IReadOnlyList<AccuracyRow> rows = AccuracySearch.Run(cancellationToken: TestContext.Current.CancellationToken);
+        (AccuracyRow[] y, AccuracyRow[] dx) = ([.. rows.Where(r => r.Output == "y")], [.. rows.Where(r => r.Output == "dx")]);
+        Says($"y within {y.Max(r => r.Bound)} ulp, dx within {dx.Max(r => r.Bound)}, the gradients of γ and β and the statistics within {AccuracyCheck.SumBound}.");
+        Says($"finds is {y.Max(r => r.WorstError):f2} for y and {dx.Max(r => r.WorstError):f2} for dx.");
+    }
+
+    [Fact]
+    public void Speed_OfLayerAndBatchNormalization_IsThePages()
+    {
+        Match said = Speed().Match(_readme);
+        string cases = said.Groups[2].Value;
+        Assert.True(said.Success, "The README does not say the speed in its words.");
+
+        // | **all** | libraries | 2.61x | least | 10 of 40 | slower | unsteady |
+        string[][] all = [.. Read("docs/performance.md").Split('\n').Select(l => l.Split('|', StringSplitOptions.TrimEntries)).Where(c => c.Length == 9 && c[5].EndsWith($" of {cases}", StringComparison.Ordinal))];
+        Assert.Equal(["libraries", "all peers"], all.TakeLast(2).Select(c => c[2]));
+        Assert.Equal("**all**", all[^2][1]);
+        Assert.Equal([said.Groups[1].Value, said.Groups[3].Value], all.TakeLast(2).Select(c => Number(c[3]).ToString("f1", CultureInfo.InvariantCulture)));
+        Says($"in {all[^2][7]} of the {cases} cases some repetitions took over 1.5 times as long as others");
+    }
+
+    [Fact]
+    public void Speed_OfGroupInstanceAndLocalResponseNormalization_IsTheRawResults()
+    {
+        string file = Directory.GetFiles(Path.Combine(Snapshot.Root, "benchmarks", "results"), "*-family.json").Max(StringComparer.Ordinal)!;
+        (string Case, int Threads, string Peer, double Median)[] rows =
+        [
+            .. JsonNode.Parse(File.ReadAllText(file))!["rows"]!.AsArray().Select(r => ((string)r!["case"]!, (int)r["threads"]!, (string)r["peer"]!, WorkTimer.Median([.. r["nanoseconds"]!.AsArray().Select(n => (double)n!)]))),
+        ];
+        double[] ratios =
+        [
+            .. rows.Where(r => r.Peer == "normlayers" && Named().IsMatch(r.Case))
+                .Select(r => rows.Where(p => p.Case == r.Case && p.Threads <= r.Threads && p.Peer is ("libtorch" or "onnxruntime")).Min(p => p.Median) / r.Median),
+        ];
+        Says($"local response normalization: {Math.Exp(ratios.Average(Math.Log)):f1} times as fast as the better library ({ratios.Length} cases)");
+    }
+
+    [Fact]
+    public void Encoder_ErrorsAndTimes_AreThePages()
+    {
+        string[][] rows = [.. Read("docs/models.md").Split('\n').Select(l => l.Split('|', StringSplitOptions.TrimEntries))];
+        double[] Ratios(string input) => [.. rows.Where(c => c.Length == 7 && c[1].StartsWith(input, StringComparison.Ordinal)).Select(c => Number(c[5]))];
+        string Rms(string who) => rows.Single(c => c.Length == 5 && c[1] == who)[2];
+        double[] single = [.. Ratios("a sentence of"), .. Ratios("a page of")];
+        double[] batch = Ratios("64 sentences");
+        Assert.Equal((4, 2), (single.Length, batch.Length));
+        Says($"its rms error is {Rms("NormLayers")} and ONNX Runtime's {Rms("ONNX Runtime 1.31, optimizations on")}.");
+        Says($"It takes {single.Min():f1} to {single.Max():0.0#} times ONNX Runtime's time for a sentence or a page, and {batch.Max():f1} times for a batch");
+        Assert.InRange(batch.Max() - batch.Min(), 0, 0.05);
+    }
+
+    private static void Says(FormattableString words) => Assert.Contains(FormattableString.Invariant(words), _readme, StringComparison.Ordinal);
+
+    private static string Read(string path) => File.ReadAllText(Path.Combine(Snapshot.Root, path));
+
+    private static string[] Block(string within) =>
+        _readme.Split("\n```").Single(b => b.Contains(within, StringComparison.Ordinal) && b.Contains("$ ", StringComparison.Ordinal)).Split('\n');
+
+    private static double Number(string text) => double.Parse(text.Trim('x', '~', '*'), CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"^\| (\d+) to \d+.*\|$", RegexOptions.Multiline)]
+    private static partial Regex Seeds();
+
+    [GeneratedRegex(@"Layer and batch normalization: ([\d.]+) times as fast as the better of libtorch and ONNX Runtime, in the geometric mean of (\d+) cases\. With calls to \.NET's `TensorPrimitives` counted as a library too, ([\d.]+) times")]
+    private static partial Regex Speed();
+
+    [GeneratedRegex("^(group|instance|localresponse)norm ")]
+    private static partial Regex Named();
+}
