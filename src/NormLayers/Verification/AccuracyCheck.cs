@@ -41,15 +41,17 @@ public static class AccuracyCheck
     public static IReadOnlyList<AccuracyRow> Run(ulong seed = 1, CancellationToken cancellationToken = default)
     {
         IReadOnlyList<AccuracyRow>[] rows = new IReadOnlyList<AccuracyRow>[Subjects.Count * HostileData.All.Count];
-        Parallel.For(0, rows.Length, Options(cancellationToken), i =>
+        Threads.For(rows.Length, i =>
         {
-            (int subject, int data) = Math.DivRem(i, HostileData.All.Count);
-            rows[i] = [.. Measure(Subjects[subject], HostileData.All[data], seed)];
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                (int subject, int data) = Math.DivRem(i, HostileData.All.Count);
+                rows[i] = [.. Measure(Subjects[subject], HostileData.All[data], seed)];
+            }
         });
+        cancellationToken.ThrowIfCancellationRequested();
         return [.. rows.SelectMany(r => r)];
     }
-
-    internal static ParallelOptions Options(CancellationToken cancellationToken) => new() { MaxDegreeOfParallelism = Threads.Limit, CancellationToken = cancellationToken };
 
     private static IEnumerable<AccuracyRow> Measure(Subject subject, HostileData data, ulong seed)
     {

@@ -29,15 +29,14 @@ public static class AccuracySearch
         Throw.IfNotPositive(searches, nameof(searches));
         (string Name, Func<int, Shape> ShapeOf, bool Forward)[] kinds = [.. from l in _layers from forward in (bool[])[true, false] select (l.Layer, l.Shape, forward)];
         AccuracyRow[] rows = new AccuracyRow[kinds.Length];
-        Parallel.For(0, kinds.Length, AccuracyCheck.Options(cancellationToken), kind =>
+        Threads.For(kinds.Length, kind =>
         {
             (string name, Func<int, Shape> shapeOf, bool forward) = kinds[kind];
             AccuracyCheck.Subject subject = AccuracyCheck.Subjects.Single(s => s.Name == name);
             RandomSource random = new(seed);
             double worst = 0;
-            for (int i = 0; i < searches; i++)
+            for (int i = 0; i < searches && !cancellationToken.IsCancellationRequested; i++)
             {
-                cancellationToken.ThrowIfCancellationRequested();
                 Shape shape = shapeOf(SmallestSet + random.NextInt(LargestSet - SmallestSet + 1));
                 double found = new Search(subject, shape, forward, withBeta: i % 2 == 1, random).Climb(steps);
                 worst = double.IsNaN(found) || double.IsNaN(worst) ? double.NaN : Math.Max(worst, found);
@@ -45,6 +44,7 @@ public static class AccuracySearch
 
             rows[kind] = new AccuracyRow(name, $"{searches} searches", forward ? "y" : "dx", worst, forward ? subject.YBound : subject.DxBound);
         });
+        cancellationToken.ThrowIfCancellationRequested();
         return rows;
     }
 
