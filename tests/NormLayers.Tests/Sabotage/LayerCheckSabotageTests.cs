@@ -41,7 +41,7 @@ public sealed class LayerCheckSabotageTests
         Directory.EnumerateFiles(Path.Combine(RepositoryFiles.Root, Folder), "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
             .Select(f => CSharpSyntaxTree.ParseText(File.ReadAllText(f), path: f))
-            .Prepend(CSharpSyntaxTree.ParseText("global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;")),
+            .Prepend(CSharpSyntaxTree.ParseText("global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading")),
         ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Where(a => !Path.GetFileName(a).StartsWith("NormLayers", StringComparison.Ordinal)).Select(a => MetadataReference.CreateFromFile(a)),
         new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable)));
