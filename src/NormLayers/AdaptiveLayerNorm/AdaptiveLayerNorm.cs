@@ -11,7 +11,7 @@ namespace NormLayers;
 /// </remarks>
 public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 {
-    private readonly NormStatistics _statistics = new();
+    private NormStatistics _statistics = new();
     private float[] _scale = [];
     private float[] _shift = [];
     private float[] _dScale = [];
@@ -115,6 +115,13 @@ public sealed class AdaptiveLayerNorm : MaskableLayer, INormalization
 
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) =>
         kept.KeepRows(mask, shape.Length / Features, Features, Functional.TokensOf(shape));
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (_statistics, _scale, _shift, _dScale, _dShift, _conditioned, _gradients) = (new(), [], [], [], [], 0, 0);
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)

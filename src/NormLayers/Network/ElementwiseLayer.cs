@@ -22,6 +22,11 @@ public abstract class ElementwiseLayer : Layer
     public sealed override Shape OutputShape(Shape input) => input;
 
     /// <inheritdoc/>
+    protected sealed override void ReplaceBuffers()
+    {
+    }
+
+    /// <inheritdoc/>
     protected sealed override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Apply(x, default, y);
 
     /// <inheritdoc/>

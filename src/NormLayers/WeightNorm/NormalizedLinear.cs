@@ -9,6 +9,7 @@ namespace NormLayers;
 /// <remarks>
 /// A forward pass writes the weights in use into the linear layer, which then does its work; a backward pass takes their gradient on to the
 /// learned ones. The optimizer sees only what is learned: <see cref="Layer.Parameters"/>. The same in training and evaluation.
+/// In a <see cref="Layer.Share"/> the weights in use are a buffer of its own.
 /// </remarks>
 public abstract class NormalizedLinear : Layer
 {
@@ -25,7 +26,7 @@ public abstract class NormalizedLinear : Layer
     }
 
     /// <summary>The linear layer. Its weights are those in use, <b>overwritten</b> by each forward pass, and their gradient by each backward pass.</summary>
-    public Linear Linear { get; }
+    public Linear Linear { get; private set; }
 
     /// <summary>The learned weights before normalization, (outputs, inputs); they start as the linear layer's.</summary>
     private protected Parameter Raw { get; }
@@ -54,6 +55,14 @@ public abstract class NormalizedLinear : Layer
 
     /// <summary>The normalization of the raw weights in double.</summary>
     private protected abstract NormReference CreateNormReference();
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        // The weights in use are written in each pass.
+        Linear = new Linear(new float[Linear.Weight.Value.Length], Linear.Inputs, Linear.Bias?.Value, Linear.Name);
+        (Rstd, _workspace, _dRaw) = (new double[Rstd.Length], default, default);
+    }
 
     /// <inheritdoc/>
     protected sealed override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)

@@ -7,8 +7,8 @@ namespace NormLayers;
 /// <remarks>The learned weights start as the linear layer's. The derivation, line by line: README.md beside this file.</remarks>
 public sealed class WeightStandardization : NormalizedLinear
 {
-    private readonly double[] _mean;
-    private readonly double[] _low;
+    private double[] _mean;
+    private double[] _low;
 
     /// <summary>Wraps a linear layer, and takes its name.</summary>
     /// <param name="linear">The layer whose weights are standardized; from now on only this layer should call it.</param>
@@ -34,6 +34,13 @@ public sealed class WeightStandardization : NormalizedLinear
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("weight standardization", Epsilon);
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (_mean, _low) = (new double[_mean.Length], new double[_low.Length]);
+    }
 
     private SetStatistics Statistics => new(_mean, _low, Rstd);
 
