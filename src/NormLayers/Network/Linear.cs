@@ -147,7 +147,7 @@ public sealed class Linear : Layer
 
         public static int Units(int columns) => (columns + 15) / 16;
 
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>

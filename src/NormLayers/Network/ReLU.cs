@@ -55,7 +55,7 @@ public sealed class ReLU : Layer
         public required Span<float> Result { get; init; }
 
         // As vectors, because the signs of activations are what no branch predictor can guess.
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>

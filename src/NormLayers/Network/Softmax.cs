@@ -84,7 +84,7 @@ public sealed class Softmax : Layer
 
         public required Span<float> Result { get; init; }
 
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>

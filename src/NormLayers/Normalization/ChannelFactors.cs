@@ -250,7 +250,7 @@ internal static class ChannelFactors
         => values.IsEmpty ? D.Create(otherwise) : D.Widen(in MemoryMarshal.GetReference(values), c);
 
     // The channels after the last whole eight go one by one, by the same operations.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private static int Sweep<F, D>(scoped ref F formula, int channels)
         where F : struct, IFormula, allows ref struct
         where D : struct, IDoubleLanes<D>
@@ -268,7 +268,7 @@ internal static class ChannelFactors
         return whole == channels ? special : special + OneByOne(ref formula, whole, channels);
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private static int OneByOne<F>(scoped ref F formula, int first, int end)
         where F : struct, IFormula, allows ref struct
     {

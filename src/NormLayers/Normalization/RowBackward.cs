@@ -44,7 +44,7 @@ internal readonly ref struct RowBackward<S>(
 
     private int Features => _tensors.Features;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -59,7 +59,7 @@ internal readonly ref struct RowBackward<S>(
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     [SkipLocalsInit]
     private void Blocked<L, D, TScaled>(int first, int count)
         where L : struct, ILanes<L>
@@ -178,7 +178,7 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // The sums over row k, or with TTwo over it and the next, which then share the loads and stores of the columns' sums.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void Sum<D, TScaled, TLow, TTwo>(scoped in Columns columns, scoped in RowBlock group, int start, int k, Prefetching fetch)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
@@ -224,7 +224,7 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // The elements after the last whole sixteen, one by one.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void AddTail<TScaled, TLow>(scoped in Columns columns, scoped in RowBlock group, int start, int k)
         where TScaled : struct, IFlag
         where TLow : struct, IFlag
@@ -242,7 +242,7 @@ internal readonly ref struct RowBackward<S>(
         group.Product(k) = gXHat.Value;
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void Differentiate<L, D, TScaled>(scoped in RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -272,7 +272,7 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // The factors of row k and, unless the lanes are single, the seven after it; false if floats do not hold all of them.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private bool TryMakeFactors<D>(scoped in RowBlock group, int k)
         where D : struct, IDoubleLanes<D>
     {

@@ -44,7 +44,7 @@ internal static class MicroKernel
     }
 
     // Without branches around the tile, which would take it out of its registers; and four steps at once are more than the compiler inlines.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private static void AddChain<V, N>(
         ref float column, nint step, in TileRows rowsOfA, ref float row, int length, ref readonly float start, in TileRows startRows,
         ref readonly float rest, in TileRows restRows, ref float c, in TileRows rowsOfC, ref float ahead, int linesAhead)
