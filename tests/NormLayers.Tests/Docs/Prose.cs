@@ -14,7 +14,7 @@ internal static partial class Prose
     /// <summary>The comments of a C# file, line by line.</summary>
     public static IEnumerable<string> Comments(string code) => Comment().Matches(code).Select(m => m.Value);
 
-    /// <summary>The names in a C# file, outside comments and strings, as words: <c>RoomInPhase</c> is <c>Room In Phase</c>.</summary>
+    /// <summary>The names in a C# file, outside comments and strings, as words: <c>RowBlocks</c> is <c>Row Blocks</c>.</summary>
     public static IEnumerable<string> Identifiers(string code) =>
         Name().Matches(NotCode().Replace(code, " ")).Select(m => string.Join(' ', Word().Matches(m.Value).Select(w => w.Value))).Distinct();
 
