@@ -6,7 +6,7 @@ namespace NormLayers.Benchmarks;
 
 /// <summary>
 /// A peer in a process of its own: answers requests, one JSON object a line. <c>describe</c> gives the version;
-/// <c>prepare</c> makes a case ready, checks its outputs and warms it up; <c>measure</c> times a round.
+/// <c>prepare</c> makes a case ready, checks its outputs and warms it up; <c>measure</c> times a round; <c>errors</c> compares a product with the exact one.
 /// </summary>
 internal sealed class PeerServer(IPeer peer)
 {
@@ -39,6 +39,7 @@ internal sealed class PeerServer(IPeer peer)
             {
                 "describe" => new JsonObject { ["version"] = peer.Version },
                 "prepare" => Prepare((string)request["case"]!, (int?)request["steps"] ?? 0),
+                "errors" => Errors((ProductCase)Suite.Read((string)request["case"]!)),
                 _ => Measure((double)request["milliseconds"]!),
             };
             Console.Out.WriteLine(answer.ToJsonString());
@@ -75,6 +76,14 @@ internal sealed class PeerServer(IPeer peer)
     {
         ProductData data = new(timed);
         return Prepare(peer.Prepare(timed, data), outputs => OutputCheck.WorstError(timed, data, outputs.Y));
+    }
+
+    private JsonObject Errors(ProductCase timed)
+    {
+        ProductData data = new(timed, normal: true);
+        using IPeerWork work = peer.Prepare(timed, data);
+        work.Run();
+        return ProductErrors.Of(timed, data, work.Outputs!.Y);
     }
 
     private JsonObject Prepare(IPeerWork work, Func<NormOutputs, double> worstError)

@@ -13,15 +13,15 @@ internal sealed record ProductCase(int Inputs, int Outputs, int Rows)
     public override string ToString() => $"product {Weights} {Rows}";
 }
 
-/// <summary>The numbers of a product, from −½ to ½, the same for every peer.</summary>
+/// <summary>The numbers of a product, the same for every peer: from −½ to ½, or from N(0, 1).</summary>
 internal sealed class ProductData
 {
-    public ProductData(ProductCase timed)
+    public ProductData(ProductCase timed, bool normal = false)
     {
         RandomSource random = new(1);
-        W = Draw(random, timed.Outputs * timed.Inputs);
-        Bias = Draw(random, timed.Outputs);
-        X = Draw(random, timed.Rows * timed.Inputs);
+        W = Draw(random, timed.Outputs * timed.Inputs, normal);
+        Bias = Draw(random, timed.Outputs, normal);
+        X = Draw(random, timed.Rows * timed.Inputs, normal);
     }
 
     /// <summary>w, (outputs, inputs).</summary>
@@ -32,12 +32,12 @@ internal sealed class ProductData
     /// <summary>x, (rows, inputs).</summary>
     public float[] X { get; }
 
-    private static float[] Draw(RandomSource random, int count)
+    private static float[] Draw(RandomSource random, int count, bool normal)
     {
         float[] values = new float[count];
         for (int i = 0; i < count; i++)
         {
-            values[i] = (float)(random.NextDouble() - 0.5);
+            values[i] = (float)(normal ? random.NextNormal() : random.NextDouble() - 0.5);
         }
 
         return values;

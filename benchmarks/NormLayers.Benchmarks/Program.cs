@@ -70,6 +70,9 @@ ladder.SetAction(_ => LadderRun.Print(Console.Out));
 Command fusions = new("fusions", "Time what is fused with normalization beside its parts.");
 fusions.SetAction(_ => FusionRun.Print(Console.Out));
 
+Command errors = new("products-error", "Error of matrix products, ours, libtorch's and ONNX Runtime's, beside the exact results.");
+errors.SetAction(_ => ProductErrors.Print(Console.Out));
+
 Option<bool> hashes = new("--hashes") { Description = "Only a hash of each way's results; started by 'loops'.", Hidden = true };
 Command loops = new("loops", "Error, bits and time of the loops that programs write for themselves, beside ours.") { hashes };
 loops.SetAction(parsed =>
@@ -84,4 +87,4 @@ loops.SetAction(parsed =>
     }
 });
 
-return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, loops, peer }.Parse(args).Invoke();
+return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, errors, loops, peer }.Parse(args).Invoke();

@@ -31,6 +31,15 @@ internal sealed class Affine
         Parameters = [.. new[] { Gamma, Beta }.OfType<Parameter>()];
     }
 
+    private Affine(Affine other)
+    {
+        (Gamma, Beta, OnePlusGamma, Parameters) = (other.Gamma, other.Beta, other.OnePlusGamma, other.Parameters);
+        _onePlusGamma = new float[other._onePlusGamma.Length];
+    }
+
+    /// <summary>The same γ and β for another thread.</summary>
+    public Affine Share() => new(this);
+
     /// <summary>γ; null if there is none.</summary>
     public Parameter? Gamma { get; }
 

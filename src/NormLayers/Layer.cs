@@ -5,14 +5,15 @@ namespace NormLayers;
 /// The caller owns all tensors. A forward pass reads x and overwrites y; a backward pass is given the same x again,
 /// <b>overwrites</b> dx and <b>adds to</b> the parameters' gradients. A layer keeps only what is small (per row or per
 /// channel) and belongs to its last forward pass, and is therefore not for use by two threads at once, in evaluation neither: while one thread is in
-/// a pass, another gets an <see cref="InvalidOperationException"/>. For inference on several threads give each a network of its own
-/// and copy <see cref="NamedState"/>, or call <see cref="Functional"/>, which keeps no state.
+/// a pass, another gets an <see cref="InvalidOperationException"/>. For inference on several threads give each a <see cref="Share"/>
+/// of the network, or call <see cref="Functional"/>, which keeps no state.
 /// </remarks>
 public abstract class Layer
 {
     private Shape _lastShape;
     private Shape _lastOutput;
     private bool _hasForward;
+    private bool _isShare;
     private int _inUse;
 
     /// <summary>Creates a layer.</summary>
@@ -54,12 +55,17 @@ public abstract class Layer
     /// <param name="shape">The input's shape.</param>
     /// <param name="y">Overwritten with the output, of shape <see cref="OutputShape"/>. See each layer for whether it may be x.</param>
     /// <exception cref="ArgumentException">A shape the layer does not take, or a buffer of another length.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is in a pass of this layer.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is in a pass of this layer, or it is a <see cref="Share"/> in training mode.</exception>
     public void Forward(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         Enter();
         try
         {
+            if (_isShare && Training)
+            {
+                RefuseInShare("a forward pass in training mode");
+            }
+
             Shape output = _lastShape.Rank > 0 && _lastShape == shape ? _lastOutput : OutputShape(shape);
             Throw.IfLengthDiffers(x.Length, shape, nameof(x));
             Throw.IfLengthDiffers(y.Length, output, nameof(y));
@@ -84,7 +90,7 @@ public abstract class Layer
     /// <param name="dx">
     /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but not x; empty if it is not wanted.
     /// </param>
-    /// <exception cref="InvalidOperationException">No forward pass came before, or another thread is in a pass of this layer.</exception>
+    /// <exception cref="InvalidOperationException">No forward pass came before, another thread is in a pass of this layer, or it is a <see cref="Share"/>.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx) => Backward(x, default, dy, dx);
 
@@ -97,19 +103,41 @@ public abstract class Layer
     /// <param name="dx">
     /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but neither x nor y; empty if it is not wanted.
     /// </param>
-    /// <exception cref="InvalidOperationException">No forward pass came before, or another thread is in a pass of this layer.</exception>
+    /// <exception cref="InvalidOperationException">No forward pass came before, another thread is in a pass of this layer, or it is a <see cref="Share"/>.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in y's memory.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
     {
         Enter();
         try
         {
+            if (_isShare)
+            {
+                RefuseInShare("a backward pass");
+            }
+
             BackwardCore(x, y, dy, CheckBackward(x, y, dy, dx), dx);
         }
         finally
         {
             Volatile.Write(ref _inUse, 0);
         }
+    }
+
+    /// <summary>The same layer for another thread, for inference: it refers to this one's parameters and running statistics, and has buffers of its own.</summary>
+    /// <remarks>
+    /// <para>A share is in evaluation mode, with the settings of this moment, and gives the same bits as this layer does there. It refuses
+    /// forward passes in training mode, and backward passes. A mask or a condition is an input of its own: it starts without.</para>
+    /// <para>Several threads may call this at once, also while this layer is in a pass. Nothing is locked. What writes parameters or running statistics (an optimizer,
+    /// training, loading) writes them for every share: its next pass uses the new values, and a pass meanwhile may mix old and new ones. For values that stay, copy <see cref="NamedState"/> to a second network.</para>
+    /// </remarks>
+    /// <exception cref="NotSupportedException">A layer of your own that does not override <see cref="ReplaceBuffers"/>; the message names it.</exception>
+    public virtual Layer Share()
+    {
+        Layer share = (Layer)MemberwiseClone();
+        (share._inUse, share._hasForward, share._isShare) = (0, false, true);
+        share.ReplaceBuffers();
+        share.Training = false;
+        return share;
     }
 
     /// <summary>
@@ -133,6 +161,14 @@ public abstract class Layer
     /// <summary>Whether y may be x, and dx may be dy; no other overlap is allowed. True unless a layer says otherwise.</summary>
     protected virtual bool MayBeInPlace => true;
 
+    /// <summary>
+    /// Called on the copy of all fields that <see cref="Share"/> makes: replaces each array that a forward pass writes by a new one, and each layer within by its share.
+    /// Parameters stay. A layer of your own that can be shared overrides it, without buffers with an empty body.
+    /// </summary>
+    /// <exception cref="NotSupportedException">The layer does not override it.</exception>
+    protected virtual void ReplaceBuffers() =>
+        throw new NotSupportedException($"{Name} cannot be shared: {GetType().Name} does not override {nameof(ReplaceBuffers)}.");
+
     /// <summary>What comes before the forward pass proper.</summary>
     private protected virtual void Prepare(Shape shape)
     {
@@ -153,9 +189,11 @@ public abstract class Layer
         if (Interlocked.CompareExchange(ref _inUse, 1, 0) != 0)
         {
             Throw.Operation(
-                $"{Name}: another thread is in a forward or backward pass of this layer. It keeps the buffers of one pass, also in evaluation: give each thread a network of its own, with a copy of NamedState.");
+                $"{Name}: another thread is in a forward or backward pass of this layer. It keeps the buffers of one pass, also in evaluation: give each thread a share of the network, {nameof(Share)}().");
         }
     }
+
+    private void RefuseInShare(string pass) => Throw.Operation($"{Name}: {pass} needs the layer itself. This is a share of it, for inference only.");
 
     // The shape of the last forward pass.
     private Shape CheckBackward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)

@@ -34,6 +34,9 @@ public abstract class MaskableLayer : Layer
     /// <summary>Finds what a mask leaves.</summary>
     private protected abstract void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape);
 
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers() => (_compaction, Kept, Mask) = (null, null, null);
+
     private protected sealed override void Prepare(Shape shape)
     {
         Kept = null;

@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <summary>A normalization with optional γ and β, and optionally a ReLU, as a layer: y = γ·x̂ + β, or max(y, 0).</summary>
 public abstract class NormalizationLayer : MaskableLayer, INormalization
 {
-    private readonly Affine _affine;
+    private Affine _affine;
     private AlignedBuffer _output;
     private AlignedBuffer _masked;
 
@@ -73,6 +73,13 @@ public abstract class NormalizationLayer : MaskableLayer, INormalization
             Mask = Mask,
             MaskedTogether = maskedTogether,
         };
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (_affine, _output, _masked) = (_affine.Share(), default, default);
+    }
 
     /// <summary>Overwrites y with the output, from the statistics of the last forward pass.</summary>
     private protected abstract void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y);

@@ -47,14 +47,14 @@ public sealed record ReferenceParameter(string Name, double[] Value, double[] Gr
     }
 
     /// <summary>Copies in double of the parameters that are present.</summary>
-    internal static ReferenceParameter[] Present(params ReadOnlySpan<(Parameter? Parameter, ReferenceParameter Twin)> pairs)
+    internal static ReferenceParameter[] Present(params ReadOnlySpan<(Parameter? Parameter, ReferenceParameter Reference)> pairs)
     {
         List<ReferenceParameter> present = [];
-        foreach ((Parameter? parameter, ReferenceParameter twin) in pairs)
+        foreach ((Parameter? parameter, ReferenceParameter reference) in pairs)
         {
             if (parameter is not null)
             {
-                present.Add(twin);
+                present.Add(reference);
             }
         }
 

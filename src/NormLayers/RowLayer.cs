@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <summary>A normalization of each row by itself, over the last dimension, without a β of its own: <see cref="RmsNorm"/>, <see cref="ScaleNorm"/>, <see cref="AdaptiveLayerNorm"/>.</summary>
 public abstract class RowLayer : MaskableLayer, INormalization
 {
-    private readonly NormStatistics _statistics = new();
+    private NormStatistics _statistics = new();
     private readonly Epsilon _epsilon;
     private AlignedBuffer _workspace;
 
@@ -39,6 +39,13 @@ public abstract class RowLayer : MaskableLayer, INormalization
     {
         Throw.IfLastDiffers(input, Features, Name, nameof(input));
         return input;
+    }
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (_statistics, _workspace) = (new(), default);
     }
 
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);

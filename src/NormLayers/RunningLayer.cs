@@ -53,12 +53,19 @@ public abstract class RunningLayer : NormalizationLayer
     private protected RunningUpdate Update { get; }
 
     /// <summary>The statistics of the last forward pass.</summary>
-    private protected NormStatistics Statistics { get; } = new();
+    private protected NormStatistics Statistics { get; private set; } = new();
 
     /// <summary>N, C, L and the chunks of the last forward pass, or of what a mask has left of it, where channels are normalized.</summary>
     private protected ref Planes Planes => ref _planes;
 
     private ChannelSets Sets => new() { Statistics = Statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = Statistics.Corrections };
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (Statistics, _workspace) = (new(), default);
+    }
 
     private protected Span<double> Workspace(int length) => _workspace.AtLeast(length);
 

@@ -7,7 +7,7 @@ internal sealed class WorkerTeam : IDisposable
     private const int SpinsBeforeSleep = 2_000;
 
     private readonly Thread[] _threads;
-    private readonly object _gate = new();
+    private readonly object _lock = new();
     private Action<int>? _job;
     private int _generation;
     private int _running;
@@ -51,9 +51,9 @@ internal sealed class WorkerTeam : IDisposable
         Interlocked.Increment(ref _generation);
         if (Volatile.Read(ref _asleep) > 0)
         {
-            lock (_gate)
+            lock (_lock)
             {
-                Monitor.PulseAll(_gate);
+                Monitor.PulseAll(_lock);
             }
         }
     }
@@ -71,12 +71,12 @@ internal sealed class WorkerTeam : IDisposable
                     continue;
                 }
 
-                lock (_gate)
+                lock (_lock)
                 {
                     Interlocked.Increment(ref _asleep);
                     while (Volatile.Read(ref _generation) == seen)
                     {
-                        Monitor.Wait(_gate);
+                        Monitor.Wait(_lock);
                     }
 
                     Interlocked.Decrement(ref _asleep);

@@ -18,6 +18,8 @@ internal sealed class ActivationNoise(RandomSource random, string name) : Layer(
 
     public override Shape OutputShape(Shape input) => input;
 
+    protected override void ReplaceBuffers() => _scales = [];
+
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         if (!Training)

@@ -91,16 +91,16 @@ internal sealed class BatchSize : IExperiment
 
     private static Evaluation EvaluateRecalibrated(Sequential network, MlpOptions options, DataSplit data)
     {
-        Sequential twin = Mlp.Create(options with { Momentum = Momentum.Cumulative });
-        foreach ((Parameter from, Parameter to) in network.Parameters.Zip(twin.Parameters))
+        Sequential copy = Mlp.Create(options with { Momentum = Momentum.Cumulative });
+        foreach ((Parameter from, Parameter to) in network.Parameters.Zip(copy.Parameters))
         {
             from.Value.CopyTo(to.Value, 0);
         }
 
         int count = Math.Min(RecalibrationSamples, data.Train.Count);
         int features = data.Train.FeatureCount;
-        twin.Forward(data.Train.Features.AsSpan(0, count * features), (count, features), new float[count * data.Train.ClassCount]);
-        return Trainer.Evaluate(twin, data.Test);
+        copy.Forward(data.Train.Features.AsSpan(0, count * features), (count, features), new float[count * data.Train.ClassCount]);
+        return Trainer.Evaluate(copy, data.Test);
     }
 
     private static ExperimentTable Tabulate(ILookup<(NormalizationKind, int), Outcome> outcomes) => new(

@@ -12,6 +12,8 @@ internal sealed class Dropout(double keep, RandomSource random, string name) : L
 
     public override Shape OutputShape(Shape input) => input;
 
+    protected override void ReplaceBuffers() => _factors = [];
+
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         if (_factors.Length < x.Length)

@@ -103,7 +103,7 @@ internal sealed class Landscape : IExperiment
         Sequential network = Mlp.Create(options);
 
         // The walks use a copy of the network, so that its running statistics do not change.
-        Sequential twin = Mlp.Create(options);
+        Sequential copy = Mlp.Create(options);
         List<SurfaceReading> readings = [];
         StepTraining.Run(
             network, new SgdOptimizer(network.Parameters, ClassifierRate), data, Batch, steps, seeds.Order, null, step => Watch(step), context.CancellationToken);
@@ -116,7 +116,7 @@ internal sealed class Landscape : IExperiment
                 return;
             }
 
-            foreach ((Parameter from, Parameter to) in network.Parameters.Zip(twin.Parameters))
+            foreach ((Parameter from, Parameter to) in network.Parameters.Zip(copy.Parameters))
             {
                 from.Value.CopyTo(to.Value, 0);
             }
@@ -125,7 +125,7 @@ internal sealed class Landscape : IExperiment
             int first = readings.Count * Batch % (data.Train.Count - Batch);
             float[] x = data.Train.Features[(first * features)..((first + Batch) * features)];
             int[] labels = data.Train.Labels[first..(first + Batch)];
-            readings.Add(new LossSurface(twin, x, (Batch, features), (y, dy) => SoftmaxCrossEntropy.Evaluate(y, labels, dy).Loss).Read(ClassifierRate, _classifierLengths));
+            readings.Add(new LossSurface(copy, x, (Batch, features), (y, dy) => SoftmaxCrossEntropy.Evaluate(y, labels, dy).Loss).Read(ClassifierRate, _classifierLengths));
         }
     }
 

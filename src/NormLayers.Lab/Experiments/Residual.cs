@@ -19,6 +19,8 @@ internal sealed class Residual(Sequential inner, string name) : Layer(name)
 
     public override Shape OutputShape(Shape input) => inner.OutputShape(input);
 
+    protected override void ReplaceBuffers() => inner = inner.Share();
+
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         inner.Forward(x, shape, y);

@@ -130,6 +130,9 @@ public sealed class Classifier
         });
     }
 
+    /// <summary>The same classifier for another thread: the network's <see cref="Sequential.Share"/>, with which it predicts and evaluates.</summary>
+    public Classifier Share() => new(Network.Share(), Options, Format, Standardization) { Metadata = Metadata };
+
     /// <summary>The class and the probabilities of each sample.</summary>
     /// <param name="samples">The samples as they were read; they are standardized here. One with a feature beyond the range of floats has no class.</param>
     /// <exception cref="ArgumentException">Another number of features.</exception>

@@ -97,6 +97,13 @@ public sealed class AdaptiveLayerNorm : RowLayer
         kept.KeepRows(mask, shape.Length / Features, Features, Functional.TokensOf(shape));
 
     /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (_scale, _factor, _shift, _dScale, _dShift, _conditioned, _gradients) = ([], [], [], [], [], 0, 0);
+    }
+
+    /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         if (_conditioned != shape[0] * Features)

@@ -11,7 +11,7 @@ namespace NormLayers;
 /// </remarks>
 public sealed class DyT : Layer, INormalization
 {
-    private readonly Affine _affine;
+    private Affine _affine;
     private AlignedBuffer _workspace;
 
     /// <summary>Creates a layer with γ = 1 and β = 0.</summary>
@@ -71,6 +71,9 @@ public sealed class DyT : Layer, INormalization
             (x, _) => DyTReference.Forward(x, alpha.Value[0], gamma.Value, beta.Value),
             (x, dy) => DyTReference.Backward(x, dy, alpha.Value[0], gamma.Value, ref alpha.Gradient[0], gamma.Gradient, beta.Gradient));
     }
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers() => (_affine, _workspace) = (_affine.Share(), default);
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>

@@ -47,7 +47,7 @@ public sealed class GroupNorm : NormalizationLayer
     public int Channels { get; }
 
     /// <summary>Mean, variance and rstd of each group, (N·G), in the last forward pass.</summary>
-    internal NormStatistics Statistics { get; } = new();
+    internal NormStatistics Statistics { get; private set; } = new();
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
@@ -73,6 +73,13 @@ public sealed class GroupNorm : NormalizationLayer
     {
         kept.KeepSamples(mask, Planes.Of(shape));
         Functional.CheckGroupSize(kept, shape, Groups, Name);
+    }
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (Statistics, _workspace) = (new(), default);
     }
 
     /// <inheritdoc/>

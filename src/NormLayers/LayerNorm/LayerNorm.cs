@@ -12,7 +12,7 @@ namespace NormLayers;
 /// </remarks>
 public class LayerNorm : NormalizationLayer
 {
-    private readonly NormStatistics _statistics = new();
+    private NormStatistics _statistics = new();
     private AlignedBuffer _workspace;
 
     /// <summary>Creates a layer with y = x̂: γ = 1, or 0 where the scale is 1 + γ, and β = 0.</summary>
@@ -65,6 +65,13 @@ public class LayerNorm : NormalizationLayer
     private protected override bool MasksElements => true;
 
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        (_statistics, _workspace) = (new(), default);
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>

@@ -57,6 +57,11 @@ public sealed class LocalResponseNorm : Layer
     public override ReferenceLayer CreateReference() => new LocalResponseNormReference(_response.Below, _response.Above, Alpha, Beta, K);
 
     /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+    }
+
+    /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
         Functional.LocalResponseNorm(x, shape, Size, Alpha, Beta, K, y, EvenReachesUp);
 

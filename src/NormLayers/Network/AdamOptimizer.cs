@@ -120,7 +120,7 @@ public sealed class AdamOptimizer : Optimizer
         /// <summary>1/(1 − β₂ᵗ).</summary>
         public required double Correction { get; init; }
 
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>

@@ -22,6 +22,11 @@ public abstract class ElementwiseLayer : Layer
     public sealed override Shape OutputShape(Shape input) => input;
 
     /// <inheritdoc/>
+    protected sealed override void ReplaceBuffers()
+    {
+    }
+
+    /// <inheritdoc/>
     protected sealed override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Apply(x, default, y);
 
     /// <inheritdoc/>
@@ -98,7 +103,7 @@ public abstract class ElementwiseLayer : Layer
         }
 
         // Each formula in a method of its own: two of them are more than the compiler inlines, and the rest would be calls.
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         private void Values<D>(int first, int end, int lanes)
             where D : struct, IDoubleLanes<D>
         {
@@ -108,7 +113,7 @@ public abstract class ElementwiseLayer : Layer
             }
         }
 
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         private void Gradients<D>(int first, int end, int lanes)
             where D : struct, IDoubleLanes<D>
         {

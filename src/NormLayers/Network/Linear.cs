@@ -82,7 +82,7 @@ public sealed class Linear : Layer
     {
         if (input.Rank < 2 || input.Last != Inputs)
         {
-            Throw.Argument(nameof(input), $"a shape (N, {Inputs}) for {Name}", $"{input}");
+            Throw.Argument(nameof(input), $"a shape (N, …, {Inputs}) for {Name}", $"{input}");
         }
 
         return input.WithLast(Outputs);
@@ -90,6 +90,11 @@ public sealed class Linear : Layer
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new Reference(this);
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
@@ -142,7 +147,7 @@ public sealed class Linear : Layer
 
         public static int Units(int columns) => (columns + 15) / 16;
 
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>

@@ -22,9 +22,14 @@ public sealed class ReLU : Layer
     public override ReferenceLayer CreateReference() => new Reference();
 
     /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+    }
+
+    /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
-        Gate kernel = new() { Signal = x, Value = x, Result = y };
+        Mask kernel = new() { Signal = x, Value = x, Result = y };
         Kernels.Run(ref kernel, ElementChunks.Count(x.Length), x.Length);
     }
 
@@ -36,12 +41,12 @@ public sealed class ReLU : Layer
             return;
         }
 
-        Gate kernel = new() { Signal = x, Value = dy, Result = dx };
+        Mask kernel = new() { Signal = x, Value = dy, Result = dx };
         Kernels.Run(ref kernel, ElementChunks.Count(x.Length), x.Length);
     }
 
     /// <summary>The value where the signal is not ≤ 0, else 0. Units are chunks of elements.</summary>
-    private readonly ref struct Gate : IKernel
+    private readonly ref struct Mask : IKernel
     {
         public required ReadOnlySpan<float> Signal { get; init; }
 
@@ -50,7 +55,7 @@ public sealed class ReLU : Layer
         public required Span<float> Result { get; init; }
 
         // As vectors, because the signs of activations are what no branch predictor can guess.
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>

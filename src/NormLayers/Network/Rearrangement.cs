@@ -91,6 +91,11 @@ public sealed class Rearrangement : Layer
     public override ReferenceLayer CreateReference() => new Reference(this);
 
     /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+    }
+
+    /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         int length = _source.Length;

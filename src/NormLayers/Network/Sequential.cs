@@ -1,18 +1,20 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace NormLayers.Network;
 
 /// <summary>Layers one after the other, as one layer.</summary>
 /// <remarks>
 /// It owns the buffers between its layers and makes them grow as needed; the last layer writes to the caller's. After the first pass at the largest batch, a thread
-/// allocates nothing any more. One thread at a time may use it, in evaluation too (see <see cref="Layer"/>). Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
+/// allocates nothing any more. One thread at a time may use it, in evaluation too; several each take a <see cref="Share"/>. Parameters are named <c>layer.parameter</c>: <c>linear1.weight</c>.
 /// </remarks>
 public sealed class Sequential : Layer
 {
-    private readonly Layer[] _layers;
     private readonly NamedParameter[] _named;
     private readonly Parameter[] _parameters;
-    private readonly Buffers _activations;
-    private readonly Buffers _gradients;
-    private readonly Shape[] _shapes;
+    private Layer[] _layers;
+    private Buffers _activations;
+    private Buffers _gradients;
+    private Shape[] _shapes;
     private bool _training = true;
 
     /// <summary>Puts layers into a network.</summary>
@@ -50,8 +52,7 @@ public sealed class Sequential : Layer
 
         _named = [.. _layers.SelectMany(l => Named(l).Select(p => p with { Name = $"{l.Name}.{p.Name}" }))];
         _parameters = [.. _named.Select(n => n.Parameter)];
-        (_activations, _gradients) = (new Buffers(_layers.Length - 1), new Buffers(_layers.Length - 1));
-        _shapes = new Shape[_layers.Length + 1];
+        AllocateBuffers();
     }
 
     /// <summary>The layers, first to last.</summary>
@@ -111,10 +112,20 @@ public sealed class Sequential : Layer
     }
 
     /// <inheritdoc/>
+    public override Sequential Share() => (Sequential)base.Share();
+
+    /// <inheritdoc/>
     public override ReferenceLayer? CreateReference()
     {
-        ReferenceLayer?[] twins = Array.ConvertAll(_layers, l => l.CreateReference());
-        return twins.Contains(null) ? null : new Reference(_layers, twins!);
+        ReferenceLayer?[] references = Array.ConvertAll(_layers, l => l.CreateReference());
+        return references.Contains(null) ? null : new Reference(_layers, references!);
+    }
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        _layers = Array.ConvertAll(_layers, l => l.Share());
+        AllocateBuffers();
     }
 
     /// <inheritdoc/>
@@ -154,6 +165,10 @@ public sealed class Sequential : Layer
 
         _layers[0].Backward(x, y, dy, dx);
     }
+
+    [MemberNotNull(nameof(_activations), nameof(_gradients), nameof(_shapes))]
+    private void AllocateBuffers() =>
+        (_activations, _gradients, _shapes) = (new(_layers.Length - 1), new(_layers.Length - 1), new Shape[_layers.Length + 1]);
 
     private static IEnumerable<NamedParameter> Named(Layer layer) =>
         layer is Sequential network ? network.NamedParameters : layer.Parameters.Select(p => new NamedParameter(p.Name, p));
@@ -227,22 +242,22 @@ public sealed class Sequential : Layer
     private sealed class Reference : ReferenceLayer
     {
         private readonly Layer[] _layers;
-        private readonly ReferenceLayer[] _twins;
+        private readonly ReferenceLayer[] _references;
 
-        public Reference(Layer[] layers, ReferenceLayer[] twins)
+        public Reference(Layer[] layers, ReferenceLayer[] references)
         {
             _layers = layers;
-            _twins = twins;
-            Parameters = [.. layers.Zip(twins).SelectMany(p => p.Second.Parameters.Select(q => q with { Name = $"{p.First.Name}.{q.Name}" }))];
+            _references = references;
+            Parameters = [.. layers.Zip(references).SelectMany(p => p.Second.Parameters.Select(q => q with { Name = $"{p.First.Name}.{q.Name}" }))];
         }
 
         public override IReadOnlyList<ReferenceParameter> Parameters { get; }
 
         public override double[] Forward(double[] x, Shape shape)
         {
-            for (int i = 0; i < _twins.Length; i++)
+            for (int i = 0; i < _references.Length; i++)
             {
-                x = _twins[i].Forward(x, shape);
+                x = _references[i].Forward(x, shape);
                 shape = _layers[i].OutputShape(shape);
             }
 
@@ -251,9 +266,9 @@ public sealed class Sequential : Layer
 
         public override double[] Backward(double[] dy)
         {
-            for (int i = _twins.Length - 1; i >= 0; i--)
+            for (int i = _references.Length - 1; i >= 0; i--)
             {
-                dy = _twins[i].Backward(dy);
+                dy = _references[i].Backward(dy);
             }
 
             return dy;

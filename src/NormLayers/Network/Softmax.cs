@@ -45,6 +45,11 @@ public sealed class Softmax : Layer
     public override ReferenceLayer CreateReference() => new Reference();
 
     /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+    }
+
+    /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => Apply(x, default, shape.Last, y);
 
     /// <inheritdoc/>
@@ -79,7 +84,7 @@ public sealed class Softmax : Layer
 
         public required Span<float> Result { get; init; }
 
-        [MethodImpl(Kernels.Loops)]
+        [MethodImpl(Kernels.FullyOptimized)]
         public void Run<L, D>(int first, int count)
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
@@ -137,8 +142,8 @@ public sealed class Softmax : Layer
                 sum += power;
             }
 
-            Span<double> room = stackalloc double[8];
-            return D.Sum(sum, ref room[0]);
+            Span<double> lanes = stackalloc double[8];
+            return D.Sum(sum, ref lanes[0]);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -37,7 +37,7 @@ internal readonly ref struct Accumulation(ReadOnlySpan<double> sums, Span<float>
         return total;
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>

@@ -246,7 +246,7 @@ internal static class ChannelFactors
         => values.IsEmpty ? D.Create(otherwise) : D.Widen(in MemoryMarshal.GetReference(values), c);
 
     // The channels after the last whole eight go one by one, by the same operations.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private static int Sweep<F, T, D>(scoped in T sets, int channels)
         where F : struct, IFormula<T>, allows ref struct
         where T : struct, allows ref struct
@@ -265,7 +265,7 @@ internal static class ChannelFactors
         return whole == channels ? special : special + OneByOne<F, T>(in sets, whole, channels);
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private static int OneByOne<F, T>(scoped in T sets, int first, int end)
         where F : struct, IFormula<T>, allows ref struct
         where T : struct, allows ref struct

@@ -90,7 +90,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
     public static int WorkspaceLength(in Planes planes) =>
         planes.AreColumns ? ((TGradient.Holds ? 5 : 4) * planes.Columns + 1) / 2 + 1 : (planes.Channels + 1) / 2;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public readonly void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -140,7 +140,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     [SkipLocalsInit]
     private readonly void Rows<L, TReLU>(int first, int count)
         where L : struct, ILanes<L>
@@ -164,7 +164,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         RowMap.Fence(streamed);
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private readonly void Pairs<L, TReLU>(scoped in LineFactors line, int first, int count)
         where L : struct, ILanes<L>
         where TReLU : struct, IFlag
@@ -177,7 +177,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
     }
 
     // Runs of columns of a row, or of planes of a sample, between the special ones.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private readonly void AroundSpecial<L, D, TReLU>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -220,7 +220,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         => new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), i), in line, column);
 
     // The lines of the reference, eight elements at a time and then one by one.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private readonly void InDouble<D>(int channel, int start, int length)
         where D : struct, IDoubleLanes<D>
     {

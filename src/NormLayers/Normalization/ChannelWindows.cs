@@ -59,7 +59,7 @@ internal readonly ref struct ChannelWindows : IKernel
     /// <summary>Runs it on all positions.</summary>
     public static void Run(ChannelWindows pass) => Kernels.Run(ref pass, pass.Planes.Samples * pass.UnitsOfSample, pass.Planes.Elements);
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -88,7 +88,7 @@ internal readonly ref struct ChannelWindows : IKernel
     }
 
     // s[c] = max(k + alpha / n * sum of squares, 1e-300); e[c] = dy[c] * y[c] / s[c]. Returns the first position that is left.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private int Reduce<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
         where D : struct, IDoubleLanes<D>
     {
@@ -115,7 +115,7 @@ internal readonly ref struct ChannelWindows : IKernel
     }
 
     // y[c] = x[c] * s[c]^-beta; dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / n * x[c] * sum of e
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private int Apply<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
         where D : struct, IDoubleLanes<D>
     {

@@ -29,7 +29,7 @@ internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, 
 
     private int Columns => _centre.Length;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -50,7 +50,7 @@ internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, 
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void AddRows<D>(int block, int n, int rows)
         where D : struct, IDoubleLanes<D>
     {

@@ -45,7 +45,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, i
     // The samples whose planes have sums of their own: all, or together.
     private static int GroupsOf(in Planes planes) => planes.Channels >= EnoughChannels ? Math.Min(planes.Samples, 1) : planes.Samples;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -69,7 +69,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, i
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     [SkipLocalsInit]
     private void AddPlanes<L, D>(Span<double> sums, int n, int first, int end)
         where L : struct, ILanes<L>

@@ -16,7 +16,7 @@ internal readonly ref struct ReLUMask(ReadOnlySpan<float> y, ReadOnlySpan<float>
     public bool IsEmpty => _y.IsEmpty;
 
     /// <summary>Does some elements.</summary>
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Apply<L>(int start, int length)
         where L : struct, ILanes<L>
         => RowMap.Apply<L, ReLUGradientMap>(new ReLUGradientMap(in _y[start], in _upstream[start]), ref _masked[start], length);

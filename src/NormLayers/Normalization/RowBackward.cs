@@ -47,7 +47,7 @@ internal readonly ref struct RowBackward<S>(
     // The sums of a block.
     private int SumsLength => SumsPerColumn * _tensors.Period * Features;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -62,7 +62,7 @@ internal readonly ref struct RowBackward<S>(
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     [SkipLocalsInit]
     private void Blocked<L, D, TScaled>(int first, int count)
         where L : struct, ILanes<L>
@@ -137,7 +137,7 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // The sums over the rows k to end − 1 of a group, with TTwo over two at a time, which then share the loads and stores of the columns' sums.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void Sum<D, TScaled, TTwo>(scoped RowBlock group, int block, int start, int k, int end, Prefetching fetch)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
@@ -182,7 +182,7 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // Adds up the lanes of each row, and the elements after the last whole sixteen one by one.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void Finish<TScaled>(scoped RowBlock group, int block, int start, int rows)
         where TScaled : struct, IFlag
     {
@@ -217,7 +217,7 @@ internal readonly ref struct RowBackward<S>(
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void Differentiate<L, D, TScaled>(scoped RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
@@ -246,7 +246,7 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // The factors of row k and, unless the lanes are single, the seven after it; false if floats do not hold all of them.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private bool TryMakeFactors<D>(scoped RowBlock group, int k)
         where D : struct, IDoubleLanes<D>
     {

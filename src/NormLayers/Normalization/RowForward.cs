@@ -36,7 +36,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
 
     private int Features => _tensors.Features;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     [SkipLocalsInit]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
@@ -80,7 +80,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.X), (nint)n * Features);
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void AddResidual<L>(int start, int length)
         where L : struct, ILanes<L>
         => RowMap.Apply<L, SumMap>(new SumMap(in Addend[start], in Residual[start]), ref Sum[start], length);
@@ -176,7 +176,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
         return near && ordinary;
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void FinishRow<D>(scoped RowBlock block, int start, int k)
         where D : struct, IDoubleLanes<D>
     {
@@ -231,7 +231,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private void Normalize<L, TAffine, TReLU>(scoped RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
         where L : struct, ILanes<L>
         where TAffine : struct, IFlag

@@ -51,7 +51,7 @@ internal readonly ref struct TanhRows : IKernel
 
     private static int SumsOf(int features) => 2 * features + 1;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>

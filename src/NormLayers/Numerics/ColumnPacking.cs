@@ -12,7 +12,7 @@ internal readonly ref struct ColumnPacking(Factor b, int depth, int columns, Spa
 
     public int Units => (_columns + ProductKernel.UnitColumns - 1) / ProductKernel.UnitColumns;
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>

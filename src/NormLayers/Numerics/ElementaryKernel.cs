@@ -33,7 +33,7 @@ internal readonly ref struct ElementaryKernel : IKernel
         Kernels.RunUnits(ref kernel, 0, values.Length);
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>

@@ -9,7 +9,7 @@ internal static class Kernels
     /// How methods with a kernel's loops are compiled: once, fully, and by themselves. Inlined into a caller that is compiled again
     /// later, their own formulas no longer fit into what the compiler inlines, and become a call for every sixteen elements.
     /// </summary>
-    public const MethodImplOptions Loops = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
+    public const MethodImplOptions FullyOptimized = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
 
     /// <summary>Smaller tensors stay on the calling thread: coherence traffic outweighs a second one (docs/performance-history.md, what else was tried).</summary>
     public const int FewestElements = 65536;

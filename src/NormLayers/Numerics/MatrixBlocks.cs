@@ -14,7 +14,7 @@ internal static class MatrixBlocks
     /// <param name="first">The first row.</param>
     /// <param name="count">How many rows; they need not be part of the array.</param>
     /// <param name="columns">How many columns.</param>
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public static void PrefetchRows(ref readonly float c, int rowStride, int first, int count, int columns)
     {
         for (int row = first; row < first + count; row++)
@@ -50,7 +50,7 @@ internal static class MatrixBlocks
     /// <param name="columns">Its columns.</param>
     /// <param name="width">The columns of the panel.</param>
     /// <param name="panel">(depth, width): overwritten.</param>
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public static void Pack<L>(Factor b, int depth, int columns, int width, Span<float> panel)
         where L : struct, ILanes<L>
     {
@@ -111,7 +111,7 @@ internal static class MatrixBlocks
     /// <param name="destination">Element (i, j) goes to i·<paramref name="rowStride"/> + j·<paramref name="columnStride"/>.</param>
     /// <param name="rowStride">From one row of the destination to the next.</param>
     /// <param name="columnStride">From one column to the next.</param>
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public static void Copy<L>(Factor source, int rows, int columns, Span<float> destination, int rowStride, int columnStride)
         where L : struct, ILanes<L>
     {

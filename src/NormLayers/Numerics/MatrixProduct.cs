@@ -156,7 +156,7 @@ public static class MatrixProduct
         long needed = one == 0 || a.Count == 0 ? 0 : (a.Count - 1) * next + one;
         if ((a.Count > 1 && !behind && !beside) || c.Length < needed)
         {
-            Throw.Argument(nameof(c), $"room for {a.Count} matrices of {a.Rows} rows of {b.Columns}, apart from each other", $"{c.Length} elements, with rows {stride} and matrices {next} apart");
+            Throw.Argument(nameof(c), $"{a.Count} matrices of {a.Rows} rows of {b.Columns}, apart from each other", $"{c.Length} elements, with rows {stride} and matrices {next} apart");
         }
 
         CheckApart(a.Values, c, nameof(c));

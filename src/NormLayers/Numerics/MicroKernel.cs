@@ -18,7 +18,7 @@ internal static class MicroKernel
 
     /// <summary>As <see cref="ITileShape.MultiplyAdd"/>, by one tile.</summary>
     /// <remarks>All chains in one method: a call for each would take as long as some of their steps. Four steps at once are more than the compiler inlines.</remarks>
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public static void MultiplyAdd<V, N>(in TileProduct block)
         where V : struct, ITileRow<V>
         where N : struct, ITileHeight

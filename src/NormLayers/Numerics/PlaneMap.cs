@@ -58,7 +58,7 @@ internal static unsafe class PlaneMap
         }
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private static void Apply<L, M, K, TStreamed>(scoped ref readonly K kernel, int first, int count, int channels, int length, Span<float> result)
         where L : struct, ILanes<L>
         where M : struct, IPlaneMap<M, K>, allows ref struct

@@ -113,20 +113,20 @@ internal readonly ref struct ProductKernel : IKernel
         {
             int columns = Math.Min(RowKernel.Columns, firstColumn + columnCount - j);
             Span<float> c = C.Values.Slice(j, columns);
-            Span<float> room = columns % 16 == 0 ? c : edge;
+            Span<float> target = columns % 16 == 0 ? c : edge;
             if (Bias.IsEmpty)
             {
-                room.Clear();
+                target.Clear();
             }
             else
             {
-                Bias.Slice(j, columns).CopyTo(room);
+                Bias.Slice(j, columns).CopyTo(target);
             }
 
-            RowKernel.MultiplyAdd<L>(A, Panels[(j * Size.Inner)..], Size.Inner, (columns + 15) / 16, room);
+            RowKernel.MultiplyAdd<L>(A, Panels[(j * Size.Inner)..], Size.Inner, (columns + 15) / 16, target);
             if (columns % 16 != 0)
             {
-                room[..columns].CopyTo(c);
+                target[..columns].CopyTo(c);
             }
         }
     }

@@ -15,7 +15,7 @@ internal static class RowKernel
     /// <param name="depth">The inner indices.</param>
     /// <param name="groups">How many groups of sixteen columns, 1 to 4.</param>
     /// <param name="c">16·groups numbers: added to.</param>
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public static void MultiplyAdd<L>(Factor a, ReadOnlySpan<float> panels, int depth, int groups, Span<float> c)
         where L : struct, ILanes<L>
     {

@@ -200,7 +200,7 @@ internal static unsafe class RowMap
     }
 
     // For rows that are apart from the inputs.
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     private static void ApplyStreamed<L, M>(M map, ref float result, int length)
         where L : struct, ILanes<L>
         where M : struct, IRowMap, allows ref struct

@@ -22,7 +22,7 @@ namespace NormLayers.Numerics;
 internal static unsafe class Workers
 {
     private static readonly TimeSpan SpinTime = TimeSpan.FromMicroseconds(50);
-    private static readonly Lock _gate = new();
+    private static readonly Lock _lock = new();
     private static readonly SemaphoreSlim _wake = new(0);
     private static readonly Call _call = new();
     private static int _started;
@@ -39,7 +39,7 @@ internal static unsafe class Workers
         where K : struct, IKernel, allows ref struct
     {
         Debug.Assert(parts is > 0 and <= byte.MaxValue, "A ticket cannot hold so many parts.");
-        if (!_gate.TryEnter())
+        if (!_lock.TryEnter())
         {
             return false;
         }
@@ -73,7 +73,7 @@ internal static unsafe class Workers
         }
         finally
         {
-            _gate.Exit();
+            _lock.Exit();
         }
     }
 

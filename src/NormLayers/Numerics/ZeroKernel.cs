@@ -27,7 +27,7 @@ internal readonly ref struct ZeroKernel : IKernel
         Kernels.Run(ref kernel, ElementChunks.Count(values.Length), values.Length);
     }
 
-    [MethodImpl(Kernels.Loops)]
+    [MethodImpl(Kernels.FullyOptimized)]
     public void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>

@@ -10,7 +10,7 @@ namespace NormLayers;
 /// </remarks>
 public sealed class RmsNorm : RowLayer
 {
-    private readonly Affine _affine;
+    private Affine _affine;
 
     /// <summary>Creates a layer that scales by 1.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
@@ -51,6 +51,13 @@ public sealed class RmsNorm : RowLayer
         Mask = Mask,
         MaskedTogether = IndexSets.Rows(),
     };
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        base.ReplaceBuffers();
+        _affine = _affine.Share();
+    }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>

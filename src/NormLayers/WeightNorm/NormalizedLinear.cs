@@ -9,6 +9,7 @@ namespace NormLayers;
 /// <remarks>
 /// A forward pass writes the weights in use into the linear layer, which then does its work; a backward pass takes their gradient on to the
 /// learned ones. The optimizer sees only what is learned: <see cref="Layer.Parameters"/>. The same in training and evaluation.
+/// In a <see cref="Layer.Share"/> the weights in use are a buffer of its own.
 /// </remarks>
 public abstract class NormalizedLinear : Layer
 {
@@ -26,13 +27,13 @@ public abstract class NormalizedLinear : Layer
     }
 
     /// <summary>The linear layer. Its weights are those in use, <b>overwritten</b> by each forward pass, and their gradient by each backward pass.</summary>
-    public Linear Linear { get; }
+    public Linear Linear { get; private set; }
 
     /// <summary>The learned weights before normalization, (outputs, inputs); they start as the linear layer's.</summary>
     private protected Parameter Raw { get; }
 
     /// <summary>The statistics of each row of the raw weights, for the weights in use.</summary>
-    private protected NormStatistics Statistics { get; } = new();
+    private protected NormStatistics Statistics { get; private set; } = new();
 
     /// <summary>The weights in use, (outputs, inputs), <b>overwritten</b> here as in a forward pass.</summary>
     internal float[] WeightsInUse()
@@ -55,6 +56,15 @@ public abstract class NormalizedLinear : Layer
 
     /// <summary>The normalization of the raw weights in double.</summary>
     private protected abstract NormReference CreateNormReference();
+
+    /// <inheritdoc/>
+    protected override void ReplaceBuffers()
+    {
+        // The weights in use are written in each pass.
+        Linear = new Linear(new float[Linear.Weight.Value.Length], Linear.Inputs, Linear.Bias?.Value, Linear.Name);
+        (Statistics, _workspace, _dRaw) = (new(), default, default);
+        Statistics.Resize(Linear.Outputs);
+    }
 
     /// <inheritdoc/>
     protected sealed override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)

@@ -64,6 +64,22 @@ public sealed class ClassifierTests
     }
 
     [Fact]
+    public void Share_ManyCallersAtOnce_PredictTheSame()
+    {
+        (Classifier trained, DataSplit raw, _) = Train("batchnorm");
+        SampleSet test = SampleSet.Of(raw.Test, trained.Format);
+        ClassifierPrediction expected = trained.Predict(test);
+        ClassifierEvaluation evaluation = trained.Evaluate(test);
+        Parallel.For(0, 8, _ =>
+        {
+            Classifier share = trained.Share();
+            Assert.Same(trained.Network.Parameters[0], share.Network.Parameters[0]);
+            Assert.Equal(expected.Probabilities, share.Predict(test).Probabilities);
+            Assert.Equal(evaluation.Loss, share.Evaluate(test).Loss);
+        });
+    }
+
+    [Fact]
     public void Predict_LogitsThatAreNotFinite_HaveNoClass()
     {
         (Classifier trained, DataSplit raw, _) = Train("none");

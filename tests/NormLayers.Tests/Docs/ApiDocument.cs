@@ -16,19 +16,19 @@ internal sealed class ApiDocument(IEnumerable<Assembly> assemblies, XmlComments 
     public string Write(string introduction)
     {
         _text.Clear().Append(introduction.TrimEnd()).Append('\n');
-        IGrouping<string, Type>[] rooms = [.. assemblies.SelectMany(a => a.GetExportedTypes()).OrderBy(t => t.Name, StringComparer.Ordinal)
+        IGrouping<string, Type>[] namespaces = [.. assemblies.SelectMany(a => a.GetExportedTypes()).OrderBy(t => t.Name, StringComparer.Ordinal)
             .GroupBy(t => t.Namespace!).OrderBy(g => g.Key, StringComparer.Ordinal)];
-        foreach (IGrouping<string, Type> room in rooms)
+        foreach (IGrouping<string, Type> group in namespaces)
         {
-            Line($"\n- **[{room.Key}](#{room.Key.Replace(".", "", StringComparison.Ordinal).ToLower(CultureInfo.InvariantCulture)})**: ");
-            _text.AppendJoin(", ", room.Select(t => $"[{t.Name}](#{t.Name.ToLower(CultureInfo.InvariantCulture)})"));
+            Line($"\n- **[{group.Key}](#{group.Key.Replace(".", "", StringComparison.Ordinal).ToLower(CultureInfo.InvariantCulture)})**: ");
+            _text.AppendJoin(", ", group.Select(t => $"[{t.Name}](#{t.Name.ToLower(CultureInfo.InvariantCulture)})"));
         }
 
         Line("\n");
-        foreach (IGrouping<string, Type> room in rooms)
+        foreach (IGrouping<string, Type> group in namespaces)
         {
-            Line($"\n## {room.Key}\n");
-            foreach (Type type in room)
+            Line($"\n## {group.Key}\n");
+            foreach (Type type in group)
             {
                 WriteType(type);
             }

@@ -14,6 +14,10 @@ internal static partial class Prose
     /// <summary>The comments of a C# file, line by line.</summary>
     public static IEnumerable<string> Comments(string code) => Comment().Matches(code).Select(m => m.Value);
 
+    /// <summary>The names in a C# file, outside comments and strings, as words: <c>RowBlocks</c> is <c>Row Blocks</c>.</summary>
+    public static IEnumerable<string> Identifiers(string code) =>
+        Name().Matches(NotCode().Replace(code, " ")).Select(m => string.Join(' ', Word().Matches(m.Value).Select(w => w.Value))).Distinct();
+
     /// <summary>Sentences of a Markdown page with too many words; code, formulas and the targets of links are no words.</summary>
     public static IEnumerable<string> LongSentences(string page) =>
         Texts(page).SelectMany(t => SentenceEnd().Split(t)).Where(s => s.Split(' ').Count(w => w.Any(char.IsLetterOrDigit)) > LongestSentence);
@@ -60,6 +64,15 @@ internal static partial class Prose
 
     [GeneratedRegex(@"(?<=^\s*)//.*$|(?<=[;,{})\]]\s+)//.*$", RegexOptions.Multiline)]
     private static partial Regex Comment();
+
+    [GeneratedRegex("""//.*$|"(\\.|[^"\\\n])*"|'(\\.|[^'\\])+'""", RegexOptions.Multiline)]
+    private static partial Regex NotCode();
+
+    [GeneratedRegex(@"[\p{L}_]\w*")]
+    private static partial Regex Name();
+
+    [GeneratedRegex(@"\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})")]
+    private static partial Regex Word();
 
     [GeneratedRegex(@"^```.*?^```|<!--.*?-->", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Block();

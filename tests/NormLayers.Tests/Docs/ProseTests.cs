@@ -20,6 +20,14 @@ public sealed class ProseTests
     }
 
     [Fact]
+    public void PrivateWords_InNamesOfTheSources_AreNone()
+    {
+        (string Path, string Text)[] sources = [.. Sources().Where(s => s.Path.StartsWith("src/", StringComparison.Ordinal))];
+        Assert.True(sources.Length > 200, $"Only {sources.Length} files: the search is broken.");
+        None(sources.SelectMany(s => Prose.Identifiers(s.Text).Where(n => Prose.PrivateWords(n).Any()).Select(n => $"{s.Path}: {n}")));
+    }
+
+    [Fact]
     public void Sentences_InDocuments_HaveAtMostFortyWords()
     {
         (string Path, string Text)[] documents = [.. Documents()];
@@ -69,6 +77,10 @@ public sealed class ProseTests
     [Fact]
     public void Comments_OfASample_AreFoundAndStringsAreNot() =>
         Assert.Equal(["/// <summary>One.</summary>", "// two"], Prose.Comments("    /// <summary>One.</summary>\n    int a = 1; // two\n    string b = \"http://three\";\n"));
+
+    [Fact]
+    public void Identifiers_OfASample_AreWordsAndStringsAreNot() => Assert.Equal(
+        ["float", "twin Rows", "new", "Room In Phase", "x"], Prose.Identifiers("    float[] _twinRows = new RoomInPhase(\"gate \\\" gate\", 'g', x); // gates\n"));
 
     [Fact]
     public void LongSentences_OfASample_AreFoundInParagraphsItemsAndCells()

@@ -8,7 +8,7 @@ namespace NormLayers.Tests.Docs;
 public sealed partial class SampleTests
 {
     private const string Usings = """
-        global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading;
+        global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;
         global using NormLayers; global using NormLayers.Exchange; global using NormLayers.Network;
         global using NormLayers.Lab.Charts; global using NormLayers.Lab.Data; global using NormLayers.Lab.Trials;
         """;
@@ -21,7 +21,7 @@ public sealed partial class SampleTests
         ["README.md"] = [""],
         ["docs/conventions.md"] = ["", "BatchNorm norm = FrameworkConventions.Keras.BatchNorm(64);", Tensors + "bool[] mask = [];"],
         ["docs/family.md"] = ["double[] gamma = [], beta = [], x = [], dy = [];"],
-        ["docs/models.md"] = ["Sequential network = new(new ReLU());", ""],
+        ["docs/models.md"] = ["Sequential network = new(new ReLU());", "Sequential network = new(new ReLU()); int batches = 2, rows = 3; float[][] x = [], y = [];", ""],
         ["src/NormLayers/README.md"] = [""],
         ["src/NormLayers/AdaptiveLayerNorm/README.md"] = [Tensors + "float[] scale = [], shift = [];"],
         ["src/NormLayers/GroupNorm/README.md"] = [Tensors],

@@ -20,12 +20,12 @@ public sealed class TagTests
     [InlineData("ScaleNorm", "SN")]
     [InlineData("DyT", "DYT")]
     [InlineData("LocalResponseNorm", "LRN")]
-    public void Layer_PageAndReference_CarryTheSameTags(string room, string prefix, string other = "none")
+    public void Layer_PageAndReference_CarryTheSameTags(string folder, string prefix, string other = "none")
     {
         // A folder with two derivations has two prefixes.
-        string Text(string file) => string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{room}/{file}")).Replace($"[{other}-", "[", StringComparison.Ordinal);
+        string Text(string file) => string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{folder}/{file}")).Replace($"[{other}-", "[", StringComparison.Ordinal);
 
-        Assert.Empty(Tags.Complaints(prefix, Text("README.md"), Text($"{room}Reference.cs")));
+        Assert.Empty(Tags.Complaints(prefix, Text("README.md"), Text($"{folder}Reference.cs")));
     }
 
     [Fact]

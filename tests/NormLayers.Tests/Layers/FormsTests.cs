@@ -251,7 +251,7 @@ public sealed class FormsTests : IDisposable
         Assert.StartsWith("Expected a shape whose last dimension is 5 for dyt, got (2, 6).", Message(new DyT(5), (2, 6)), StringComparison.Ordinal);
         Assert.StartsWith("Expected a shape (N, C, …) with C ≥ 1 for localresponsenorm, got (6).", Message(new LocalResponseNorm(3), 6), StringComparison.Ordinal);
         Assert.StartsWith("Expected a shape (N, C, …) with C ≥ 1 for localresponsenorm, got (2, 0, 5).", Message(new LocalResponseNorm(3), (2, 0, 5)), StringComparison.Ordinal);
-        Assert.StartsWith("Expected a shape (N, 4) for fc, got (2, 6).", Message(new WeightNorm(new Linear(4, 2, new RandomSource(1), name: "fc")), (2, 6)), StringComparison.Ordinal);
+        Assert.StartsWith("Expected a shape (N, …, 4) for fc, got (2, 6).", Message(new WeightNorm(new Linear(4, 2, new RandomSource(1), name: "fc")), (2, 6)), StringComparison.Ordinal);
     }
 
     [Fact]

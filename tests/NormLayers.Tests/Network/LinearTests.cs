@@ -109,7 +109,7 @@ public sealed class LinearTests
     {
         Linear layer = new(3, 2, new RandomSource(1));
         ArgumentException error = Assert.Throws<ArgumentException>(() => layer.Forward(new float[8], (2, 4), new float[4]));
-        Assert.StartsWith("Expected a shape (N, 3) for linear, got (2, 4).", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Expected a shape (N, …, 3) for linear, got (2, 4).", error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => layer.OutputShape(3));
         Assert.Equal((Shape)(7, 2), layer.OutputShape((7, 3)));
         Assert.Equal((Shape)(4, 7, 2), layer.OutputShape((4, 7, 3)));

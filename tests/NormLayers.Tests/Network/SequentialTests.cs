@@ -121,7 +121,7 @@ public sealed class SequentialTests
     [Fact]
     public void Forward_SameShapeAgain_AsksNoLayerForItsOutputShape()
     {
-        Twinless layer = new();
+        Unreferenced layer = new();
         Sequential network = new(new ReLU(), layer, new ReLU("relu2"));
         foreach (int rows in (int[])[6, 4, 6])
         {
@@ -167,10 +167,10 @@ public sealed class SequentialTests
     }
 
     [Fact]
-    public void CreateReference_LayerWithoutTwin_IsNull()
+    public void CreateReference_LayerWithoutReference_IsNull()
     {
         Assert.NotNull(Network(1).CreateReference());
-        Assert.Null(new Sequential(new ReLU(), new Twinless()).CreateReference());
+        Assert.Null(new Sequential(new ReLU(), new Unreferenced()).CreateReference());
     }
 
     [Fact]
@@ -241,7 +241,7 @@ public sealed class SequentialTests
             new Linear(5, 2, random, name: "second"));
     }
 
-    private sealed class Twinless() : Layer("twinless")
+    private sealed class Unreferenced() : Layer("unreferenced")
     {
         public int Asked { get; private set; }
 

@@ -8,7 +8,7 @@ public sealed class RandomSourceTests
     private static readonly BigInteger s_mask = (BigInteger.One << 64) - 1;
 
     [Fact]
-    public void Twin_PublishedStates_GivesThePublishedSequences()
+    public void Generator_PublishedStates_GivesThePublishedSequences()
     {
         // SplitMix64 from 1234567, and xoshiro256** from the state 1, 2, 3, 4: the test vectors that other libraries share.
         BigInteger seed = 1234567;
@@ -28,7 +28,7 @@ public sealed class RandomSourceTests
     [InlineData(0UL)]
     [InlineData(42UL)]
     [InlineData(ulong.MaxValue)]
-    public void NextBits_Seed_EqualsTheTwinInBigIntegers(ulong seed)
+    public void NextBits_Seed_EqualsTheGeneratorInBigIntegers(ulong seed)
     {
         RandomSource random = new(seed);
         BigInteger splitMix = seed;

@@ -118,8 +118,8 @@ public sealed class BatchVariantSabotageTests
 
     private static Type Edited(Type reference, string right, string wrong)
     {
-        string room = reference.Name.Replace("Reference", "", StringComparison.Ordinal);
-        string[] files = [$"src/NormLayers/{room}/{reference.Name}.cs", "src/NormLayers/Normalization/IndexSets.cs", "src/NormLayers/Throw.cs"];
-        return ReferenceSource.CompileEdited(new Fault(room, (right, wrong)), files).GetType(reference.FullName!, throwOnError: true)!;
+        string folder = reference.Name.Replace("Reference", "", StringComparison.Ordinal);
+        string[] files = [$"src/NormLayers/{folder}/{reference.Name}.cs", "src/NormLayers/Normalization/IndexSets.cs", "src/NormLayers/Throw.cs"];
+        return ReferenceSource.CompileEdited(new Fault(folder, (right, wrong)), files).GetType(reference.FullName!, throwOnError: true)!;
     }
 }
