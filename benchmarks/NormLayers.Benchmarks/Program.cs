@@ -70,6 +70,9 @@ ladder.SetAction(_ => LadderRun.Print(Console.Out));
 Command fusions = new("fusions", "Time what is fused with normalization beside its parts.");
 fusions.SetAction(_ => FusionRun.Print(Console.Out));
 
+Command special = new("special", "Time one set that floats do not hold, tensors of one channel, and the ReLU in the same pass.");
+special.SetAction(_ => SpecialRun.Print(Console.Out));
+
 Option<bool> hashes = new("--hashes") { Description = "Only a hash of each way's results; started by 'loops'.", Hidden = true };
 Command loops = new("loops", "Error, bits and time of the loops that programs write for themselves, beside ours.") { hashes };
 loops.SetAction(parsed =>
@@ -84,4 +87,4 @@ loops.SetAction(parsed =>
     }
 });
 
-return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, loops, peer }.Parse(args).Invoke();
+return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, special, loops, peer }.Parse(args).Invoke();
