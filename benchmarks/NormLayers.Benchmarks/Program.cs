@@ -73,6 +73,9 @@ fusions.SetAction(_ => FusionRun.Print(Console.Out));
 Command errors = new("products-error", "Error of matrix products, ours, libtorch's and ONNX Runtime's, beside the exact results.");
 errors.SetAction(_ => ProductErrors.Print(Console.Out));
 
+Command special = new("special", "Time one set that floats do not hold, tensors of one channel, and the ReLU in the same pass.");
+special.SetAction(_ => SpecialRun.Print(Console.Out));
+
 Option<bool> hashes = new("--hashes") { Description = "Only a hash of each way's results; started by 'loops'.", Hidden = true };
 Command loops = new("loops", "Error, bits and time of the loops that programs write for themselves, beside ours.") { hashes };
 loops.SetAction(parsed =>
@@ -87,4 +90,4 @@ loops.SetAction(parsed =>
     }
 });
 
-return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, errors, loops, peer }.Parse(args).Invoke();
+return new RootCommand("Measures NormLayers beside other libraries.") { run, tables, ladder, fusions, special, errors, loops, peer }.Parse(args).Invoke();

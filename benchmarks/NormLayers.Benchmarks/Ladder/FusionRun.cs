@@ -68,7 +68,7 @@ internal static class FusionRun
         }
     }
 
-    private static float[] Draw(int count, ulong seed)
+    public static float[] Draw(int count, ulong seed)
     {
         RandomSource random = new(seed);
         float[] values = new float[count];
