@@ -23,7 +23,7 @@ internal readonly ref struct RenormFactors(
     private readonly double _dMax = step.DMax;
     private readonly Span<double> _deviation = deviation;
 
-    // s = sqrt(variance + epsilon); R = clip(s / runningDeviation, 1 / rMax, rMax); D = clip((mean - runningMean) / runningDeviation, -dMax, dMax)
+    // s = sqrt(variance + epsilon) [BRN-F2]; R = clip(s / runningDeviation, 1 / rMax, rMax) [BRN-F3]; D = clip((mean - runningMean) / runningDeviation, -dMax, dMax) [BRN-F4]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryDo<D>(int c)
         where D : struct, IDoubleLanes<D>
