@@ -13,6 +13,7 @@ using NormLayers.Numerics;
     (new LayerNorm1D(130), (90, 130), "6CF6AECF1F52C969"),
     (new LayerNorm((7, 19)), (50, 7, 19), "6A736CAEE88CFA0E"),
     (new RmsNorm(130), (90, 130), "9A25740837E22D54"),
+    (new AdaptiveLayerNorm(130), (6, 15, 130), "E8032F93B9515623"),
     (new BatchNorm1D(37), (140, 37), "A66C18E13A62A683"),
     (new BatchNorm2D(12), (6, 12, 9, 9), "3654CC7E688A0A6F"),
     (new GroupNorm(4, 12), (6, 12, 9, 9), "1064C86E5E27E1A4"),
@@ -54,7 +55,7 @@ void Report(string name, string bits, string published)
     Console.WriteLine($"{name,-24} {bits} {(bits == published ? "" : $"published: {published}")}");
 }
 
-// A forward and a backward pass: y, dx and the parameters' gradients.
+// A forward and a backward pass: y, dx and the gradients of the parameters, or of the condition.
 static string Bits(Layer layer, Shape shape)
 {
     RandomSource random = new(seed: 7);
@@ -65,9 +66,15 @@ static string Bits(Layer layer, Shape shape)
         Normal(parameter.Value.Length).CopyTo(parameter.Value, 0);
     }
 
+    if (layer is AdaptiveLayerNorm adaptive)
+    {
+        adaptive.SetCondition(scale: Normal(shape[0] * shape.Last), shift: Normal(shape[0] * shape.Last));
+    }
+
     layer.Forward(x, shape, y);
     layer.Backward(x, dy, dx);
-    return Hash([.. y, .. dx, .. layer.Parameters.SelectMany(parameter => parameter.Gradient)]);
+    float[] ofCondition = layer is AdaptiveLayerNorm conditioned ? [.. conditioned.ScaleGradient, .. conditioned.ShiftGradient] : [];
+    return Hash([.. y, .. dx, .. layer.Parameters.SelectMany(parameter => parameter.Gradient), .. ofCondition]);
 }
 
 // The fastest of many forward passes.

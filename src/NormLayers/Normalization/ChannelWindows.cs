@@ -87,7 +87,7 @@ internal readonly ref struct ChannelWindows : IKernel
         }
     }
 
-    // s[c] = max(k + alpha / n * sum of squares, 1e-300); e[c] = dy[c] * y[c] / s[c]. Returns the first position that is left.
+    // s[c] = max(k + alpha / n * sum of squares, 1e-300) [LRN-F1]; e[c] = dy[c] * y[c] / s[c] [LRN-B1]. Returns the first position that is left.
     [MethodImpl(Kernels.FullyOptimized)]
     private int Reduce<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
         where D : struct, IDoubleLanes<D>
@@ -114,7 +114,7 @@ internal readonly ref struct ChannelWindows : IKernel
         return p;
     }
 
-    // y[c] = x[c] * s[c]^-beta; dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / n * x[c] * sum of e
+    // y[c] = x[c] * s[c]^-beta [LRN-F2]; dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / n * x[c] * sum of e [LRN-B2] [LRN-B3]
     [MethodImpl(Kernels.FullyOptimized)]
     private int Apply<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
         where D : struct, IDoubleLanes<D>

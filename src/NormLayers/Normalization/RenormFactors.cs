@@ -17,10 +17,12 @@ internal static class RenormFactors
     {
         Span<double> R = statistics.Corrections.R;
         Span<double> D = statistics.Corrections.D;
+
+        // s = sqrt(variance + epsilon) [BRN-F2]
         TensorPrimitives.Add(statistics.Variance, epsilon, deviation);
         TensorPrimitives.Sqrt(deviation, deviation);
 
-        // R = clip(deviation / runningDeviation, 1 / rMax, rMax); D = clip((mean - runningMean) / runningDeviation, -dMax, dMax)
+        // R = clip(s / runningDeviation, 1 / rMax, rMax) [BRN-F3]; D = clip((mean - runningMean) / runningDeviation, -dMax, dMax) [BRN-F4]
         TensorPrimitives.ConvertChecked(runningDeviation, R);
         TensorPrimitives.ConvertChecked(runningMean, D);
         TensorPrimitives.Subtract(statistics.Mean, D, D);

@@ -11,8 +11,9 @@ public static class AccuracySearch
     private const int Steps = 3000;
     private const double Epsilon = 1e-5;
 
-    // The layers of AccuracyCheck with a shape of one set of m elements.
-    private static readonly (string Layer, Func<int, Shape> Shape)[] _layers = [("LayerNorm1D", m => (1, m)), ("BatchNorm1D", m => (m, 1))];
+    // The layers of AccuracyCheck with a shape of one set of m elements, or of two.
+    private static readonly (string Layer, Func<int, Shape> Shape)[] _layers =
+        [("LayerNorm1D", m => (1, m)), ("BatchNorm1D", m => (m, 1)), ("RmsNorm", m => (1, m)), ("GroupNorm", m => (1, 2 * m)), ("InstanceNorm", m => (1, 1, m))];
 
     /// <summary>Runs searches for y and for dx of each layer.</summary>
     /// <param name="searches">How many searches, from new random data each, at least 1.</param>
@@ -38,7 +39,7 @@ public static class AccuracySearch
             for (int i = 0; i < searches && !cancellationToken.IsCancellationRequested; i++)
             {
                 Shape shape = shapeOf(SmallestSet + random.NextInt(LargestSet - SmallestSet + 1));
-                double found = new Search(subject, shape, forward, withBeta: i % 2 == 1, random).Climb(steps);
+                double found = new Search(subject, shape, forward, withBeta: i % 2 == 1 && subject.HasBeta, random).Climb(steps);
                 worst = double.IsNaN(found) || double.IsNaN(worst) ? double.NaN : Math.Max(worst, found);
             }
 
@@ -48,7 +49,7 @@ public static class AccuracySearch
         return rows;
     }
 
-    /// <summary>One climb: a set, its gradient and its parameters.</summary>
+    /// <summary>One climb: a set, or as many as the layer's smallest tensor has, their gradient and their parameters.</summary>
     private sealed class Search
     {
         private readonly AccuracyCheck.Subject _subject;
@@ -56,7 +57,9 @@ public static class AccuracySearch
         private readonly bool _forward;
         private readonly RandomSource _random;
         private readonly Layer _layer;
-        private readonly int[] _parameterOf;
+        private readonly (int[] Elements, int[] Parameters)[] _sets;
+        private readonly float[] _gamma;
+        private readonly float[] _beta;
         private readonly float[] _x;
         private readonly float[] _dy;
         private readonly float[] _y;
@@ -67,12 +70,14 @@ public static class AccuracySearch
         {
             (_subject, _shape, _forward, _random) = (subject, shape, forward, random);
             _layer = subject.Create(shape, Epsilon);
-            _parameterOf = subject.Parameters.NumberOf(shape);
+            int[] parameterOf = subject.Parameters.NumberOf(shape);
+            _sets = [.. subject.Sets.Of(shape).Select(S => (S, Array.ConvertAll(S, i => parameterOf[i])))];
+            _gamma = _layer.Parameters[0].Value;
+            _beta = subject.HasBeta ? _layer.Parameters[1].Value : new float[_gamma.Length];
             (_x, _dy, _y, _dx) = (new float[shape.Length], new float[shape.Length], new float[shape.Length], new float[shape.Length]);
-            (float[] gamma, float[] beta) = (_layer.Parameters[0].Value, _layer.Parameters[1].Value);
 
             // β has a part in y only, dy in dx only.
-            _variables = [(_x, 0), (gamma, 1), .. forward ? (ReadOnlySpan<(float[], double)>)(withBeta ? [(beta, 0)] : []) : [(_dy, 0.4)]];
+            _variables = [(_x, 0), (_gamma, 1), .. forward ? (ReadOnlySpan<(float[], double)>)(withBeta ? [(_beta, 0)] : []) : [(_dy, 0.4)]];
             foreach ((float[] values, double mean) in _variables)
             {
                 for (int i = 0; i < values.Length; i++)
@@ -118,19 +123,22 @@ public static class AccuracySearch
                 _layer.Backward(_x, _dy, _dx);
             }
 
-            ExactNormalization<DoubleDouble> exact = new(
-                _x,
-                _dy,
-                Array.ConvertAll(_parameterOf, p => _layer.Parameters[0].Value[p]),
-                Array.ConvertAll(_parameterOf, p => _layer.Parameters[1].Value[p]),
-                _subject.Statistic,
-                Epsilon);
-            (ExactNormalization<DoubleDouble>.Bounded[] expected, float[] actual) = _forward ? (exact.Y, _y) : (exact.Dx, _dx);
             double worst = 0;
-            for (int i = 0; i < actual.Length; i++)
+            foreach ((int[] elements, int[] parameters) in _sets)
             {
-                double error = expected[i].ErrorOf(actual[i]);
-                worst = double.IsNaN(error) ? double.NaN : Math.Max(worst, error);
+                ExactNormalization<DoubleDouble> exact = new(
+                    Array.ConvertAll(elements, i => _x[i]),
+                    Array.ConvertAll(elements, i => _dy[i]),
+                    Array.ConvertAll(parameters, p => _gamma[p]),
+                    Array.ConvertAll(parameters, p => _beta[p]),
+                    _subject.Statistic,
+                    Epsilon);
+                (ExactNormalization<DoubleDouble>.Bounded[] expected, float[] actual) = _forward ? (exact.Y, _y) : (exact.Dx, _dx);
+                for (int k = 0; k < elements.Length; k++)
+                {
+                    double error = expected[k].ErrorOf(actual[elements[k]]);
+                    worst = double.IsNaN(error) ? double.NaN : Math.Max(worst, error);
+                }
             }
 
             return worst;

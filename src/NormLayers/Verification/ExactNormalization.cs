@@ -13,8 +13,10 @@ internal sealed class ExactNormalization<T>
     /// <param name="beta">The shift of each element.</param>
     /// <param name="statistic">What is subtracted and what is divided by.</param>
     /// <param name="epsilon">ε, under the root.</param>
-    public ExactNormalization(float[] x, float[] dy, float[] gamma, float[] beta, Statistic statistic, double epsilon)
+    /// <param name="corrections">Batch renormalization's R and D, constants: x̂ = R·z + D, with z = (x − mean)·r.</param>
+    public ExactNormalization(float[] x, float[] dy, float[] gamma, float[] beta, Statistic statistic, double epsilon, (double R, double D)? corrections = null)
     {
+        (T R, T D) = corrections is { } given ? (T.From(given.R), T.From(given.D)) : (T.From(1), T.From(0));
         int m = x.Length;
         bool centres = statistic == Statistic.MeanAndVariance;
         int divisor = statistic == Statistic.L2 ? 1 : m;
@@ -34,27 +36,30 @@ internal sealed class ExactNormalization<T>
 
         Variance = squares / divisor; // [F2]
         T rstd = (Variance + T.From(epsilon)).ReciprocalRoot(); // [F3]
-        XHat = Array.ConvertAll(x, v => (T.From(v) - Mean) * rstd); // [F4]
+        T[] z = Array.ConvertAll(x, v => (T.From(v) - Mean) * rstd); // [F4]
+        XHat = corrections is null ? z : Array.ConvertAll(z, v => R * v + D);
         Y = new Bounded[m];
         Dx = new Bounded[m];
         T sumG = T.From(0);
         T sumGXHat = T.From(0);
         for (int i = 0; i < m; i++)
         {
-            T scaled = T.From(gamma[i]) * XHat[i];
-            Y[i] = new Bounded(scaled + T.From(beta[i]), scaled, T.From(beta[i])); // [F5]
+            T scaled = T.From(gamma[i]) * (corrections is null ? z[i] : R * z[i]);
+            T moved = T.From(gamma[i]) * D;
+            Y[i] = new Bounded(scaled + moved + T.From(beta[i]), scaled, moved, T.From(beta[i])); // [F5]
             T g = T.From(gamma[i]) * T.From(dy[i]);
             sumG += centres ? g : T.From(0); // [B3]
-            sumGXHat += g * XHat[i]; // [B4]
+            sumGXHat += g * z[i]; // [B4]
         }
 
         T meanG = sumG / m;
         T meanGXHat = sumGXHat / divisor;
+        T scale = corrections is null ? rstd : R * rstd;
         for (int i = 0; i < m; i++)
         {
             T g = T.From(gamma[i]) * T.From(dy[i]);
-            T along = XHat[i] * meanGXHat;
-            Dx[i] = new Bounded(rstd * (g - meanG - along), rstd * g, rstd * meanG, rstd * along); // [B5]
+            T along = z[i] * meanGXHat;
+            Dx[i] = new Bounded(scale * (g - meanG - along), scale * g, scale * meanG, scale * along); // [B5]
         }
     }
 
@@ -88,8 +93,8 @@ internal sealed class ExactNormalization<T>
 
         public T Exact { get; }
 
-        /// <summary>How many u a float is off.</summary>
+        /// <summary>How many u a float is off; NaN if it is not finite, unless the exact result lies beyond the floats too.</summary>
         public double ErrorOf(float actual) =>
-            float.IsFinite(actual) ? (T.From(actual) - Exact).Absolute().ToDouble() / _unit : double.NaN;
+            float.IsFinite(actual) ? (T.From(actual) - Exact).Absolute().ToDouble() / _unit : actual == (float)Exact.ToDouble() ? 0 : double.NaN;
     }
 }

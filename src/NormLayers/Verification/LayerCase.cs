@@ -17,6 +17,9 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
     /// <summary>Whether a mask leaves out every fourth position.</summary>
     public bool Masked { get; init; }
 
+    /// <summary>Whether a mask leaves out some elements of each row, the same ones of two rows at a time.</summary>
+    public bool ElementsMasked { get; init; }
+
     /// <summary>Whether it is run in evaluation.</summary>
     public bool Evaluation { get; init; }
 
@@ -27,6 +30,7 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Rows(c => new LayerNorm1D(c, 0.1, relu: true, onePlusGamma: true)),
         new(() => new LayerNorm((3, 6), 0.1), (4, 3, 6)),
         new(() => new LayerNorm1D(40, epsilon: 0), (6, 40)) { Scale = 1e-33 },
+        new(() => new LayerNorm1D(40, epsilon: 0, relu: true), (6, 40)) { Scale = 1e-33 },
         new(() => new LayerNorm1D(960, 0.1), (Large / 900, 960)),
         .. Rows(c => new RmsNorm(c, 0.1)),
         .. Rows(c => new RmsNorm(c, 0.1, onePlusGamma: true)),
@@ -38,11 +42,15 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Channels(c => new BatchNorm(c, 0.1)).Select(c => c with { Evaluation = true }),
         new(() => new BatchNorm(20, epsilon: 0), (9, 20)) { Scale = 1e-33 },
         new(() => new BatchNorm(3, epsilon: 0), (5, 3, 20)) { Scale = 1e-33 },
+        new(() => new BatchNorm(20, epsilon: 0, relu: true), (9, 20)) { Scale = 1e-33 },
+        new(() => new BatchNorm(3, epsilon: 0, relu: true), (5, 3, 20)) { Scale = 1e-33 },
+        new(() => new BatchNorm(66, 0.1), (3, 66, 17)), // So many channels that each has its samples' planes added at once.
         new(() => new BatchNorm(960, 0.1), (Large / 900, 960)),
         new(() => new BatchNorm(64, 0.1), (17, 64, 1000)),
         .. Channels(c => new GroupNorm(2, c, 0.1), even: true),
         .. Channels(c => new GroupNorm(1, c, 0.1, relu: true, onePlusGamma: true)),
         .. Channels(c => new GroupNorm(2, c, epsilon: 0), even: true).Select(c => c with { Scale = 1e-33 }),
+        new(() => new GroupNorm(2, 4, epsilon: 0, relu: true), (5, 4, 20)) { Scale = 1e-33 },
         new(() => new GroupNorm(8, 64, 0.1), (5, 64, 4096)),
         new(() => new InstanceNorm(4, 0.1, withGamma: true, withBeta: true, trackRunningStatistics: true), (3, 4, 5)),
         new(() => new InstanceNorm(3, 0.1, withGamma: true, withBeta: true, trackRunningStatistics: true), (2, 3, 20)),
@@ -55,6 +63,8 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Channels(c => new BatchRenorm(c, new RenormLimits(3, 5), 0.1)).Select(c => c with { Evaluation = true }),
         .. Rows(c => new LayerNorm1D(c, 0.1)).Select(c => c with { Masked = true }),
         .. Rows(c => new RmsNorm(c, 0.1)).Select(c => c with { Masked = true }),
+        .. Rows(c => new LayerNorm1D(c, 0.1)).Select(c => c with { ElementsMasked = true }),
+        .. Rows(c => new RmsNorm(c, 0.1)).Select(c => c with { ElementsMasked = true }),
         .. Channels(c => new BatchNorm(c, 0.1)).Select(c => c with { Masked = true }),
         .. Channels(c => new GroupNorm(2, c, 0.1), even: true).Where(c => c.Shape.Rank > 2).Select(c => c with { Masked = true }),
         new(() => new InstanceNorm(4, 0.1, withGamma: true, withBeta: true, trackRunningStatistics: true), (3, 4, 7)) { Masked = true },
@@ -76,6 +86,9 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
 
     /// <summary>Whether a mask leaves in a position: a row, or a position of all channels of a sample.</summary>
     public bool Keeps(int position) => !Masked || position % 4 != 1;
+
+    /// <summary>Whether a mask with a value for each element leaves one in.</summary>
+    public bool KeepsElement(int i) => (i % Shape.Last + i / Shape.Last / 2) % 3 != 1;
 
     private static LayerCase[] Rows(Func<int, Layer> create) =>
         [.. ((Shape[])[(5, 7), (4, 16), (3, 33), (2, 150), (40, 24)]).Select(s => new LayerCase(() => create(s.Last), s))];

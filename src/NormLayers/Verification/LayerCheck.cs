@@ -60,12 +60,12 @@ public static class LayerCheck
         (float[] Mean, float[] Spread)? running = layer is INormalization { Running: { } before } && layer.Training ? Expected(one, layer, before, x) : null;
         double[] exactY = reference.Forward(Wide(x), shape);
         double[] exactDx = reference.Backward(Wide(dy));
-        float[] y = new float[dy.Length];
-        float[] dx = new float[x.Length];
+        float[] y = Draw(dy.Length, () => double.NaN); // What is not overwritten shows.
+        float[] dx = Draw(x.Length, () => double.NaN);
         layer.Forward(x, shape, y);
         layer.Backward(x, dy, dx);
 
-        string place = string.Create(CultureInfo.InvariantCulture, $"{shape}{(one.Evaluation ? ", evaluation" : string.Empty)}{(one.Masked ? ", masked" : string.Empty)}");
+        string place = string.Create(CultureInfo.InvariantCulture, $"{shape}{(one.Evaluation ? ", evaluation" : string.Empty)}{(one.Masked ? ", masked" : one.ElementsMasked ? ", elements masked" : string.Empty)}");
         findings.Compare($"y of {place}", y, exactY);
         findings.Compare($"dx of {place}", dx, exactDx);
         foreach ((Parameter own, ReferenceParameter exact) in layer.Parameters.Zip(reference.Parameters))
@@ -102,6 +102,10 @@ public static class LayerCheck
         {
             int together = layer is BatchNorm or GroupNorm or InstanceNorm ? one.Shape[1] : one.Shape.Last;
             ((MaskableLayer)layer).Mask = [.. Enumerable.Range(0, one.Shape.Length / together).Select(one.Keeps)];
+        }
+        else if (one.ElementsMasked)
+        {
+            ((MaskableLayer)layer).Mask = [.. Enumerable.Range(0, one.Shape.Length).Select(one.KeepsElement)];
         }
 
         foreach (Parameter parameter in layer.Parameters)

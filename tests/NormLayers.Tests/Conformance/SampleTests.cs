@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using NormLayers.Numerics;
 using NormLayers.Tests.Checks;
 using NormLayers.Tests.Support;
+using NormLayers.Verification;
 
 namespace NormLayers.Tests.Conformance;
 
@@ -55,11 +56,15 @@ public sealed class SampleTests
         .. from size in (Shape[])[(3, 3), (5, 5), (11, 11), (55, 55), (32, 32), (1024, 32), (33, 33), (1025, 33), (1024, 1024), (1025, 1025)]
            select new Sample("layer_norm_backwards_eps", Layer(1e-5, size.Last), size),
 
-        // Batch, instance and layer normalization on another backend, MPS.
+        // Batch, instance and layer normalization on another backend, MPS: statistics that are tracked and not, layer normalization over one axis and over several.
         .. from epsilon in (double[])[0, 1e-5, 1, 3]
            from shape in (Shape[])[(2, 3, 2), (2, 3, 2, 2), new Shape(2, 3, 2, 2, 2)]
-           from create in (Create[])[.. ((double[])[0.1, 0.67, 1]).SelectMany(m => (Create[])[Batch(3, epsilon, m), Instance(3, epsilon, m)]), Layer(epsilon, 2)]
-           select new Sample("test_mps", create, shape, 128, 256),
+           from create in (Create[])[
+               .. ((double[])[0.1, 0.67, 1]).SelectMany(m => (Create[])[Batch(3, epsilon, m), Instance(3, epsilon, m)]),
+               (g, b) => new BatchNorm(3, epsilon, null, g, b, trackRunningStatistics: false),
+               (g, b) => new InstanceNorm(3, epsilon, null, g, b, trackRunningStatistics: false),
+               .. Enumerable.Range(1, shape.Rank).Select(axes => Layer(epsilon, [.. Enumerable.Range(shape.Rank - axes, axes).Select(axis => shape[axis])]))]
+           select new Sample("test_mps", create, shape, 128, 256) { Running = ((140, 240), (0, 32)) },
     ];
 
     /// <summary>Creates a layer, with γ and with β or not.</summary>
@@ -83,15 +88,16 @@ public sealed class SampleTests
         foreach ((bool gamma, bool beta) in (ReadOnlySpan<(bool, bool)>)[(true, true), (true, false), (false, true), (false, false)])
         {
             NormalizationLayer layer = input.Create(gamma, beta);
-            foreach (bool training in layer.Running is null ? (bool[])[true] : [true, false])
+            foreach (bool training in layer is BatchNorm or InstanceNorm ? (bool[])[true, false] : [true])
             {
                 layer.Training = training;
                 layer.ZeroGradients();
                 layer.Running?.Reset();
                 Fill(layer.Gamma?.Value, -2, 3, seed: 1);
                 Fill(layer.Beta?.Value, -2, 3, seed: 2);
-                Fill(layer.Running?.Mean, input.Low + half, input.High, seed: 3);
-                Fill(layer.Running?.Variance, 0, half, seed: 4);
+                ((double Low, double High) mean, (double Low, double High) variance) = input.Running ?? ((input.Low + half, input.High), (0, half));
+                Fill(layer.Running?.Mean, mean.Low, mean.High, seed: 3);
+                Fill(layer.Running?.Variance, variance.Low, variance.High, seed: 4);
                 Check(layer, Fill(new float[input.Shape.Length], input.Low, input.High, seed: 5), input.Shape, $"{input}, γ {gamma}, β {beta}, training {training}");
             }
         }
@@ -183,6 +189,36 @@ public sealed class SampleTests
         Compare.Within(dx, Samples.Backward(layer, x, dy), Array.ConvertAll(dx, Tolerance.Ulp), "dx");
     }
 
+    public static TheoryData<string> Modules => [.. LayerCase.All.Select(c => c.Create().GetType().Name).Distinct()];
+
+    // "generic, every module": the state goes through a file bit by bit, and the flag of training is read where there are running statistics and nowhere else.
+    [Theory]
+    [MemberData(nameof(Modules))]
+    public void EveryModule_StateAndFlagOfTraining_AreThoseOfAnother(string name)
+    {
+        LayerCase one = LayerCase.All.First(c => c.Create().GetType().Name == name && !c.Masked && !c.ElementsMasked);
+        Layer layer = one.Create();
+        float[] x = Samples.Normal(one.Shape.Length);
+        foreach (Parameter parameter in layer.Parameters)
+        {
+            Samples.Normal(parameter.Value.Length, 0.8, 0.3, seed: 3).CopyTo(parameter.Value, 0);
+        }
+
+        float[] trained = Samples.Forward(layer, x, one.Shape);
+        using MemoryStream file = new();
+        layer.Save(file);
+        file.Position = 0;
+        Layer other = one.Create();
+        Assert.True(layer.Parameters.Count == 0 || !Samples.Forward(other, x, one.Shape).SequenceEqual(trained), "A new layer computes the same, so that nothing shows the state.");
+        other = one.Create();
+        other.Load(file);
+        (layer.Training, other.Training) = (false, false);
+        float[] evaluated = Samples.Forward(layer, x, one.Shape);
+        Compare.SameBits(evaluated, Samples.Forward(other, x, one.Shape), "y");
+        Assert.Equal(layer is INormalization { Running: not null }, !evaluated.SequenceEqual(trained));
+        Assert.Equal(layer.NamedState.Select(s => s.Name), other.NamedState.Select(s => s.Name));
+    }
+
     private static void Check(NormalizationLayer layer, float[] x, Shape shape, string what)
     {
         Family family = layer switch
@@ -222,6 +258,9 @@ public sealed class SampleTests
     /// <summary>An input of a test: where it is from, the layer, its shape and the range that x is from.</summary>
     public sealed record Sample(string Source, Create Create, Shape Shape, double Low = -9, double High = 9)
     {
+        /// <summary>The ranges that running mean and variance are from; null for ranges beside x's.</summary>
+        public ((double Low, double High) Mean, (double Low, double High) Variance)? Running { get; init; }
+
         public override string ToString() => $"{Source} {Shape}";
     }
 }

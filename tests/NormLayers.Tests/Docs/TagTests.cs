@@ -41,7 +41,7 @@ public sealed class TagTests
     public void Complaints_BrokenSample_OneThatNamesIt(string page, string reference, string complaint) =>
         Assert.Equal([complaint], Tags.Complaints("LN", page, reference));
 
-    // The files of src/NormLayers/Normalization with arithmetic, and the steps that are in each. A file that is not named here has none.
+    // The files of src/NormLayers/Normalization with arithmetic, and the steps that are in each.
     private static readonly Dictionary<string, string[]> s_arithmetic = new()
     {
         ["ChannelFactors.cs"] = ["[B2]", "[B3]", "[B4]", "[F1]", "[F2]", "[F3]", "[F4]", "[F5]", "[F6]", "[F7]"],
@@ -63,13 +63,60 @@ public sealed class TagTests
         ["Terms.cs"] = ["[B1]", "[B2]", "[F1]", "[F2]"],
     };
 
-    [Fact]
-    public void Engines_EveryFile_CarriesTheTagsOfItsArithmetic()
+    // Those whose steps have tags of one layer: its prefix.
+    private static readonly Dictionary<string, string> s_ofOneLayer = new() { ["ChannelWindows.cs"] = "LRN", ["RenormFactors.cs"] = "BRN" };
+
+    // Those that compute or move numbers for the steps of others, and so carry no tag.
+    private static readonly Dictionary<string, string> s_helping = new()
     {
-        string folder = Path.Combine(RepositoryFiles.Root, "src/NormLayers/Normalization");
-        Dictionary<string, string[]> found = Directory.GetFiles(folder, "*.cs")
-            .Select(f => (Name: Path.GetFileName(f), Tags: Tags.OfFamily(File.ReadAllText(f)))).Where(f => f.Tags.Length > 0).ToDictionary(f => f.Name, f => f.Tags);
-        Assert.Equal(s_arithmetic.Keys.Order(StringComparer.Ordinal), found.Keys.Order(StringComparer.Ordinal));
-        Assert.All(s_arithmetic, file => Assert.Equal(file.Value, found[file.Key]));
+        ["Accumulation.cs"] = "adds sums to what they are added to, of whatever step",
+        ["ChannelPass.cs"] = "calls the maps",
+        ["Compaction.cs"] = "copies what a mask leaves",
+        ["IStatistic.cs"] = "1/m, or 1",
+        ["ReLUMask.cs"] = "calls its map",
+    };
+
+    // Those without arithmetic on the layers' numbers.
+    private static readonly Dictionary<string, string> s_without = new()
+    {
+        ["Corrections.cs"] = "holds R and D",
+        ["FloatRange.cs"] = "compares",
+        ["Gradients.cs"] = "holds tensors",
+        ["GroupTensors.cs"] = "holds tensors",
+        ["Groups.cs"] = "counts",
+        ["IndexSets.cs"] = "counts",
+        ["Planes.cs"] = "counts",
+        ["RowBlock.cs"] = "holds sums and factors; the sum of lanes is LaneTree's",
+        ["RowBlocks.cs"] = "counts",
+        ["RowTensors.cs"] = "holds tensors",
+        ["SetStatistics.cs"] = "holds statistics",
+        ["Statistic.cs"] = "names",
+        ["Workspace.cs"] = "cuts a buffer",
+    };
+
+    /// <summary>The files of the engines with arithmetic.</summary>
+    internal static IEnumerable<string> FilesWithArithmetic => s_arithmetic.Keys.Concat(s_ofOneLayer.Keys).Concat(s_helping.Keys);
+
+    private static Dictionary<string, string> Engines { get; } = Directory.GetFiles(Path.Combine(RepositoryFiles.Root, "src/NormLayers/Normalization"), "*.cs")
+        .ToDictionary(f => Path.GetFileName(f), File.ReadAllText);
+
+    [Fact]
+    public void Engines_EveryFile_HasTagsOrAReasonForNone()
+    {
+        Assert.Equal(Engines.Keys.Order(StringComparer.Ordinal), FilesWithArithmetic.Concat(s_without.Keys).Order(StringComparer.Ordinal));
+        Assert.All(s_helping.Keys.Concat(s_without.Keys), file => Assert.Empty(Tags.OfFamily(Engines[file])));
+    }
+
+    [Fact]
+    public void Engines_EveryFile_CarriesTheTagsOfItsArithmetic() => Assert.All(s_arithmetic, file => Assert.Equal(file.Value, Tags.OfFamily(Engines[file.Key])));
+
+    [Theory]
+    [InlineData("ChannelWindows.cs", "LocalResponseNorm")]
+    [InlineData("RenormFactors.cs", "BatchRenorm")]
+    public void Engines_FileOfOneLayer_CarriesTagsOfItsPage(string file, string room)
+    {
+        string[] carried = Tags.Of(Engines[file], s_ofOneLayer[file]);
+        Assert.NotEmpty(carried);
+        Assert.Empty(carried.Except(Tags.Of(string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{room}/README.md")), s_ofOneLayer[file])));
     }
 }

@@ -42,6 +42,9 @@ internal static class Tags
     /// <summary>The family's tags in a text, each once.</summary>
     public static string[] OfFamily(string text) => [.. Regex.Matches(text, @"\[[FB][0-9]\]").Select(m => m.Value).Distinct().Order(StringComparer.Ordinal)];
 
+    /// <summary>A layer's tags in a text, each once.</summary>
+    public static string[] Of(string text, string prefix) => [.. Of(text).Where(t => t.StartsWith($"[{prefix}-", StringComparison.Ordinal))];
+
     // Each tag once, in the order of its first occurrence.
     private static string[] Of(string text) => [.. Regex.Matches(text, @"\[[A-Z]+-[FB][0-9]+\]").Select(m => m.Value).Distinct()];
 }

@@ -1,17 +1,20 @@
-using System.Collections;
-using System.Reflection;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp;
 using NormLayers.Tests.Docs;
 using NormLayers.Verification;
 
 namespace NormLayers.Tests.Sabotage;
 
-/// <summary>The library compiled with one wrong line: <see cref="LayerCheck"/> names the layers that compute with it, and no other.</summary>
+/// <summary>The library with one wrong line: <see cref="LayerCheck"/> names the layers that compute with it, and no other.</summary>
+/// <remarks>The library is compiled once, with all wrong lines beside the right ones, and one of them is switched on at a time.</remarks>
 [Trait("Duration", "long")]
 public sealed class LayerCheckSabotageTests
 {
-    private const string Folder = "src/NormLayers/";
+    private const string Engines = "Normalization/";
+
+    // The layers with sets that are contiguous, that are columns, that are planes, and that take a mask.
+    private static readonly string[] s_rows = ["AdaptiveLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm", "WeightNorm", "WeightStandardization"];
+    private static readonly string[] s_columns = ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "InstanceNorm"];
+    private static readonly string[] s_planes = ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm"];
+    private static readonly string[] s_masked = ["AdaptiveLayerNorm", "BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm"];
 
     private static readonly (string Fault, string File, string Right, string Wrong, string[] Layers)[] s_faults =
     [
@@ -33,18 +36,36 @@ public sealed class LayerCheckSabotageTests
         ("the mean in place of the sum of squares", "Normalization/IStatistic.cs", "Share(int m) => 1;", "Share(int m) => 1.0 / m;", ["ScaleNorm", "WeightNorm"]),
         ("the slope of the hyperbolic tangent left out of dα", "Normalization/TanhRows.cs", "sumHX += h * x;", "sumHX += gamma * dy * x;", ["DyT"]),
         ("dx over the window of y", "Normalization/ChannelWindows.cs", "Math.Min((long)c + Response.Below", "Math.Min((long)c + Response.Above", ["LocalResponseNorm"]),
+        ("the second eight of sixteen left out of a row's squares", "Normalization/RowForward.cs", "squaresLow + squaresHigh", "squaresLow + squaresLow", s_rows),
+        ("the last elements of a row left out of its moments", "Normalization/RowForward.cs", "Moments<S>.Add(SingleDouble.Widen(in row, i), shift, ref sum, ref squares);", "_ = shift;", s_rows),
+        ("β left out of a row that no float factors hold", "Normalization/RowForward.cs", "_tensors.Beta.IsEmpty ? 0 : _tensors.Beta[parameters + c]", "0", ["GroupNorm", "LayerNorm1D"]),
+        ("mean(g) of a row divided by one more", "Normalization/RowBackward.cs", "D.Load(in group.Sum(k), 0) * D.Create(1.0 / Features)", "D.Load(in group.Sum(k), 0) * D.Create(1.0 / (Features + 1))", ["AdaptiveLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "WeightStandardization"]),
+        ("x̂ of a row left out of dγ", "Normalization/RowBackward.cs", "D.Load(in _sumDyXHat, i) + dyXHatA", "D.Load(in _sumDyXHat, i) + dyA", ["AdaptiveLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "RmsNorm"]),
+        ("mean(g) left out of a row that no float factors hold", "Normalization/RowBackward.cs", "new(g), new(scale), new(meanG)", "new(g), new(scale), new(0 * meanG)", ["GroupNorm", "LayerNorm1D"]),
+        ("the sums of ScaleNorm's rows not added", "Normalization/RowNorm.cs", "sums[0] += sums[n];", "sums[0] = sums[n];", ["ScaleNorm"]),
+        ("the second eight columns summed twice, for the first", "Normalization/ColumnSums.cs", "_term.Add(i + 8, centreHigh", "_term.Add(i, centreHigh", s_columns),
+        ("the last columns around the first one's mean", "Normalization/ColumnSums.cs", "SingleDouble.Load(in centre, c), ref sum", "SingleDouble.Load(in centre, 0), ref sum", s_columns),
+        ("a plane's product not added to the other samples'", "Normalization/PlaneSums.cs", "sums[_channels + c] += product.Value;", "sums[_channels + c] = product.Value;", ["BatchNorm"]),
+        ("the last elements of a plane left out", "Normalization/PlaneSums.cs", "_term.Add(i, new SingleDouble(_centre[c]), ref sum, ref product);", "_ = i;", s_planes),
+        ("dy without its scale, over columns", "Normalization/Maps.cs", "L.MultiplyAdd(L.Load(in _dy, i), L.Load(in _scale, i), line)", "L.Load(in _dy, i) + line", s_columns),
+        ("dy without its scale, over planes", "Normalization/Maps.cs", "L.MultiplyAdd(L.Load(in _dy, i), L.Create(_scale), line)", "L.Load(in _dy, i) + line", s_planes),
+        ("no ReLU in rows", "Normalization/Maps.cs", "return TReLU.Holds ? L.WherePositive(y, y) : y;", "return y;", ["GroupNorm", "LayerNorm1D"]),
+        ("x not centred in a channel's Σdy·x̂", "Normalization/Terms.cs", "D.Widen(in _x, i) - centre", "D.Widen(in _x, i)", s_planes),
+        ("no ReLU in channels that no float factors hold", "Normalization/ChannelPass.cs", "Result[i] = Result[i] <= 0 ? 0 : Result[i];", "_ = Result[i];", ["BatchNorm", "GroupNorm"]),
+        ("mean(g·x̂) of such a channel without γ", "Normalization/ChannelSets.cs", "weight * Sums[Statistics.Count + c] / ChannelElements", "Sums[Statistics.Count + c] / ChannelElements", ["BatchNorm", "GroupNorm"]),
+        ("the columns of a channel not added", "Normalization/ChannelNorm.cs", "sum += column;", "sum = column;", s_planes),
+        ("the gradient masked by itself and not by y", "Normalization/ReLUMask.cs", "in _y[start], in _upstream[start]", "in _upstream[start], in _upstream[start]",
+            ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "LayerNorm1D"]),
+        ("what is masked left as it was", "Normalization/Compaction.cs", "whole.Clear();", "_ = whole.Length;", s_masked),
+        ("γ of the wrong columns behind a mask", "Normalization/Compaction.cs", "_kept[block.Start + i] % features", "i", ["LayerNorm1D", "RmsNorm"]),
+        ("the first statistics for every block of rows", "Normalization/MaskedRows.cs", "row += block.Rows;", "row += 0;", ["AdaptiveLayerNorm", "LayerNorm1D", "RmsNorm"]),
+        ("dγ of the last block of rows alone", "Normalization/MaskedRows.cs", "totals[P + parameter] += sums[", "totals[P + parameter] = sums[", ["LayerNorm1D", "RmsNorm"]),
+        ("the first statistics for every block of samples", "Normalization/MaskedGroups.cs", "set += groups.Sets;", "set += 0;", ["GroupNorm", "InstanceNorm"]),
+        ("the reference's mean(g·x̂) without x̂", "Normalization/NormReference.cs", "sumGXHat += g * XHat[i];", "sumGXHat += g;",
+            ["AdaptiveLayerNorm", "BatchNorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm", "WeightNorm", "WeightStandardization"]),
     ];
 
-    // Every source file of the library, parsed once.
-    private static readonly Lazy<CSharpCompilation> s_library = new(() => CSharpCompilation.Create(
-        "Wrong",
-        Directory.EnumerateFiles(Path.Combine(RepositoryFiles.Root, Folder), "*.cs", SearchOption.AllDirectories)
-            .Where(f => !f.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
-            .Select(f => CSharpSyntaxTree.ParseText(File.ReadAllText(f), path: f))
-            .Prepend(CSharpSyntaxTree.ParseText("global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading")),
-        ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-            .Where(a => !Path.GetFileName(a).StartsWith("NormLayers", StringComparison.Ordinal)).Select(a => MetadataReference.CreateFromFile(a)),
-        new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable)));
+    private static readonly Lazy<SwitchedLibrary> s_library = new(() => new SwitchedLibrary([.. s_faults.Select(f => (f.File, f.Right, f.Wrong))]));
 
     public static TheoryData<string> Faults => [.. s_faults.Select(f => f.Fault)];
 
@@ -53,37 +74,19 @@ public sealed class LayerCheckSabotageTests
         LayerCheck.Run(TestContext.Current.CancellationToken).Select(r => r.Layer).Order(StringComparer.Ordinal),
         s_faults.SelectMany(f => f.Layers).Distinct().Order(StringComparer.Ordinal));
 
+    [Fact]
+    public void Faults_Together_AreInEveryEngineWithArithmetic() => Assert.Equal(
+        TagTests.FilesWithArithmetic.Order(StringComparer.Ordinal),
+        s_faults.Where(f => f.File.StartsWith(Engines, StringComparison.Ordinal)).Select(f => f.File[Engines.Length..]).Distinct().Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Run_NoWrongLine_NamesNoLayer() => Assert.Empty(s_library.Value.RedLayers(-1));
+
     [Theory]
     [MemberData(nameof(Faults))]
     public void Run_OneWrongLine_NamesTheLayersThatComputeWithIt(string fault)
     {
-        (_, string file, string right, string wrong, string[] layers) = s_faults.Single(f => f.Fault == fault);
-        Assembly library = Compile(Path.Combine(RepositoryFiles.Root, Folder, file), right, wrong);
-        IEnumerable rows = (IEnumerable)library.GetType(typeof(LayerCheck).FullName!, throwOnError: true)!
-            .GetMethod(nameof(LayerCheck.Run))!.Invoke(null, [TestContext.Current.CancellationToken])!;
-        List<string> red = [];
-        foreach (object row in rows)
-        {
-            object? Of(string property) => row.GetType().GetProperty(property)!.GetValue(row);
-            if (!(bool)Of(nameof(LayerCheckRow.Passed))!)
-            {
-                red.Add((string)Of(nameof(LayerCheckRow.Layer))!);
-                TestContext.Current.TestOutputHelper?.WriteLine($"{red[^1]}: {((IReadOnlyList<string>)Of(nameof(LayerCheckRow.Faults))!)[0]}");
-            }
-        }
-
-        Assert.Equal(layers, red.Order(StringComparer.Ordinal));
-    }
-
-    private static Assembly Compile(string file, string right, string wrong)
-    {
-        SyntaxTree tree = s_library.Value.SyntaxTrees.Single(t => t.FilePath == file);
-        string source = tree.ToString();
-        Assert.Contains(right, source, StringComparison.Ordinal);
-        SyntaxTree edited = CSharpSyntaxTree.ParseText(source.Replace(right, wrong, StringComparison.Ordinal), path: file);
-        using MemoryStream image = new();
-        Diagnostic[] errors = [.. s_library.Value.ReplaceSyntaxTree(tree, edited).Emit(image).Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)];
-        Assert.True(errors.Length == 0, string.Join<Diagnostic>("; ", errors.Take(5)));
-        return Assembly.Load(image.ToArray());
+        int number = Array.FindIndex(s_faults, f => f.Fault == fault);
+        Assert.Equal(string.Join(", ", s_faults[number].Layers), string.Join(", ", s_library.Value.RedLayers(number)));
     }
 }

@@ -76,6 +76,25 @@ public sealed class ThreadsTests : IDisposable
         });
     }
 
+    [Theory]
+    [InlineData(5, 90, 300, "5F9814C07DE2EE4E")]
+    [InlineData(300, 4, 70, "68459E86B7F1634B")]
+    [InlineData(70, 90, 11, "465FE1BE00BA94AA")]
+    public void AdaptiveLayerNorm_LargeProblem_PinnedBitsWithAnyNumberOfThreads(int samples, int tokens, int features, string pinned)
+    {
+        Shape shape = (samples, tokens, features);
+        float[] x = Samples.Normal(shape.Length);
+        PinnedWithAnyNumberOfThreads(pinned, hash =>
+        {
+            AdaptiveLayerNorm layer = new(features);
+            layer.SetCondition(scale: Samples.Normal(samples * features, seed: 3), shift: Samples.Normal(samples * features, seed: 4));
+            hash.Add(Samples.Forward(layer, x, shape));
+            hash.Add(Samples.Backward(layer, x, Samples.Upstream(x.Length)));
+            hash.Add(layer.ScaleGradient.ToArray());
+            hash.Add(layer.ShiftGradient.ToArray());
+        });
+    }
+
     [Fact]
     public void AddLayerNorm_LargeProblem_PinnedBitsWithAnyNumberOfThreads()
     {

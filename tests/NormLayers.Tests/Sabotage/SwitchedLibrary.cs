@@ -1,0 +1,102 @@
+using System.Collections;
+using System.Reflection;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Text;
+using NormLayers.Tests.Docs;
+using NormLayers.Verification;
+
+namespace NormLayers.Tests.Sabotage;
+
+/// <summary>The library compiled with wrong lines beside the right ones, and a switch: a statement becomes <c>if (On(k)) { wrong } else { right }</c>, an initial value <c>On(k) ? wrong : right</c>.</summary>
+internal sealed class SwitchedLibrary
+{
+    // Larger cases reach the same lines, by stores that bypass the cache, and take most of the time.
+    private const int MostElements = 1 << 16;
+
+    private const string Switch = "global::NormLayers.WrongLine";
+    private readonly FieldInfo _switch;
+    private readonly MethodInfo _run;
+    private readonly Array _cases;
+
+    public SwitchedLibrary(IReadOnlyList<(string File, string Right, string Wrong)> faults)
+    {
+        string folder = Path.Combine(RepositoryFiles.Root, "src/NormLayers");
+        Dictionary<string, string> sources = Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+            .Where(f => !f.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj")).ToDictionary(f => f, File.ReadAllText);
+        for (int k = 0; k < faults.Count; k++)
+        {
+            string path = Path.Combine(folder, faults[k].File);
+            sources[path] = Switched(sources[path], faults[k].Right, faults[k].Wrong, $"{Switch}.Number == {k}");
+        }
+
+        sources["switch"] = "namespace NormLayers { internal static class WrongLine { public static int Number = -1; } }";
+        sources["usings"] = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;";
+        CSharpCompilation compilation = CSharpCompilation.Create(
+            "Wrong",
+            sources.Select(s => CSharpSyntaxTree.ParseText(s.Value, path: s.Key)),
+            ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+                .Where(a => !Path.GetFileName(a).StartsWith("NormLayers", StringComparison.Ordinal)).Select(a => MetadataReference.CreateFromFile(a)),
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable));
+        using MemoryStream image = new();
+        Diagnostic[] errors = [.. compilation.Emit(image).Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)];
+        Assert.True(errors.Length == 0, string.Join<Diagnostic>("; ", errors.Take(5)));
+        Assembly library = Assembly.Load(image.ToArray());
+
+        _switch = library.GetType("NormLayers.WrongLine", throwOnError: true)!.GetField("Number")!;
+        Type one = library.GetType(typeof(LayerCase).FullName!, throwOnError: true)!;
+        PropertyInfo shape = one.GetProperty(nameof(LayerCase.Shape))!;
+        PropertyInfo length = shape.PropertyType.GetProperty(nameof(Shape.Length))!;
+        object[] cases = [.. ((IEnumerable)one.GetProperty(nameof(LayerCase.All))!.GetValue(null)!).Cast<object>().Where(c => (int)length.GetValue(shape.GetValue(c))! <= MostElements)];
+        _cases = Array.CreateInstance(one, cases.Length);
+        cases.CopyTo(_cases, 0);
+        _run = library.GetType(typeof(LayerCheck).FullName!, throwOnError: true)!.GetMethods(BindingFlags.Static | BindingFlags.NonPublic).Single(m => m.Name == nameof(LayerCheck.Run));
+    }
+
+    /// <summary>The layers that <see cref="LayerCheck"/> finds wrong with one line switched on, in order.</summary>
+    /// <param name="number">The line's; −1 for none.</param>
+    public IReadOnlyList<string> RedLayers(int number)
+    {
+        _switch.SetValue(null, number);
+        List<string> red = [];
+        foreach (object row in (IEnumerable)_run.Invoke(null, [_cases, TestContext.Current.CancellationToken])!)
+        {
+            object Of(string property) => row.GetType().GetProperty(property)!.GetValue(row)!;
+            if (!(bool)Of(nameof(LayerCheckRow.Passed)))
+            {
+                red.Add((string)Of(nameof(LayerCheckRow.Layer)));
+                TestContext.Current.TestOutputHelper?.WriteLine($"{red[^1]}: {((IReadOnlyList<string>)Of(nameof(LayerCheckRow.Faults)))[0]}");
+            }
+        }
+
+        return [.. red.Order(StringComparer.Ordinal)];
+    }
+
+    // The source with a switch around each statement, or initial value, that has the right text.
+    private static string Switched(string source, string right, string wrong, string condition)
+    {
+        Assert.Contains(right, source, StringComparison.Ordinal);
+        SyntaxNode root = CSharpSyntaxTree.ParseText(source).GetRoot();
+        Dictionary<TextSpan, string> edits = [];
+        for (int at = source.IndexOf(right, StringComparison.Ordinal); at >= 0; at = source.IndexOf(right, at + right.Length, StringComparison.Ordinal))
+        {
+            int start = at + right.Length - right.TrimStart().Length;
+            SyntaxNode node = root.FindNode(new TextSpan(start, right.Trim().Length)).AncestorsAndSelf()
+                .First(n => n is StatementSyntax or MethodDeclarationSyntax or ExpressionSyntax { Parent: EqualsValueClauseSyntax });
+            string edited = node.ToString().Replace(right.Trim(), wrong.Trim(), StringComparison.Ordinal);
+            if (node is MethodDeclarationSyntax { ExpressionBody: { } body } method)
+            {
+                string other = ((MethodDeclarationSyntax)SyntaxFactory.ParseMemberDeclaration(edited)!).ExpressionBody!.Expression.ToString();
+                string returns = method.ReturnType.ToString() == "void" ? string.Empty : "return ";
+                edits[TextSpan.FromBounds(body.SpanStart, method.Span.End)] = $"{{ if ({condition}) {{ {returns}{other}; }} else {{ {returns}{body.Expression}; }} }}";
+            }
+            else
+            {
+                edits[node.Span] = node is StatementSyntax ? $"{{ if ({condition}) {{ {edited} }} else {{ {node} }} }}" : $"{condition} ? {edited} : {node}";
+            }
+        }
+
+        return edits.OrderByDescending(e => e.Key.Start).Aggregate(source, (text, e) => $"{text[..e.Key.Start]}{e.Value}{text[e.Key.End..]}");
+    }
+}
