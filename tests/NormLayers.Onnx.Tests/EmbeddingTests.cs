@@ -43,7 +43,10 @@ public sealed class EmbeddingTests
                 AssertSame(alone, _model.Value.Embed(tokens), $"a batch on {threads} threads");
                 foreach (int padding in (int[])[8, 64, 256])
                 {
-                    AssertSame(alone[..1], _model.Value.Embed(tokens[..1], padding), $"padded to {padding} on {threads} threads");
+                    // Those that are shorter, so that each is padded: of eight tokens and fewer there is one word, of 64 all.
+                    int[] shorter = [.. Enumerable.Range(0, tokens.Length).Where(i => tokens[i].Length < padding)];
+                    Assert.Equal(padding == 8 ? 1 : tokens.Length, shorter.Length);
+                    AssertSame([.. shorter.Select(i => alone[i])], [.. shorter.SelectMany(i => _model.Value.Embed([tokens[i]], padding))], $"padded to {padding} on {threads} threads");
                 }
 
                 // Every sentence at each place among 64, of all lengths.
