@@ -81,7 +81,7 @@ internal sealed class RunningUpdate(string layer, Momentum momentum, NonFiniteSt
 
         for (int c = 0; c < mean.Length; c++)
         {
-            if (!ChannelNorm.FitFloat(mean[c], variance[c] * unbiased))
+            if (!FloatRange.FitFloat(mean[c], variance[c] * unbiased))
             {
                 return c;
             }

@@ -115,7 +115,7 @@ internal static class ChannelFactors
         public static bool DoSpecial(scoped in Running sets, int c)
         {
             double variance = sets._variance[c] * sets._unbiased;
-            if (!ChannelNorm.FitFloat(sets._mean[c], variance))
+            if (!FloatRange.FitFloat(sets._mean[c], variance))
             {
                 return false;
             }

@@ -72,13 +72,6 @@ internal static class ChannelNorm
         ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, RunningStatistics running) =>
         ChannelFactors.Run(new ChannelFactors.Running(mean, variance, step, acceptNonFinite, running), mean.Length);
 
-    /// <summary>Whether a channel's mean and its unbiased variance, which is the one that is tracked, are finite floats.</summary>
-    /// <param name="mean">The batch's mean.</param>
-    /// <param name="unbiasedVariance">The batch's variance times m/(m − 1).</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool FitFloat(double mean, double unbiasedVariance) =>
-        float.IsFinite((float)mean) & float.IsFinite((float)unbiasedVariance);
-
     /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
     /// <param name="x">The input of the forward pass, (N, C, L).</param>
     /// <param name="planes">N, C and L.</param>
@@ -177,7 +170,7 @@ internal static class ChannelNorm
         int W = planes.Columns;
         RowBlocks blocks = planes.Blocks;
         int count = blocks.Count;
-        ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : Broadcast(centre, planes.Length, rest.Doubles(W));
+        ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : Planes.Broadcast(centre, planes.Length, rest.Doubles(W));
         Span<double> blockSums = rest.Doubles(2 * W * count);
         ColumnSums<T> kernel = new(term, columnCentre, blocks, in mask, blockSums);
         Kernels.Run(ref kernel, count, planes.Elements);
@@ -208,21 +201,6 @@ internal static class ChannelNorm
         }
 
         return channels;
-    }
-
-    /// <summary>Copies the value of each channel to all of its columns.</summary>
-    /// <param name="channels">The values.</param>
-    /// <param name="length">The columns of a channel.</param>
-    /// <param name="columns">Overwritten.</param>
-    public static Span<T> Broadcast<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
-    {
-        Debug.Assert(columns.Length == channels.Length * length, "Lengths differ.");
-        for (int c = 0; c < channels.Length; c++)
-        {
-            columns.Slice(c * length, length).Fill(channels[c]);
-        }
-
-        return columns;
     }
 }
 

@@ -81,7 +81,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
     {
         // Where columns are lanes, each has the factors of its channel.
         bool broadcast = _areColumns && PlaneLength > 1;
-        _factors = broadcast ? ChannelNorm.Broadcast(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
+        _factors = broadcast ? Planes.Broadcast(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
         _special = special == 0 ? default : FindSpecial(factors.Slice((TGradient.Holds ? 3 : 1) * Channels, Channels), rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }

@@ -20,4 +20,11 @@ internal static class FloatRange
     public static bool FitAsAddends<D>(D addends)
         where D : struct, IDoubleLanes<D>
         => D.AllBelow(addends, 1e31);
+
+    /// <summary>Whether a channel's mean and its unbiased variance, which is the one that is tracked, are finite floats.</summary>
+    /// <param name="mean">The batch's mean.</param>
+    /// <param name="unbiasedVariance">The batch's variance times m/(m − 1).</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool FitFloat(double mean, double unbiasedVariance) =>
+        float.IsFinite((float)mean) & float.IsFinite((float)unbiasedVariance);
 }

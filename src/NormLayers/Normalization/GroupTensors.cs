@@ -29,8 +29,8 @@ internal readonly ref struct GroupTensors
         Y = Y,
         Features = Groups.SetElements,
         Period = Groups.PerSample,
-        Gamma = ChannelNorm.Broadcast(Gamma, Groups.Length, rest.Floats(Gamma.Length * Groups.Length)),
-        Beta = ChannelNorm.Broadcast(Beta, Groups.Length, rest.Floats(Beta.Length * Groups.Length)),
+        Gamma = Planes.Broadcast(Gamma, Groups.Length, rest.Floats(Gamma.Length * Groups.Length)),
+        Beta = Planes.Broadcast(Beta, Groups.Length, rest.Floats(Beta.Length * Groups.Length)),
         ReLU = ReLU,
     };
 

@@ -127,9 +127,9 @@ internal static class GroupedNorm
 
     // The values of each set's planes.
     private static SetStatistics Broadcast(SetStatistics sets, int depth, ref Workspace rest) => new(
-        ChannelNorm.Broadcast<double>(sets.Mean, depth, rest.Doubles(sets.Mean.Length * depth)),
-        ChannelNorm.Broadcast<double>(sets.Low, depth, rest.Doubles(sets.Low.Length * depth)),
-        ChannelNorm.Broadcast<double>(sets.Rstd, depth, rest.Doubles(sets.Rstd.Length * depth)));
+        Planes.Broadcast<double>(sets.Mean, depth, rest.Doubles(sets.Mean.Length * depth)),
+        Planes.Broadcast<double>(sets.Low, depth, rest.Doubles(sets.Low.Length * depth)),
+        Planes.Broadcast<double>(sets.Rstd, depth, rest.Doubles(sets.Rstd.Length * depth)));
 
     /// <summary>A pass that is made chunk by chunk.</summary>
     private interface IChunks
@@ -191,7 +191,7 @@ internal static class GroupedNorm
             }
 
             SetStatistics planes = Broadcast(sets, groups.Depth, ref rest);
-            variance = ChannelNorm.Broadcast<double>(variance, groups.Depth, rest.Doubles(count * groups.Depth));
+            variance = Planes.Broadcast<double>(variance, groups.Depth, rest.Doubles(count * groups.Depth));
             ChannelSets each = new() { Statistics = planes, Gamma = Tensors.Of(Tensors.Gamma, first, count), Beta = Tensors.Of(Tensors.Beta, first, count) };
             ChannelOutput output = new() { Sets = each, Y = Tensors.Y.Slice(first * m, count * m), ReLU = Tensors.ReLU };
             ChannelNorm.Normalize(x, groups.PlanesOf(count), variance, Epsilon, output, rest.Rest); // [F3] [F4] [F5]
@@ -216,7 +216,7 @@ internal static class GroupedNorm
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
-                _ = new PlaneSums<MomentTerm>(new(x), ChannelNorm.Broadcast<double>(shift, depth, centre), planes, default, sums).Run();
+                _ = new PlaneSums<MomentTerm>(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums).Run();
                 ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, in sets, variance); // [F1] [F2]
                 far = ChannelFactors.Run(in formula, sets.Count);
             }
@@ -269,7 +269,7 @@ internal static class GroupedNorm
             Span<double> sumsOfG = SumsOfG(sums, sets.Gamma, depth, rest.Doubles(2 * sets.Statistics.Count));
             Span<float> factors = rest.Floats(4 * planes.Channels);
             int special = Factors(sets, sumsOfG, factors, rest);
-            pass.Sets.Sums = special == 0 ? default : ChannelNorm.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length));
+            pass.Sets.Sums = special == 0 ? default : Planes.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length));
             pass.Sets.SumsContainGamma = true;
             pass.Sets.ChannelElements = Tensors.Groups.SetElements;
             pass.Run(factors, special, rest); // [B5]
@@ -306,7 +306,7 @@ internal static class GroupedNorm
             Span<float> line = rest.Floats(4 * count);
             ChannelSets withoutGamma = new() { Statistics = sets.Statistics, Sums = sumsOfG, ChannelElements = Tensors.Groups.SetElements, Line = new LineFactors(line, count) };
             _ = ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in withoutGamma, count);
-            ChannelNorm.Broadcast<float>(line, depth, factors);
+            Planes.Broadcast<float>(line, depth, factors);
             Span<float> scales = factors[(3 * P)..];
             int special = 0;
             for (int p = 0; p < P; p++)

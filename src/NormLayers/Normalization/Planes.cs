@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace NormLayers.Normalization;
 
 /// <summary>How (N, C, L) is seen: as planes of L elements, or where L is less than the sixteen lanes as a matrix (N, C·L), each of whose columns has the factors of its channel.</summary>
@@ -64,4 +66,19 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
 
     /// <summary>The blocks of rows of the matrix.</summary>
     public RowBlocks Blocks => RowBlocks.Of(Samples, Columns);
+
+    /// <summary>Copies the value of each channel to all of its columns.</summary>
+    /// <param name="channels">The values.</param>
+    /// <param name="length">The columns of a channel.</param>
+    /// <param name="columns">Overwritten.</param>
+    public static Span<T> Broadcast<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
+    {
+        Debug.Assert(columns.Length == channels.Length * length, "Lengths differ.");
+        for (int c = 0; c < channels.Length; c++)
+        {
+            columns.Slice(c * length, length).Fill(channels[c]);
+        }
+
+        return columns;
+    }
 }

@@ -41,6 +41,18 @@ public sealed class TagTests
     public void Complaints_BrokenSample_OneThatNamesIt(string page, string reference, string complaint) =>
         Assert.Equal([complaint], Tags.Complaints("LN", page, reference));
 
+    // The façades, which layers call; what is masked goes through them once more, without its mask.
+    private static readonly string[] s_facades = ["RowNorm", "ChannelNorm", "ChunkNorm", "GroupedNorm"];
+
+    [Fact]
+    public void Engines_CallNoFacade()
+    {
+        string folder = Path.Combine(RepositoryFiles.Root, "src", "NormLayers", "Normalization");
+        string[] engines = [.. Directory.EnumerateFiles(folder, "*.cs").Where(f => !((string[])[.. s_facades, "MaskedRows", "MaskedGroups"]).Contains(Path.GetFileNameWithoutExtension(f)))];
+        Assert.True(engines.Length > 20);
+        Assert.Empty(from f in engines from line in File.ReadLines(f) from facade in s_facades where line.Contains($" {facade}.", StringComparison.Ordinal) || line.Contains($"({facade}.", StringComparison.Ordinal) select $"{Path.GetFileName(f)}: {line}");
+    }
+
     // The files of src/NormLayers/Normalization with arithmetic, and the steps that are in each.
     private static readonly Dictionary<string, string[]> s_arithmetic = new()
     {
