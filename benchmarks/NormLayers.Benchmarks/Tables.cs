@@ -86,15 +86,15 @@ internal static class Tables
 
         if (result.Settings.Suite == "family")
         {
-            yield return ("family-environment", Environment(result));
-            yield return ("family", Family(all));
+            yield return (prefix + "family-environment", Environment(result));
+            yield return (prefix + "family", Family(all));
             yield break;
         }
 
         if (result.Settings.Suite == "products")
         {
-            yield return ("products-environment", Environment(result));
-            yield return ("products", Products(all));
+            yield return (prefix + "products-environment", Environment(result));
+            yield return (prefix + "products", Products(all));
             yield break;
         }
 
