@@ -50,7 +50,10 @@ internal static class ProductErrors
 
         return new JsonObject
         {
-            ["rms"] = Math.Sqrt(squares / y.Length), ["worst"] = worst, ["rmsUlps"] = Math.Sqrt(squaresInUlps / y.Length), ["worstUlps"] = worstInUlps,
+            ["rms"] = Math.Sqrt(squares / y.Length),
+            ["worst"] = worst,
+            ["rmsUlps"] = Math.Sqrt(squaresInUlps / y.Length),
+            ["worstUlps"] = worstInUlps,
         };
     }
 

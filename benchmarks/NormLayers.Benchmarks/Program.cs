@@ -77,16 +77,25 @@ Command special = new("special", "Time one set that floats do not hold, tensors 
 special.SetAction(_ => SpecialRun.Print(Console.Out));
 
 Option<bool> hashes = new("--hashes") { Description = "Only a hash of each way's results; started by 'loops'.", Hidden = true };
-Command loops = new("loops", "Error, bits and time of the loops that programs write for themselves, beside ours.") { hashes };
+Option<string> only = new("--only") { Description = "errors (and bits), or times." };
+only.AcceptOnlyFromAmong("errors", "times");
+Command loops = new("loops", "Error, bits and time of the loops that programs write for themselves, beside ours.") { hashes, only };
 loops.SetAction(parsed =>
 {
     if (parsed.GetValue(hashes))
     {
         LoopRun.PrintHashes(Console.Out);
+        return;
     }
-    else
+
+    if (parsed.GetValue(only) != "times")
     {
-        LoopRun.Print(Console.Out);
+        LoopRun.PrintErrors(Console.Out);
+    }
+
+    if (parsed.GetValue(only) != "errors")
+    {
+        LoopRun.PrintTimes(Console.Out);
     }
 });
 

@@ -89,11 +89,16 @@ internal static class SpecialRun
             Way("… with ReLU", new BatchNorm1D(features, relu: true)),
         ];
 
-        (string Name, Action Work) Way(string name, Layer layer) => (name, () =>
+        (string Name, Action Work) Way(string name, Layer layer)
         {
-            Threads.Limit = 1;
-            layer.Forward(x, shape, y);
-            layer.Backward(x, dy, dx);
-        });
+            return (name, Work);
+
+            void Work()
+            {
+                Threads.Limit = 1;
+                layer.Forward(x, shape, y);
+                layer.Backward(x, dy, dx);
+            }
+        }
     }
 }

@@ -6,7 +6,10 @@ namespace NormLayers.Benchmarks.Loops;
 /// <summary>A normalization of rows: x and y of rows·C elements, gamma and beta of C.</summary>
 internal delegate void Loop(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y);
 
-/// <summary>Layer and RMS normalization as programs write them for themselves: the usual ways, none of them ours.</summary>
+/// <summary>Skip + norm: sum = x + residual, y = the normalization of sum; all of rows·C elements.</summary>
+internal delegate void SkipLoop(ReadOnlySpan<float> x, ReadOnlySpan<float> residual, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> sum, Span<float> y);
+
+/// <summary>Layer and RMS normalization, and skip + norm, as programs write them for themselves: the usual ways, none of them ours.</summary>
 internal static class OwnLoops
 {
     /// <summary>Layer normalization, each way.</summary>
@@ -28,6 +31,28 @@ internal static class OwnLoops
         ("one loop, `Vector<float>`", VectorRms),
         ("TensorPrimitives", TensorRms),
     ];
+
+    /// <summary>Skip + layer normalization: the residual is added in a pass of its own.</summary>
+    public static IReadOnlyList<(string Name, SkipLoop Run)> SkipLayerNorm { get; } = [("skip + two loops, float", After(TwoLoops)), ("skip + TensorPrimitives", TensorAfter(TensorLayerNorm))];
+
+    /// <summary>Skip + RMS normalization, likewise.</summary>
+    public static IReadOnlyList<(string Name, SkipLoop Run)> SkipRmsNorm { get; } = [("skip + one loop, float", After(PlainRms)), ("skip + TensorPrimitives", TensorAfter(TensorRms))];
+
+    private static SkipLoop After(Loop norm) => (x, residual, gamma, beta, epsilon, sum, y) =>
+    {
+        for (int i = 0; i < x.Length; i++)
+        {
+            sum[i] = x[i] + residual[i];
+        }
+
+        norm(sum, gamma, beta, epsilon, y);
+    };
+
+    private static SkipLoop TensorAfter(Loop norm) => (x, residual, gamma, beta, epsilon, sum, y) =>
+    {
+        TensorPrimitives.Add(x, residual, sum);
+        norm(sum, gamma, beta, epsilon, y);
+    };
 
     private static void Moments(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
     {

@@ -10,7 +10,7 @@ namespace NormLayers.Verification;
 /// gradients and statistics. Batch and group normalization are measured over (N, C), and over (N, C, L) with L below and above the sixteen lanes.
 /// Batch renormalization's R and D are constants here, at their limits; ScaleNorm's ε is 0. Of a linear layer with normalized weights the weights are measured.
 /// </remarks>
-public static class AccuracyCheck
+public static partial class AccuracyCheck
 {
     private const int FewSets = 3;
 
@@ -74,15 +74,17 @@ public static class AccuracyCheck
     /// <param name="cancellationToken">Stops before the next kind.</param>
     /// <returns>A row for each layer, kind of data and output, in that order.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static IReadOnlyList<AccuracyRow> Run(ulong seed = 1, CancellationToken cancellationToken = default)
+    public static IReadOnlyList<AccuracyRow> Run(ulong seed = 1, CancellationToken cancellationToken = default) => Run(Subjects, seed, cancellationToken);
+
+    private static IReadOnlyList<AccuracyRow> Run(IReadOnlyList<Subject> subjects, ulong seed, CancellationToken cancellationToken)
     {
-        IReadOnlyList<AccuracyRow>[] rows = new IReadOnlyList<AccuracyRow>[Subjects.Count * HostileData.All.Count];
+        IReadOnlyList<AccuracyRow>[] rows = new IReadOnlyList<AccuracyRow>[subjects.Count * HostileData.All.Count];
         Threads.For(rows.Length, i =>
         {
             if (!cancellationToken.IsCancellationRequested)
             {
                 (int subject, int data) = Math.DivRem(i, HostileData.All.Count);
-                rows[i] = [.. Measure(Subjects[subject], HostileData.All[data], seed)];
+                rows[i] = [.. Measure(subjects[subject], HostileData.All[data], seed)];
             }
         });
         cancellationToken.ThrowIfCancellationRequested();
@@ -149,7 +151,7 @@ public static class AccuracyCheck
             Scatter(Draw(new float[S.Length], () => (float)(0.4 + random.NextNormal())), S, dy);
         }
 
-        (float[] y, float[] dx, float[]? gammaGradient, float[]? betaGradient) = subject.Run(layer, shape, x, dy, gamma, beta);
+        (float[] y, float[]? dx, float[]? gammaGradient, float[]? betaGradient) = subject.Run(layer, shape, x, dy, gamma, beta);
 
         ExactSum<T>[] dGamma = Array.ConvertAll(gamma, _ => new ExactSum<T>());
         ExactSum<T>[] dBeta = Array.ConvertAll(beta, _ => new ExactSum<T>());
@@ -168,7 +170,11 @@ public static class AccuracyCheck
             {
                 int i = S[k];
                 Note(worst, "y", exact.Y[k].ErrorOf(y[i]));
-                Note(worst, "dx", exact.Dx[k].ErrorOf(dx[i]));
+                if (dx is not null)
+                {
+                    Note(worst, "dx", exact.Dx[k].ErrorOf(dx[i]));
+                }
+
                 dGamma[parameterOf[i]].Add(T.From(dy[i]) * exact.XHat[k]);
                 dBeta[parameterOf[i]].Add(T.From(dy[i]));
             }
@@ -195,14 +201,14 @@ public static class AccuracyCheck
         }
     }
 
-    // A layer whose first parameter is γ, and whose second, if there is one, β.
+    // A layer whose first parameter, if there is one, is γ, and whose second β.
     private static Passes RunLayer(Layer layer, Shape shape, float[] x, float[] dy, float[] gamma, float[] beta)
     {
-        Parameter? shift = layer.Parameters.Count > 1 ? layer.Parameters[1] : null;
-        gamma.CopyTo(layer.Parameters[0].Value, 0);
+        (Parameter? scale, Parameter? shift) = (layer.Parameters.ElementAtOrDefault(0), layer.Parameters.ElementAtOrDefault(1));
+        gamma.AsSpan(0, scale?.Value.Length ?? 0).CopyTo(scale?.Value);
         beta.AsSpan(0, shift?.Value.Length ?? 0).CopyTo(shift?.Value);
         (float[] y, float[] dx) = Run(layer, shape, x, dy);
-        return new(y, dx, layer.Parameters[0].Gradient, shift?.Gradient);
+        return new(y, dx, scale?.Gradient, shift?.Gradient);
     }
 
     private static Passes RunConditioned(Layer layer, Shape shape, float[] x, float[] dy, float[] gamma, float[] beta)
@@ -314,8 +320,8 @@ public static class AccuracyCheck
         public int ManyRowsOf { get; init; } = FewSets;
     }
 
-    /// <summary>What both passes give; without dγ or dβ where there is none.</summary>
-    internal sealed record Passes(float[] Y, float[] Dx, float[]? DGamma, float[]? DBeta);
+    /// <summary>What both passes give; without gradients where there are none.</summary>
+    internal sealed record Passes(float[] Y, float[]? Dx, float[]? DGamma, float[]? DBeta);
 
     /// <summary>A sum over the elements, with its largest term.</summary>
     private sealed class ExactSum<T>
