@@ -63,9 +63,9 @@ internal static class Tables
 
         if (result.Settings.Suite == "quick")
         {
-            yield return ("quick-environment", Environment(result));
-            yield return ("quick-summary", Summary(all));
-            yield return ("quick", Quick(all));
+            yield return (prefix + "quick-environment", Environment(result));
+            yield return (prefix + "quick-summary", Summary(all));
+            yield return (prefix + "quick", Quick(all));
             yield break;
         }
 
