@@ -3,16 +3,16 @@ using System.Text.RegularExpressions;
 
 namespace NormLayers.Cli.Tests.Support;
 
-/// <summary>A stop of the tour in <c>docs/lab.md</c>: its commands are run, and its numbers are ticked off one by one.</summary>
+/// <summary>A stop of the tour in <c>docs/lab.md</c>, or the answer to its exercise: commands are run, and its numbers are ticked off one by one.</summary>
 internal sealed partial class TourStop
 {
     private readonly string _page;
     private readonly string _text;
     private string _left;
 
-    public TourStop(int number)
+    public TourStop(int number, string page = "lab.md")
     {
-        _page = File.ReadAllText(Path.Combine(Snapshot.Root, "docs", "lab.md"));
+        _page = File.ReadAllText(Path.Combine(Snapshot.Root, "docs", page));
         _text = _page.Split("\n## ").Single(s => s.StartsWith($"{number}. ", StringComparison.Ordinal));
         _left = Spaces().Replace(_text[_text.IndexOf('\n', StringComparison.Ordinal)..], " ");
     }
@@ -39,7 +39,7 @@ internal sealed partial class TourStop
     {
         string expected = FormattableString.Invariant(words);
         int at = _left.IndexOf(expected, StringComparison.Ordinal);
-        Assert.True(at >= 0, $"the tour does not say what its command prints: {expected}");
+        Assert.True(at >= 0, $"the page does not say what the command prints: {expected}");
         _left = _left.Remove(at, expected.Length);
     }
 
