@@ -6,7 +6,9 @@ namespace NormLayers.Lab.Charts;
 /// <summary>A chart as Plotly.js takes it: traces and layout.</summary>
 internal static class PlotlyFigure
 {
-    private const int MarkedPoints = 40;
+    /// <summary>Markers of a curve; a set of more points has small ones.</summary>
+    internal const int MarkedPoints = 40;
+
     private const double HalfCell = 0.48;
     private const string GuideColor = "#8a9099";
 
@@ -106,7 +108,7 @@ internal static class PlotlyFigure
             ["x"] = Numbers(series.X),
             ["y"] = Numbers(series.Y),
             ["line"] = new JsonObject { ["color"] = series.Style.Color, ["dash"] = series.Style.Dash, ["width"] = 2 },
-            ["marker"] = new JsonObject { ["color"] = series.Style.Color, ["symbol"] = series.Style.Marker, ["size"] = series.Joined ? 6 : 11, ["maxdisplayed"] = series.Joined ? MarkedPoints : 0 },
+            ["marker"] = new JsonObject { ["color"] = series.Style.Color, ["symbol"] = series.Style.Marker, ["size"] = series.Joined || series.X.Count > MarkedPoints ? 6 : 11, ["maxdisplayed"] = series.Joined ? MarkedPoints : 0 },
             ["legendgroup"] = series.Name,
         };
         if (series is { Joined: false, Low: { } below, High: { } above })

@@ -33,11 +33,24 @@ public sealed record SeriesStyle(string Color, string Dash, string Marker)
     private static readonly List<NormalizationKind> _modes =
         [.. ((NormalizationKind[])[NormalizationKind.BatchNorm, NormalizationKind.None]).Union(NormalizationKind.All)];
 
-    private static IReadOnlyList<SeriesStyle> All { get; } = [Blue, Vermillion, Green, Purple, Orange, SkyBlue, Gray];
+    // Seven colours; the second seven styles, and the third, have them in another order and with another's dashes and marker.
+    private static readonly SeriesStyle[] _all =
+        [.. from turn in Enumerable.Range(0, 3) from i in Enumerable.Range(0, 7) select Basic(i + (4 * turn)) with { Dash = Basic(i + (3 * turn)).Dash, Marker = Basic(i + (3 * turn)).Marker }];
 
-    /// <summary>The style of the series at a place, ≥ 0; from the eighth on they come again.</summary>
-    public static SeriesStyle At(int index) => All[index % All.Count];
+    /// <summary>The style of the series at a place, ≥ 0; from the 22nd on they come again.</summary>
+    public static SeriesStyle At(int index) => _all[index % _all.Length];
 
     /// <summary>The style that a mode has in every picture.</summary>
     public static SeriesStyle Of(NormalizationKind mode) => At(_modes.IndexOf(mode) is var place and >= 0 ? place : _modes.Count);
+
+    private static SeriesStyle Basic(int index) => (index % 7) switch
+    {
+        0 => Blue,
+        1 => Vermillion,
+        2 => Green,
+        3 => Purple,
+        4 => Orange,
+        5 => SkyBlue,
+        _ => Gray,
+    };
 }

@@ -111,7 +111,7 @@ public static class SvgPicture
                 StrokeThickness = series.Joined ? 2 : 0,
                 LineStyle = series.Joined ? ToLineStyle(series.Style.Dash) : LineStyle.None,
                 MarkerType = ToMarker(series.Style.Marker),
-                MarkerSize = series.Joined ? 3 : 6,
+                MarkerSize = series.Joined || series.X.Count > PlotlyFigure.MarkedPoints ? 3 : 6,
                 MarkerFill = color,
                 MarkerStroke = color,
             };

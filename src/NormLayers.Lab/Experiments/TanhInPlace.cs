@@ -18,6 +18,7 @@ internal sealed class TanhInPlace : IExperiment
     private const int Seeds = 3;
     private const double AdamRate = 1e-3;
     private const double PlainRate = 0.1;
+    private const int Shown = 12;
 
     private static readonly NormalizationKind[] _modes =
         [NormalizationKind.None, NormalizationKind.BatchNorm, NormalizationKind.LayerNorm, NormalizationKind.RmsNorm, NormalizationKind.DyT];
@@ -51,6 +52,7 @@ internal sealed class TanhInPlace : IExperiment
             .ToLookup(o => (o.Trial.Mode, o.Trial.Residual));
         double layer = Mean(outcomes, NormalizationKind.LayerNorm, true);
         double tanh = Mean(outcomes, NormalizationKind.DyT, true);
+        Outcome seen = outcomes[(NormalizationKind.LayerNorm, true)].First();
         return ExperimentResult.From(
             this,
             context,
@@ -58,6 +60,8 @@ internal sealed class TanhInPlace : IExperiment
                 $"A residual network of {Blocks} blocks x + W₂·ReLU(W₁·norm(x)) of width {Width}, Adam with a rate of {Phrases.Text(AdamRate)}, {residual} steps of {Batch} samples; " +
                 $"and a plain network of {PlainDepth} ReLU layers of {Width}, stochastic gradient descent with a rate of {Phrases.Text(PlainRate)}, {plain} steps. {Seeds} seeds; a diverged network counts as guessing.",
                 "The paper has Transformers and ConvNets; this is the mechanism only.",
+                string.Create(CultureInfo.InvariantCulture, $"The last layer normalization, first seed: over the test samples its slope 1/σ differs by a factor of {seen.Before.SlopeRange:f1} before training and of {seen.After.SlopeRange:f1} after. ") +
+                "Each sample is a straight line; together they bend like a tanh where samples with large inputs have the smaller slope.",
             ],
             new ExperimentTable(
                 ["residual", "plain"], [.. _modes.Select(m => new ExperimentRow(m.Name, [Mean(outcomes, m, true), Mean(outcomes, m, false)]))]),
@@ -77,6 +81,14 @@ internal sealed class TanhInPlace : IExperiment
                     Y = new Axis("share of correct samples") { Minimum = 0, Maximum = 1 },
                     Series = [.. _modes.Select(m => SeedBand.Of(m.Name, [0, 1], ((bool[])[true, false]).Select(r => outcomes[(m, r)].Select(o => o.Accuracy).ToArray()), SeriesStyle.Of(m)))],
                 },
+                new LineChart
+                {
+                    Title = "Input and output of the last layer normalization",
+                    Words = $"Residual network, first seed: the inputs of {Shown} test samples, from the smallest to the largest σ, against x̂.",
+                    X = new Axis("input x"),
+                    Y = new Axis("normalized x̂"),
+                    Series = [seen.Before.ToSeries("before training", SeriesStyle.Gray), seen.After.ToSeries("after training", SeriesStyle.Of(NormalizationKind.LayerNorm))],
+                },
             ]);
     }
 
@@ -93,9 +105,10 @@ internal sealed class TanhInPlace : IExperiment
             Normalization = trial.Mode,
             Seed = seeds.Weights,
         });
+        Scatter before = Scatter.Of(network, data.Test);
         Optimizer optimizer = trial.Residual ? new AdamOptimizer(network.Parameters, AdamRate) : new SgdOptimizer(network.Parameters, PlainRate);
         StepResult result = StepTraining.Run(network, optimizer, data, Batch, trial.Steps, seeds.Order, progress, null, context.CancellationToken);
-        return new Outcome(trial, result.TestAccuracy);
+        return new Outcome(trial, result.TestAccuracy, before, Scatter.Of(network, data.Test));
     }
 
     private static Sequential CreateResidual(DataSplit data, NormalizationKind mode, RandomSource random)
@@ -116,5 +129,29 @@ internal sealed class TanhInPlace : IExperiment
 
     private sealed record Trial(NormalizationKind Mode, bool Residual, ulong Seed, int Steps);
 
-    private sealed record Outcome(Trial Trial, double Accuracy);
+    private sealed record Outcome(Trial Trial, double Accuracy, Scatter Before, Scatter After);
+
+    /// <summary>What goes into the normalization after the last block, and x̂ of it.</summary>
+    /// <param name="Points">x and x̂ of some samples, from the smallest to the largest σ, each input once.</param>
+    /// <param name="SlopeRange">The largest 1/σ of all samples over the smallest.</param>
+    private sealed record Scatter(IReadOnlyList<(double X, double Normalized)> Points, double SlopeRange)
+    {
+        public static Scatter Of(Sequential network, Dataset samples)
+        {
+            network.Training = false;
+            network.Forward(samples.Features, new Shape(samples.Count, samples.FeatureCount), new float[samples.Count * samples.ClassCount]);
+            float[] x = network.Activations(Blocks).ToArray(), normalized = new float[x.Length];
+            NormStatistics statistics = new();
+            Functional.LayerNorm(x, Width, Functional.Ones, Functional.Zeros, 0, normalized, statistics: statistics);
+            double[] slopes = statistics.Rstd.ToArray();
+            int[] order = [.. Enumerable.Range(0, samples.Count).OrderByDescending(i => slopes[i])];
+            IEnumerable<int> shown = Enumerable.Range(0, Shown).Select(i => order[i * (samples.Count - 1) / (Shown - 1)]);
+            return new Scatter(
+                [.. shown.SelectMany(s => Enumerable.Range(s * Width, Width)).Select(i => ((double)x[i], (double)normalized[i])).DistinctBy(p => p.Item1)],
+                slopes[order[0]] / slopes[order[^1]]);
+        }
+
+        public Series ToSeries(string name, SeriesStyle style) =>
+            new(name, [.. Points.Select(p => p.X)], [.. Points.Select(p => p.Normalized)]) { Style = style, Joined = false };
+    }
 }

@@ -70,7 +70,9 @@ public sealed class ChartTests
         Assert.Equal(7, styles.Select(s => s.Color).Distinct().Count());
         Assert.Equal(7, styles.Select(s => s.Dash).Distinct().Count());
         Assert.Equal(7, styles.Select(s => s.Marker).Distinct().Count());
-        Assert.Same(styles[0], SeriesStyle.At(7));
+        Assert.Equal(21, Enumerable.Range(0, 21).Select(i => (SeriesStyle.At(i).Color, SeriesStyle.At(i).Dash)).Distinct().Count());
+        Assert.Equal(21, Enumerable.Range(0, 21).Select(i => (SeriesStyle.At(i).Color, SeriesStyle.At(i).Marker)).Distinct().Count());
+        Assert.Same(styles[0], SeriesStyle.At(21));
     }
 
     [Fact]
