@@ -142,8 +142,7 @@ public sealed class Softmax : Layer
                 sum += power;
             }
 
-            Span<double> lanes = stackalloc double[8];
-            return D.Sum(sum, ref lanes[0]);
+            return D.Sum(sum);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
@@ -70,13 +69,10 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, i
     }
 
     [MethodImpl(Kernels.FullyOptimized)]
-    [SkipLocalsInit]
     private void AddPlanes<L, D>(Span<double> sums, int n, int first, int end)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        Span<double> buffer = stackalloc double[LaneTree.Folded];
-        ref double l0 = ref MemoryMarshal.GetReference(buffer);
         int length = _length;
         nint whole = length & ~15;
         for (int c = first; c < end; c++)
@@ -99,8 +95,8 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, i
                 _term.Add(i + 8, centre, ref sumHigh, ref productHigh);
             }
 
-            SingleDouble sum = new(D.Sum(sumLow + sumHigh, ref l0));
-            SingleDouble product = new(D.Sum(productLow + productHigh, ref l0));
+            SingleDouble sum = new(D.Sum(sumLow + sumHigh));
+            SingleDouble product = new(D.Sum(productLow + productHigh));
             for (nint i = start + whole; i < start + length; i++)
             {
                 _term.Add(i, new SingleDouble(_centre[c]), ref sum, ref product);

@@ -57,10 +57,9 @@ internal readonly ref struct TanhRows : IKernel
         where D : struct, IDoubleLanes<D>
     {
         int C = Tensors.Features;
-        Span<double> lanes = stackalloc double[LaneTree.Folded];
         for (int block = first; block < first + count; block++)
         {
-            Span<double> sums = Dy.IsEmpty ? lanes : Sums.Slice(SumsOf(C) * block, SumsOf(C));
+            Span<double> sums = Dy.IsEmpty ? default : Sums.Slice(SumsOf(C) * block, SumsOf(C));
             sums.Clear();
             (D sumHX, SingleDouble tailHX) = (D.Create(0), default);
             for (int n = Blocks.Start(block); n < Blocks.Start(block + 1); n++)
@@ -78,8 +77,10 @@ internal readonly ref struct TanhRows : IKernel
                 }
             }
 
-            D.Store(sumHX, ref lanes[0], 0);
-            sums[^1] = LaneTree.Sum(ref lanes[0]) + tailHX.Value;
+            if (!Dy.IsEmpty)
+            {
+                sums[^1] = D.Sum(sumHX) + tailHX.Value;
+            }
         }
     }
 

@@ -96,10 +96,10 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanes128 value, ref double buffer)
+    public static double Sum(DoubleLanes128 value)
     {
-        Store(value, ref buffer, 0);
-        return LaneTree.Sum(ref buffer);
+        Vector128<double> two = value._a + value._c + (value._b + value._d);
+        return two.ToScalar() + two.GetElement(1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

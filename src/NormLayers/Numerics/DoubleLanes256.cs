@@ -87,7 +87,7 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanes256 value, ref double buffer)
+    public static double Sum(DoubleLanes256 value)
     {
         Vector256<double> four = value._a + value._b;
         Vector128<double> two = four.GetLower() + four.GetUpper();

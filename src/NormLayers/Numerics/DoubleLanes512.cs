@@ -79,10 +79,11 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanes512 value, ref double buffer)
+    public static double Sum(DoubleLanes512 value)
     {
-        Store(value, ref buffer, 0);
-        return LaneTree.Sum(ref buffer);
+        Vector256<double> four = value._a.GetLower() + value._a.GetUpper();
+        Vector128<double> two = four.GetLower() + four.GetUpper();
+        return two.ToScalar() + two.GetElement(1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

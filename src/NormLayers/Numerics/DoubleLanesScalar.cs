@@ -146,11 +146,7 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(DoubleLanesScalar value, ref double buffer)
-    {
-        Store(value, ref buffer, 0);
-        return LaneTree.Sum(ref buffer);
-    }
+    public static double Sum(DoubleLanesScalar value) => LaneTree.Sum(ref value._first);
 
     public static bool AllBelow(DoubleLanesScalar value, double bound)
     {

@@ -48,11 +48,8 @@ internal interface IDoubleLanes<TDouble>
     /// <summary>m with √½ ≤ m &lt; √2 and value = m·2ⁿ, for positive normal numbers; anything for others.</summary>
     static abstract TDouble Split(TDouble value, out TDouble n);
 
-    /// <summary>
-    /// The sum of the lanes, in the order of <see cref="LaneTree"/>, for loops that do one row after the other; <paramref name="buffer"/> is
-    /// overwritten, <see cref="LaneTree.Folded"/>, where adding up from memory is faster.
-    /// </summary>
-    static abstract double Sum(TDouble value, ref double buffer);
+    /// <summary>The sum of the lanes, in the order of <see cref="LaneTree"/>, without memory between: for loops that do one row after the other.</summary>
+    static abstract double Sum(TDouble value);
 
     /// <summary>Whether each is below <paramref name="bound"/> in magnitude; none of them NaN.</summary>
     static abstract bool AllBelow(TDouble value, double bound);

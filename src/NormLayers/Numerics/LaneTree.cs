@@ -7,7 +7,7 @@ namespace NormLayers.Numerics;
 /// The first step adds the two <see cref="IDoubleLanes{TDouble}"/> of a sum; the others are plain additions on eight stored
 /// doubles: many short rows are in flight at a time, and instructions across the lanes of a register would
 /// stall them (almost twice as fast for rows of 32; docs/performance-history.md, what else was tried). Where
-/// one plane follows the other, <see cref="IDoubleLanes{TDouble}.Sum"/> takes the faster way of its width, in this order.
+/// one plane follows the other, the sum would wait for its own store: <see cref="IDoubleLanes{TDouble}.Sum"/> has this order in registers.
 /// </remarks>
 internal static class LaneTree
 {

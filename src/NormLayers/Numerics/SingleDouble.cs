@@ -60,7 +60,7 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Sum(SingleDouble value, ref double buffer) => value.Value;
+    public static double Sum(SingleDouble value) => value.Value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllBelow(SingleDouble value, double bound) => Math.Abs(value.Value) < bound;
