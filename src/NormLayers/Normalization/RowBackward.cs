@@ -173,22 +173,21 @@ internal readonly ref struct RowBackward<S>(
                 columns.AddRows<D, TScaled, TTwo>(in a, in b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
             }
 
-            group.StoreLanes(k, gLowA + gHighA, gXHatLowA + gXHatHighA);
+            group.SetSums(k, gLowA + gHighA, gXHatLowA + gXHatHighA);
             if (TTwo.Holds)
             {
-                group.StoreLanes(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
+                group.SetSums(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
             }
         }
     }
 
-    // Adds up the lanes of each row, and the elements after the last whole sixteen one by one.
+    // Adds the elements of each row after the last whole sixteen, one by one.
     [MethodImpl(Kernels.FullyOptimized)]
     private void Finish<TScaled>(scoped RowBlock group, int block, int start, int rows)
         where TScaled : struct, IFlag
     {
         for (int k = 0; k < rows; k++)
         {
-            group.AddLanes(k);
             if ((Features & 15) != 0)
             {
                 Columns columns = new(in this, block, start + k);

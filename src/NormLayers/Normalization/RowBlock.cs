@@ -13,11 +13,9 @@ internal readonly ref struct RowBlock(Span<double> doubles)
     public const int Rows = 8;
 
     /// <summary>How many doubles a block needs.</summary>
-    public const int Doubles = LanesStart + Rows * RowLanes;
+    public const int Doubles = FloatsStart + 5 * Rows / 2;
 
     private const int FloatsStart = 6 * Rows;
-    private const int LanesStart = FloatsStart + 5 * Rows / 2;
-    private const int RowLanes = 2 * LaneTree.Folded;
 
     private readonly ref double _doubles = ref MemoryMarshal.GetReference(doubles);
 
@@ -49,7 +47,7 @@ internal readonly ref struct RowBlock(Span<double> doubles)
         where D : struct, IDoubleLanes<D>
         => new(D.Load(in Mean(k), 0), D.Load(in Low(k), 0), D.Load(in Rstd(k), 0));
 
-    /// <summary>Sets all numbers to 0, and the scales to 1; lanes stay what they are.</summary>
+    /// <summary>Sets all numbers to 0, and the scales to 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Clear<D>()
         where D : struct, IDoubleLanes<D>
@@ -73,21 +71,13 @@ internal readonly ref struct RowBlock(Span<double> doubles)
         }
     }
 
-    /// <summary>Keeps the lanes of a row's two sums.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void StoreLanes<D>(int k, D sum, D product)
-        where D : struct, IDoubleLanes<D>
-    {
-        D.Store(sum, ref Lanes(k), 0);
-        D.Store(product, ref Lanes(k), LaneTree.Folded);
-    }
-
     /// <summary>Adds up the lanes of a row's two sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AddLanes(int k)
+    public void SetSums<D>(int k, D sum, D product)
+        where D : struct, IDoubleLanes<D>
     {
-        Sum(k) = LaneTree.Sum(ref Lanes(k));
-        Product(k) = LaneTree.Sum(ref Unsafe.Add(ref Lanes(k), LaneTree.Folded));
+        Sum(k) = D.Sum(sum);
+        Product(k) = D.Sum(product);
     }
 
     /// <summary>Overwrites the statistics of rows from <paramref name="first"/> on, where they are kept.</summary>
@@ -108,6 +98,4 @@ internal readonly ref struct RowBlock(Span<double> doubles)
     }
 
     private ref double Number(int kind, int k) => ref Unsafe.Add(ref _doubles, kind * Rows + (nint)k);
-
-    private ref double Lanes(int k) => ref Unsafe.Add(ref _doubles, LanesStart + (nint)k * RowLanes);
 }

@@ -10,7 +10,7 @@ namespace NormLayers.Normalization;
 /// block is prefetched while this one is summed. Beyond the cache blocks are smaller, and y's lines are prefetched too: an
 /// ordinary store first reads its line, a non-temporal store does not. γ and β are read for every row, so they are copied once to a
 /// buffer with y's cache-line alignment (docs/performance-history.md, what else was tried).</para>
-/// <para>Order of summation: element i goes to lane i mod 16, lanes are added by <see cref="LaneTree"/>, and the elements of the tail follow one
+/// <para>Order of summation: element i goes to lane i mod 16, lanes are added as in <see cref="IDoubleLanes{TDouble}.Sum"/>, and the elements of the tail follow one
 /// by one. Squares are added with one rounding.</para>
 /// </remarks>
 /// <typeparam name="S">The statistic.</typeparam>
@@ -98,13 +98,9 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
             SumLanes<D>(in row, block, k, ahead, in y);
         }
 
-        for (int k = 0; k < rows; k++)
+        for (int k = 0; k < rows && (Features & 15) != 0; k++)
         {
-            block.AddLanes(k);
-            if ((Features & 15) != 0)
-            {
-                AddTail(in RowAt(start + k), block, k);
-            }
+            AddTail(in RowAt(start + k), block, k);
         }
     }
 
@@ -136,7 +132,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
             Moments<S>.Add(D.Widen(in row, i + 8), p, ref sumsHigh, ref squaresHigh);
         }
 
-        block.StoreLanes(k, sumsLow + sumsHigh, squaresLow + squaresHigh);
+        block.SetSums(k, sumsLow + sumsHigh, squaresLow + squaresHigh);
     }
 
     // The elements after the last whole sixteen, one by one.
@@ -190,7 +186,6 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
                 ref readonly float row = ref RowAt(start + k);
                 block.Shift(k) = (float)mean.Value;
                 SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
-                block.AddLanes(k);
                 AddTail(in row, block, k);
                 _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out mean, out low, out variance);
             }

@@ -48,7 +48,7 @@ internal interface IDoubleLanes<TDouble>
     /// <summary>m with √½ ≤ m &lt; √2 and value = m·2ⁿ, for positive normal numbers; anything for others.</summary>
     static abstract TDouble Split(TDouble value, out TDouble n);
 
-    /// <summary>The sum of the lanes, in the order of <see cref="LaneTree"/>, without memory between: for loops that do one row after the other.</summary>
+    /// <summary>The sum of the lanes, in one order at every width: i + (i + 4), i + (i + 2), last pair; in registers, since a sum from memory waits for its own store.</summary>
     static abstract double Sum(TDouble value);
 
     /// <summary>Whether each is below <paramref name="bound"/> in magnitude; none of them NaN.</summary>

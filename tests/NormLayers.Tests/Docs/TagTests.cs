@@ -101,7 +101,7 @@ public sealed class TagTests
         ["Groups.cs"] = "counts",
         ["IndexSets.cs"] = "counts",
         ["Planes.cs"] = "counts",
-        ["RowBlock.cs"] = "holds sums and factors; the sum of lanes is LaneTree's",
+        ["RowBlock.cs"] = "holds sums and factors",
         ["RowBlocks.cs"] = "counts",
         ["RowTensors.cs"] = "holds tensors",
         ["SetStatistics.cs"] = "holds statistics",
