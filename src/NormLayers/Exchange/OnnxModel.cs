@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace NormLayers.Exchange;
 
 /// <summary>The parts of an ONNX file that become layers: its constant tensors and its normalizations.</summary>
@@ -45,7 +43,7 @@ public sealed class OnnxModel
 
     /// <summary>The normalizations, in the order of the graph; found at the first call.</summary>
     /// <exception cref="InvalidDataException">A damaged attribute of a node.</exception>
-    public IReadOnlyList<OnnxNormalization> Normalizations => _normalizations ??= new OnnxPatterns(_index, Opset).Find();
+    public IReadOnlyList<OnnxNormalization> Normalizations => _normalizations ??= new OnnxPatterns(_index, Opset);
 
     /// <summary>Reads a file.</summary>
     /// <param name="stream">The file, to its end; it stays open.</param>
@@ -108,14 +106,14 @@ public sealed class OnnxModel
 
     private void ReadOpset(ReadOnlyMemory<byte> message)
     {
-        (string domain, long version) = ("", 0);
+        (ReadOnlyMemory<byte> domain, long version) = (default, 0);
         ProtobufReader opset = new(message, "an opset");
         while (opset.Next())
         {
             switch (opset.Field)
             {
                 case 1:
-                    domain = Encoding.UTF8.GetString(opset.Text().Span);
+                    domain = opset.Text();
                     break;
                 case 2:
                     version = opset.Integer();
@@ -123,7 +121,7 @@ public sealed class OnnxModel
             }
         }
 
-        if (domain is "" or "ai.onnx")
+        if (domain.IsEmpty || domain.Span.SequenceEqual("ai.onnx"u8))
         {
             Opset = version;
         }

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Text;
 
 namespace NormLayers.Exchange;
@@ -9,16 +10,7 @@ public sealed class OnnxNode
     {
         OnnxNodeMessage parts = new(message);
         (Name, Operator, Domain) = (Text(parts.Name), Text(parts.Operator), Text(parts.Domain));
-        (List<string> inputs, List<string> outputs) = ([], []);
-        for (ProtobufReader node = OnnxNodeMessage.Reader(message); node.Next();)
-        {
-            if (node.Field is 1 or 2)
-            {
-                (node.Field == 1 ? inputs : outputs).Add(Text(node.Text()));
-            }
-        }
-
-        (Inputs, Outputs) = (inputs, outputs);
+        (Inputs, Outputs) = (new Names(message, OnnxNodeMessage.FieldInput), new Names(message, OnnxNodeMessage.FieldOutput));
     }
 
     /// <summary>The values that go in, in the operator's order; an empty name for one that is left out.</summary>
@@ -37,4 +29,48 @@ public sealed class OnnxNode
     public string Domain { get; }
 
     private static string Text(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
+
+    // A name is decoded when it is asked for. From the one that was asked for last it is looked for onwards, so that a loop takes linear time.
+    private sealed class Names : IReadOnlyList<string>
+    {
+        private readonly ReadOnlyMemory<byte> _message;
+        private readonly int _field;
+
+        // Number and place in one, so that threads see both or neither.
+        private long _last;
+
+        public Names(ReadOnlyMemory<byte> message, int field)
+        {
+            (_message, _field) = (message, field);
+            for (ProtobufReader node = OnnxNodeMessage.Reader(message); node.Next();)
+            {
+                Count += node.Field == field ? 1 : 0;
+            }
+        }
+
+        public int Count { get; }
+
+        public string this[int index]
+        {
+            get
+            {
+                ArgumentOutOfRangeException.ThrowIfNegative(index);
+                ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+                long last = Interlocked.Read(ref _last);
+                (int number, int start) = last >> 32 <= index ? ((int)(last >> 32), (int)last) : (0, 0);
+                ProtobufReader node = OnnxNodeMessage.Reader(_message[start..]);
+                while (node.Next() && (node.Field != _field || number++ < index))
+                {
+                    // Fields of the names before it.
+                }
+
+                Interlocked.Exchange(ref _last, ((long)(index + 1) << 32) | (uint)(_message.Length - node.Left));
+                return Text(node.Bytes());
+            }
+        }
+
+        public IEnumerator<string> GetEnumerator() => Enumerable.Range(0, Count).Select(i => this[i]).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
 }
