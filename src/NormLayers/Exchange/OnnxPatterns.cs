@@ -274,11 +274,13 @@ internal sealed class OnnxPatterns : IReadOnlyList<OnnxNormalization>
             return node;
         }
 
-        bool isInverse = node.Is("Reciprocal") || (node.Is("Div") && IsEqual(node.Input(1), root) && Constant(node.Input(0)) is { } one && Number(one) == 1);
+        // A product of no more than two inverses, an inverse of one root: the search stays linear, whatever else these nodes take.
+        bool isInverse = (node.Is("Reciprocal") && IsEqual(node.Input(0), root)) || (node.Is("Div") && IsEqual(node.Input(1), root) && Constant(node.Input(0)) is { } one && Number(one) == 1);
         for (int use = isInverse ? FirstUse(node.Output) : -1; use >= 0; use = _index.NextUse(use))
         {
             OnnxNodeMessage product = User(use);
-            if (product.Is("Mul") && IsSame(IsEqual(product.Input(0), node.Output) ? product.Input(1) : product.Input(0), numerator, axes))
+            if (product.Is("Mul")
+                && ((IsEqual(product.Input(0), node.Output) && IsSame(product.Input(1), numerator, axes)) || (IsEqual(product.Input(1), node.Output) && IsSame(product.Input(0), numerator, axes))))
             {
                 return product;
             }
