@@ -8,13 +8,21 @@ internal readonly struct OnnxNodeMessage
     public const int FieldInput = 1;
     public const int FieldOutput = 2;
 
-    // Of an attribute.
-    public const int FieldFloat = 2;
-    public const int FieldInteger = 3;
+    /// <summary>Of an attribute: a list of integers.</summary>
     public const int FieldIntegers = 8;
 
-    private const int FieldTensor = 5;
+    private const int FieldName = 3;
+    private const int FieldOperator = 4;
     private const int FieldAttribute = 5;
+    private const int FieldDomain = 7;
+
+    // Of an attribute.
+    private const int FieldAttributeName = 1;
+    private const int FieldFloat = 2;
+    private const int FieldInteger = 3;
+    private const int FieldTensor = 5;
+
+    private static readonly ProtobufNumbers s_integers = new(FieldIntegers);
 
     // Of the inputs that a normalization may have.
     private readonly ReadOnlyMemory<byte> _input0;
@@ -49,13 +57,13 @@ internal readonly struct OnnxNodeMessage
                     Output = outputs++ == 0 ? node.Text() : Output;
                     NamedOutputs += node.Text().IsEmpty ? 0 : 1;
                     break;
-                case 3:
+                case FieldName:
                     Name = node.Text();
                     break;
-                case 4:
+                case FieldOperator:
                     Operator = node.Text();
                     break;
-                case 7:
+                case FieldDomain:
                     Domain = node.Text();
                     break;
             }
@@ -114,31 +122,10 @@ internal readonly struct OnnxNodeMessage
         Attribute(name) is { } message ? Last(message, FieldTensor, static r => (ReadOnlyMemory<byte>?)r.Bytes(), default(ReadOnlyMemory<byte>?)) : default(ReadOnlyMemory<byte>?);
 
     /// <summary>How many integers an attribute has; −1 if there is none of the name.</summary>
-    public int CountIntegers(string name)
-    {
-        int count = 0;
-        ReadOnlyMemory<byte>? message = Attribute(name);
-        for (ProtobufReader attribute = AttributeReader(message ?? default); attribute.Next();)
-        {
-            count += attribute.Field == FieldIntegers ? attribute.CheckedCount(0) : 0;
-        }
-
-        return message is null ? -1 : count;
-    }
+    public int CountIntegers(string name) => Attribute(name) is { } message ? s_integers.CheckedCount(AttributeReader(message)) : -1;
 
     /// <summary>Reads the integers of an attribute, as many as <see cref="CountIntegers"/> says.</summary>
-    public void ReadIntegers(string name, Span<long> numbers)
-    {
-        for (ProtobufReader attribute = AttributeReader(Attribute(name) ?? default); attribute.Next();)
-        {
-            if (attribute.Field == FieldIntegers)
-            {
-                int more = attribute.Count(0);
-                attribute.ReadIntegers(numbers[..more], static i => i);
-                numbers = numbers[more..];
-            }
-        }
-    }
+    public void ReadIntegers(string name, Span<long> numbers) => s_integers.Read(AttributeReader(Attribute(name) ?? default), numbers);
 
     /// <summary>Whether there is an attribute of the name.</summary>
     public bool Has(string name) => Attribute(name) is not null;
@@ -157,7 +144,7 @@ internal readonly struct OnnxNodeMessage
         return last;
     }
 
-    private static ProtobufReader AttributeReader(ReadOnlyMemory<byte> message) => new(message, "an attribute", nameField: 1);
+    private static ProtobufReader AttributeReader(ReadOnlyMemory<byte> message) => new(message, "an attribute", FieldAttributeName);
 
     // Looked for in the file's bytes each time: a node has few. A bare null would be converted to an empty memory.
     public ReadOnlyMemory<byte>? Attribute(string name)
@@ -179,7 +166,7 @@ internal readonly struct OnnxNodeMessage
         bool isNamed = false;
         for (ProtobufReader reader = AttributeReader(attribute); reader.Next();)
         {
-            isNamed = reader.Field == 1 ? Ascii.Equals(reader.Bytes().Span, name) : isNamed;
+            isNamed = reader.Field == FieldAttributeName ? Ascii.Equals(reader.Bytes().Span, name) : isNamed;
         }
 
         return isNamed;

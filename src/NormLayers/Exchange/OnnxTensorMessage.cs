@@ -7,6 +7,9 @@ internal readonly struct OnnxTensorMessage
 {
     public const int MostDimensions = 64;
 
+    private const long TypeFloat = 1;
+    private const long TypeInt64 = 7;
+
     private const int FieldDimensions = 1;
     private const int FieldType = 2;
     private const int FieldFloats = 4;
@@ -40,11 +43,15 @@ internal readonly struct OnnxTensorMessage
         ("BFLOAT16", NumberType.BF16, FieldInt32, 0),
     ];
 
+    private static readonly ProtobufNumbers s_dimensions = new(FieldDimensions);
+
     private readonly long _type;
-    private readonly int _field;
-    private readonly bool _isAttribute;
     private readonly bool _isExternal;
     private readonly (int Start, int Length)? _raw;
+
+    // Of an attribute that has numbers itself: the field of a list, or the bits of one number.
+    private readonly int? _list;
+    private readonly long? _number;
 
     /// <summary>Reads name, type and dimensions.</summary>
     /// <exception cref="InvalidDataException">They are damaged, or raw bytes are not as many as the shape has.</exception>
@@ -90,7 +97,7 @@ internal readonly struct OnnxTensorMessage
             }
         }
 
-        (_field, Count) = (Row.Field, (int)count);
+        Count = (int)count;
         int size = TensorNumbers.Size(Type);
         if (_raw is { } raw && size > 0 && raw.Length != (long)Count * size)
         {
@@ -98,22 +105,19 @@ internal readonly struct OnnxTensorMessage
         }
     }
 
-    // Numbers that are fields of an attribute: one, which is 0 where it is left out and the last where there are more, or a list.
-    private OnnxTensorMessage(OnnxNodeMessage node, ReadOnlyMemory<byte> attribute, long type, int field, int? list = null) =>
-        (Message, Name, _type, _field, _isAttribute, Rank, Count) = (attribute, node.Output, type, field, true, list is null ? 0 : 1, list ?? 1);
+    private OnnxTensorMessage(OnnxNodeMessage node, long type, long number) => (Name, _type, _number, Count) = (node.Output, type, number, 1);
+
+    private OnnxTensorMessage(OnnxNodeMessage node, ReadOnlyMemory<byte> attribute, int count) =>
+        (Message, Name, _type, _list, Rank, Count) = (attribute, node.Output, TypeInt64, OnnxNodeMessage.FieldIntegers, 1, count);
 
     /// <summary>The tensor that a node Constant gives; null for text, sparse tensors and other nodes.</summary>
-    public static OnnxTensorMessage? Of(OnnxNodeMessage node)
-    {
-        const long Float = 1;
-        const long Int64 = 7;
-        return !node.Is("Constant") ? null
-            : node.Has("value") ? node.Tensor("value") is { } value ? new(value, node.Output) : null
-            : node.Attribute("value_float") is { } number ? new(node, number, Float, OnnxNodeMessage.FieldFloat)
-            : node.Attribute("value_ints") is { } integers ? new(node, integers, Int64, OnnxNodeMessage.FieldIntegers, node.CountIntegers("value_ints"))
-            : node.Attribute("value_int") is { } integer ? new(node, integer, Int64, OnnxNodeMessage.FieldInteger)
-            : default(OnnxTensorMessage?);
-    }
+    public static OnnxTensorMessage? Of(OnnxNodeMessage node) =>
+        !node.Is("Constant") ? null
+        : node.Has("value") ? (node.Tensor("value") is { } value ? new(value, node.Output) : null)
+        : node.Has("value_float") ? new(node, TypeFloat, BitConverter.SingleToInt32Bits(node.Float("value_float", 0)))
+        : node.Attribute("value_ints") is { } list ? new(node, list, node.CountIntegers("value_ints"))
+        : node.Has("value_int") ? new(node, TypeInt64, node.Integer("value_int", 0))
+        : default(OnnxTensorMessage?);
 
     /// <summary>Whether a number of the format, as in a Cast, is a type of floats.</summary>
     public static bool IsFloatType(long type) => type >= 0 && type < s_types.Length && TensorNumbers.IsFloat(s_types[type].Type);
@@ -142,66 +146,41 @@ internal readonly struct OnnxTensorMessage
     public Span<long> Shape(Span<long> shape)
     {
         shape = shape[..Rank];
-        if (_isAttribute)
+        shape.Fill(Count);
+        if (_list is null)
         {
-            shape.Fill(Count);
-            return shape;
-        }
-
-        int axis = 0;
-        for (ProtobufReader tensor = Reader; axis < Rank && tensor.Next();)
-        {
-            if (tensor.Field == FieldDimensions)
-            {
-                int more = tensor.Count(0);
-                tensor.ReadIntegers(shape.Slice(axis, more), static d => d);
-                axis += more;
-            }
+            s_dimensions.Read(Reader, shape);
         }
 
         return shape;
     }
 
     /// <summary>Whether there are as many values as the shape has, in this file.</summary>
-    public bool IsComplete
-    {
-        get
-        {
-            int count = 0;
-            for (ProtobufReader tensor = Reader; !_isExternal && _raw is null && tensor.Next();)
-            {
-                int more = tensor.Field == _field ? tensor.Count(Row.Size) : 0;
-                count = more < 0 ? int.MinValue : count + more;
-            }
-
-            return !_isExternal && (_raw is not null || count == Count || (_isAttribute && Rank == 0 && count >= 0));
-        }
-    }
+    public bool IsComplete => !_isExternal && (_raw is not null || _number is not null || Values.Count(Reader) == Count);
 
     /// <summary>The only value, a double rounded to the nearest float; null if there is not one, or it is beyond the numbers here.</summary>
     public double? Number()
     {
-        if (Count != 1 || !(IsFloat || IsInteger) || !IsComplete)
+        if (Count != 1 || !IsComplete)
         {
             return null;
         }
 
+        (double number, float single, long integer) = (0, 0, 0);
         switch (Type)
         {
             case NumberType.F64:
-                double number = 0;
                 Read(new Span<double>(ref number), TensorNumbers.Read, null, static _ => 0);
                 return TensorNumbers.IsInRange(number) ? (float)number : null;
             case NumberType.F32 or NumberType.F16 or NumberType.BF16:
-                float single = 0;
                 Read(new Span<float>(ref single));
                 return single;
             case NumberType.U64:
-                long bits = 0;
-                Read(new Span<long>(ref bits), static (_, bytes, numbers, _) => TensorNumbers.Read(NumberType.I64, bytes, numbers, null), null, static i => i);
-                return bits >= 0 ? bits : null;
+                Read(new Span<long>(ref integer), static (_, bytes, numbers, _) => TensorNumbers.Read(NumberType.I64, bytes, numbers, null), null, static i => i);
+                return integer >= 0 ? integer : null;
+            case NumberType.Other:
+                return null;
             default:
-                long integer = 0;
                 Read(new Span<long>(ref integer));
                 return integer;
         }
@@ -231,18 +210,10 @@ internal readonly struct OnnxTensorMessage
             throw new InvalidDataException($"expected the values of {this} in the ONNX file itself, got a reference to another file (external data), which is not read.");
         }
 
-        if (IsComplete)
+        if (!IsComplete)
         {
-            return;
+            throw new InvalidDataException($"expected {Count} values in {this}, got {Values.CheckedCount(Reader)}.");
         }
-
-        long count = 0;
-        for (ProtobufReader tensor = Reader; tensor.Next();)
-        {
-            count += tensor.Field == _field ? tensor.CheckedCount(Row.Size) : 0;
-        }
-
-        throw new InvalidDataException($"expected {Count} values in {this}, got {count}.");
     }
 
     /// <summary>Type, name and shape: <c>FLOAT 'norm1.weight' [32]</c>.</summary>
@@ -250,43 +221,46 @@ internal readonly struct OnnxTensorMessage
 
     private (string Name, NumberType Type, int Field, int Size) Row => _type >= 0 && _type < s_types.Length ? s_types[_type] : default;
 
+    private ProtobufNumbers Values => new(_list ?? Row.Field, Row.Size);
+
     private ProtobufReader Reader => new(Message, "a tensor");
 
     private static Func<long, long> SignedOf(OnnxTensorMessage tensor) => bits => TensorNumbers.Signed((ulong)bits, tensor);
 
     private string Shown(ReadOnlySpan<long> shape) => $"{DataType} {FileText.Shown(Name.Span)} [{string.Join(", ", shape.ToArray())}]";
 
-    private delegate void Decode<T>(NumberType type, ReadOnlySpan<byte> bytes, Span<T> numbers, object? tensor);
-
-    private void Read<T>(Span<T> values, Decode<T> fixedSize, object? tensorInMessages, Func<long, T> anySize)
+    private void Read<T>(Span<T> values, TensorNumbers.Decode<T> decode, object? tensorInMessages, Func<long, T> ofInteger)
     {
         CheckValues();
-        if (_raw is { } raw)
+        if (_number is { } number)
         {
-            fixedSize(Type, Message.Span.Slice(raw.Start, raw.Length), values, tensorInMessages);
-            return;
+            Span<byte> bits = stackalloc byte[sizeof(long)];
+            BinaryPrimitives.WriteInt64LittleEndian(bits, number);
+            decode(Type, bits, values, tensorInMessages);
         }
-
-        int read = 0;
-        for (ProtobufReader tensor = Reader; tensor.Next();)
+        else if (_raw is { } raw)
         {
-            if (tensor.Field != _field)
+            decode(Type, Message.Span.Slice(raw.Start, raw.Length), values, tensorInMessages);
+        }
+        else
+        {
+            for (ProtobufReader tensor = Reader; tensor.Next();)
             {
-                continue;
-            }
+                if (tensor.Field == (_list ?? Row.Field))
+                {
+                    Span<T> some = values[..tensor.Count(Row.Size)];
+                    if (Row.Size > 0)
+                    {
+                        decode(Type, tensor.Numbers, some, tensorInMessages);
+                    }
+                    else
+                    {
+                        tensor.ReadIntegers(some, ofInteger);
+                    }
 
-            int more = tensor.Count(Row.Size);
-            read = _isAttribute && Rank == 0 ? 0 : read;
-            if (Row.Size > 0)
-            {
-                fixedSize(Type, tensor.Numbers, values.Slice(read, more), tensorInMessages);
+                    values = values[some.Length..];
+                }
             }
-            else
-            {
-                tensor.ReadIntegers(values.Slice(read, more), anySize);
-            }
-
-            read += more;
         }
     }
 }

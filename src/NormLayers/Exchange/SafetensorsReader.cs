@@ -11,7 +11,6 @@ namespace NormLayers.Exchange;
 /// </remarks>
 public sealed class SafetensorsReader
 {
-    private const int ChunkBytes = 1 << 16;
     private const string Floats = "F32, F64, F16 or BF16";
     private const string Doubles = "F64";
     private const string Integers = "integers";
@@ -55,7 +54,8 @@ public sealed class SafetensorsReader
             throw new InvalidDataException($"expected a safetensors header of {length} bytes, as the file says, got {left} bytes.");
         }
 
-        _header = new SafetensorsHeader(ReadHeader((int)length));
+        (byte[] header, read) = StreamBytes.Read(stream, (int)length);
+        _header = new SafetensorsHeader(read == (int)length ? header : throw CutShort("the header"));
         left -= (long)length;
         if (stream.CanSeek && left != _header.DataLength)
         {
@@ -183,8 +183,7 @@ public sealed class SafetensorsReader
         }
 
         Seek(tensor);
-        long length = tensor.End - tensor.Begin;
-        List<byte[]>? gathered = _stream.CanSeek || length <= ChunkBytes ? null : Gather(length, tensor);
+        List<byte[]>? gathered = _stream.CanSeek || tensor.End - tensor.Begin <= StreamBytes.ChunkBytes ? null : Gather(tensor);
         T[] values = new T[tensor.Count];
         Read(tensor, values, decode, gathered);
         return values;
@@ -212,59 +211,28 @@ public sealed class SafetensorsReader
         }
     }
 
-    private byte[] ReadHeader(int length)
-    {
-        const string What = "the header";
-        if (!_stream.CanSeek && length > ChunkBytes)
-        {
-            List<byte[]> gathered = Gather(length, What);
-            byte[] whole = new byte[length];
-            for (int chunk = 0; chunk < gathered.Count; chunk++)
-            {
-                gathered[chunk].CopyTo(whole, (long)chunk * ChunkBytes);
-            }
-
-            return whole;
-        }
-
-        byte[] header = new byte[length];
-        Read(header, What);
-        return header;
-    }
-
     // The announced length is trusted only where the stream has shown that it is there: many bytes of one that cannot seek are gathered before.
-    private List<byte[]> Gather(long length, object what)
+    private List<byte[]> Gather(SafetensorsTensor tensor)
     {
-        List<byte[]> gathered = [];
-        for (long left = length; left > 0; left -= gathered[^1].Length)
-        {
-            gathered.Add(Fill(left, what).ToArray());
-        }
-
-        return gathered;
+        List<byte[]> gathered = StreamBytes.Gather(_stream, tensor.End - tensor.Begin);
+        _position += gathered.Sum(c => (long)c.Length);
+        return _position == tensor.End ? gathered : throw CutShort(tensor);
     }
 
     // The next bytes, at most a chunk of them.
     private Span<byte> Fill(long wanted, object what)
     {
-        int length = (int)Math.Min(ChunkBytes, wanted);
+        int length = (int)Math.Min(StreamBytes.ChunkBytes, wanted);
         if (_buffer.Length < length)
         {
             _buffer = new byte[length];
         }
 
         Span<byte> bytes = _buffer.AsSpan(0, length);
-        Read(bytes, what);
-        return bytes;
+        int read = _stream.ReadAtLeast(bytes, length, throwOnEndOfStream: false);
+        _position += read;
+        return read == length ? bytes : throw CutShort(what);
     }
 
-    private void Read(Span<byte> bytes, object what)
-    {
-        int read = _stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        _position += read;
-        if (read < bytes.Length)
-        {
-            throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
-        }
-    }
+    private static InvalidDataException CutShort(object what) => new($"expected the bytes of {what}, got the end of the file: it is cut short.");
 }

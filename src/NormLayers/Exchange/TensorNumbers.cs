@@ -24,6 +24,13 @@ internal enum NumberType
 /// <summary>Numbers of files, little-endian, as those that layers have.</summary>
 internal static class TensorNumbers
 {
+    /// <summary>One of the forms of <c>Read</c>.</summary>
+    /// <param name="type">The type of the numbers.</param>
+    /// <param name="bytes">The numbers, little-endian.</param>
+    /// <param name="numbers">Where to; so many are read.</param>
+    /// <param name="tensor">What an exception names; null where there can be none.</param>
+    public delegate void Decode<T>(NumberType type, ReadOnlySpan<byte> bytes, Span<T> numbers, object? tensor);
+
     public static bool IsFloat(NumberType type) => type is >= NumberType.F64 and <= NumberType.BF16;
 
     public static bool IsInteger(NumberType type) => type >= NumberType.I64;
