@@ -54,6 +54,7 @@ public sealed class OnnxFuzzTests
     [InlineData("long domain")]
     [InlineData("one value in many nodes")]
     [InlineData("long producer")]
+    [InlineData("long producers")]
     [InlineData("roots of one inverse")]
     [InlineData("long axes")]
     [InlineData("long casts")]
@@ -122,6 +123,9 @@ public sealed class OnnxFuzzTests
                 case "long producer":
                     graph.Add(1, new ProtobufMessage().Add(4, "Div").Add(1, "x").Add(1, "f"));
                     break;
+                case "long producers":
+                    graph.Add(1, new ProtobufMessage().Add(4, i % 2 == 0 ? "Div" : "Mul").Add(1, "g").Add(1, "f"));
+                    break;
                 case "long axes" when i < 1_000:
                     graph.Add(1, Long(new ProtobufMessage().Add(4, "ReduceL2").Add(1, "x").Add(2, name)))
                         .Add(1, new ProtobufMessage().Add(4, "Div").Add(1, "x").Add(1, name));
@@ -176,9 +180,9 @@ public sealed class OnnxFuzzTests
             model.Add(8, new ProtobufMessage().Add(1, new string('d', 10 * Count)));
         }
 
-        if (kind == "long producer")
+        if (kind.StartsWith("long producer", StringComparison.Ordinal))
         {
-            graph.Add(1, Long(new ProtobufMessage().Add(4, "Max").Add(2, "f")));
+            graph.Add(1, Long(new ProtobufMessage().Add(4, "Max").Add(2, "f"))).Add(1, Long(new ProtobufMessage().Add(4, "Expand").Add(2, "g")));
         }
 
         if (kind == "roots of one inverse")
