@@ -177,8 +177,8 @@ internal sealed class OnnxPatterns : IReadOnlyList<OnnxNormalization>
             || Limited(limited) is not var (length, limit, isAdded)
             || Length(length) is not var (squared, axes)
             || !SameValue(x, squared)
-            || (limit is { } least ? Number(least) : 0) is not { } epsilon
-            || (factor is { } constant && Number(constant) is null))
+            || Number(limit, otherwise: 0) is not { } epsilon
+            || Number(factor, otherwise: 1) is null)
         {
             return null;
         }
@@ -393,6 +393,8 @@ internal sealed class OnnxPatterns : IReadOnlyList<OnnxNormalization>
         tensor is { Type: NumberType.I64, IsComplete: true } ? Few(tensor.Count, tensor, static (tensor, numbers) => tensor.Read(numbers)) : default(FewIntegers?));
 
     private double? Number(OnnxTensorMessage tensor) => Once(tensor.Message, tensor, static (_, tensor) => tensor.Number());
+
+    private double? Number(OnnxTensorMessage? tensor, double otherwise) => tensor is { } some ? Number(some) : otherwise;
 
     private static FewIntegers Few<T>(int count, T from, Action<T, Span<long>> read)
     {
