@@ -30,7 +30,7 @@ public sealed class OnnxNode
 
     private static string Text(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
 
-    // A name is decoded when it is asked for. From the one that was asked for last it is looked for onwards, so that a loop takes linear time.
+    // A name is decoded when it is read. The search begins at the name that was read last, so that a loop takes linear time.
     private sealed class Names : IReadOnlyList<string>
     {
         private readonly ReadOnlyMemory<byte> _message;
