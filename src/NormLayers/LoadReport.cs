@@ -32,5 +32,5 @@ public sealed record LoadReport(
 
     /// <summary>The first names for a message, and how many more there are.</summary>
     internal static string Listed(IReadOnlyList<string> names) =>
-        string.Join(", ", names.Take(MostShown).Select(SafetensorsHeader.Printable)) + (names.Count > MostShown ? FormattableString.Invariant($" and {names.Count - MostShown} more") : "");
+        string.Join(", ", names.Take(MostShown).Select(FileText.Shown)) + (names.Count > MostShown ? FormattableString.Invariant($" and {names.Count - MostShown} more") : "");
 }

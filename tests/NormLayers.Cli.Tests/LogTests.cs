@@ -20,7 +20,7 @@ public sealed class LogTests : IDisposable
             $"(sleep 3; mkdir log; cat d.csv) | {Tool.ShellName} train --data csv --data-path /dev/stdin --set data.n_test=10 --epochs 1 --set logging.file=log --json -q").Expect(0);
 
         Assert.Equal("completed", (string?)result.Json["status"]);
-        Assert.Single(result.Error.Split('\n'), l => l.StartsWith("warning: the log 'log' could not be written, and the run goes on", StringComparison.Ordinal));
+        Assert.Single(result.Error.Split('\n'), l => l.StartsWith("warning: the log 'log' is a folder, not a file; the run goes on", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class LogTests : IDisposable
             $"unshare --mount bash -c \"mount -t tmpfs -o size=4k none t; {Tool.ShellName} train --epochs 100 --no-progress --set data.n_train=100 --set data.n_test=50 --set logging.file=t/log --output o.json\"").Expect(0);
 
         Assert.Equal("completed", (string?)_tool.ReadJson("o.json")["status"]);
-        string[] warnings = [.. result.Error.Split('\n').Where(l => l.StartsWith("warning: the log 't/log' could not be written, and the run goes on: ", StringComparison.Ordinal))];
+        string[] warnings = [.. result.Error.Split('\n').Where(l => l.StartsWith("warning: the log 't/log' cannot be written: No space left on device", StringComparison.Ordinal))];
         Assert.Contains("No space left", Assert.Single(warnings), StringComparison.Ordinal);
     }
 

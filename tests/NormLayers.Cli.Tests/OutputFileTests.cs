@@ -61,7 +61,7 @@ public sealed class OutputFileTests : IDisposable
 
         ToolResult result = _tool.Run("train", "--epochs", "1", "--output", path).Expect(2);
 
-        Assert.Matches(@"--output: error: cannot write 'd+/.*… \(\d+ more characters\) ….*d/o': the name is too long\n", result.Error);
+        Assert.Matches(@"--output: error: 'd+/.*… \(\d+ more characters\) ….*d/o' cannot be written: the name is too long\n", result.Error);
         Assert.Empty(_tool.List());
     }
 
@@ -103,8 +103,28 @@ public sealed class OutputFileTests : IDisposable
 
         ToolResult result = _tool.RunScript($"HOME=$PWD setpriv --reuid=65534 --regid=65534 --clear-groups {Tool.ShellName} {Small} --output st/o.json").Expect(2);
 
-        Assert.Contains("cannot write 'st/o.json'", result.Error, StringComparison.Ordinal);
+        Assert.Contains("'st/o.json' cannot be written: it is read-only", result.Error, StringComparison.Ordinal);
         Assert.Equal("x\n", _tool.Read("st/o.json"));
+    }
+
+    /// <summary>Every file that is read: the words and the path are ours, not the runtime's.</summary>
+    [Theory]
+    [InlineData("train --config st/secret", "--config: error: 'st/secret' cannot be read: permission denied")]
+    [InlineData("train --data csv --data-path st/secret", "st/secret: it cannot be read: permission denied")]
+    [InlineData("train --data idx --data-path st/shut", "st/shut: it cannot be read: permission denied")]
+    [InlineData("train --resume st/secret", "--resume: error: 'st/secret' cannot be read: permission denied")]
+    [InlineData("predict --model st/secret --data digits", "--model: error: 'st/secret' cannot be read: permission denied")]
+    [InlineData("evaluate --model st/secret --data digits", "--model: error: 'st/secret' cannot be read: permission denied")]
+    [InlineData("export --model st/secret --output st/m.onnx", "--model: error: 'st/secret' cannot be read: permission denied")]
+    public void Input_AnotherUsersFileThatMayNotBeRead_IsRefused(string arguments, string expected)
+    {
+        SkipUnlessAnotherUserRuns();
+        _tool.RunScript("chmod 755 . && mkdir -m 1777 st && echo x > st/secret && chmod 600 st/secret && mkdir -m 700 st/shut").Expect(0);
+
+        string error = _tool.RunScript($"HOME=$PWD setpriv --reuid=65534 --regid=65534 --clear-groups {Tool.ShellName} {arguments}").Expect(2).Error;
+
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("denied.", error.Replace(expected + ".", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -45,7 +45,7 @@ public sealed class OutputTests : IDisposable
     [InlineData("taken/results.json", "is a file, not a folder")]
     [InlineData("folder", "'folder' is a folder, not a file")]
     [InlineData("new/", "'new/' is a folder, not a file")]
-    [InlineData("protected.json", "the file is read-only")]
+    [InlineData("protected.json", "it is read-only")]
     [InlineData("config.yaml", "'config.yaml' is the configuration; write the results to another file")]
     [InlineData("logs/app.log", "'logs/app.log' is the log; write the results to another file")]
     public void Output_Unwritable_IsReportedBeforeTraining(string path, string expected)
@@ -86,7 +86,7 @@ public sealed class OutputTests : IDisposable
 
         ToolResult result = _tool.Run("--output", "results.json").Expect(2);
 
-        Assert.StartsWith("config.yaml:2:3: error: cannot write 'logs/app.log': ", result.Error, StringComparison.Ordinal);
+        Assert.StartsWith("config.yaml:2:3: error: 'logs/app.log' cannot be written: ", result.Error, StringComparison.Ordinal);
         Assert.Equal(["config.yaml", "logs"], _tool.List());
     }
 

@@ -58,10 +58,10 @@ public sealed class TensorBoardTests : IDisposable
         ToolResult result = _tool.RunScript($"export DOTNET_EnableWriteXorExecute=0; trap \"\" XFSZ; ulimit -f 8; {Tool.ShellName} train --epochs 5 --tensorboard tb --json -q").Expect(1);
 
         Assert.Equal("completed", (string?)result.Json["status"]);
-        Assert.Single(result.Error.Split('\n'), l => l.Contains("could not write for TensorBoard", StringComparison.Ordinal));
+        Assert.Single(result.Error.Split('\n'), l => l.Contains("the file for TensorBoard cannot be written: ", StringComparison.Ordinal));
 
         ToolResult results = _tool.RunScript($"export DOTNET_EnableWriteXorExecute=0; trap \"\" XFSZ; ulimit -f 8; {Tool.ShellName} train --epochs 50 --output r.json --set logging.file=log -q").Expect(1);
-        Assert.Contains("the file would be larger than is allowed", results.Error, StringComparison.Ordinal);
+        Assert.Contains("cannot be written: it would be larger than is allowed", results.Error, StringComparison.Ordinal);
         Assert.Equal(["log"], _tool.List().Where(f => !f.StartsWith("tb", StringComparison.Ordinal)));
     }
 
@@ -89,7 +89,7 @@ public sealed class TensorBoardTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--tensorboard f", "cannot write 'f': ")]
+    [InlineData("--tensorboard f", "'f' ")]
     [InlineData("--tensorboard /proc/x", "is a device")]
     [InlineData("--tensorboard t --output t", "'t' is the folder of --tensorboard")]
     public void Train_FolderThatCannotBe_IsRefused(string arguments, string expected)

@@ -1,5 +1,6 @@
 using NormLayers.Cli.Configuration;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Commands;
 
@@ -23,25 +24,12 @@ internal static class InputFile
 
         try
         {
-            if (Directory.Exists(path))
-            {
-                throw new InvalidDataException("expected a file, got a folder.");
-            }
-
             using FileStream stream = File.OpenRead(path);
             return read(stream);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            errors.Add(new Diagnostic(Origin.Flag(flag), $"the file '{path}' does not exist"));
-        }
-        catch (UnauthorizedAccessException)
-        {
-            errors.Add(new Diagnostic(Origin.Flag(flag), $"cannot read '{path}': permission denied"));
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException or NotSupportedException)
-        {
-            errors.Add(new Diagnostic(Origin.Flag(flag), $"cannot read '{path}': {e.Message}"));
+            errors.Add(new Diagnostic(Origin.Flag(flag), $"'{path}' {FileProblem.Reading(e, path)}"));
         }
 
         return null;

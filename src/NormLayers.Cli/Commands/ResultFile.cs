@@ -26,7 +26,7 @@ internal static class ResultFile
         {
             AtomicFile.Write(path, content());
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e)
         {
             reportFailure($"could not write the {what}: {e.Message}");
             return false;

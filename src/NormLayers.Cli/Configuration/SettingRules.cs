@@ -1,4 +1,5 @@
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Data;
 using NormLayers.Lab.Trials;
 using NormLayers.Network;
 
@@ -151,7 +152,7 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         else if (source == DataSource.Csv ? !File.Exists(path) : !Directory.Exists(path))
         {
             bool other = source == DataSource.Csv ? Directory.Exists(path) : File.Exists(path);
-            AddError($"{(other ? $"'{path}' is not a {kind}" : $"the {kind} '{path}' does not exist")}", Keys.DataPath);
+            AddError($"'{path}' {(!other ? FileProblem.Missing : source == DataSource.Csv ? FileProblem.IsFolder : "is a file, not a folder")}", Keys.DataPath);
         }
         else if (ReadablePath.FindProblem(path) is { } problem)
         {

@@ -1,5 +1,6 @@
 using System.Text;
 using NormLayers.Cli.Output;
+using NormLayers.Lab.Data;
 
 namespace NormLayers.Cli.Configuration;
 
@@ -42,17 +43,9 @@ internal static class TextFile
         {
             problem = FormattableString.Invariant($"is not UTF-8 text (byte {e.Index})");
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (FileProblem.IsOne(e))
         {
-            problem = "does not exist";
-        }
-        catch (UnauthorizedAccessException)
-        {
-            problem = Directory.Exists(path) ? "is a folder, not a file" : "cannot be read: permission denied";
-        }
-        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
-        {
-            problem = "cannot be read: " + e.Message;
+            problem = FileProblem.Reading(e, path);
         }
 
         errors.Add(new Diagnostic(origin, $"'{path}' {problem}"));

@@ -1,3 +1,5 @@
+using NormLayers.Lab.Data;
+
 namespace NormLayers.Cli.Output;
 
 /// <summary>Writes files that are there whole or not at all.</summary>
@@ -16,21 +18,21 @@ internal static class AtomicFile
             throw new IOException(problem);
         }
 
-        string full = WritablePath.Resolve(path);
-        string folder = Path.GetDirectoryName(full)!;
-        Directory.CreateDirectory(folder);
-        TemporaryFile.Clean(folder);
-        bool exists = File.Exists(full);
         try
         {
+            string full = WritablePath.Resolve(path);
+            string folder = Path.GetDirectoryName(full)!;
+            Directory.CreateDirectory(folder);
+            TemporaryFile.Clean(folder);
+            bool exists = File.Exists(full);
             if (!TryReplace(full, folder, exists, content))
             {
                 WriteInPlace(full, content);
             }
         }
-        catch (ArgumentOutOfRangeException e)
+        catch (Exception e) when (IsFailure(e))
         {
-            throw new IOException("the file would be larger than is allowed", e);
+            throw new IOException($"'{path}' {FileProblem.Writing(e, path)}", e);
         }
     }
 
@@ -52,10 +54,6 @@ internal static class AtomicFile
             stream.Write(content);
             stream.Flush(flushToDisk: true);
             replaced = TryMove(stream.Name, full, exists);
-        }
-        catch (IOException e) when (e.Message.Contains(stream.Name, StringComparison.Ordinal))
-        {
-            throw new IOException(e.Message.Replace(stream.Name, full, StringComparison.Ordinal), e);
         }
         finally
         {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using NormLayers.Lab.Data;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
@@ -87,7 +88,7 @@ internal sealed class LogFile : ILogEventSink, IDisposable
         if (!_told)
         {
             _told = true;
-            StandardStreams.WriteError($"warning: the log '{_path}' could not be written, and the run goes on: {e.Message}");
+            StandardStreams.WriteError($"warning: the log '{_path}' {FileProblem.Writing(e, _path)}; the run goes on");
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NormLayers.Lab.Charts;
+using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
 
 namespace NormLayers.Cli.Output;
@@ -88,7 +89,7 @@ internal sealed class TensorBoardLog(string? folder, JsonObject settings, Action
             if (Saved)
             {
                 Saved = false;
-                reportFailure($"could not write for TensorBoard: {e.Message}");
+                reportFailure($"the file for TensorBoard {FileProblem.Writing(e, path: "")}");
             }
         }
     }

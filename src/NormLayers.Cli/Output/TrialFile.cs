@@ -69,13 +69,18 @@ internal sealed record TrialFile
     /// <exception cref="InvalidDataException">It is damaged, or another trial's.</exception>
     public static TrialSummary Read(string path, Settings settings, DataSummary data)
     {
-        byte[] text = File.ReadAllBytes(path);
+        byte[] text = [];
         try
         {
+            text = File.ReadAllBytes(path);
             TrialFile? file = JsonSerializer.Deserialize(text, ResultJson.Default.TrialFile);
             return (file is null ? "is damaged (it holds null)" : file.FindProblem(settings, data.Hash)) is { } problem
                 ? throw new InvalidDataException($"'{path}' {problem}; delete it to run its trial again")
                 : file!.ToSummary(settings, data);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"'{path}' {FileProblem.Reading(e, path)}", e);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException or NotSupportedException or FormatException)
         {

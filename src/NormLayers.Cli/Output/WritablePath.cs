@@ -1,3 +1,5 @@
+using NormLayers.Lab.Data;
+
 namespace NormLayers.Cli.Output;
 
 /// <summary>Finds out whether a file can be written, without leaving a trace.</summary>
@@ -39,17 +41,9 @@ internal static class WritablePath
 
             return Exists(full) ? ProbeFile(path, full) : ProbeFolder(path, Path.GetDirectoryName(full)!);
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception e) when (FileProblem.IsOne(e))
         {
-            return $"cannot write '{path}': permission denied";
-        }
-        catch (PathTooLongException)
-        {
-            return $"cannot write '{path}': the name is too long";
-        }
-        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
-        {
-            return $"cannot write '{path}': {e.Message}";
+            return $"'{path}' {FileProblem.Writing(e, path)}";
         }
     }
 
@@ -58,7 +52,7 @@ internal static class WritablePath
     {
         if (File.GetAttributes(full).HasFlag(FileAttributes.ReadOnly))
         {
-            return $"cannot write '{path}': the file is read-only";
+            return $"'{path}' cannot be written: it is read-only";
         }
 
         using FileStream probe = new(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
@@ -73,7 +67,7 @@ internal static class WritablePath
         {
             if (Exists(folder))
             {
-                return $"cannot write '{path}': '{folder}' is a file, not a folder";
+                return $"'{path}' cannot be written: '{folder}' is a file, not a folder";
             }
 
             folder = Path.GetDirectoryName(folder)!;

@@ -8,28 +8,14 @@ internal static class DataFile
     /// <summary>Parses a file, unpacked if its name ends in <c>.gz</c>.</summary>
     public static T Read<T>(string path, Func<Stream, T> parse)
     {
-        if (Directory.Exists(path))
-        {
-            throw new DataFormatException(path, "expected a file, got a folder.");
-        }
-
         try
         {
             using FileStream file = File.OpenRead(path);
             return Read(file, path, parse);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException(path, "there is no such file.", innerException: e);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new DataFormatException(path, "expected a file that may be read, got no permission.", innerException: e);
-        }
-        catch (IOException e)
-        {
-            // The lower half is the system's own number.
-            throw new DataFormatException(path, FormattableString.Invariant($"expected a file that can be read, got error {e.HResult & 0xFFFF} of the system."), innerException: e);
+            throw new DataFormatException(path, $"it {FileProblem.Reading(e, path)}.", innerException: e);
         }
     }
 

@@ -46,7 +46,7 @@ public static class IdxData
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException(folder, $"cannot be read: {e.Message}", innerException: e);
+            throw new DataFormatException(folder, $"it {FileProblem.Reading(e, path: "")}.", innerException: e);
         }
 
         string prefix = FindPrefix(folder, files);

@@ -37,7 +37,7 @@ internal static class JsonProblem
         HashSet<string> known = [.. type.Properties.Select(p => p.Name)];
         string[] unknown = (type.UnmappedMemberHandling ?? type.Options.UnmappedMemberHandling) == JsonUnmappedMemberHandling.Disallow ? [.. keys.Where(k => !known.Contains(k))] : [];
         string[] missing = [.. type.Properties.Where(p => p.IsRequired && !keys.Contains(p.Name)).Select(p => $"'{p.Name}'")];
-        return unknown.Length > 0 ? $"the key {Exchange.SafetensorsHeader.Printable(unknown[0])} is unknown"
+        return unknown.Length > 0 ? $"the key {Exchange.FileText.Shown(unknown[0])} is unknown"
             : error.Path is { Length: > 1 } path ? $"'{path}' is of another kind"
             : missing.Length > 0 ? $"keys are missing: {string.Join(", ", missing)}"
             : "a value of another kind";

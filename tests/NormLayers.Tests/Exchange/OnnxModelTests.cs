@@ -100,6 +100,24 @@ public sealed class OnnxModelTests
         Assert.Equal(("", "Custom", "com.example"), (node.Name, node.Operator, node.Domain));
         Assert.Equal(["a", "", "b"], node.Inputs);
         Assert.Equal(["y", "z"], node.Outputs);
+        Assert.Equal(("b", "a", "", "b"), (node.Inputs[2], node.Inputs[0], node.Inputs[1], node.Inputs[^1]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => node.Inputs[3]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => node.Inputs[-1]);
+    }
+
+    [Fact]
+    public void Read_IntoMemoryThatIsThere_NeedsAsMuch()
+    {
+        OnnxModel model = new OnnxBytes().Floats("f", [2], 1, 2).Integers("i", 3, 4).Read();
+        float[] floats = new float[2];
+        model.Initializers["f"].ReadFloats(floats);
+        Assert.Equal([1, 2], floats);
+        long[] integers = new long[2];
+        model.Initializers["i"].ReadIntegers(integers);
+        Assert.Equal([3, 4], integers);
+        Assert.Contains("2 elements, got 3", Assert.Throws<ArgumentException>(() => model.Initializers["f"].ReadFloats(new float[3])).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => model.Initializers["i"].ReadIntegers(new long[1]));
+        Assert.Throws<InvalidDataException>(() => model.Initializers["i"].ReadFloats(floats));
     }
 
     [Fact]

@@ -72,6 +72,24 @@ public sealed class SafetensorsFuzzTests
             SafetensorsReader reader = new(stream);
             long opened = GC.GetAllocatedBytesForCurrentThread() - before;
             List<SafetensorsTensor> tensors = [.. reader.Tensors];
+            if (kind is "F32" or "U8" && !isFirst)
+            {
+                long[] there = new long[kind == "U8" ? Count : 0];
+                float[] floats = new float[Count - there.Length];
+                before = GC.GetAllocatedBytesForCurrentThread();
+                if (kind == "U8")
+                {
+                    reader.ReadIntegers(tensors[0], there);
+                }
+                else
+                {
+                    reader.ReadFloats(tensors[0], floats);
+                }
+
+                Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Buffer + 200);
+                continue;
+            }
+
             before = GC.GetAllocatedBytesForCurrentThread();
             long values = tensors.Sum(t => t.IsFloat ? 4L * reader.ReadFloats(t).Length : t.IsInteger ? 8L * reader.ReadIntegers(t).Length : 0);
             long read = GC.GetAllocatedBytesForCurrentThread() - before;
@@ -104,6 +122,28 @@ public sealed class SafetensorsFuzzTests
             Assert.Throws<InvalidDataException>(() => new SafetensorsReader(stream));
             long opened = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.InRange(opened, file.Length - 8, (isFirst ? 10 : 1) * (seeks ? file.Length : 2 * file.Length + Buffer) + Constant);
+        }
+    }
+
+    /// <summary>What is wrong is said without a copy of a long name or text.</summary>
+    [Theory]
+    [InlineData("""{"N":{"dtype":"F3","shape":[],"data_offsets":[0,0]}}""", "got 'F3'")]
+    [InlineData("""{"a":{"dtype":"N","shape":[],"data_offsets":[0,0]}}""", "got 'ü")]
+    [InlineData("""{"a":{"N":"F4","shape":[],"data_offsets":[0,0]}}""", "got 'ü")]
+    [InlineData("""{"N":{"dtype":"F4","shape":[0],"data_offsets":[0,0]},"N":{"dtype":"F4","shape":[0],"data_offsets":[0,0]}}""", "got 'ü")]
+    [InlineData("""{"N":{"dtype":"F4","shape":[0],"data_offsets":[8,8]}}""", "and 'ü")]
+    [InlineData("""{"__metadata__":{"N":1}}""", "as the 'ü")]
+    public static void Read_LongNameOfWhatIsDamaged_IsNotCopied(string header, string message)
+    {
+        byte[] file = SafetensorsBytes.File(header.Replace("N", new string('ü', 50_000) + "\\n", StringComparison.Ordinal));
+        foreach (int constant in (int[])[10 * Constant, Constant])
+        {
+            using MemoryStream stream = new(file);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            InvalidDataException e = Assert.Throws<InvalidDataException>(() => new SafetensorsReader(stream));
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, file.Length + constant);
+            Assert.Contains(message, e.Message, StringComparison.Ordinal);
+            Assert.InRange(e.Message.Length, 100, 500);
         }
     }
 

@@ -99,6 +99,44 @@ public sealed class SafetensorsReaderTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public void Read_IntoMemoryThatIsThere_GivesTheSame(bool pipe)
+    {
+        byte[] bytes = SafetensorsBytes.Python("types.safetensors");
+        SafetensorsReader arrays = new(new MemoryStream(bytes));
+        using MemoryStream stream = pipe ? new Pipe(bytes) : new MemoryStream(bytes);
+        SafetensorsReader file = new(stream);
+        Assert.NotEmpty(file.Tensors);
+        foreach ((SafetensorsTensor tensor, SafetensorsTensor same) in file.Tensors.Zip(arrays.Tensors))
+        {
+            float[] floats = new float[tensor.Count];
+            double[] doubles = new double[tensor.Count];
+            long[] integers = new long[tensor.Count];
+            if (tensor.DataType == "F64")
+            {
+                file.ReadDoubles(tensor, doubles);
+                Assert.Equal(arrays.ReadDoubles(same), doubles);
+            }
+            else if (tensor.IsFloat)
+            {
+                file.ReadFloats(tensor, floats);
+                Assert.Equal(arrays.ReadFloats(same).Select(BitConverter.SingleToInt32Bits), floats.Select(BitConverter.SingleToInt32Bits));
+            }
+            else
+            {
+                file.ReadIntegers(tensor, integers);
+                Assert.Equal(arrays.ReadIntegers(same), integers);
+            }
+        }
+
+        SafetensorsTensor integer = arrays.Tensors.First(t => t.IsInteger);
+        Assert.Contains("got 99", Assert.Throws<ArgumentException>(() => arrays.ReadIntegers(integer, new long[99])).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => arrays.ReadFloats(integer, new float[1]));
+        Assert.Throws<ArgumentException>(() => arrays.ReadDoubles(file.Tensors[0], new double[1]));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public void Reader_PythonsFile_ReadsEveryType(bool pipe)
     {
         byte[] bytes = SafetensorsBytes.Python("types.safetensors");

@@ -3,7 +3,6 @@ using System.Collections;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -26,7 +25,6 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
 
     private const byte Terminator = 0xFF;
     private const int MostDimensions = 64;
-    private const int MostShown = 100;
 
     // Behind a name and its terminator.
     private const int RankAt = 1;
@@ -37,10 +35,13 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
     // The header, a tensor, its shape.
     private const int Depth = 3;
 
-    private static readonly (string Name, int Bits)[] s_types =
+    private static readonly (string Name, int Bits, NumberType Type)[] s_types =
     [
-        ("F4", 4), ("F6_E2M3", 6), ("F6_E3M2", 6), ("BOOL", 8), ("I8", 8), ("U8", 8), ("F8_E4M3", 8), ("F8_E5M2", 8), ("F8_E8M0", 8), ("F8_E4M3FNUZ", 8), ("F8_E5M2FNUZ", 8),
-        ("I16", 16), ("U16", 16), ("F16", 16), ("BF16", 16), ("I32", 32), ("U32", 32), ("F32", 32), ("I64", 64), ("U64", 64), ("F64", 64), ("C64", 64),
+        ("F64", 64, NumberType.F64), ("F32", 32, NumberType.F32), ("F16", 16, NumberType.F16), ("BF16", 16, NumberType.BF16),
+        ("I64", 64, NumberType.I64), ("I32", 32, NumberType.I32), ("I16", 16, NumberType.I16), ("I8", 8, NumberType.I8),
+        ("U64", 64, NumberType.U64), ("U32", 32, NumberType.U32), ("U16", 16, NumberType.U16), ("U8", 8, NumberType.U8),
+        ("BOOL", 8, NumberType.Other), ("F4", 4, NumberType.Other), ("F6_E2M3", 6, NumberType.Other), ("F6_E3M2", 6, NumberType.Other), ("F8_E4M3", 8, NumberType.Other),
+        ("F8_E5M2", 8, NumberType.Other), ("F8_E8M0", 8, NumberType.Other), ("F8_E4M3FNUZ", 8, NumberType.Other), ("F8_E5M2FNUZ", 8, NumberType.Other), ("C64", 64, NumberType.Other),
     ];
 
     private readonly byte[] _bytes;
@@ -107,8 +108,8 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
             ReadOnlySpan<byte> entry = Entry(at);
             long[] shape = entry[RankAt] == 0 ? [] : new long[entry[RankAt]];
             ReadShape(entry, shape);
-            (string type, int bits) = s_types[entry[0]];
-            return new SafetensorsTensor(this, Text(at), type, shape, Product(shape)!.Value, (Begin(at), End(at)));
+            (string type, _, NumberType number) = s_types[entry[0]];
+            return new SafetensorsTensor(this, Text(at), (type, number), shape, Product(shape)!.Value, (Begin(at), End(at)));
         }
     }
 
@@ -121,13 +122,6 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
     }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    /// <summary>A name out of a file for a message: in quotes, without control characters, and not too long.</summary>
-    public static string Printable(string name)
-    {
-        string text = JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).Value;
-        return text.Length <= MostShown ? $"'{text}'" : $"'{text[..MostShown]}…'";
-    }
 
     private void Parse()
     {
@@ -154,7 +148,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
             }
             else
             {
-                throw Twice(Printable(MetadataName), "the header");
+                throw Twice($"'{MetadataName}'", "the header");
             }
 
             Debug.Assert(_written <= json.BytesConsumed, "What is kept is shorter than its JSON.");
@@ -166,7 +160,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
         json.Read();
         if (json.TokenType != JsonTokenType.StartObject)
         {
-            throw Other("an object", Printable(MetadataName));
+            throw Other("an object", $"'{MetadataName}'");
         }
 
         (_text.Begin, _text.Count) = (_written, 0);
@@ -203,10 +197,10 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
         while (json.Read() && json.TokenType != JsonTokenType.EndObject)
         {
             string field = json.ValueTextEquals("dtype") ? "dtype" : json.ValueTextEquals("shape") ? "shape" : json.ValueTextEquals("data_offsets") ? "data_offsets"
-                : throw new InvalidDataException($"expected dtype, shape and data_offsets of {Shown(at)}, got {Printable(json.GetString()!)}.");
+                : throw new InvalidDataException($"expected dtype, shape and data_offsets of {Shown(at)}, got {ShownText(ref json)}.");
             if ((field == "dtype" ? type : field == "shape" ? rank : offsets) >= 0)
             {
-                throw Twice(Printable(field), Shown(at));
+                throw Twice($"'{field}'", Shown(at));
             }
 
             if (field == "dtype")
@@ -272,7 +266,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
             }
         }
 
-        throw new InvalidDataException($"expected one of {string.Join(", ", s_types.Select(t => t.Name))} as the dtype of {Shown(at)}, got {Printable(json.GetString()!)}.");
+        throw new InvalidDataException($"expected one of {string.Join(", ", s_types.Select(t => t.Name))} as the dtype of {Shown(at)}, got {ShownText(ref json)}.");
     }
 
     private int ReadNumbers(ref Utf8JsonReader json, scoped Span<long> numbers, string field, int at)
@@ -325,6 +319,14 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
         _bytes[_written++] = Terminator;
     }
 
+    // Of a header that is refused for it.
+    private string ShownText(ref Utf8JsonReader json)
+    {
+        int at = _written;
+        Keep(ref json);
+        return Shown(at);
+    }
+
     private void FindPlaces()
     {
         // Aligned for integers.
@@ -360,7 +362,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
 
     private string Text(int at) => Encoding.UTF8.GetString(Name(at));
 
-    private string Shown(int at) => Printable(Text(at));
+    private string Shown(int at) => FileText.Shown(Name(at));
 
     private ReadOnlySpan<byte> Entry(int at) => _bytes.AsSpan(at + Name(at).Length + 1);
 

@@ -14,19 +14,24 @@ namespace NormLayers.Exchange;
 /// </remarks>
 public sealed class OnnxNormalization
 {
-    private static readonly long[] s_last = [-1];
+    private readonly OnnxMatch _match;
+    private readonly long[] _axes;
 
-    internal OnnxNormalization(OnnxNodeMessage node, string onnxOperator, double epsilon, params string[] inputs) =>
-        (Name, Operator, Epsilon, Inputs, Output) = (node.Label, onnxOperator, epsilon, inputs, Encoding.UTF8.GetString(node.Output.Span));
+    internal OnnxNormalization(OnnxMatch match)
+    {
+        OnnxNodeMessage node = match.Node;
+        (_match, _axes, Name, Output) = (match, match.Axes.ToArray(), node.Label, Text(node.Output));
+        Inputs = match.Normalized is { } x ? [Text(x)] : [.. match.Inputs.Select(i => node.Input(i)).Where((input, i) => i == 0 || !input.IsEmpty).Select(Text)];
+    }
 
     /// <summary>The name of the operator's node, or of the last one of a sequence; its output's name if it has none.</summary>
     public string Name { get; }
 
     /// <summary>The operator of ONNX that computes it: <c>LayerNormalization</c>, <c>RMSNormalization</c> and so on, also for a sequence or an operator of ONNX Runtime.</summary>
-    public string Operator { get; }
+    public string Operator => _match.Operator;
 
     /// <summary>Whether the file has a sequence of operators in place of one.</summary>
-    public bool IsDecomposed { get; internal init; }
+    public bool IsDecomposed => _match.IsDecomposed;
 
     /// <summary>The values that are added and then normalized: one, or with a skip connection two or three.</summary>
     public IReadOnlyList<string> Inputs { get; }
@@ -35,34 +40,7 @@ public sealed class OnnxNormalization
     public string Output { get; }
 
     /// <summary>ε as the file states it; 0 for an LpNormalization without one.</summary>
-    public double Epsilon { get; }
-
-    /// <summary>γ.</summary>
-    internal OnnxParameter Scale { get; init; }
-
-    /// <summary>β.</summary>
-    internal OnnxParameter Shift { get; init; }
-
-    internal OnnxParameter Mean { get; init; }
-
-    internal OnnxParameter Variance { get; init; }
-
-    /// <summary>The first of the normalized axes, all that follow being the others; or, in a sequence, the axes one by one.</summary>
-    internal long[] Axes { get; init; } = s_last;
-
-    internal long Groups { get; init; }
-
-    /// <summary>The weight of the running statistics' old value.</summary>
-    internal float Momentum { get; init; } = 0.9f;
-
-    /// <summary>Whether ε is added to a length, and is not the least that is divided by.</summary>
-    internal bool AddsEpsilonToLength { get; init; }
-
-    /// <summary>The shape that an Expand gives the lengths, if the file states it: what is normalized must have it.</summary>
-    internal long[]? ExpandedTo { get; init; }
-
-    /// <summary>Whether the node normalizes with the statistics of the batch.</summary>
-    internal bool IsTraining { get; init; }
+    public double Epsilon => _match.Epsilon;
 
     /// <summary>Makes a layer with the file's γ, β, ε and statistics. Each call makes another.</summary>
     /// <param name="input">
@@ -93,7 +71,7 @@ public sealed class OnnxNormalization
             "GroupNormalization" => CreateGroupNorm(input),
             _ => CreateL2(input),
         };
-        layer.Training = IsTraining;
+        layer.Training = _match.IsTraining;
         if (input.Rank > 0)
         {
             layer.OutputShape(input);
@@ -102,12 +80,14 @@ public sealed class OnnxNormalization
         return layer;
     }
 
+    private static string Text(ReadOnlyMemory<byte> name) => Encoding.UTF8.GetString(name.Span);
+
     private string LayerName => Name.Replace('.', '_');
 
     private LayerNorm CreateLayerNorm(Shape input)
     {
         Shape shape = NormalizedShape(input);
-        (float[]? gamma, float[]? beta) = (Values(Scale, "γ", shape), Values(Shift, "β", shape));
+        (float[]? gamma, float[]? beta) = (Values(_match.Scale, "γ", shape), Values(_match.Shift, "β", shape));
         LayerNorm layer = new(shape, Epsilon, gamma is not null, beta is not null, name: LayerName);
         gamma?.CopyTo(layer.Gamma!.Value, 0);
         beta?.CopyTo(layer.Beta!.Value, 0);
@@ -117,7 +97,7 @@ public sealed class OnnxNormalization
     private RmsNorm CreateRmsNorm(Shape input)
     {
         Shape shape = NormalizedShape(input);
-        float[]? gamma = Values(Scale, "γ", shape);
+        float[]? gamma = Values(_match.Scale, "γ", shape);
         RmsNorm layer = new(LastOnly(shape), Epsilon, gamma is not null, name: LayerName);
         gamma?.CopyTo(layer.Gamma!.Value, 0);
         return layer;
@@ -127,13 +107,13 @@ public sealed class OnnxNormalization
     private RowLayer CreateL2(Shape input)
     {
         int features = LastOnly(NormalizedShape(input));
-        if (ExpandedTo is { } shape && !(shape.Length <= input.Rank && shape.Reverse().Index().All(d => d.Item == 1 || d.Item == input[input.Rank - 1 - d.Index])))
+        if (_match.ExpandedTo?.ToArray() is { } shape && !(shape.Length <= input.Rank && shape.Reverse().Index().All(d => d.Item == 1 || d.Item == input[input.Rank - 1 - d.Index])))
         {
             throw Unsupported($"it expands lengths to shape [{string.Join(", ", shape)}], and what it normalizes has {input}");
         }
 
-        float g = Scale.IsThere ? Tensor(Scale, "g").ReadFloats()[0] : 1;
-        if (!AddsEpsilonToLength)
+        float g = _match.Scale.IsThere ? Tensor(_match.Scale, "g").ReadFloats()[0] : 1;
+        if (!_match.AddsEpsilonToLength)
         {
             ScaleNorm scaled = new(features, Epsilon, LayerName);
             scaled.G.Value[0] = g;
@@ -147,66 +127,63 @@ public sealed class OnnxNormalization
 
     private BatchNorm CreateBatchNorm()
     {
-        float[] mean = Channels(Mean, "running mean");
-        if (!(Momentum is >= 0 and <= 1))
+        float[] mean = Channels(_match.Mean, "running mean");
+        if (!(_match.Momentum is >= 0 and <= 1))
         {
-            throw Invalid("a momentum from 0 to 1", FormattableString.Invariant($"{Momentum}"));
+            throw Invalid("a momentum from 0 to 1", FormattableString.Invariant($"{_match.Momentum}"));
         }
 
-        BatchNorm layer = new(mean.Length, Epsilon, NormLayers.Momentum.OldWeight(Momentum), name: LayerName) { BiasedRunningVariance = true };
+        BatchNorm layer = new(mean.Length, Epsilon, NormLayers.Momentum.OldWeight(_match.Momentum), name: LayerName) { BiasedRunningVariance = true };
         mean.CopyTo(layer.Running!.Mean, 0);
-        Copy(Channels(Variance, "running variance"), layer.Running.Variance, "running variance");
+        Copy(Channels(_match.Variance, "running variance"), layer.Running.Variance, "running variance");
         if (Array.FindIndex(layer.Running.Variance, v => !(v >= 0)) is >= 0 and int c)
         {
             throw Invalid("running variances ≥ 0", FormattableString.Invariant($"{layer.Running.Variance[c]} in channel {c}"));
         }
 
-        Copy(Channels(Scale, "γ"), layer.Gamma!.Value, "γ");
-        Copy(Channels(Shift, "β"), layer.Beta!.Value, "β");
+        Copy(Channels(_match.Scale, "γ"), layer.Gamma!.Value, "γ");
+        Copy(Channels(_match.Shift, "β"), layer.Beta!.Value, "β");
         return layer;
     }
 
     private InstanceNorm CreateInstanceNorm()
     {
-        float[] gamma = Channels(Scale, "γ");
+        float[] gamma = Channels(_match.Scale, "γ");
         InstanceNorm layer = new(gamma.Length, Epsilon, withGamma: true, withBeta: true, name: LayerName);
         gamma.CopyTo(layer.Gamma!.Value, 0);
-        Copy(Channels(Shift, "β"), layer.Beta!.Value, "β");
+        Copy(Channels(_match.Shift, "β"), layer.Beta!.Value, "β");
         return layer;
     }
 
     private GroupNorm CreateGroupNorm(Shape input)
     {
-        float[] gamma = Channels(Scale, "γ");
-        float[] beta = Channels(Shift, "β");
+        float[] gamma = Channels(_match.Scale, "γ");
+        float[] beta = Channels(_match.Shift, "β");
         int channels = gamma.Length;
-        if (ScaleIsPerGroup)
+        if (_match.ScaleIsPerGroup)
         {
             channels = input.Rank > 1 ? input[1] : throw NeedsInput("its γ has one number per group");
         }
 
-        if (Groups <= 0 || channels % Groups != 0)
+        if (_match.Groups <= 0 || channels % _match.Groups != 0)
         {
-            throw Invalid($"a number of groups that divides the {channels} channels", $"{Groups}");
+            throw Invalid($"a number of groups that divides the {channels} channels", $"{_match.Groups}");
         }
 
-        if (ScaleIsPerGroup)
+        if (_match.ScaleIsPerGroup)
         {
             (gamma, beta) = (PerChannel(gamma, "γ"), PerChannel(beta, "β"));
         }
 
-        GroupNorm layer = new((int)Groups, channels, Epsilon, name: LayerName);
+        GroupNorm layer = new((int)_match.Groups, channels, Epsilon, name: LayerName);
         Copy(gamma, layer.Gamma!.Value, "γ");
         Copy(beta, layer.Beta!.Value, "β");
         return layer;
 
-        float[] PerChannel(float[] perGroup, string what) => perGroup.Length == Groups
-            ? [.. Enumerable.Range(0, channels).Select(c => perGroup[c / (channels / (int)Groups)])]
-            : throw Invalid($"{Groups} numbers as {what}", $"{perGroup.Length}");
+        float[] PerChannel(float[] perGroup, string what) => perGroup.Length == _match.Groups
+            ? [.. Enumerable.Range(0, channels).Select(c => perGroup[c / (channels / (int)_match.Groups)])]
+            : throw Invalid($"{_match.Groups} numbers as {what}", $"{perGroup.Length}");
     }
-
-    /// <summary>Whether γ and β have one number per group, as in opsets 18 to 20.</summary>
-    internal bool ScaleIsPerGroup { get; init; }
 
     private int LastOnly(Shape shape) => shape.Rank == 1 ? shape.Length : throw Unsupported($"it normalizes {shape.Rank} dimensions together, and the layer here the last one only");
 
@@ -226,25 +203,25 @@ public sealed class OnnxNormalization
                 : new Shape([.. Enumerable.Range(input.Rank - count, count).Select(a => input[a])]);
         }
 
-        if (IsDecomposed && Operator != "LpNormalization" && Scale.Tensor is { Count: 1 })
+        if (IsDecomposed && Operator != "LpNormalization" && _match.Scale.Tensor is { Count: 1 })
         {
             throw NeedsInput("its γ is one number");
         }
 
-        long[] shape = [.. Scale.IsThere && Operator != "LpNormalization" ? Tensor(Scale, "γ").Shape.SkipWhile((d, axis) => d == 1 && axis < Tensor(Scale, "γ").Shape.Count - count) : throw NeedsInput("it has no γ")];
+        long[] shape = [.. _match.Scale.IsThere && Operator != "LpNormalization" ? Tensor(_match.Scale, "γ").Shape.SkipWhile((d, axis) => d == 1 && axis < Tensor(_match.Scale, "γ").Shape.Count - count) : throw NeedsInput("it has no γ")];
         return count == shape.Length && !shape.Contains(0)
             ? new Shape([.. shape.Select(d => (int)d)])
-            : throw Invalid($"γ of {count} dimensions, none of them 0", $"{Scale.Tensor}");
+            : throw Invalid($"γ of {count} dimensions, none of them 0", $"{_match.Scale.Tensor}");
     }
 
     private int TrailingCount(int rank)
     {
-        if (rank == 0 && Axes.Any(a => a >= 0))
+        if (rank == 0 && _axes.Any(a => a >= 0))
         {
             throw NeedsInput("it counts its axes from the front");
         }
 
-        long[] fromEnd = [.. Axes.Select(a => a < 0 ? -a : rank - a).Order()];
+        long[] fromEnd = [.. _axes.Select(a => a < 0 ? -a : rank - a).Order()];
         if (!IsDecomposed)
         {
             return (int)Math.Clamp(fromEnd[0], 0, int.MaxValue);
@@ -252,7 +229,7 @@ public sealed class OnnxNormalization
 
         return fromEnd.Length > 0 && fromEnd.Index().All(a => a.Item == a.Index + 1)
             ? fromEnd.Length
-            : throw Unsupported($"it normalizes over axes [{string.Join(", ", Axes.Take(Shape.MaxRank))}], and the layers here over the last ones");
+            : throw Unsupported($"it normalizes over axes [{string.Join(", ", _axes.Take(Shape.MaxRank))}], and the layers here over the last ones");
     }
 
     // Read before a layer takes memory for as many: a shape without values is cheap to write.
@@ -293,12 +270,12 @@ public sealed class OnnxNormalization
 
     private OnnxTensor Tensor(OnnxParameter given, string what) => given switch
     {
-        { Tensor: { } tensor } => tensor,
+        { Tensor: { } tensor } => new OnnxTensor(tensor),
         { IsThere: false } => throw Invalid($"an input that is {what}", "none"),
-        _ => throw Unsupported($"its {what}, {SafetensorsHeader.Printable(given.Name)}, is computed in the graph"),
+        _ => throw Unsupported($"its {what}, {FileText.Shown(given.Name.Span)}, is computed in the graph"),
     };
 
-    private string Shown => $"{Operator} {SafetensorsHeader.Printable(Name)}";
+    private string Shown => $"{Operator} {FileText.Shown(Name)}";
 
     private InvalidDataException Invalid(string expected, string got) => new($"expected {expected} in {Shown}, got {got}.");
 

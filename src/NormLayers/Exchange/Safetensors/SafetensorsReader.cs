@@ -11,7 +11,9 @@ namespace NormLayers.Exchange;
 /// </remarks>
 public sealed class SafetensorsReader
 {
-    private const int ChunkBytes = 1 << 16;
+    private const string Floats = "F32, F64, F16 or BF16";
+    private const string Doubles = "F64";
+    private const string Integers = "integers";
 
     private readonly Stream _stream;
     private readonly SafetensorsHeader _header;
@@ -52,7 +54,8 @@ public sealed class SafetensorsReader
             throw new InvalidDataException($"expected a safetensors header of {length} bytes, as the file says, got {left} bytes.");
         }
 
-        _header = new SafetensorsHeader(ReadHeader((int)length));
+        (byte[] header, read) = StreamBytes.Read(stream, (int)length);
+        _header = new SafetensorsHeader(read == (int)length ? header : throw CutShort("the header"));
         left -= (long)length;
         if (stream.CanSeek && left != _header.DataLength)
         {
@@ -75,18 +78,15 @@ public sealed class SafetensorsReader
     /// <exception cref="ArgumentException">A tensor of another file, or of another type.</exception>
     /// <exception cref="InvalidDataException">The stream ends before the tensor does, or an F64 is beyond the range of floats.</exception>
     /// <exception cref="InvalidOperationException">The stream cannot seek and is past the tensor.</exception>
-    public float[] ReadFloats(SafetensorsTensor tensor)
-    {
-        Seek(tensor);
-        return tensor.DataType switch
-        {
-            "F32" => Read(tensor, BinaryPrimitives.ReadSingleLittleEndian),
-            "F64" => Read(tensor, b => TensorNumbers.Narrow(BinaryPrimitives.ReadDoubleLittleEndian(b), tensor)),
-            "F16" => Read(tensor, b => (float)BinaryPrimitives.ReadHalfLittleEndian(b)),
-            "BF16" => Read(tensor, b => TensorNumbers.OfBFloat16(BinaryPrimitives.ReadInt16LittleEndian(b))),
-            _ => throw OtherType(tensor, "F32, F64, F16 or BF16"),
-        };
-    }
+    public float[] ReadFloats(SafetensorsTensor tensor) => Read<float>(Checked(tensor, t => t.IsFloat, Floats), TensorNumbers.Read);
+
+    /// <summary>The same into memory that is there.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    /// <param name="values"><b>Overwritten</b>; as many as the tensor has.</param>
+    /// <exception cref="ArgumentException">A tensor of another file, or of another type, or memory for another number of values.</exception>
+    /// <exception cref="InvalidDataException">As above; part of the values are then overwritten.</exception>
+    /// <exception cref="InvalidOperationException">As above.</exception>
+    public void ReadFloats(SafetensorsTensor tensor, Span<float> values) => Read(Checked(tensor, t => t.IsFloat, Floats), values, TensorNumbers.Read);
 
     /// <summary>Reads a tensor of F64 with its bits.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
@@ -94,11 +94,15 @@ public sealed class SafetensorsReader
     /// <exception cref="ArgumentException">A tensor of another file, or of another type.</exception>
     /// <exception cref="InvalidDataException">The stream ends before the tensor does.</exception>
     /// <exception cref="InvalidOperationException">The stream cannot seek and is past the tensor.</exception>
-    public double[] ReadDoubles(SafetensorsTensor tensor)
-    {
-        Seek(tensor);
-        return tensor.DataType == "F64" ? Read(tensor, BinaryPrimitives.ReadDoubleLittleEndian) : throw OtherType(tensor, "F64");
-    }
+    public double[] ReadDoubles(SafetensorsTensor tensor) => Read<double>(Checked(tensor, t => t.Type == NumberType.F64, Doubles), TensorNumbers.Read);
+
+    /// <summary>The same into memory that is there.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    /// <param name="values"><b>Overwritten</b>; as many as the tensor has.</param>
+    /// <exception cref="ArgumentException">A tensor of another file, or of another type, or memory for another number of values.</exception>
+    /// <exception cref="InvalidDataException">As above; part of the values are then overwritten.</exception>
+    /// <exception cref="InvalidOperationException">As above.</exception>
+    public void ReadDoubles(SafetensorsTensor tensor, Span<double> values) => Read(Checked(tensor, t => t.Type == NumberType.F64, Doubles), values, TensorNumbers.Read);
 
     /// <summary>Reads a tensor of signed or unsigned integers of 8 to 64 bits.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
@@ -106,22 +110,15 @@ public sealed class SafetensorsReader
     /// <exception cref="ArgumentException">A tensor of another file, or of another type.</exception>
     /// <exception cref="InvalidDataException">The stream ends before the tensor does, or a U64 is above 2⁶³ − 1.</exception>
     /// <exception cref="InvalidOperationException">The stream cannot seek and is past the tensor.</exception>
-    public long[] ReadIntegers(SafetensorsTensor tensor)
-    {
-        Seek(tensor);
-        return tensor.DataType switch
-        {
-            "I64" => Read(tensor, BinaryPrimitives.ReadInt64LittleEndian),
-            "I32" => Read(tensor, b => (long)BinaryPrimitives.ReadInt32LittleEndian(b)),
-            "I16" => Read(tensor, b => (long)BinaryPrimitives.ReadInt16LittleEndian(b)),
-            "I8" => Read(tensor, b => (long)(sbyte)b[0]),
-            "U64" => Read(tensor, b => TensorNumbers.Signed(BinaryPrimitives.ReadUInt64LittleEndian(b), tensor)),
-            "U32" => Read(tensor, b => (long)BinaryPrimitives.ReadUInt32LittleEndian(b)),
-            "U16" => Read(tensor, b => (long)BinaryPrimitives.ReadUInt16LittleEndian(b)),
-            "U8" => Read(tensor, b => (long)b[0]),
-            _ => throw OtherType(tensor, "integers"),
-        };
-    }
+    public long[] ReadIntegers(SafetensorsTensor tensor) => Read<long>(Checked(tensor, t => t.IsInteger, Integers), TensorNumbers.Read);
+
+    /// <summary>The same into memory that is there.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    /// <param name="values"><b>Overwritten</b>; as many as the tensor has.</param>
+    /// <exception cref="ArgumentException">A tensor of another file, or of another type, or memory for another number of values.</exception>
+    /// <exception cref="InvalidDataException">As above; part of the values are then overwritten.</exception>
+    /// <exception cref="InvalidOperationException">As above.</exception>
+    public void ReadIntegers(SafetensorsTensor tensor, Span<long> values) => Read(Checked(tensor, t => t.IsInteger, Integers), values, TensorNumbers.Read);
 
     /// <summary>Checks that nothing is behind the last tensor, which a stream that cannot seek shows only at its end.</summary>
     internal void CheckEnd()
@@ -136,7 +133,9 @@ public sealed class SafetensorsReader
         }
     }
 
-    private void Seek(SafetensorsTensor tensor)
+    private delegate void Decode<T>(NumberType type, ReadOnlySpan<byte> bytes, Span<T> numbers, object tensor);
+
+    private SafetensorsTensor Checked(SafetensorsTensor tensor, Func<SafetensorsTensor, bool> isWanted, string expected)
     {
         ArgumentNullException.ThrowIfNull(tensor);
         if (tensor.Header != _header)
@@ -144,6 +143,16 @@ public sealed class SafetensorsReader
             Throw.Argument(nameof(tensor), "one of this file's tensors", $"{tensor} of another");
         }
 
+        if (!isWanted(tensor))
+        {
+            Throw.Argument(nameof(tensor), $"a tensor of {expected}", $"{tensor}");
+        }
+
+        return tensor;
+    }
+
+    private void Seek(SafetensorsTensor tensor)
+    {
         if (_stream.CanSeek)
         {
             _stream.Position = _start + tensor.Begin;
@@ -166,84 +175,64 @@ public sealed class SafetensorsReader
         }
     }
 
-    private T[] Read<T>(SafetensorsTensor tensor, Func<ReadOnlySpan<byte>, T> decode)
+    private T[] Read<T>(SafetensorsTensor tensor, Decode<T> decode)
     {
         if (tensor.Count > Array.MaxLength)
         {
             throw new InvalidDataException($"expected tensors of at most {Array.MaxLength} elements, got {tensor}.");
         }
 
-        (long count, int size) = (tensor.Count, tensor.Count == 0 ? 1 : (int)((tensor.End - tensor.Begin) / tensor.Count));
-        List<byte[]>? gathered = _stream.CanSeek || count * size <= ChunkBytes ? null : Gather(count * size, tensor);
-        T[] values = new T[count];
-        int read = 0;
-        for (int chunk = 0; read < count; chunk++)
-        {
-            ReadOnlySpan<byte> bytes = gathered is null ? Fill((count - read) * size, tensor) : gathered[chunk];
-            for (; !bytes.IsEmpty; bytes = bytes[size..])
-            {
-                values[read++] = decode(bytes);
-            }
-        }
-
+        Seek(tensor);
+        List<byte[]>? gathered = _stream.CanSeek || tensor.End - tensor.Begin <= StreamBytes.ChunkBytes ? null : Gather(tensor);
+        T[] values = new T[tensor.Count];
+        Read(tensor, values, decode, gathered);
         return values;
     }
 
-    private byte[] ReadHeader(int length)
+    private void Read<T>(SafetensorsTensor tensor, Span<T> values, Decode<T> decode)
     {
-        const string What = "the header";
-        if (!_stream.CanSeek && length > ChunkBytes)
+        if (values.Length != tensor.Count)
         {
-            List<byte[]> gathered = Gather(length, What);
-            byte[] whole = new byte[length];
-            for (int chunk = 0; chunk < gathered.Count; chunk++)
-            {
-                gathered[chunk].CopyTo(whole, (long)chunk * ChunkBytes);
-            }
-
-            return whole;
+            Throw.Argument(nameof(values), $"{tensor.Count} elements", $"{values.Length}");
         }
 
-        byte[] header = new byte[length];
-        Read(header, What);
-        return header;
+        Seek(tensor);
+        Read(tensor, values, decode, gathered: null);
+    }
+
+    private void Read<T>(SafetensorsTensor tensor, Span<T> values, Decode<T> decode, List<byte[]>? gathered)
+    {
+        int size = TensorNumbers.Size(tensor.Type);
+        for (int chunk = 0; !values.IsEmpty; chunk++)
+        {
+            ReadOnlySpan<byte> bytes = gathered is null ? Fill((long)values.Length * size, tensor) : gathered[chunk];
+            decode(tensor.Type, bytes, values[..(bytes.Length / size)], tensor);
+            values = values[(bytes.Length / size)..];
+        }
     }
 
     // The announced length is trusted only where the stream has shown that it is there: many bytes of one that cannot seek are gathered before.
-    private List<byte[]> Gather(long length, object what)
+    private List<byte[]> Gather(SafetensorsTensor tensor)
     {
-        List<byte[]> gathered = [];
-        for (long left = length; left > 0; left -= gathered[^1].Length)
-        {
-            gathered.Add(Fill(left, what).ToArray());
-        }
-
-        return gathered;
+        List<byte[]> gathered = StreamBytes.Gather(_stream, tensor.End - tensor.Begin);
+        _position += gathered.Sum(c => (long)c.Length);
+        return _position == tensor.End ? gathered : throw CutShort(tensor);
     }
 
     // The next bytes, at most a chunk of them.
     private Span<byte> Fill(long wanted, object what)
     {
-        int length = (int)Math.Min(ChunkBytes, wanted);
+        int length = (int)Math.Min(StreamBytes.ChunkBytes, wanted);
         if (_buffer.Length < length)
         {
             _buffer = new byte[length];
         }
 
         Span<byte> bytes = _buffer.AsSpan(0, length);
-        Read(bytes, what);
-        return bytes;
-    }
-
-    private void Read(Span<byte> bytes, object what)
-    {
-        int read = _stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        int read = _stream.ReadAtLeast(bytes, length, throwOnEndOfStream: false);
         _position += read;
-        if (read < bytes.Length)
-        {
-            throw new InvalidDataException($"expected the bytes of {what}, got the end of the file: it is cut short.");
-        }
+        return read == length ? bytes : throw CutShort(what);
     }
 
-    private static ArgumentException OtherType(SafetensorsTensor tensor, string expected) => new($"Expected a tensor of {expected}, got {tensor}.", nameof(tensor));
+    private static InvalidDataException CutShort(object what) => new($"expected the bytes of {what}, got the end of the file: it is cut short.");
 }

@@ -106,7 +106,7 @@ public static class LayerFiles
             [
                 .. from own in conventions
                    where metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
-                   select $"{own.Key}: {SafetensorsHeader.Printable(metadata[own.Key])} in the file, '{own.Value}' here",
+                   select $"{own.Key}: {FileText.Shown(metadata[own.Key])} in the file, '{own.Value}' here",
             ],
             metadata);
     }
@@ -149,7 +149,7 @@ public static class LayerFiles
             {
                 if (numbers.Length != counters.Length || !long.TryParse(numbers[i], part.IsNotNegative ? NumberStyles.None : NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out counters[i]))
                 {
-                    throw new InvalidDataException($"expected {counters.Length} whole number(s) as {part.Name} in the metadata, got {SafetensorsHeader.Printable(text)}.");
+                    throw new InvalidDataException($"expected {counters.Length} whole number(s) as {part.Name} in the metadata, got {FileText.Shown(text)}.");
                 }
             }
         }

@@ -5,16 +5,18 @@ using System.Text;
 namespace NormLayers.Exchange;
 
 /// <summary>Where a graph's nodes, constants and the names of values are in its bytes, four bytes each. Whatever else there is to know of them is read there.</summary>
-/// <remarks>A name that goes in takes at least three bytes of the file, so the index is no larger than 4/3 of it. Messages are walked to a fixed depth.</remarks>
+/// <remarks>The index takes at most 4 MiB, as a graph of more is refused; and at most 4/3 of the file, as a name takes three bytes there. Messages are walked to a fixed depth.</remarks>
 internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<string, OnnxTensor>
 {
     private const int FieldNode = 1;
     private const int FieldInitializer = 5;
-    private const int FieldInput = 1;
-    private const int FieldOutput = 2;
     private const int FieldTensorName = 8;
 
+    /// <summary>The most nodes, tensors and names of values together, 4 MiB of places. The sentence encoder of the examples has 2,700.</summary>
+    public const int MostEntries = 1 << 20;
+
     private readonly ReadOnlyMemory<byte> _graph;
+    private int _entries;
 
     // In the order of the graph.
     private Places _nodes;
@@ -36,16 +38,17 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
         _inputs.Allocate();
         _outputs.Allocate();
         _constants.Allocate();
+        _entries = 0;
         Walk();
         Sort(_inputs);
         if (Sort(_constants) is { } constant)
         {
-            throw new InvalidDataException($"expected different names of constant tensors, got {SafetensorsHeader.Printable(constant)} twice.");
+            throw new InvalidDataException($"expected different names of constant tensors, got {FileText.Shown(Name(constant))} twice.");
         }
 
         if (Sort(_outputs) is { } output)
         {
-            throw new InvalidDataException($"expected every value to come out of one node, got {SafetensorsHeader.Printable(output)} out of two.");
+            throw new InvalidDataException($"expected every value to come out of one node, got {FileText.Shown(Name(output))} out of two.");
         }
     }
 
@@ -80,12 +83,14 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
     /// <summary>The number of the constant of a name; −1 if there is none.</summary>
     public int Constant(ReadOnlySpan<byte> name) => Find(_constants, name);
 
-    /// <summary>A constant by its number, another object each time.</summary>
-    public OnnxTensor Tensor(int constant)
+    /// <summary>The node or initializer of a constant.</summary>
+    public ReadOnlyMemory<byte> ConstantMessage(int constant) => ConstantMessage(constant, out _);
+
+    /// <summary>A constant by its number.</summary>
+    public OnnxTensorMessage Tensor(int constant)
     {
-        int place = _constants.Values[constant];
-        ReadOnlyMemory<byte> message = Field(place < 0 ? ~place : Math.Max(_nodes.LastUpTo(place), _initializers.LastUpTo(place)), out int field);
-        return field == FieldInitializer ? new OnnxTensor(message) : OnnxTensor.Of(new OnnxNodeMessage(message))!;
+        ReadOnlyMemory<byte> message = ConstantMessage(constant, out int field);
+        return field == FieldInitializer ? new(message) : OnnxTensorMessage.Of(new OnnxNodeMessage(message))!.Value;
     }
 
     int IReadOnlyCollection<OnnxNode>.Count => _nodes.Count;
@@ -102,18 +107,18 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
 
     int IReadOnlyCollection<KeyValuePair<string, OnnxTensor>>.Count => _constants.Count;
 
-    public OnnxTensor this[string key] => TryGetValue(key, out OnnxTensor? tensor) ? tensor : throw new KeyNotFoundException($"Expected the name of a constant tensor, got {SafetensorsHeader.Printable(key)}.");
+    public OnnxTensor this[string key] => TryGetValue(key, out OnnxTensor? tensor) ? tensor : throw new KeyNotFoundException($"Expected the name of a constant tensor, got {FileText.Shown(key)}.");
 
     public IEnumerable<string> Keys => Enumerable.Range(0, _constants.Count).Select(c => Encoding.UTF8.GetString(Name(_constants.Values[c])));
 
-    public IEnumerable<OnnxTensor> Values => Enumerable.Range(0, _constants.Count).Select(Tensor);
+    public IEnumerable<OnnxTensor> Values => Enumerable.Range(0, _constants.Count).Select(c => new OnnxTensor(Tensor(c)));
 
     public bool ContainsKey(string key) => Constant(Encoding.UTF8.GetBytes(key)) >= 0;
 
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out OnnxTensor value)
     {
         int constant = Constant(Encoding.UTF8.GetBytes(key));
-        value = constant >= 0 ? Tensor(constant) : null;
+        value = constant >= 0 ? new OnnxTensor(Tensor(constant)) : null;
         return value is not null;
     }
 
@@ -139,40 +144,56 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
             }
             else
             {
-                _initializers.Add(place);
-                _constants.Add(OnnxTensor.NameOf(message).IsEmpty ? ~place : start + LastName(message));
+                Add(ref _initializers, place);
+                Add(ref _constants, new OnnxTensorMessage(message).Name.IsEmpty ? ~place : start + LastName(message));
             }
         }
+    }
+
+    private void Add(ref Places places, int place)
+    {
+        if (++_entries > MostEntries)
+        {
+            throw new InvalidDataException($"expected a graph of at most {MostEntries} nodes, constant tensors and names that go in or come out, got more.");
+        }
+
+        places.Add(place);
     }
 
     private void AddNode(ReadOnlyMemory<byte> message, int place, int start)
     {
         OnnxNodeMessage node = new(message);
-        _nodes.Add(place);
+        Add(ref _nodes, place);
         int output = -1;
         ProtobufReader fields = OnnxNodeMessage.Reader(message);
         for (int at = 0; fields.Next(); at = message.Length - fields.Left)
         {
-            if (fields.Field is not (FieldInput or FieldOutput) || fields.Bytes().IsEmpty)
+            if (fields.Field is not (OnnxNodeMessage.FieldInput or OnnxNodeMessage.FieldOutput) || fields.Bytes().IsEmpty)
             {
                 continue;
             }
 
-            if (fields.Field == FieldInput)
+            if (fields.Field == OnnxNodeMessage.FieldInput)
             {
-                _inputs.Add(start + at);
+                Add(ref _inputs, start + at);
             }
             else
             {
-                _outputs.Add(start + at);
+                Add(ref _outputs, start + at);
                 output = output < 0 ? start + at : output;
             }
         }
 
-        if (OnnxTensor.IsGivenBy(node))
+        if (OnnxTensorMessage.Of(node) is not null)
         {
-            _constants.Add(node.Output.IsEmpty ? ~place : output);
+            Add(ref _constants, node.Output.IsEmpty ? ~place : output);
         }
+    }
+
+    private ReadOnlyMemory<byte> ConstantMessage(int constant, out int field)
+    {
+        int place = _constants.Values[constant];
+        return Field(place < 0 ? ~place : Math.Max(_nodes.LastUpTo(place), _initializers.LastUpTo(place)), out field);
     }
 
     private static int LastName(ReadOnlyMemory<byte> tensor)
@@ -197,8 +218,8 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
 
     private ReadOnlySpan<byte> Name(int place) => place < 0 ? default : Field(place, out _).Span;
 
-    // Returns a name that is there twice.
-    private string? Sort(Places places)
+    // Returns the place of a name that is there twice.
+    private int? Sort(Places places)
     {
         Span<int> values = places.Values;
         values.Sort((a, b) => Name(a).SequenceCompareTo(Name(b)) is not 0 and var order ? order : a.CompareTo(b));
@@ -206,7 +227,7 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
         {
             if (Name(values[i]).SequenceEqual(Name(values[i - 1])))
             {
-                return Encoding.UTF8.GetString(Name(values[i]));
+                return values[i];
             }
         }
 

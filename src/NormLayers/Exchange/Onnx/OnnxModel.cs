@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace NormLayers.Exchange;
 
 /// <summary>The parts of an ONNX file that become layers: its constant tensors and its normalizations.</summary>
@@ -10,7 +8,6 @@ namespace NormLayers.Exchange;
 /// </remarks>
 public sealed class OnnxModel
 {
-    private const int ChunkBytes = 1 << 16;
     private readonly OnnxIndex _index;
     private IReadOnlyList<OnnxNormalization>? _normalizations;
 
@@ -45,7 +42,7 @@ public sealed class OnnxModel
 
     /// <summary>The normalizations, in the order of the graph; found at the first call.</summary>
     /// <exception cref="InvalidDataException">A damaged attribute of a node.</exception>
-    public IReadOnlyList<OnnxNormalization> Normalizations => _normalizations ??= new OnnxPatterns(_index, Opset).Find();
+    public IReadOnlyList<OnnxNormalization> Normalizations => _normalizations ??= new OnnxPatterns(_index, Opset);
 
     /// <summary>Reads a file.</summary>
     /// <param name="stream">The file, to its end; it stays open.</param>
@@ -59,63 +56,22 @@ public sealed class OnnxModel
             Throw.Argument(nameof(stream), "a stream to read from", "one that is closed or only for writing");
         }
 
-        long length = stream.CanSeek ? stream.Length - stream.Position : 0;
-        if (length > Array.MaxLength)
-        {
-            throw new InvalidDataException($"expected an ONNX file of at most {Array.MaxLength} bytes, got {length}.");
-        }
-
-        byte[] file = new byte[Math.Max(0, length)];
-        int read = stream.ReadAtLeast(file, file.Length, throwOnEndOfStream: false);
-        return new OnnxModel(read < file.Length ? file.AsMemory(0, read) : Append(file, stream));
-    }
-
-    // What follows the length that was known, which is 0 for a stream that cannot seek.
-    private static byte[] Append(byte[] file, Stream stream)
-    {
-        List<byte[]> chunks = [];
-        byte[] buffer = [];
-        long length = file.Length;
-        for (int next = stream.ReadByte(); next >= 0; next = stream.ReadByte())
-        {
-            buffer = buffer.Length == 0 ? new byte[ChunkBytes] : buffer;
-            buffer[0] = (byte)next;
-            int read = 1 + stream.ReadAtLeast(buffer.AsSpan(1), buffer.Length - 1, throwOnEndOfStream: false);
-            chunks.Add(buffer[..read]);
-            length += read;
-            if (length > Array.MaxLength)
-            {
-                throw new InvalidDataException($"expected an ONNX file of at most {Array.MaxLength} bytes, got more.");
-            }
-        }
-
-        if (chunks.Count == 0)
-        {
-            return file;
-        }
-
-        byte[] whole = new byte[length];
-        file.CopyTo(whole, 0);
-        int position = file.Length;
-        foreach (byte[] chunk in chunks)
-        {
-            chunk.CopyTo(whole, position);
-            position += chunk.Length;
-        }
-
-        return whole;
+        (byte[] file, int length) = StreamBytes.Read(stream, Array.MaxLength);
+        return length < Array.MaxLength || stream.ReadByte() < 0
+            ? new OnnxModel(file.AsMemory(0, length))
+            : throw new InvalidDataException($"expected an ONNX file of at most {Array.MaxLength} bytes, got more.");
     }
 
     private void ReadOpset(ReadOnlyMemory<byte> message)
     {
-        (string domain, long version) = ("", 0);
+        (ReadOnlyMemory<byte> domain, long version) = (default, 0);
         ProtobufReader opset = new(message, "an opset");
         while (opset.Next())
         {
             switch (opset.Field)
             {
                 case 1:
-                    domain = Encoding.UTF8.GetString(opset.Text().Span);
+                    domain = opset.Text();
                     break;
                 case 2:
                     version = opset.Integer();
@@ -123,7 +79,7 @@ public sealed class OnnxModel
             }
         }
 
-        if (domain is "" or "ai.onnx")
+        if (domain.IsEmpty || domain.Span.SequenceEqual("ai.onnx"u8))
         {
             Opset = version;
         }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using System.Text.Unicode;
 
 namespace NormLayers.Exchange;
@@ -12,6 +11,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, in
     private const int Fixed64 = 1;
     private const int LengthDelimited = 2;
     private const int Fixed32 = 5;
+    private const int MostVarint = 10;
 
     private ReadOnlyMemory<byte> _rest = message;
     private ReadOnlyMemory<byte> _bytes;
@@ -74,32 +74,46 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, in
     /// <summary>The field as text in UTF-8, which is checked.</summary>
     public readonly ReadOnlyMemory<byte> Text() => Utf8.IsValid(Bytes().Span) ? _bytes : throw Invalid($"text that is not UTF-8 in field {Field}");
 
-    /// <summary>How many integers the field has: one, or all that are packed.</summary>
-    public readonly int CountIntegers()
+    /// <summary>How many numbers the field has: one, or all that are packed; −1 if it has others, or one that is cut short.</summary>
+    /// <param name="size">The bytes of a number, 4 or 8; 0 for integers of 1 to 10 bytes.</param>
+    public readonly int Count(int size)
     {
+        if (size > 0)
+        {
+            return (IsPacked || _wire == (size == sizeof(uint) ? Fixed32 : Fixed64)) && _bytes.Length % size == 0 ? _bytes.Length / size : -1;
+        }
+
         if (!IsPacked)
         {
-            Integer();
-            return 1;
+            return _wire == Varint ? 1 : -1;
         }
 
         // The last byte of an integer has no high bit.
-        int count = 0;
+        (int count, int length) = (0, 0);
         foreach (byte b in _bytes.Span)
         {
-            count += b <= 0x7F ? 1 : 0;
+            length++;
+            if (length > MostVarint)
+            {
+                return -1;
+            }
+
+            (count, length) = b <= 0x7F ? (count + 1, 0) : (count, length);
         }
 
-        return _bytes.Length == 0 || _bytes.Span[^1] <= 0x7F ? count : throw Invalid("a message that is cut short");
+        return length == 0 ? count : -1;
     }
 
-    /// <summary>How many numbers of 4 or 8 bytes the field has: one, or all that are packed.</summary>
-    public readonly int CountFixed(int size) => (IsPacked || _wire == (size == sizeof(uint) ? Fixed32 : Fixed64)) && _bytes.Length % size == 0
-        ? _bytes.Length / size
-        : throw OtherWire($"numbers of {size} bytes");
+    /// <summary>The same, or an <see cref="InvalidDataException"/>.</summary>
+    public readonly int CheckedCount(int size) => Count(size) is >= 0 and var count ? count
+        : size > 0 ? throw OtherWire($"numbers of {size} bytes")
+        : throw (IsPacked ? Invalid($"integers that are cut short or have more than 64 bits in field {Field}") : OtherWire("an integer"));
+
+    /// <summary>The field's numbers of 4 or 8 bytes, little-endian.</summary>
+    public readonly ReadOnlySpan<byte> Numbers => _bytes.Span;
 
     /// <summary>Decodes the field's integers.</summary>
-    /// <param name="numbers">Where to; as many as <see cref="CountIntegers"/> says.</param>
+    /// <param name="numbers">Where to; as many as <see cref="Count"/> says.</param>
     /// <param name="decode">Makes a number of an integer.</param>
     public readonly void ReadIntegers<T>(scoped Span<T> numbers, Func<long, T> decode)
     {
@@ -116,20 +130,8 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, in
         }
     }
 
-    /// <summary>Decodes the field's numbers of 4 or 8 bytes.</summary>
-    /// <param name="numbers">Where to; as many as <see cref="CountFixed"/> says.</param>
-    /// <param name="size">4 or 8.</param>
-    /// <param name="decode">Makes a number of its bytes, little-endian.</param>
-    public readonly void ReadFixed<T>(Span<T> numbers, int size, Func<ReadOnlySpan<byte>, T> decode)
-    {
-        for (int i = 0; i < numbers.Length; i++)
-        {
-            numbers[i] = decode(_bytes.Span.Slice(i * size, size));
-        }
-    }
-
     // With the name, if it came before what is wrong.
-    private readonly string What => _name.IsEmpty ? what : $"{what} {SafetensorsHeader.Printable(Encoding.UTF8.GetString(_name.Span))}";
+    private readonly string What => _name.IsEmpty ? what : $"{what} {FileText.Shown(_name.Span)}";
 
     private void Take(ulong length)
     {
@@ -147,7 +149,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, in
     {
         ReadOnlySpan<byte> bytes = _rest.Span;
         ulong value = 0;
-        for (int i = 0; i < bytes.Length && i < 10; i++)
+        for (int i = 0; i < bytes.Length && i < MostVarint; i++)
         {
             value |= (ulong)(bytes[i] & 0x7F) << (7 * i);
             if (bytes[i] <= 0x7F)
@@ -157,7 +159,7 @@ internal ref struct ProtobufReader(ReadOnlyMemory<byte> message, string what, in
             }
         }
 
-        throw Invalid(bytes.Length < 10 ? "a message that is cut short" : "an integer of more than 64 bits");
+        throw Invalid(bytes.Length < MostVarint ? "a message that is cut short" : "an integer of more than 64 bits");
     }
 
     private readonly InvalidDataException OtherWire(string expected) => new($"expected {expected} in field {Field} of {What}, got wire type {_wire}.");

@@ -5,8 +5,24 @@ namespace NormLayers.Exchange;
 /// <summary>A node as the file's bytes: names are slices of them, and attributes are looked up in them.</summary>
 internal readonly struct OnnxNodeMessage
 {
+    public const int FieldInput = 1;
+    public const int FieldOutput = 2;
+
+    /// <summary>Of an attribute: a list of integers.</summary>
+    public const int FieldIntegers = 8;
+
+    private const int FieldName = 3;
+    private const int FieldOperator = 4;
     private const int FieldAttribute = 5;
-    private const int FieldIntegers = 8;
+    private const int FieldDomain = 7;
+
+    // Of an attribute.
+    private const int FieldAttributeName = 1;
+    private const int FieldFloat = 2;
+    private const int FieldInteger = 3;
+    private const int FieldTensor = 5;
+
+    private static readonly ProtobufNumbers s_integers = new(FieldIntegers);
 
     // Of the inputs that a normalization may have.
     private readonly ReadOnlyMemory<byte> _input0;
@@ -25,7 +41,7 @@ internal readonly struct OnnxNodeMessage
         {
             switch (node.Field)
             {
-                case 1:
+                case FieldInput:
                     ReadOnlyMemory<byte> input = node.Text();
                     switch (InputCount++)
                     {
@@ -37,17 +53,17 @@ internal readonly struct OnnxNodeMessage
                     }
 
                     break;
-                case 2:
+                case FieldOutput:
                     Output = outputs++ == 0 ? node.Text() : Output;
                     NamedOutputs += node.Text().IsEmpty ? 0 : 1;
                     break;
-                case 3:
+                case FieldName:
                     Name = node.Text();
                     break;
-                case 4:
+                case FieldOperator:
                     Operator = node.Text();
                     break;
-                case 7:
+                case FieldDomain:
                     Domain = node.Text();
                     break;
             }
@@ -96,50 +112,20 @@ internal readonly struct OnnxNodeMessage
     public ReadOnlyMemory<byte> Input(int index) => index switch { 0 => _input0, 1 => _input1, 2 => _input2, 3 => _input3, _ => _input4 };
 
     /// <summary>An integer attribute.</summary>
-    public long Integer(string name, long otherwise) => Attribute(name) is { } message ? Last(message, 3, static r => r.Integer(), otherwise) : otherwise;
+    public long Integer(string name, long otherwise) => Attribute(name) is { } message ? Last(message, FieldInteger, static r => r.Integer(), otherwise) : otherwise;
 
     /// <summary>A float attribute.</summary>
-    public float Float(string name, float otherwise) => Attribute(name) is { } message ? Last(message, 2, static r => r.Float(), otherwise) : otherwise;
+    public float Float(string name, float otherwise) => Attribute(name) is { } message ? Last(message, FieldFloat, static r => r.Float(), otherwise) : otherwise;
 
     /// <summary>A tensor attribute; null if there is none of the name.</summary>
     public ReadOnlyMemory<byte>? Tensor(string name) =>
-        Attribute(name) is { } message ? Last(message, 5, static r => (ReadOnlyMemory<byte>?)r.Bytes(), default(ReadOnlyMemory<byte>?)) : default(ReadOnlyMemory<byte>?);
+        Attribute(name) is { } message ? Last(message, FieldTensor, static r => (ReadOnlyMemory<byte>?)r.Bytes(), default(ReadOnlyMemory<byte>?)) : default(ReadOnlyMemory<byte>?);
 
     /// <summary>How many integers an attribute has; −1 if there is none of the name.</summary>
-    public int CountIntegers(string name)
-    {
-        int count = 0;
-        ReadOnlyMemory<byte>? message = Attribute(name);
-        for (ProtobufReader attribute = AttributeReader(message ?? default); attribute.Next();)
-        {
-            count += attribute.Field == FieldIntegers ? attribute.CountIntegers() : 0;
-        }
+    public int CountIntegers(string name) => Attribute(name) is { } message ? s_integers.CheckedCount(AttributeReader(message)) : -1;
 
-        return message is null ? -1 : count;
-    }
-
-    /// <summary>Integers of an attribute; null if there is none of the name.</summary>
-    public long[]? Integers(string name)
-    {
-        if (Attribute(name) is not { } message)
-        {
-            return null;
-        }
-
-        long[] numbers = new long[CountIntegers(name)];
-        int count = 0;
-        for (ProtobufReader attribute = AttributeReader(message); attribute.Next();)
-        {
-            if (attribute.Field == FieldIntegers)
-            {
-                int more = attribute.CountIntegers();
-                attribute.ReadIntegers(numbers.AsSpan(count, more), static i => i);
-                count += more;
-            }
-        }
-
-        return numbers;
-    }
+    /// <summary>Reads the integers of an attribute, as many as <see cref="CountIntegers"/> says.</summary>
+    public void ReadIntegers(string name, Span<long> numbers) => s_integers.Read(AttributeReader(Attribute(name) ?? default), numbers);
 
     /// <summary>Whether there is an attribute of the name.</summary>
     public bool Has(string name) => Attribute(name) is not null;
@@ -158,17 +144,17 @@ internal readonly struct OnnxNodeMessage
         return last;
     }
 
-    private static ProtobufReader AttributeReader(ReadOnlyMemory<byte> message) => new(message, "an attribute", nameField: 1);
+    private static ProtobufReader AttributeReader(ReadOnlyMemory<byte> message) => new(message, "an attribute", FieldAttributeName);
 
     // Looked for in the file's bytes each time: a node has few. A bare null would be converted to an empty memory.
-    private ReadOnlyMemory<byte>? Attribute(string name)
+    public ReadOnlyMemory<byte>? Attribute(string name)
     {
         ReadOnlyMemory<byte>? found = default(ReadOnlyMemory<byte>?);
         for (ProtobufReader node = Reader(Message); node.Next();)
         {
             if (node.Field == FieldAttribute && IsNamed(node.Bytes(), name))
             {
-                found = found is null ? node.Bytes() : throw new InvalidDataException($"expected different attributes in a node, got {SafetensorsHeader.Printable(name)} twice.");
+                found = found is null ? node.Bytes() : throw new InvalidDataException($"expected different attributes in a node, got '{name}' twice.");
             }
         }
 
@@ -180,7 +166,7 @@ internal readonly struct OnnxNodeMessage
         bool isNamed = false;
         for (ProtobufReader reader = AttributeReader(attribute); reader.Next();)
         {
-            isNamed = reader.Field == 1 ? Ascii.Equals(reader.Bytes().Span, name) : isNamed;
+            isNamed = reader.Field == FieldAttributeName ? Ascii.Equals(reader.Bytes().Span, name) : isNamed;
         }
 
         return isNamed;
