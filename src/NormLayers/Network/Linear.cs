@@ -78,15 +78,7 @@ public sealed class Linear : Layer
     protected override bool MayBeInPlace => false;
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        if (input.Rank < 2 || input.Last != Inputs)
-        {
-            Throw.Argument(nameof(input), $"a shape (N, …, {Inputs}) for {Name}", $"{input}");
-        }
-
-        return input.WithLast(Outputs);
-    }
+    public override Shape OutputShape(Shape input) => Throw.IfNoSamplesOf(Inputs, input, Name, nameof(input)).WithLast(Outputs);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new Reference(this);

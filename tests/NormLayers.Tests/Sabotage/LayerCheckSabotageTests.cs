@@ -35,7 +35,7 @@ public sealed class LayerCheckSabotageTests
         ("g left out of dV", "WeightNorm/WeightNorm.cs", "\n        Tensors, default,", "\n        Tensors with { RowGamma = default }, default,", ["WeightNorm"]),
         ("the mean in place of the sum of squares", "Normalization/IStatistic.cs", "Share(int m) => 1;", "Share(int m) => 1.0 / m;", ["ScaleNorm", "WeightNorm"]),
         ("the slope of the hyperbolic tangent left out of dα", "Normalization/TanhRows.cs", "sumHX += h * x;", "sumHX += gamma * dy * x;", ["DyT"]),
-        ("dx over the window of y", "Normalization/ChannelWindows.cs", "Math.Min((long)c + Response.Below", "Math.Min((long)c + Response.Above", ["LocalResponseNorm"]),
+        ("dx over the window of y", "Normalization/ChannelWindows.cs", "Math.Min((long)c + below", "Math.Min((long)c + above", ["LocalResponseNorm"]),
         ("the second eight of sixteen left out of a row's squares", "Normalization/RowForward.cs", "squaresLow + squaresHigh", "squaresLow + squaresLow", s_rows),
         ("the last elements of a row left out of its moments", "Normalization/RowForward.cs", "Moments<S>.Add(SingleDouble.Widen(in row, i), shift, ref sum, ref squares);", "_ = shift;", s_rows),
         ("β left out of a row that no float factors hold", "Normalization/RowForward.cs", "_tensors.Beta.IsEmpty ? 0 : _tensors.Beta[parameters + c]", "0", ["GroupNorm", "LayerNorm1D"]),
