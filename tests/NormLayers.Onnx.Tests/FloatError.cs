@@ -80,9 +80,9 @@ internal static class FloatError
         {
             int first = i / C * C;
             double length = Math.Max(Math.Sqrt(x[first..(first + C)].Sum(v => v * v)), norm.Epsilon);
-            double g = Math.Abs(norm.G.Value[0]);
-            y[i] = norm.G.Value[0] * x[i] / length;
-            bound[i] = g / length * (error[i] + Math.Abs(x[i]) / length * error[first..(first + C)].Sum() + (C + 8) * U * Math.Abs(x[i]));
+            double g = Scale(norm.G, norm.OnePlusG)![0];
+            y[i] = g * x[i] / length;
+            bound[i] = Math.Abs(g) / length * (error[i] + Math.Abs(x[i]) / length * error[first..(first + C)].Sum() + (C + 8) * U * Math.Abs(x[i]));
         }
 
         return (y, bound);
@@ -123,7 +123,7 @@ internal static class FloatError
         double[] bound = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            (double gamma, double beta) = (norm.Gamma?.Value[i % norm.Features] ?? 1, norm.Beta?.Value[i % norm.Features] ?? 0);
+            (double gamma, double beta) = (Scale(norm.Gamma, norm.OnePlusGamma)?[i % norm.Features] ?? 1, norm.Beta?.Value[i % norm.Features] ?? 0);
             double argument = norm.Alpha.Value[0] * x[i];
             y[i] = gamma * Math.Tanh(argument) + beta;
             bound[i] = Math.Abs(gamma) * (Math.Abs(norm.Alpha.Value[0]) * error[i] + 2 * U * Math.Abs(argument) + 8 * U) + 4 * U * Math.Abs(beta);

@@ -175,7 +175,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         string least = graph.Initializer(node.Path + "epsilon", 1, [Epsilon(norm, norm.Epsilon).Value]);
         string limited = graph.Node("Max", 13, node.Name + ".limit", Formula, [length, least], node.Path + "limited_length");
         string direction = graph.Node("Div", 14, node.Name + ".direction", Formula, [x, limited], node.Path + "direction");
-        return graph.Node("Mul", 14, node.Name, Formula, [direction, graph.Initializer(node.Path + "g", 1, norm.G.Value)], node.Output);
+        return graph.Node("Mul", 14, node.Name, Formula, [direction, graph.Initializer(node.Path + "g", 1, Scale(norm.G, norm.OnePlusG, 1))], node.Output);
     }
 
     private string DyT(DyT norm, (string Name, string Path, string Output) node, string x)
@@ -185,7 +185,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         string value = graph.Node("Tanh", 13, node.Name + ".tanh", Formula, [scaled], node.Path + "tanh");
         if (norm.Gamma is { } gamma)
         {
-            value = graph.Node("Mul", 14, node.Name + ".gamma", Formula, [value, graph.Initializer(node.Path + "weight", norm.Features, gamma.Value)], node.Path + "product");
+            value = graph.Node("Mul", 14, node.Name + ".gamma", Formula, [value, graph.Initializer(node.Path + "weight", norm.Features, Scale(gamma, norm.OnePlusGamma, norm.Features))], node.Path + "product");
         }
 
         return norm.Beta is { } beta

@@ -135,7 +135,7 @@ public sealed class OnnxNormalization
         float g = Scale.IsThere ? Tensor(Scale, "g").ReadFloats()[0] : 1;
         if (!AddsEpsilonToLength)
         {
-            ScaleNorm scaled = new(features, Epsilon, LayerName);
+            ScaleNorm scaled = new(features, Epsilon, name: LayerName);
             scaled.G.Value[0] = g;
             return scaled;
         }

@@ -106,7 +106,7 @@ public sealed class NormalizationKind
         "scalenorm",
         "ScaleNorm",
         "each sample, over its features",
-        s => new ScaleNorm(s.Features, s.Epsilon, s.Name));
+        s => new ScaleNorm(s.Features, s.Epsilon, name: s.Name));
 
     /// <summary>Dynamic tanh: Linear → DyT → ReLU.</summary>
     public static NormalizationKind DyT { get; } = new(
