@@ -24,7 +24,7 @@ public sealed class BenchTests : IDisposable
         Assert.Contains((int)document["machine"]!["vector_bits"]!, (int[])[0, 128, 256, 512]);
         Assert.Equal(
             from count in threads
-            from layer in (string[])["batchnorm", "layernorm", "rmsnorm", "groupnorm", "instancenorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization"]
+            from layer in (string[])["batchnorm", "layernorm", "rmsnorm", "groupnorm", "instancenorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization", "dynamiclayernorm"]
             from pass in (string[])["forward", "evaluation", "forward+backward"]
             where pass != "evaluation" || layer.Contains("batch", StringComparison.Ordinal)
             from shape in (string[])["8x16", "2x3x5"]
@@ -33,7 +33,7 @@ public sealed class BenchTests : IDisposable
             document["norms"]!.AsArray().Select(n => $"{n!["layer"]} {n["pass"]} {n["shape"]} {n["threads"]}"));
         Assert.Equal(
             from count in threads
-            from mode in (string[])["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization"]
+            from mode in (string[])["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization", "dynamiclayernorm"]
             select $"20-32-3 batch 32 {mode} {count}",
             document["steps"]!.AsArray().Select(s => $"{s!["network"]} {s["mode"]} {s["threads"]}"));
     }

@@ -34,6 +34,7 @@ internal static class FloatError
         GroupNorm norm => Groups(norm, norm.Groups, norm.Channels, planeLength, x, error),
         ScaleNorm norm => Of(norm, x, error),
         DyT norm => Of(norm, x, error),
+        DynamicLayerNorm norm => Of(norm, x, error),
         NormalizedLinear norm => OfUsed(norm, x, error),
         LayerNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), norm.Beta?.Value, norm.Epsilon, centred: true, norm.HasReLU),
         RmsNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), null, norm.Epsilon, centred: false, relu: false),
@@ -130,6 +131,15 @@ internal static class FloatError
         }
 
         return (y, bound);
+    }
+
+    private static (double[] Y, double[] Error) Of(DynamicLayerNorm norm, double[] x, double[] error)
+    {
+        (double[] rows, double[] rowsError) = Rows(norm.Features, x, error, gamma: null, beta: null, norm.Epsilon, centred: true, relu: false);
+        (double[] a, double[] aError) = Of(norm.ScaleMap, x, error);
+        (double[] b, double[] bError) = Of(norm.ShiftMap, x, error);
+        double[] y = [.. rows.Select((r, i) => (1 + a[i]) * r + b[i])];
+        return (y, [.. y.Select((_, i) => (Math.Abs(1 + a[i]) + aError[i]) * rowsError[i] + Math.Abs(rows[i]) * (aError[i] + 4 * U * (1 + Math.Abs(a[i]))) + bError[i] + 2 * U * Math.Abs(b[i]))]);
     }
 
     // A group is a row whose γ and β repeat along each channel's positions.

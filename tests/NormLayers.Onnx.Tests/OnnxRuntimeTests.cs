@@ -65,6 +65,7 @@ public sealed class OnnxRuntimeTests
         ["ScaleNorm with 1 + g"] = (() => new Sequential(Linear(5, 6, "a"), new ScaleNorm(6, onePlusG: true), Linear(6, 3, "b")), 5),
         ["DyT with 1 + γ"] = (() => new Sequential(Linear(5, 6, "a"), new DyT(6, onePlusGamma: true), Linear(6, 3, "b")), 5),
         ["weight norm with 1 + g"] = (() => new Sequential(new WeightNorm(Linear(5, 6, "a"), onePlusG: true), new ReLU(), Linear(6, 3, "b")), 5),
+        ["dynamic layer norm of more dimensions"] = (() => new DynamicLayerNorm(5, epsilon: 0.1), (3, 5)),
         ["DyT without γ and β"] = (() => new DyT(6, alpha: 0.8, withGamma: false, withBeta: false), (2, 6)),
         ["DyT without β"] = (() => new DyT(6, withBeta: false), 6),
         ["weight norm"] = (() => new Sequential(new WeightNorm(Linear(5, 6, "a")), new ReLU(), Linear(6, 3, "b")), 5),

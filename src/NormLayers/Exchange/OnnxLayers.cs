@@ -90,6 +90,8 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
                 return ScaleNorm(norm, (name, path, output), x);
             case DyT norm:
                 return DyT(norm, (name, path, output), x);
+            case DynamicLayerNorm norm:
+                return DynamicLayerNorm(norm, (name, path, output), x);
             case LayerNorm norm:
                 return WithReLU(norm, name, path, graph.Node(
                     "LayerNormalization",
@@ -106,7 +108,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
                 string scale = graph.Initializer(path + "weight", norm.Features, Scale(norm.Gamma, norm.OnePlusGamma, norm.Features));
                 return graph.Node("RMSNormalization", 23, name, "each row: x/sqrt(mean(x²) + epsilon)", [x, scale], output, ("axis", -1), Epsilon(layer, norm.Epsilon));
             default:
-                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, WeightNorm, WeightStandardization, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, GhostBatchNorm, BatchRenorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, ScaleNorm, DyT, LocalResponseNorm, Rearrangement");
+                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, WeightNorm, WeightStandardization, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, GhostBatchNorm, BatchRenorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, ScaleNorm, DyT, LocalResponseNorm, DynamicLayerNorm, Rearrangement");
         }
     }
 
@@ -191,6 +193,20 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         return norm.Beta is { } beta
             ? graph.Node("Add", 14, node.Name, Formula, [value, graph.Initializer(node.Path + "bias", norm.Features, beta.Value)], node.Output)
             : value;
+    }
+
+    // The operator scales all rows alike, by 1 here.
+    private string DynamicLayerNorm(DynamicLayerNorm norm, (string Name, string Path, string Output) node, string x)
+    {
+        const string Formula = "(1 + a)·(x - mean)/sqrt(variance + epsilon) + b, with a and b of each row";
+        string Constant(string name, float value) => graph.Initializer(node.Path + name, norm.Features, [.. Enumerable.Repeat(value, norm.Features)]);
+        string Map(Linear map, string name) => Linear(map, map.Weight.Value, ($"{node.Name}.{name}", $"{node.Path}{name}.", $"{node.Path}{name}.output"), x);
+        string ones = Constant("ones", 1);
+        string rows = graph.Node(
+            "LayerNormalization", 17, node.Name + ".rows", "each row: (x - mean)/sqrt(variance + epsilon)", [x, ones, Constant("zeros", 0)], node.Path + "normalized", ("axis", -1), Epsilon(norm, norm.Epsilon));
+        string scale = graph.Node("Add", 14, node.Name + ".one_plus", Formula, [Map(norm.ScaleMap, "scale"), ones], node.Path + "factor");
+        string product = graph.Node("Mul", 14, node.Name + ".product", Formula, [rows, scale], node.Path + "product");
+        return graph.Node("Add", 14, node.Name, Formula, [product, Map(norm.ShiftMap, "shift")], node.Output);
     }
 
     private string Linear(Linear linear, float[] w, (string Name, string Path, string Output) node, string x)

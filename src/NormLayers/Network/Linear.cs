@@ -59,6 +59,14 @@ public sealed class Linear : Layer
         _parameters = Bias is null ? [Weight] : [Weight, Bias];
     }
 
+    /// <summary>Creates a layer on parameters that are there already, with names of their own.</summary>
+    internal Linear(Parameter weight, Parameter bias, string name)
+        : base(name)
+    {
+        (Inputs, Outputs, Weight, Bias) = (weight.Shape[1], weight.Shape[0], weight, bias);
+        _parameters = [Weight, Bias];
+    }
+
     /// <summary>The features of an input row.</summary>
     public int Inputs { get; }
 

@@ -21,6 +21,7 @@ public sealed class LayerFilesTests
         ["ScaleNorm with 1 + g"] = () => new ScaleNorm(3, onePlusG: true),
         ["DyT with 1 + γ"] = () => new DyT(3, onePlusGamma: true),
         ["weight norm with 1 + g"] = () => new WeightNorm(new Linear(3, 2, new RandomSource(1)), onePlusG: true),
+        ["dynamic layer norm"] = () => new DynamicLayerNorm(3),
         ["weight norm"] = () => new WeightNorm(new Linear(3, 2, new RandomSource(1))),
         ["weight standardization"] = () => new WeightStandardization(new Linear(3, 2, new RandomSource(1))),
         ["local response norm"] = () => new LocalResponseNorm(2),
