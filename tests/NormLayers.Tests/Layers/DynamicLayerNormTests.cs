@@ -1,4 +1,3 @@
-using NormLayers.Network;
 using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 using NormLayers.Verification;

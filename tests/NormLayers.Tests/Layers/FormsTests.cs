@@ -230,7 +230,7 @@ public sealed class FormsTests : IDisposable
     [Fact]
     public void Functional_WeightNorm_HasTheLayersBits()
     {
-        WeightNorm layer = (WeightNorm)Weights(new WeightNorm(new Linear(21, 14, new RandomSource(1))));
+        WeightNorm layer = Weights(new WeightNorm(new Linear(21, 14, new RandomSource(1))));
         Samples.Normal(14, 1.2, 0.4, seed: 3).CopyTo(layer.G.Value, 0);
         (float[] w, float[] dw, float[] dg) = Passed(layer);
         NormStatistics statistics = new();
@@ -258,7 +258,7 @@ public sealed class FormsTests : IDisposable
     [Fact]
     public void Functional_WeightStandardization_HasTheLayersBits()
     {
-        WeightStandardization layer = (WeightStandardization)Weights(new WeightStandardization(new Linear(21, 14, new RandomSource(1)), epsilon: 0.01));
+        WeightStandardization layer = Weights(new WeightStandardization(new Linear(21, 14, new RandomSource(1)), epsilon: 0.01));
         (float[] w, float[] dw, _) = Passed(layer);
         NormStatistics statistics = new();
         float[] ownW = new float[w.Length];
@@ -343,7 +343,8 @@ public sealed class FormsTests : IDisposable
 
     private static float[] Filled(int count, float value) => [.. Enumerable.Repeat(value, count)];
 
-    private static Layer Weights(NormalizedLinear layer)
+    private static T Weights<T>(T layer)
+        where T : NormalizedLinear
     {
         Parameter raw = layer.Parameters.Single(p => p.Name is "weight" or "weight_v");
         Samples.Normal(raw.Value.Length, 0.3, 1, seed: 4).CopyTo(raw.Value, 0);
