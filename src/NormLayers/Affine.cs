@@ -11,13 +11,15 @@ internal sealed class Affine
 {
     private readonly float[] _onePlusGamma;
 
-    /// <summary>Creates the parameters, so that y = x̂.</summary>
+    /// <summary>Creates the parameters, so that y = x̂ unless the scale starts at another number.</summary>
     /// <param name="shape">The shape of γ and of β.</param>
     /// <param name="withGamma">Whether there is a γ.</param>
     /// <param name="withBeta">Whether there is a β.</param>
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
+    /// <param name="name">What γ is called.</param>
+    /// <param name="scale">The scale at the start.</param>
     /// <exception cref="ArgumentException"><paramref name="onePlusGamma"/> without γ.</exception>
-    public Affine(Shape shape, bool withGamma, bool withBeta = false, bool onePlusGamma = false)
+    public Affine(Shape shape, bool withGamma, bool withBeta = false, bool onePlusGamma = false, string name = "gamma", double scale = 1)
     {
         if (onePlusGamma && !withGamma)
         {
@@ -26,7 +28,7 @@ internal sealed class Affine
 
         OnePlusGamma = onePlusGamma;
         _onePlusGamma = onePlusGamma ? new float[shape.Length] : [];
-        Gamma = withGamma ? new Parameter("gamma", shape, fill: onePlusGamma ? 0 : 1) : null;
+        Gamma = withGamma ? new Parameter(name, shape, fill: ToStored(scale)) : null;
         Beta = withBeta ? new Parameter("beta", shape) : null;
         Parameters = [.. new[] { Gamma, Beta }.OfType<Parameter>()];
     }
@@ -67,6 +69,9 @@ internal sealed class Affine
         }
     }
 
+    /// <summary>What γ has to be for a scale.</summary>
+    public float ToStored(double scale) => (float)(OnePlusGamma ? scale - 1 : scale);
+
     /// <summary>What is added to that; empty for zeros.</summary>
     public ReadOnlySpan<float> Shift => Beta?.Value;
 
@@ -82,5 +87,22 @@ internal sealed class Affine
     /// <summary>A copy of β for a <see cref="NormReference"/>; null if there is none.</summary>
     public double[]? WideBeta => Widen(Beta);
 
+    /// <summary>γ and β for a reference other than that.</summary>
+    public WideAffine ToReference(int length) => new(this, length);
+
     private static double[]? Widen(Parameter? parameter) => parameter is null ? null : Array.ConvertAll(parameter.Value, v => (double)v);
+}
+
+/// <summary>Copies in double of a layer's γ and β, (C); constants where it has none.</summary>
+internal sealed class WideAffine(Affine affine, int length)
+{
+    public ReferenceParameter Gamma { get; } = ReferenceParameter.From(affine.Gamma, length, fill: 1);
+
+    public ReferenceParameter Beta { get; } = ReferenceParameter.From(affine.Beta, length, fill: 0);
+
+    /// <summary>What x̂ is multiplied by, for the present γ.</summary>
+    public double[] Scale => affine.OnePlusGamma ? Array.ConvertAll(Gamma.Value, v => 1 + v) : Gamma.Value;
+
+    /// <summary>γ and β, as far as the layer has them, and more parameters.</summary>
+    public ReferenceParameter[] With(params ReadOnlySpan<ReferenceParameter> more) => [.. ReferenceParameter.Present((affine.Gamma, Gamma), (affine.Beta, Beta)), .. more];
 }

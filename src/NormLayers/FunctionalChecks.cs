@@ -39,22 +39,20 @@ public static partial class Functional
     private static void CheckChannels(ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> gamma, double epsilon)
     {
         Throw.IfNegativeOrNotFinite(epsilon, nameof(epsilon));
-        if (shape.Rank < 2 || shape[1] == 0)
-        {
-            Throw.Argument(nameof(shape), shape.Rank < 2 ? "a shape (N, C, …)" : "a shape (N, C, …) with C ≥ 1", $"{shape}");
-        }
-
+        Throw.IfWithoutChannels(shape, nameof(shape));
         Throw.IfLengthDiffers(x.Length, shape, nameof(x));
         CheckGamma(gamma, shape[1]);
     }
 
-    private static void CheckRows(ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon, [CallerArgumentExpression(nameof(epsilon))] string epsilonName = "")
+    private static void CheckRows(
+        ReadOnlySpan<float> x, int features, ReadOnlySpan<float> gamma, double epsilon,
+        [CallerArgumentExpression(nameof(x))] string name = "", [CallerArgumentExpression(nameof(epsilon))] string epsilonName = "")
     {
         Throw.IfNotPositive(features, nameof(features));
         Throw.IfNegativeOrNotFinite(epsilon, epsilonName);
         if (x.Length % features != 0)
         {
-            Throw.Argument(nameof(x), $"whole rows of {features} elements", $"{x.Length} elements");
+            Throw.Argument(name, $"whole rows of {features} elements", $"{x.Length} elements");
         }
 
         CheckGamma(gamma, features);
@@ -134,6 +132,17 @@ public static partial class Functional
         {
             Throw.Argument(name, "the input itself or memory apart from it", $"memory {offset} elements from it");
         }
+    }
+
+    // The statistics of channels that a function is given, and that y must not overwrite.
+    private static void CheckRunning(
+        ReadOnlySpan<float> mean, ReadOnlySpan<float> spread, int channels, Span<float> y, string expected,
+        [CallerArgumentExpression(nameof(mean))] string meanName = "", [CallerArgumentExpression(nameof(spread))] string spreadName = "")
+    {
+        Throw.IfLengthDiffers(mean.Length, channels, meanName);
+        Throw.IfLengthDiffers(spread.Length, channels, spreadName);
+        CheckSpread(spread, expected, spreadName);
+        new Output<float>(y, nameof(y)).IsApartFrom(mean, meanName).IsApartFrom(spread, spreadName);
     }
 
     // A NaN fails the first comparison: the minimum of numbers with NaN is NaN.

@@ -11,8 +11,8 @@ internal static class LayerConventions
 
     /// <summary>What the numbers of a normalization mean.</summary>
     /// <param name="layer">The kind of layer, by which a file for another one with the same tensors is known.</param>
-    /// <param name="epsilon">ε.</param>
-    /// <param name="hasGamma">Whether there is a γ for each element or channel.</param>
+    /// <param name="epsilon">ε; null for a layer that has none.</param>
+    /// <param name="hasGamma">Whether there is a γ, or a g.</param>
     /// <param name="onePlusGamma">Whether the scale is 1 + γ.</param>
     /// <param name="momentum">How running statistics follow the batches; null without any.</param>
     /// <param name="biasedVariance">Whether a running variance is of the biased kind; null where none is tracked.</param>
@@ -21,7 +21,7 @@ internal static class LayerConventions
     /// <param name="more">What else the layer's function depends on and its parameters do not show.</param>
     public static IReadOnlyDictionary<string, string> Of(
         string layer,
-        double epsilon,
+        double? epsilon,
         bool hasGamma = false,
         bool onePlusGamma = false,
         Momentum? momentum = null,
@@ -30,7 +30,7 @@ internal static class LayerConventions
         bool? relu = null,
         params ReadOnlySpan<(string Name, double Value)> more)
     {
-        Dictionary<string, string> conventions = Numbers([("epsilon", epsilon), .. more]);
+        Dictionary<string, string> conventions = Numbers(epsilon is { } value ? [("epsilon", value), .. more] : more);
         conventions["layer"] = layer;
         if (hasGamma)
         {

@@ -35,11 +35,7 @@ public abstract class RowLayer : MaskableLayer, INormalization
     private protected bool AddsEpsilonToRoot => _epsilon.OutsideRoot;
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        Throw.IfLastDiffers(input, Features, Name, nameof(input));
-        return input;
-    }
+    public override Shape OutputShape(Shape input) => Throw.IfLastDiffers(input, Features, Name, nameof(input));
 
     /// <inheritdoc/>
     protected override void ReplaceBuffers()

@@ -55,13 +55,37 @@ internal static class Throw
         }
     }
 
-    /// <summary>Checks that the last dimension of a layer's input is the layer's number of features.</summary>
-    public static void IfLastDiffers(Shape shape, int features, string layer, string name)
+    /// <summary>Checks that the last dimension of a layer's input is the layer's number of features, and returns the shape.</summary>
+    public static Shape IfLastDiffers(Shape shape, int features, string layer, string name)
     {
         if (shape.Rank == 0 || shape.Last != features)
         {
             Argument(name, $"a shape whose last dimension is {features} for {layer}", $"{shape}");
         }
+
+        return shape;
+    }
+
+    /// <summary>Checks that a layer's input has samples whose last dimension is the layer's number of features, and returns the shape.</summary>
+    public static Shape IfNoSamplesOf(int features, Shape shape, string layer, string name)
+    {
+        if (shape.Rank < 2 || shape.Last != features)
+        {
+            Argument(name, $"a shape (N, …, {features}) for {layer}", $"{shape}");
+        }
+
+        return shape;
+    }
+
+    /// <summary>Checks that a shape has channels, and returns it.</summary>
+    public static Shape IfWithoutChannels(Shape shape, string name, string? layer = null)
+    {
+        if (shape.Rank < 2 || shape[1] == 0)
+        {
+            Argument(name, $"a shape (N, C, …) with C ≥ 1{(layer is null ? "" : $" for {layer}")}", $"{shape}");
+        }
+
+        return shape;
     }
 
     /// <summary>Checks that a count is at least 1, and returns it.</summary>
@@ -108,6 +132,17 @@ internal static class Throw
         }
 
         return value;
+    }
+
+    /// <summary>Checks that a number is finite as a float, and returns that.</summary>
+    public static float IfNoFiniteFloat(double value, string name)
+    {
+        if (!float.IsFinite((float)value))
+        {
+            OutOfRange(name, "a finite number", value);
+        }
+
+        return (float)value;
     }
 
     /// <summary>Checks that a number is finite and greater than 0.</summary>

@@ -24,7 +24,7 @@ public sealed class BenchTests : IDisposable
         Assert.Contains((int)document["machine"]!["vector_bits"]!, (int[])[0, 128, 256, 512]);
         Assert.Equal(
             from count in threads
-            from layer in (string[])["batchnorm", "layernorm", "rmsnorm", "groupnorm", "instancenorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm"]
+            from layer in (string[])["batchnorm", "layernorm", "rmsnorm", "groupnorm", "instancenorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization", "dynamiclayernorm"]
             from pass in (string[])["forward", "evaluation", "forward+backward"]
             where pass != "evaluation" || layer.Contains("batch", StringComparison.Ordinal)
             from shape in (string[])["8x16", "2x3x5"]
@@ -33,7 +33,7 @@ public sealed class BenchTests : IDisposable
             document["norms"]!.AsArray().Select(n => $"{n!["layer"]} {n["pass"]} {n["shape"]} {n["threads"]}"));
         Assert.Equal(
             from count in threads
-            from mode in (string[])["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization"]
+            from mode in (string[])["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization", "dynamiclayernorm"]
             select $"20-32-3 batch 32 {mode} {count}",
             document["steps"]!.AsArray().Select(s => $"{s!["network"]} {s["mode"]} {s["threads"]}"));
     }
@@ -67,6 +67,22 @@ public sealed class BenchTests : IDisposable
         Assert.DoesNotContain("batchnorm", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("training step", result.Output, StringComparison.Ordinal);
         Assert.Contains("layernorm 8x16 forward, 1 thread", result.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Weights have no groups and no batch that could not be cut: every shape is one of weights.</summary>
+    [Fact]
+    public void Bench_Weights_TimesEveryShapeWithoutAllocation()
+    {
+        ToolResult result = _tool.Run("bench", "--seconds", "0.1", "--shape", "1x7", "--shape", "6x2x3", "--layer", "weightnorm", "--layer", "weightstandardization", "--json", "-q").Expect(0);
+        JsonNode?[] rows = [.. result.Json["norms"]!.AsArray().Where(n => (int)n!["threads"]! == 1)];
+        Assert.Equal(
+            from layer in (string[])["weightnorm", "weightstandardization"]
+            from pass in (string[])["forward", "forward+backward"]
+            from shape in (string[])["1x7", "6x2x3"]
+            select $"{layer} {pass} {shape}",
+            rows.Select(n => $"{n!["layer"]} {n["pass"]} {n["shape"]}"));
+        Assert.All(rows, n => Assert.Equal(0, (double)n!["bytes_allocated"]!));
+        Assert.Empty(result.Json["steps"]!.AsArray());
     }
 
     /// <summary>Memory streams of 16,384 elements and more are shared out among threads.</summary>

@@ -19,12 +19,12 @@ public sealed class CheckTests : IDisposable
         JsonObject document = _tool.Run("check", "--json").Expect(0).Json;
         Assert.True((bool)document["passed"]!);
         Assert.Equal(
-            ["LayerNorm1D", "LayerNorm", "RmsNorm", "BatchNorm", "GroupNorm", "InstanceNorm", "GhostBatchNorm", "BatchRenorm", "ScaleNorm", "DyT", "LocalResponseNorm", "WeightNorm", "WeightStandardization", "AdaptiveLayerNorm"],
+            ["LayerNorm1D", "LayerNorm", "RmsNorm", "BatchNorm", "GroupNorm", "InstanceNorm", "GhostBatchNorm", "BatchRenorm", "ScaleNorm", "DyT", "LocalResponseNorm", "WeightNorm", "WeightStandardization", "DynamicLayerNorm", "AdaptiveLayerNorm"],
             document["layers"]!.AsArray().Select(l => (string?)l!["layer"]));
         Assert.All(document["layers"]!.AsArray(), l => Assert.True((bool)l!["passed"]! && (long)l["quotients"]! > 0 && (double)l["worst_error"]! > 0));
         JsonArray modes = document["networks"]!.AsArray();
         Assert.Equal(
-            ["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization"],
+            ["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization", "dynamiclayernorm"],
             modes.Select(m => (string?)m!["mode"]));
         Assert.All(modes, m => Assert.All(m!["tensors"]!.AsArray(), t => Assert.True((bool)t!["passed"]!)));
     }

@@ -56,7 +56,7 @@ public sealed class HelpTests : IDisposable
 
     [Fact]
     public void Suggest_Mode_NamesEveryMode() =>
-        Assert.Equal("batchnorm\nbatchrenorm\ndyt\nghostbatchnorm\ngroupnorm\ninstancenorm\nlayernorm\nlocalresponsenorm\nnone\nrmsnorm\nscalenorm\nweightnorm\nweightstandardization\n", _tool.Run("[suggest:18]", "normlayers --mode ").Expect(0).Output.ReplaceLineEndings("\n"));
+        Assert.Equal("batchnorm\nbatchrenorm\ndynamiclayernorm\ndyt\nghostbatchnorm\ngroupnorm\ninstancenorm\nlayernorm\nlocalresponsenorm\nnone\nrmsnorm\nscalenorm\nweightnorm\nweightstandardization\n", _tool.Run("[suggest:18]", "normlayers --mode ").Expect(0).Output.ReplaceLineEndings("\n"));
 
     [Fact]
     public void Info_Json_NamesMachineAndVersions()

@@ -37,6 +37,24 @@ public sealed class ModelTests : IDisposable
         Assert.Equal(["m.safetensors"], _tool.List());
     }
 
+    /// <summary>A layer that reads its scale and shift from the sample: trained, continued, saved, used and exported like any other.</summary>
+    [Fact]
+    public void DynamicLayerNorm_EveryCommand_TakesIt()
+    {
+        const string Train = "train --mode dynamiclayernorm --data digits --json -q";
+        JsonObject whole = _tool.Run(Words($"{Train} --epochs 4 --save whole.st --checkpoint c.st")).Expect(0).Json;
+        JsonObject resumed = _tool.Run(Words($"{Train} --epochs 4 --save again.st --resume c.st")).Expect(0).Json;
+        Assert.Equal((double)whole["test_loss"]!, (double)resumed["test_loss"]!);
+        Assert.Equal((double)whole["test_loss"]!, (double)_tool.Run(Words("evaluate --model whole.st --data digits --json")).Expect(0).Json["loss"]!);
+        Assert.Equal(1798, _tool.Run(Words("predict --model whole.st --data digits -q")).Expect(0).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        _tool.Run(Words("export --model whole.st --output m.onnx")).Expect(0);
+        Assert.Equal(
+            ["layernorm", "dynamiclayernorm"],
+            _tool.Run(Words("compare --modes layernorm,dynamiclayernorm --seeds 2 --epochs 1 --json -q")).Expect(0).Json["modes"]!.AsArray().Select(m => (string?)m!["mode"]));
+        _tool.Run(Words("sweep --mode layernorm,dynamiclayernorm --learning-rate 0.01:0.1:log2 --seeds 1 --epochs 1 -q")).Expect(0);
+        _tool.Run(Words("train --mode dynamiclayernorm --data digits --set model.network=patches --epochs 1 -q")).Expect(0);
+    }
+
     [Theory]
     [InlineData("", "test_loss")]
     [InlineData("--part train", "train_loss")]

@@ -34,6 +34,7 @@ internal static class FloatError
         GroupNorm norm => Groups(norm, norm.Groups, norm.Channels, planeLength, x, error),
         ScaleNorm norm => Of(norm, x, error),
         DyT norm => Of(norm, x, error),
+        DynamicLayerNorm norm => Of(norm, x, error),
         NormalizedLinear norm => OfUsed(norm, x, error),
         LayerNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), norm.Beta?.Value, norm.Epsilon, centred: true, norm.HasReLU),
         RmsNorm norm => Rows(norm.Features, x, error, Scale(norm.Gamma, norm.OnePlusGamma), null, norm.Epsilon, centred: false, relu: false),
@@ -80,9 +81,9 @@ internal static class FloatError
         {
             int first = i / C * C;
             double length = Math.Max(Math.Sqrt(x[first..(first + C)].Sum(v => v * v)), norm.Epsilon);
-            double g = Math.Abs(norm.G.Value[0]);
-            y[i] = norm.G.Value[0] * x[i] / length;
-            bound[i] = g / length * (error[i] + Math.Abs(x[i]) / length * error[first..(first + C)].Sum() + (C + 8) * U * Math.Abs(x[i]));
+            double g = Scale(norm.G, norm.OnePlusG)![0];
+            y[i] = g * x[i] / length;
+            bound[i] = Math.Abs(g) / length * (error[i] + Math.Abs(x[i]) / length * error[first..(first + C)].Sum() + (C + 8) * U * Math.Abs(x[i]));
         }
 
         return (y, bound);
@@ -123,13 +124,22 @@ internal static class FloatError
         double[] bound = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            (double gamma, double beta) = (norm.Gamma?.Value[i % norm.Features] ?? 1, norm.Beta?.Value[i % norm.Features] ?? 0);
+            (double gamma, double beta) = (Scale(norm.Gamma, norm.OnePlusGamma)?[i % norm.Features] ?? 1, norm.Beta?.Value[i % norm.Features] ?? 0);
             double argument = norm.Alpha.Value[0] * x[i];
             y[i] = gamma * Math.Tanh(argument) + beta;
             bound[i] = Math.Abs(gamma) * (Math.Abs(norm.Alpha.Value[0]) * error[i] + 2 * U * Math.Abs(argument) + 8 * U) + 4 * U * Math.Abs(beta);
         }
 
         return (y, bound);
+    }
+
+    private static (double[] Y, double[] Error) Of(DynamicLayerNorm norm, double[] x, double[] error)
+    {
+        (double[] rows, double[] rowsError) = Rows(norm.Features, x, error, gamma: null, beta: null, norm.Epsilon, centred: true, relu: false);
+        (double[] a, double[] aError) = Of(norm.ScaleMap, x, error);
+        (double[] b, double[] bError) = Of(norm.ShiftMap, x, error);
+        double[] y = [.. rows.Select((r, i) => (1 + a[i]) * r + b[i])];
+        return (y, [.. y.Select((_, i) => (Math.Abs(1 + a[i]) + aError[i]) * rowsError[i] + Math.Abs(rows[i]) * (aError[i] + 4 * U * (1 + Math.Abs(a[i]))) + bError[i] + 2 * U * Math.Abs(b[i]))]);
     }
 
     // A group is a row whose γ and β repeat along each channel's positions.

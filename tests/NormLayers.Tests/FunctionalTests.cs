@@ -295,7 +295,7 @@ public sealed class FunctionalTests
         Check("Expected 4 elements, or Functional.Ones for none, got 3.", () => Functional.LayerNorm(x, 4, new float[3], Functional.Zeros, 1e-5, x));
         Check("Expected 12 elements, got 8.", () => Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, new float[8]));
         Check("Expected the input itself or memory apart from it, got memory 4 elements from it.", () => Functional.LayerNorm(x.AsSpan(0, 8), 4, Functional.Ones, Functional.Zeros, 1e-5, x.AsSpan(4, 8)));
-        Check("Expected a shape (N, C, …), got (12).", () => Functional.BatchNorm(x, 12, x, x, Functional.Ones, Functional.Zeros, 1e-5, x));
+        Check("Expected a shape (N, C, …) with C ≥ 1, got (12).", () => Functional.BatchNorm(x, 12, x, x, Functional.Ones, Functional.Zeros, 1e-5, x));
         Check("Expected 3 elements, got 12.", () => Functional.BatchNorm(x, (4, 3), x, x, Functional.Ones, Functional.Zeros, 1e-5, x));
         NormStatistics three = NormStatistics.From(new double[3], new double[3]);
         Check("Expected 2 elements, got 1.", () => NormStatistics.From(new double[2], new double[1]));

@@ -107,6 +107,7 @@ public sealed class PublicInputTests
         (new RmsNorm(4), (0, 4)),
         (new ScaleNorm(4), (0, 4)),
         (new DyT(4), (0, 4)),
+        (new DynamicLayerNorm(4), (0, 4)),
         (new AdaptiveLayerNorm(4), (0, 2, 4)),
         (new BatchNorm(4), (0, 4, 2)),
         (new GhostBatchNorm(4, 2), (0, 4)),

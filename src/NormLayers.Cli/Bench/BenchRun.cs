@@ -71,7 +71,7 @@ internal sealed class BenchRun(
         IEnumerable<NormCase> small = norms.Select(n => n with { Shape = Shrink(n.Shape) }).DistinctBy(n => (n.Layer, n.Pass, n.Shape.Rank));
         Action[] works =
         [
-            .. small.Select(n => (Action)new NormWork(n, new NormData(n)).Run),
+            .. small.Select(n => n.CreateWork(new NormData(n))),
             .. steps.Select(s => (Action)new StepWork(s, new StepData(s)).Run),
         ];
         TimeSpan time = TimeSpan.FromSeconds(Math.Min(LongestWarmUp, seconds * FirstWarmUpShare));
@@ -92,7 +92,7 @@ internal sealed class BenchRun(
     {
         NormData data = new(timed);
         using StreamWork streams = new(timed, data, count);
-        Timing[] timings = TimeInTurns(new NormWork(timed, data).Run, streams.Run);
+        Timing[] timings = TimeInTurns(timed.CreateWork(data), streams.Run);
         return new NormTiming(timed, count, timings[0], timings[1]);
     }
 

@@ -18,13 +18,16 @@ internal enum NormPass
 
 /// <summary>One normalization to time.</summary>
 /// <param name="Layer">The normalization.</param>
-/// <param name="Shape">(N, C), or (N, C, L) for kinds with channels.</param>
+/// <param name="Shape">(N, C), or (N, C, L) for kinds with channels. Of a kind that normalizes weights, the weights of N outputs.</param>
 /// <param name="Pass">What of it.</param>
 internal sealed record NormCase(NormalizationKind Layer, Shape Shape, NormPass Pass)
 {
     public const double Epsilon = 1e-5;
 
-    public int Features => Layer.IsPerChannel ? Shape[1] : Shape.Last;
+    /// <summary>Whether it is the normalization of weights alone that is timed, without what else the kind has.</summary>
+    public bool NormalizesWeights => Layer.Wrap is not null;
+
+    public int Features => NormalizesWeights ? Shape[0] : Layer.IsPerChannel ? Shape[1] : Shape.Last;
 
     /// <summary>L of (N, C, L); 1 for (N, C).</summary>
     public int Length => Layer.IsPerChannel && Shape.Rank == 3 ? Shape[2] : 1;
@@ -66,6 +69,9 @@ internal sealed record NormCase(NormalizationKind Layer, Shape Shape, NormPass P
         shape = new Shape(dimensions);
         return true;
     }
+
+    /// <summary>What is timed, on these tensors.</summary>
+    public Action CreateWork(NormData data) => NormalizesWeights ? new WeightWork(this, data).Run : new NormWork(this, data).Run;
 
     /// <summary>Creates the layer, with gamma, beta and running statistics of the data.</summary>
     /// <exception cref="InvalidOperationException">The kind has no layer.</exception>

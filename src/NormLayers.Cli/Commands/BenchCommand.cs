@@ -20,8 +20,7 @@ internal sealed class BenchCommand
     private static readonly string[] _defaultPlanes = ["8x64x784", "2x320x4096"];
     private static readonly NumberType _secondsType = new(0.05, 3600);
 
-    // A kind that normalizes weights is timed by its training step.
-    private static readonly NormalizationKind[] _layers = [.. NormalizationKind.All.Where(l => l != NormalizationKind.None && l.Wrap is null)];
+    private static readonly NormalizationKind[] _layers = [.. NormalizationKind.All.Where(l => l != NormalizationKind.None)];
 
     private readonly Option<string[]> _shapes = new("--shape")
     {
@@ -107,7 +106,7 @@ internal sealed class BenchCommand
             {
                 errors.Add(new Diagnostic(Origin.Flag(_shapes.Name), $"'{text}' has one value per channel, and statistics of the batch need two"));
             }
-            else if (layer.Check(new NormCase(layer, shape, NormPass.Forward).Settings) is { } problem)
+            else if (layer.Wrap is null && layer.Check(new NormCase(layer, shape, NormPass.Forward).Settings) is { } problem)
             {
                 if (named)
                 {

@@ -66,15 +66,7 @@ public sealed class AdaptiveLayerNorm : RowLayer
     }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        if (input.Rank < 2 || input.Last != Features)
-        {
-            Throw.Argument(nameof(input), $"a shape (N, …, {Features}) for {Name}", $"{input}");
-        }
-
-        return input;
-    }
+    public override Shape OutputShape(Shape input) => Throw.IfNoSamplesOf(Features, input, Name, nameof(input));
 
     /// <inheritdoc/>
     /// <remarks>Its gradients with respect to a and b are <see cref="NormReference.DGamma"/> and <see cref="NormReference.DBeta"/>.</remarks>

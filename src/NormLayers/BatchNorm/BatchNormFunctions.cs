@@ -32,12 +32,9 @@ public static partial class Functional
         CheckChannels(x, shape, gamma, epsilon);
         int C = shape[1];
         CheckBeta(beta, C);
-        Throw.IfLengthDiffers(mean.Length, C, nameof(mean));
-        Throw.IfLengthDiffers(variance.Length, C, nameof(variance));
-        CheckSpread(variance, "variances ≥ 0", nameof(variance));
         CheckOutput(x, y);
         CheckApart(y, nameof(y), gamma, beta);
-        new Output<float>(y, nameof(y)).IsApartFrom(mean, nameof(mean)).IsApartFrom(variance, nameof(variance));
+        CheckRunning(mean, variance, C, y, "variances ≥ 0");
         if (x.IsEmpty)
         {
             return;

@@ -20,16 +20,8 @@ public sealed class BatchRenorm : BatchNorm
     /// <inheritdoc cref="BatchNorm(int, double, Momentum?, bool, bool, bool, NonFiniteStatistics, bool, bool, string)" path="/*[self::param[@name!='features' and @name!='trackRunningStatistics'] or self::exception]"/>
     /// <exception cref="ArgumentNullException"><paramref name="limits"/> is null.</exception>
     public BatchRenorm(
-        int features,
-        RenormLimits limits,
-        double epsilon = 1e-5,
-        Momentum? momentum = null,
-        bool withGamma = true,
-        bool withBeta = true,
-        NonFiniteStatistics nonFinite = NonFiniteStatistics.Skip,
-        bool relu = false,
-        bool onePlusGamma = false,
-        string name = "batchrenorm")
+        int features, RenormLimits limits, double epsilon = 1e-5, Momentum? momentum = null, bool withGamma = true, bool withBeta = true,
+        NonFiniteStatistics nonFinite = NonFiniteStatistics.Skip, bool relu = false, bool onePlusGamma = false, string name = "batchrenorm")
         : base(
             new Affine(Throw.IfNotPositive(features, nameof(features)), withGamma, withBeta, onePlusGamma),
             new RunningStatistics(features, ofDeviations: true),
@@ -49,14 +41,8 @@ public sealed class BatchRenorm : BatchNorm
     public override bool IgnoresInputScale => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of(
-        "batch renormalization",
-        Epsilon,
-        Gamma is not null,
-        OnePlusGamma,
-        Momentum,
-        relu: HasReLU,
-        more: [("r_max", Limits.RMax), ("d_max", Limits.DMax), ("warm_up_steps", Limits.WarmUpSteps), ("r_max_steps", Limits.RMaxSteps), ("d_max_steps", Limits.DMaxSteps)]);
+    public override IReadOnlyDictionary<string, string> Conventions =>
+        LayerConventions.Of("batch renormalization", Epsilon, Gamma is not null, OnePlusGamma, Momentum, relu: HasReLU, more: Limits.Numbers);
 
     /// <inheritdoc/>
     /// <remarks>R and D are computed in the first forward pass after a backward pass, and held until the next: difference quotients see constants.</remarks>
@@ -68,30 +54,29 @@ public sealed class BatchRenorm : BatchNorm
             return Reference(IndexSets.Channels, IndexSets.Channels, IndexSets.Over(1), (runningMean, Array.ConvertAll(runningDeviation, s => s * s)), epsilon: 0);
         }
 
-        (ReferenceParameter gamma, ReferenceParameter beta) = (ReferenceParameter.From(Gamma, Features, fill: 1), ReferenceParameter.From(Beta, Features, fill: 0));
-        double[] Scale() => OnePlusGamma ? Array.ConvertAll(gamma.Value, v => 1 + v) : gamma.Value;
+        WideAffine affine = Affine.ToReference(Features);
         (double RMax, double DMax) limits = Limits.At(Running.BatchesSeen);
         bool[]? mask = Mask;
         int[][] sets = [];
         (double Mean, double Deviation, double R, double D)[] statistics = [];
         bool isHeld = false;
-        return new FunctionReference(
-            ReferenceParameter.Present((Gamma, gamma), (Beta, beta)),
-            (x, shape) =>
-            {
-                int[] positionOf = IndexSets.Over(1).NumberOf(shape);
-                sets = Array.ConvertAll(IndexSets.Channels.Of(shape), S => Array.FindAll(S, i => mask is null || mask[positionOf[i]]));
-                (double Mean, double Deviation, double R, double D)[] now = BatchRenormReference.Statistics(x, sets, Epsilon, runningMean, runningDeviation, limits);
-                statistics = isHeld ? [.. now.Zip(statistics, (v, held) => (v.Mean, v.Deviation, held.R, held.D))] : now;
-                isHeld = true;
-                return BatchRenormReference.Normalize(x, sets, statistics, Scale(), beta.Value);
-            },
-            (x, dy) =>
-            {
-                isHeld = false;
-                return BatchRenormReference.Backward(x, dy, sets, statistics, Scale(), gamma.Gradient, beta.Gradient);
-            },
-            HasReLU);
+        double[] Forward(double[] x, Shape shape)
+        {
+            int[] positionOf = IndexSets.Over(1).NumberOf(shape);
+            sets = Array.ConvertAll(IndexSets.Channels.Of(shape), S => Array.FindAll(S, i => mask is null || mask[positionOf[i]]));
+            (double Mean, double Deviation, double R, double D)[] now = BatchRenormReference.Statistics(x, sets, Epsilon, runningMean, runningDeviation, limits);
+            statistics = isHeld ? [.. now.Zip(statistics, (v, held) => (v.Mean, v.Deviation, held.R, held.D))] : now;
+            isHeld = true;
+            return BatchRenormReference.Normalize(x, sets, statistics, affine.Scale, affine.Beta.Value);
+        }
+
+        double[] Backward(double[] x, double[] dy)
+        {
+            isHeld = false;
+            return BatchRenormReference.Backward(x, dy, sets, statistics, affine.Scale, affine.Gamma.Gradient, affine.Beta.Gradient);
+        }
+
+        return new FunctionReference(affine.With(), Forward, Backward, HasReLU);
     }
 
     private protected override bool Corrects => true;

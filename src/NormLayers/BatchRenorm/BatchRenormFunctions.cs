@@ -18,25 +18,12 @@ public static partial class Functional
     /// <exception cref="ArgumentException">A shape of one dimension or with one value per channel, a length that does not fit, a negative or NaN deviation, or spans that overlap.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limits"/> or <paramref name="epsilon"/> out of range.</exception>
     public static void BatchRenormTraining(
-        ReadOnlySpan<float> x,
-        Shape shape,
-        ReadOnlySpan<float> runningMean,
-        ReadOnlySpan<float> runningDeviation,
-        (double RMax, double DMax) limits,
-        ReadOnlySpan<float> gamma,
-        ReadOnlySpan<float> beta,
-        double epsilon,
-        Span<float> y,
-        NormStatistics statistics,
-        bool relu = false,
-        ReadOnlySpan<bool> mask = default)
+        ReadOnlySpan<float> x, Shape shape, ReadOnlySpan<float> runningMean, ReadOnlySpan<float> runningDeviation, (double RMax, double DMax) limits, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta,
+        double epsilon, Span<float> y, NormStatistics statistics, bool relu = false, ReadOnlySpan<bool> mask = default)
     {
         CheckChannels(x, shape, gamma, epsilon);
         int C = shape[1];
-        Throw.IfLengthDiffers(runningMean.Length, C, nameof(runningMean));
-        Throw.IfLengthDiffers(runningDeviation.Length, C, nameof(runningDeviation));
-        CheckSpread(runningDeviation, "deviations ≥ 0", nameof(runningDeviation));
-        new Output<float>(y, nameof(y)).IsApartFrom(runningMean, nameof(runningMean)).IsApartFrom(runningDeviation, nameof(runningDeviation));
+        CheckRunning(runningMean, runningDeviation, C, y, "deviations ≥ 0");
         if (!(limits.RMax >= 1 && limits.DMax >= 0))
         {
             Throw.OutOfRange(nameof(limits), "R_max ≥ 1 and D_max ≥ 0", limits);

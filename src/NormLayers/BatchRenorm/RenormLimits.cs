@@ -32,6 +32,9 @@ public sealed record RenormLimits
     /// <summary>The step from which on D_max holds; below <see cref="WarmUpSteps"/> counts as that.</summary>
     public long DMaxSteps { get; init => field = Throw.IfBelow(value, 0, nameof(DMaxSteps)); }
 
+    /// <summary>All of them by name, as they are saved.</summary>
+    internal (string Name, double Value)[] Numbers => [("r_max", RMax), ("d_max", DMax), ("warm_up_steps", WarmUpSteps), ("r_max_steps", RMaxSteps), ("d_max_steps", DMaxSteps)];
+
     /// <summary>The limits of one step.</summary>
     /// <param name="step">The batches seen before it.</param>
     public (double RMax, double DMax) At(long step) => (Grown(step, 1, RMax, RMaxSteps), Grown(step, 0, DMax, DMaxSteps));

@@ -14,25 +14,21 @@ public sealed class DyT : Layer, INormalization
     private Affine _affine;
     private AlignedBuffer _workspace;
 
-    /// <summary>Creates a layer with γ = 1 and β = 0.</summary>
+    /// <summary>Creates a layer with a scale of 1 and β = 0.</summary>
     /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
     /// <param name="alpha">What α starts at, a finite number; the paper's default is 0.5.</param>
     /// <param name="withGamma">Whether there is a learnable scale γ.</param>
     /// <param name="withBeta">Whether there is a learnable shift β.</param>
+    /// <param name="onePlusGamma">Whether tanh(αx) is scaled by 1 + γ, with γ = 0 at the start.</param>
     /// <param name="name">The layer's name.</param>
+    /// <exception cref="ArgumentException"><paramref name="onePlusGamma"/> without γ.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="alpha"/> out of range.</exception>
-    public DyT(int features, double alpha = 0.5, bool withGamma = true, bool withBeta = true, string name = "dyt")
+    public DyT(int features, double alpha = 0.5, bool withGamma = true, bool withBeta = true, bool onePlusGamma = false, string name = "dyt")
         : base(name)
     {
-        Throw.IfNotPositive(features, nameof(features));
-        if (!float.IsFinite((float)alpha))
-        {
-            Throw.OutOfRange(nameof(alpha), "a finite number", alpha);
-        }
-
-        Features = features;
-        _affine = new Affine(features, withGamma, withBeta);
-        Alpha = new Parameter("alpha", 1, fill: (float)alpha);
+        Features = Throw.IfNotPositive(features, nameof(features));
+        _affine = new Affine(features, withGamma, withBeta, onePlusGamma);
+        Alpha = new Parameter("alpha", 1, fill: Throw.IfNoFiniteFloat(alpha, nameof(alpha)));
         Parameters = [.. _affine.Parameters, Alpha];
     }
 
@@ -48,6 +44,12 @@ public sealed class DyT : Layer, INormalization
     /// <summary>β, shape (C); null if the layer has none.</summary>
     public Parameter? Beta => _affine.Beta;
 
+    /// <summary>Whether tanh(αx) is scaled by 1 + γ, and not by γ.</summary>
+    public bool OnePlusGamma => _affine.OnePlusGamma;
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("dynamic tanh", epsilon: null, Gamma is not null, OnePlusGamma);
+
     /// <inheritdoc/>
     public bool IgnoresInputScale => false;
 
@@ -55,21 +57,16 @@ public sealed class DyT : Layer, INormalization
     public override IReadOnlyList<Parameter> Parameters { get; }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        Throw.IfLastDiffers(input, Features, Name, nameof(input));
-        return input;
-    }
+    public override Shape OutputShape(Shape input) => Throw.IfLastDiffers(input, Features, Name, nameof(input));
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference()
     {
-        (ReferenceParameter gamma, ReferenceParameter beta) = (ReferenceParameter.From(Gamma, Features, fill: 1), ReferenceParameter.From(Beta, Features, fill: 0));
-        ReferenceParameter alpha = ReferenceParameter.From(Alpha);
+        (WideAffine affine, ReferenceParameter alpha) = (_affine.ToReference(Features), ReferenceParameter.From(Alpha));
         return new FunctionReference(
-            ReferenceParameter.Present((Gamma, gamma), (Beta, beta), (Alpha, alpha)),
-            (x, _) => DyTReference.Forward(x, alpha.Value[0], gamma.Value, beta.Value),
-            (x, dy) => DyTReference.Backward(x, dy, alpha.Value[0], gamma.Value, ref alpha.Gradient[0], gamma.Gradient, beta.Gradient));
+            affine.With(alpha),
+            (x, _) => DyTReference.Forward(x, alpha.Value[0], affine.Scale, affine.Beta.Value),
+            (x, dy) => DyTReference.Backward(x, dy, alpha.Value[0], affine.Scale, ref alpha.Gradient[0], affine.Gamma.Gradient, affine.Beta.Gradient));
     }
 
     /// <inheritdoc/>

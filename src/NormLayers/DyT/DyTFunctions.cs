@@ -6,13 +6,8 @@ namespace NormLayers;
 public static partial class Functional
 {
     /// <summary>Dynamic tanh: y = γ·tanh(αx) + β, element by element, with γ and β along the last dimension.</summary>
-    /// <param name="x">The input, (N, C) row-major; any rank whose last dimension is C.</param>
-    /// <param name="features">C, ≥ 1.</param>
     /// <param name="alpha">α, the one factor of x.</param>
-    /// <param name="gamma">The scale γ, (C); <see cref="Ones"/> for none.</param>
-    /// <param name="beta">The shift β, (C); <see cref="Zeros"/> for none.</param>
-    /// <param name="y">Overwritten, as long as x; may be x, but must not overlap it otherwise.</param>
-    /// <exception cref="ArgumentException">A length that does not fit, or spans that overlap.</exception>
+    /// <inheritdoc cref="LayerNorm(ReadOnlySpan{float}, int, ReadOnlySpan{float}, ReadOnlySpan{float}, double, Span{float}, bool, NormStatistics?, ReadOnlySpan{bool})" path="/*[@name='x' or @name='features' or @name='gamma' or @name='beta' or @name='y' or self::exception[@cref='T:System.ArgumentException']]"/>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> out of range.</exception>
     public static void DyT(ReadOnlySpan<float> x, int features, float alpha, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, Span<float> y)
     {

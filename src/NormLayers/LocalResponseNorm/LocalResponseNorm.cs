@@ -21,7 +21,7 @@ public sealed class LocalResponseNorm : Layer
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
     public LocalResponseNorm(int size, double alpha = 1e-4, double beta = 0.75, double k = 1, bool evenReachesUp = false, string name = "localresponsenorm")
-        : base(name) => _response = new(size, alpha, beta, k, evenReachesUp);
+        : base(name) => _response = Response.Of(size, alpha, beta, k, evenReachesUp);
 
     /// <summary>n, the channels of a window.</summary>
     public int Size => _response.Size;
@@ -43,15 +43,7 @@ public sealed class LocalResponseNorm : Layer
         LayerConventions.Numbers(("size", Size), ("alpha", Alpha), ("beta", Beta), ("k", K), ("even_reaches_up", EvenReachesUp ? 1 : 0));
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        if (input.Rank < 2 || input[1] == 0)
-        {
-            Throw.Argument(nameof(input), $"a shape (N, C, …) with C ≥ 1 for {Name}", $"{input}");
-        }
-
-        return input;
-    }
+    public override Shape OutputShape(Shape input) => Throw.IfWithoutChannels(input, nameof(input), Name);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new LocalResponseNormReference(_response.Below, _response.Above, Alpha, Beta, K);
@@ -62,15 +54,8 @@ public sealed class LocalResponseNorm : Layer
     }
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        Functional.LocalResponseNorm(x, shape, Size, Alpha, Beta, K, y, EvenReachesUp);
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => ChannelWindows.Run(x, default, shape, _response, y);
 
     /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
-    {
-        if (!dx.IsEmpty)
-        {
-            Functional.LocalResponseNormBackward(x, dy, shape, Size, Alpha, Beta, K, dx, EvenReachesUp);
-        }
-    }
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => ChannelWindows.Run(x, dy, shape, _response, dx);
 }

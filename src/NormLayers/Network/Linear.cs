@@ -59,6 +59,14 @@ public sealed class Linear : Layer
         _parameters = Bias is null ? [Weight] : [Weight, Bias];
     }
 
+    /// <summary>Creates a layer on parameters that are there already, with names of their own.</summary>
+    internal Linear(Parameter weight, Parameter bias, string name)
+        : base(name)
+    {
+        (Inputs, Outputs, Weight, Bias) = (weight.Shape[1], weight.Shape[0], weight, bias);
+        _parameters = [Weight, Bias];
+    }
+
     /// <summary>The features of an input row.</summary>
     public int Inputs { get; }
 
@@ -78,15 +86,7 @@ public sealed class Linear : Layer
     protected override bool MayBeInPlace => false;
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
-    {
-        if (input.Rank < 2 || input.Last != Inputs)
-        {
-            Throw.Argument(nameof(input), $"a shape (N, …, {Inputs}) for {Name}", $"{input}");
-        }
-
-        return input.WithLast(Outputs);
-    }
+    public override Shape OutputShape(Shape input) => Throw.IfNoSamplesOf(Inputs, input, Name, nameof(input)).WithLast(Outputs);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new Reference(this);

@@ -106,7 +106,7 @@ public sealed class NormalizationKind
         "scalenorm",
         "ScaleNorm",
         "each sample, over its features",
-        s => new ScaleNorm(s.Features, s.Epsilon, s.Name));
+        s => new ScaleNorm(s.Features, s.Epsilon, name: s.Name));
 
     /// <summary>Dynamic tanh: Linear → DyT → ReLU.</summary>
     public static NormalizationKind DyT { get; } = new(
@@ -149,10 +149,17 @@ public sealed class NormalizationKind
         Wrap = (linear, s) => new WeightStandardization(linear, s.Epsilon),
     };
 
+    /// <summary>Dynamic layer normalization: Linear → DynamicLayerNorm → ReLU.</summary>
+    public static NormalizationKind DynamicLayerNorm { get; } = new(
+        "dynamiclayernorm",
+        "dynamic layer normalization",
+        "each sample, over its features",
+        s => new DynamicLayerNorm(s.Features, s.Epsilon, s.Name));
+
     /// <summary>Every kind of the library, in the order of the documents.</summary>
     public static IReadOnlyList<NormalizationKind> All { get; } =
     [
-        None, BatchNorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, GhostBatchNorm, BatchRenorm, ScaleNorm, DyT, LocalResponseNorm, WeightNorm, WeightStandardization,
+        None, BatchNorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, GhostBatchNorm, BatchRenorm, ScaleNorm, DyT, LocalResponseNorm, WeightNorm, WeightStandardization, DynamicLayerNorm,
     ];
 
     /// <summary>The name in configurations and documents: <c>batchnorm</c>.</summary>

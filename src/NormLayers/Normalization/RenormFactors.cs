@@ -5,13 +5,10 @@ namespace NormLayers.Normalization;
 /// <summary>Batch renormalization's R and D of each channel from the batch's statistics and the running ones.</summary>
 internal static class RenormFactors
 {
-    /// <summary>Overwrites R and D, and <paramref name="deviation"/> with √(variance + ε), (C). What is not finite stays NaN, and what overflows is at its limit.</summary>
-    /// <param name="statistics">The batch's mean and variance; R and D are overwritten.</param>
-    /// <param name="runningMean">The running mean, (C).</param>
-    /// <param name="runningDeviation">The running standard deviation, (C).</param>
-    /// <param name="epsilon">ε, ≥ 0.</param>
-    /// <param name="limits">R_max ≥ 1 and D_max ≥ 0.</param>
-    /// <param name="deviation">Overwritten.</param>
+    /// <summary>
+    /// Overwrites R and D of the batch's statistics, within limits of R_max ≥ 1 and D_max ≥ 0, and <paramref name="deviation"/> with √(variance + ε), (C).
+    /// What is not finite stays NaN, and what overflows is at its limit.
+    /// </summary>
     public static void Compute(
         NormStatistics statistics, ReadOnlySpan<float> runningMean, ReadOnlySpan<float> runningDeviation, double epsilon, (double RMax, double DMax) limits, Span<double> deviation)
     {

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>Exponential and logarithm from additions, multiplications and one division, so that their bits are the same everywhere.</summary>
+/// <summary>Exponential, logarithm, power and hyperbolic tangent from additions, multiplications, divisions and roots, so that their bits are the same everywhere.</summary>
 /// <remarks>The runtime's <c>Math.Exp</c> and <c>Math.Log</c> call the operating system's C library, whose last bits differ.</remarks>
 internal static class Elementary
 {
@@ -14,6 +14,10 @@ internal static class Elementary
 
     // Of x in tanh x: the slope is far below the smallest float there, and (1 + e⁻²ˣ)² far below the largest double.
     private const double MostOfTanh = 175;
+
+    // Of x in eˣ as a factor of floats: the result is 0, or infinite, whatever it is multiplied with, and eˣ is 0 or finite as a double.
+    private const double LeastOfFactor = -1400;
+    private const double MostOfFactor = 709;
 
     /// <summary>eˣ, within 1 ulp.</summary>
     /// <param name="x">Any number; below −745.2 the result is 0, above 709.8 infinity.</param>
@@ -60,6 +64,28 @@ internal static class Elementary
         // 2ⁿ in two factors, each a normal number, so that a subnormal result is rounded once, by the last product.
         D half = D.Round(n * D.Create(0.5));
         return (D.Create(1) + expM1) * D.PowerOfTwo(half) * D.PowerOfTwo(n - half);
+    }
+
+    /// <summary>x⁻ᵖ as a factor of floats, for p ≥ 0 and positive normal x, on one lane or eight; 0 for infinity, and NaN for NaN, but 1 where p is 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static D ReciprocalPowerCore<D>(D x, double p)
+        where D : struct, IDoubleLanes<D>
+    {
+        if (p == 0)
+        {
+            return D.Create(1);
+        }
+
+        if (p is 0.5 or 0.75)
+        {
+            D root = D.Sqrt(x);
+            return D.Create(1) / (p == 0.5 ? root : root * D.Sqrt(root));
+        }
+
+        // e^(−p·ln x). The second term is nothing beside the logarithm of a number, and keeps infinity and NaN, whose logarithm means nothing.
+        D exponent = D.Create(-p) * (LogCore(x, D.Create(0)) + x * D.Create(1e-300));
+        D minus = D.Max(D.Create(0) - D.Max(exponent, D.Create(LeastOfFactor)), D.Create(-MostOfFactor));
+        return ExpCore(D.Create(0) - minus);
     }
 
     /// <summary>tanh x and its slope 1 − tanh²x, each within 5 ulp, on one lane or eight; the slope is at least 10⁻¹⁵² where x is a number.</summary>

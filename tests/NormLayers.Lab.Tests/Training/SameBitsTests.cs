@@ -22,6 +22,7 @@ public sealed class SameBitsTests
     [InlineData("batchrenorm", "E22515FA609B6382")]
     [InlineData("localresponsenorm", "C68B16BDEF0FB7E3")]
     [InlineData("weightstandardization", "BB0AB44CCA424F90")]
+    [InlineData("dynamiclayernorm", "99AB7296D9E9F0A2")]
     public void Fit_FixedSeedAndData_GivesPinnedBits(string mode, string pinned)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;

@@ -25,6 +25,7 @@ public sealed partial class SampleTests
         ["src/NormLayers/README.md"] = [""],
         ["src/NormLayers/AdaptiveLayerNorm/README.md"] = [Tensors + "float[] scale = [], shift = [];"],
         ["src/NormLayers/GroupNorm/README.md"] = [Tensors],
+        ["src/NormLayers/WeightNorm/README.md"] = ["float[] v = [], g = [], w = [], dw = [], dv = [], dg = []; NormStatistics statistics = new();"],
         ["src/NormLayers.Lab/README.md"] = ["", ""],
     };
 

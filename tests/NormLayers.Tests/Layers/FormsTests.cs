@@ -228,6 +228,59 @@ public sealed class FormsTests : IDisposable
     }
 
     [Fact]
+    public void Functional_WeightNorm_HasTheLayersBits()
+    {
+        WeightNorm layer = Weights(new WeightNorm(new Linear(21, 14, new RandomSource(1))));
+        Samples.Normal(14, 1.2, 0.4, seed: 3).CopyTo(layer.G.Value, 0);
+        (float[] w, float[] dw, float[] dg) = Passed(layer);
+        NormStatistics statistics = new();
+        float[] ownW = new float[w.Length];
+        float[] dv = Filled(w.Length, float.NaN);
+        float[] ownDg = Filled(14, 0.5f);
+        Functional.WeightNorm(layer.V.Value, 21, layer.G.Value, ownW, statistics);
+        Functional.WeightNormBackward(layer.V.Value, dw, 21, layer.G.Value, statistics, dv, ownDg);
+        Compare.SameBits(w, ownW, "w");
+        Compare.SameBits(layer.V.Gradient, dv, "dv");
+        Compare.Within(Array.ConvertAll(dg, v => v + 0.5), ownDg, 3e-7, "dg is added to");
+
+        // In place, and each gradient alone.
+        float[] place = [.. layer.V.Value];
+        Functional.WeightNorm(place, 21, layer.G.Value, place);
+        Compare.SameBits(w, place, "w in place of v");
+        float[] dwAndDv = [.. dw];
+        Functional.WeightNormBackward(layer.V.Value, dwAndDv, 21, layer.G.Value, statistics, dwAndDv, dg: []);
+        Compare.SameBits(dv, dwAndDv, "dv in place of dw");
+        float[] dgAlone = Filled(14, 0.5f);
+        Functional.WeightNormBackward(layer.V.Value, dw, 21, layer.G.Value, statistics, dv: [], dgAlone);
+        Compare.SameBits(ownDg, dgAlone, "dg alone");
+    }
+
+    [Fact]
+    public void Functional_WeightStandardization_HasTheLayersBits()
+    {
+        WeightStandardization layer = Weights(new WeightStandardization(new Linear(21, 14, new RandomSource(1)), epsilon: 0.01));
+        (float[] w, float[] dw, _) = Passed(layer);
+        NormStatistics statistics = new();
+        float[] ownW = new float[w.Length];
+        float[] dv = Filled(w.Length, float.NaN);
+        Functional.WeightStandardization(layer.Weight.Value, 21, layer.Epsilon, ownW, statistics);
+        Functional.WeightStandardizationBackward(layer.Weight.Value, dw, 21, statistics, dv);
+        Compare.SameBits(w, ownW, "w");
+        Compare.SameBits(layer.Weight.Gradient, dv, "dv");
+    }
+
+    [Fact]
+    public void Functional_WeightsOfNoOutput_AreNone()
+    {
+        NormStatistics statistics = new();
+        Functional.WeightNorm([], 3, [], [], statistics);
+        Functional.WeightNormBackward([], [], 3, [], statistics, [], []);
+        Functional.WeightStandardization([], 3, 0, [], statistics);
+        Functional.WeightStandardizationBackward([], [], 3, statistics, []);
+        Assert.Equal(0, statistics.Count);
+    }
+
+    [Fact]
     public void Constructors_OutOfRange_NameTheArgument()
     {
         static void Names(string argument, Func<object> create) => Assert.Equal(argument, Assert.Throws<ArgumentOutOfRangeException>(create).ParamName);
@@ -268,9 +321,43 @@ public sealed class FormsTests : IDisposable
         Names("gamma", () => Functional.DyT(six, 3, 1, default, Functional.Zeros, new float[6]));
         Names("beta", () => Functional.DyT(six, 3, 1, Functional.Ones, new float[2], new float[6]));
         Names("dGamma", () => Functional.DyTBackward(six, new float[6], 3, 1, Functional.Ones, new float[6], ref sum, new float[2], default));
+        Names("v", () => Functional.WeightNorm(new float[7], 3, new float[2], six));
+        Names("features", () => Functional.WeightNorm(six, 0, new float[2], six));
+        Names("g", () => Functional.WeightNorm(six, 3, Functional.Ones, new float[6]));
+        Names("g", () => Functional.WeightNormBackward(six, six, 3, new float[1], two, default, default));
+        Names("w", () => Functional.WeightNorm(six, 3, new float[2], new float[5]));
+        Names("w", () => Functional.WeightNorm(new float[6], 3, six.AsSpan(0, 2), six));
+        Names("statistics", () => Functional.WeightNormBackward(six, six, 2, new float[3], two, default, default));
+        Names("dw", () => Functional.WeightNormBackward(six, new float[5], 3, new float[2], two, new float[6], default));
+        Names("dv", () => Functional.WeightNormBackward(six, new float[6], 3, new float[2], two, six, default));
+        Names("dv", () => Functional.WeightNormBackward(new float[6], new float[6], 3, six.AsSpan(0, 2), two, six, default));
+        Names("dg", () => Functional.WeightNormBackward(six, new float[6], 3, new float[2], two, default, new float[3]));
+        Names("dg", () => Functional.WeightNormBackward(new float[6], six, 3, new float[2], two, default, six.AsSpan(0, 2)));
+        Names("epsilon", () => Functional.WeightStandardization(six, 3, -1, new float[6]));
+        Names("v", () => Functional.WeightStandardizationBackward(new float[7], six, 3, two, six));
+        Names("dv", () => Functional.WeightStandardizationBackward(six, new float[6], 3, two, six));
         Names("shape", () => Functional.LocalResponseNorm(six, 6, 3, 1, 1, 1, new float[6]));
         Names("x", () => Functional.LocalResponseNorm(six, (2, 4), 3, 1, 1, 1, new float[6]));
         Names("dx", () => Functional.LocalResponseNormBackward(six, new float[6], (2, 3), 3, 1, 1, 1, six));
+    }
+
+    private static float[] Filled(int count, float value) => [.. Enumerable.Repeat(value, count)];
+
+    private static T Weights<T>(T layer)
+        where T : NormalizedLinear
+    {
+        Parameter raw = layer.Parameters.Single(p => p.Name is "weight" or "weight_v");
+        Samples.Normal(raw.Value.Length, 0.3, 1, seed: 4).CopyTo(raw.Value, 0);
+        return layer;
+    }
+
+    // The weights in use after a forward and a backward pass, their gradient, and that of g.
+    private static (float[] W, float[] Dw, float[] Dg) Passed(NormalizedLinear layer)
+    {
+        float[] x = Samples.Normal(9 * 21);
+        Samples.Forward(layer, x, (9, 21));
+        Samples.Backward(layer, x, Samples.Upstream(9 * 14));
+        return ([.. layer.Linear.Weight.Value], [.. layer.Linear.Weight.Gradient], [.. layer.Parameters[0].Gradient]);
     }
 
     // Values that are all different, γ and g with an offset.

@@ -18,6 +18,7 @@ public sealed class MlpTests
     [InlineData("groupnorm", "linear1,norm1,relu1,linear2", typeof(GroupNorm))]
     [InlineData("weightnorm", "linear1,relu1,linear2", null)]
     [InlineData("weightstandardization", "linear1,norm1,relu1,linear2", typeof(GroupNorm))]
+    [InlineData("dynamiclayernorm", "linear1,norm1,relu1,linear2", typeof(DynamicLayerNorm))]
     public void Create_Normalization_StandsBeforeTheRectifier(string mode, string names, Type? type)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -40,6 +41,7 @@ public sealed class MlpTests
     [InlineData("localresponsenorm")]
     [InlineData("weightnorm")]
     [InlineData("weightstandardization")]
+    [InlineData("dynamiclayernorm")]
     public void Forward_RowInAnyBatchInEvaluation_GivesTheSameBits(string mode)
     {
         NormalizationKind normalization = NormalizationKind.Find(mode)!;
@@ -162,7 +164,7 @@ public sealed class MlpTests
     [Fact]
     public void All_Kinds_HaveEveryLayerOfTheLibrary()
     {
-        // Adaptive layer normalization needs a condition of each sample, which a classifier has not.
+        // Adaptive layer normalization needs a condition of each sample: dynamic layer normalization makes one of the sample.
         Type[] layers = [.. typeof(NormalizationKind).Assembly.GetTypes().Where(t => t.IsPublic && !t.IsAbstract
             && (typeof(INormalization).IsAssignableFrom(t) || typeof(NormalizedLinear).IsAssignableFrom(t) || t == typeof(LocalResponseNorm)))];
         HashSet<Type> ofKinds = [];
@@ -175,7 +177,7 @@ public sealed class MlpTests
         Assert.Equal(
             ["AdaptiveLayerNorm", "BatchNorm", "BatchNorm2D", "BatchNorm3D", "LayerNorm"],
             layers.Except(ofKinds).Select(t => t.Name).Order());
-        Assert.Equal(12, ofKinds.Count);
+        Assert.Equal(13, ofKinds.Count);
     }
 
     [Theory]

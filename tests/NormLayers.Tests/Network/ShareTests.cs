@@ -30,6 +30,7 @@ public sealed class ShareTests
         (() => new RmsNorm(6, onePlusGamma: true), s_rows),
         (() => new ScaleNorm(6), s_rows),
         (() => new DyT(6), s_rows),
+        (() => new DynamicLayerNorm(6), s_rows),
         (() => new AdaptiveLayerNorm(6), s_rows),
         (() => new LocalResponseNorm(3), s_planes),
         (() => new WeightNorm(new Linear(6, 5, new RandomSource(1))), s_rows),

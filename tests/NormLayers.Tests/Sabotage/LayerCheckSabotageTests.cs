@@ -11,7 +11,7 @@ public sealed class LayerCheckSabotageTests
     private const string Engines = "Normalization/";
 
     // The layers with sets that are contiguous, that are columns, that are planes, and that take a mask.
-    private static readonly string[] s_rows = ["AdaptiveLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm", "WeightNorm", "WeightStandardization"];
+    private static readonly string[] s_rows = ["AdaptiveLayerNorm", "DynamicLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm", "WeightNorm", "WeightStandardization"];
     private static readonly string[] s_columns = ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "InstanceNorm"];
     private static readonly string[] s_planes = ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm"];
     private static readonly string[] s_masked = ["AdaptiveLayerNorm", "BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm"];
@@ -19,7 +19,7 @@ public sealed class LayerCheckSabotageTests
     private static readonly (string Fault, string File, string Right, string Wrong, string[] Layers)[] s_faults =
     [
         ("mean(g) left out of dx", "Normalization/SetFactors.cs", "minusScale * (meanG - (", "minusScale * (D.Create(0) - (",
-            ["AdaptiveLayerNorm", "BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LayerNorm1D", "WeightStandardization"]),
+            ["AdaptiveLayerNorm", "BatchNorm", "BatchRenorm", "DynamicLayerNorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LayerNorm1D", "WeightStandardization"]),
         ("the weights of old and new running statistics swapped", "Normalization/ChannelFactors.cs", "D.Create(1 - _newWeight) * D.Widen(in running, c) + D.Create(_newWeight) * batch", "D.Create(_newWeight) * D.Widen(in running, c) + D.Create(1 - _newWeight) * batch",
             ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "InstanceNorm"]),
         ("gradients assigned, eight at a time", "Normalization/Accumulation.cs", "D.Narrow(D.Widen(in gradient, i) + D.Load(in sums, i), ref gradient, i);\n        }\n\n        for", "D.Narrow(D.Load(in sums, i), ref gradient, i);\n        }\n\n        for",
@@ -30,17 +30,18 @@ public sealed class LayerCheckSabotageTests
         ("no lower limit of R", "Normalization/RenormFactors.cs", "(R, 1 / limits.RMax, ", "(R, 0, ", ["BatchRenorm"]),
         ("γ left out of a group's mean(g)", "Normalization/GroupedNorm.cs", "sumG += scale * sums[p]", "sumG += sums[p]", ["GroupNorm"]),
         ("the biased running variance of instances", "InstanceNorm/InstanceNorm.cs", "return m / (m - 1);", "return 1;", ["InstanceNorm"]),
-        ("gradients of scale and shift swapped", "AdaptiveLayerNorm/AdaptiveLayerNorm.cs", "DGamma = _dScale.AsSpan(0, _gradients), DBeta = _dShift.AsSpan(0, _gradients)", "DGamma = _dShift.AsSpan(0, _gradients), DBeta = _dScale.AsSpan(0, _gradients)", ["AdaptiveLayerNorm"]),
+        ("gradients of scale and shift swapped", "AdaptiveLayerNorm/AdaptiveLayerNorm.cs", "DGamma = _dScale.AsSpan(0, _gradients), DBeta = _dShift.AsSpan(0, _gradients)", "DGamma = _dShift.AsSpan(0, _gradients), DBeta = _dScale.AsSpan(0, _gradients)", ["AdaptiveLayerNorm", "DynamicLayerNorm"]),
+        ("the shift's part of dx left out", "DynamicLayerNorm/DynamicLayerNorm.cs", "Add(ShiftMap, x, _norm.ShiftGradient, dx);", "ShiftMap.Backward(x, _norm.ShiftGradient, default);", ["DynamicLayerNorm"]),
         ("ε left out of weights", "WeightNorm/WeightStandardization.cs", "new Epsilon(Epsilon), Statistics.Sets);", "default, Statistics.Sets);", ["WeightStandardization"]),
         ("g left out of dV", "WeightNorm/WeightNorm.cs", "\n        Tensors, default,", "\n        Tensors with { RowGamma = default }, default,", ["WeightNorm"]),
         ("the mean in place of the sum of squares", "Normalization/IStatistic.cs", "Share(int m) => 1;", "Share(int m) => 1.0 / m;", ["ScaleNorm", "WeightNorm"]),
         ("the slope of the hyperbolic tangent left out of dα", "Normalization/TanhRows.cs", "sumHX += h * x;", "sumHX += gamma * dy * x;", ["DyT"]),
-        ("dx over the window of y", "Normalization/ChannelWindows.cs", "Math.Min((long)c + Response.Below", "Math.Min((long)c + Response.Above", ["LocalResponseNorm"]),
+        ("dx over the window of y", "Normalization/ChannelWindows.cs", "Math.Min((long)c + below", "Math.Min((long)c + above", ["LocalResponseNorm"]),
         ("the second eight of sixteen left out of a row's squares", "Normalization/RowForward.cs", "squaresLow + squaresHigh", "squaresLow + squaresLow", s_rows),
         ("the last elements of a row left out of its moments", "Normalization/RowForward.cs", "Moments<S>.Add(SingleDouble.Widen(in row, i), shift, ref sum, ref squares);", "_ = shift;", s_rows),
         ("β left out of a row that no float factors hold", "Normalization/RowForward.cs", "_tensors.Beta.IsEmpty ? 0 : _tensors.Beta[parameters + c]", "0", ["GroupNorm", "LayerNorm1D"]),
-        ("mean(g) of a row divided by one more", "Normalization/RowBackward.cs", "D.Load(in group.Sum(k), 0) * D.Create(1.0 / Features)", "D.Load(in group.Sum(k), 0) * D.Create(1.0 / (Features + 1))", ["AdaptiveLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "WeightStandardization"]),
-        ("x̂ of a row left out of dγ", "Normalization/RowBackward.cs", "D.Load(in _sumDyXHat, i) + dyXHatA", "D.Load(in _sumDyXHat, i) + dyA", ["AdaptiveLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "RmsNorm"]),
+        ("mean(g) of a row divided by one more", "Normalization/RowBackward.cs", "D.Load(in group.Sum(k), 0) * D.Create(1.0 / Features)", "D.Load(in group.Sum(k), 0) * D.Create(1.0 / (Features + 1))", ["AdaptiveLayerNorm", "DynamicLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "WeightStandardization"]),
+        ("x̂ of a row left out of dγ", "Normalization/RowBackward.cs", "D.Load(in _sumDyXHat, i) + dyXHatA", "D.Load(in _sumDyXHat, i) + dyA", ["AdaptiveLayerNorm", "DynamicLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "RmsNorm"]),
         ("mean(g) left out of a row that no float factors hold", "Normalization/RowBackward.cs", "new(g), new(scale), new(meanG)", "new(g), new(scale), new(0 * meanG)", ["GroupNorm", "LayerNorm1D"]),
         ("the sums of ScaleNorm's rows not added", "Normalization/RowNorm.cs", "sums[0] += sums[n];", "sums[0] = sums[n];", ["ScaleNorm"]),
         ("the second eight columns summed twice, for the first", "Normalization/ColumnSums.cs", "_term.Add(i + 8, centreHigh", "_term.Add(i, centreHigh", s_columns),

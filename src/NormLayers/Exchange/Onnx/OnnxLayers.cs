@@ -90,6 +90,8 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
                 return ScaleNorm(norm, (name, path, output), x);
             case DyT norm:
                 return DyT(norm, (name, path, output), x);
+            case DynamicLayerNorm norm:
+                return DynamicLayerNorm(norm, (name, path, output), x);
             case LayerNorm norm:
                 return WithReLU(norm, name, path, graph.Node(
                     "LayerNormalization",
@@ -106,7 +108,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
                 string scale = graph.Initializer(path + "weight", norm.Features, Scale(norm.Gamma, norm.OnePlusGamma, norm.Features));
                 return graph.Node("RMSNormalization", 23, name, "each row: x/sqrt(mean(x²) + epsilon)", [x, scale], output, ("axis", -1), Epsilon(layer, norm.Epsilon));
             default:
-                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, WeightNorm, WeightStandardization, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, GhostBatchNorm, BatchRenorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, ScaleNorm, DyT, LocalResponseNorm, Rearrangement");
+                throw Unsupported(layer, $"{layer.GetType().Name} is not among the layers that are written: Sequential, Linear, WeightNorm, WeightStandardization, ReLU, Sigmoid, SiLU, Gelu, Softmax, BatchNorm, GhostBatchNorm, BatchRenorm, LayerNorm, RmsNorm, GroupNorm, InstanceNorm, ScaleNorm, DyT, LocalResponseNorm, DynamicLayerNorm, Rearrangement");
         }
     }
 
@@ -175,7 +177,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         string least = graph.Initializer(node.Path + "epsilon", 1, [Epsilon(norm, norm.Epsilon).Value]);
         string limited = graph.Node("Max", 13, node.Name + ".limit", Formula, [length, least], node.Path + "limited_length");
         string direction = graph.Node("Div", 14, node.Name + ".direction", Formula, [x, limited], node.Path + "direction");
-        return graph.Node("Mul", 14, node.Name, Formula, [direction, graph.Initializer(node.Path + "g", 1, norm.G.Value)], node.Output);
+        return graph.Node("Mul", 14, node.Name, Formula, [direction, graph.Initializer(node.Path + "g", 1, Scale(norm.G, norm.OnePlusG, 1))], node.Output);
     }
 
     private string DyT(DyT norm, (string Name, string Path, string Output) node, string x)
@@ -185,12 +187,26 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         string value = graph.Node("Tanh", 13, node.Name + ".tanh", Formula, [scaled], node.Path + "tanh");
         if (norm.Gamma is { } gamma)
         {
-            value = graph.Node("Mul", 14, node.Name + ".gamma", Formula, [value, graph.Initializer(node.Path + "weight", norm.Features, gamma.Value)], node.Path + "product");
+            value = graph.Node("Mul", 14, node.Name + ".gamma", Formula, [value, graph.Initializer(node.Path + "weight", norm.Features, Scale(gamma, norm.OnePlusGamma, norm.Features))], node.Path + "product");
         }
 
         return norm.Beta is { } beta
             ? graph.Node("Add", 14, node.Name, Formula, [value, graph.Initializer(node.Path + "bias", norm.Features, beta.Value)], node.Output)
             : value;
+    }
+
+    // The operator scales all rows alike, by 1 here.
+    private string DynamicLayerNorm(DynamicLayerNorm norm, (string Name, string Path, string Output) node, string x)
+    {
+        const string Formula = "(1 + a)·(x - mean)/sqrt(variance + epsilon) + b, with a and b of each row";
+        string Constant(string name, float value) => graph.Initializer(node.Path + name, norm.Features, [.. Enumerable.Repeat(value, norm.Features)]);
+        string Map(Linear map, string name) => Linear(map, map.Weight.Value, ($"{node.Name}.{name}", $"{node.Path}{name}.", $"{node.Path}{name}.output"), x);
+        string ones = Constant("ones", 1);
+        string rows = graph.Node(
+            "LayerNormalization", 17, node.Name + ".rows", "each row: (x - mean)/sqrt(variance + epsilon)", [x, ones, Constant("zeros", 0)], node.Path + "normalized", ("axis", -1), Epsilon(norm, norm.Epsilon));
+        string scale = graph.Node("Add", 14, node.Name + ".one_plus", Formula, [Map(norm.ScaleMap, "scale"), ones], node.Path + "factor");
+        string product = graph.Node("Mul", 14, node.Name + ".product", Formula, [rows, scale], node.Path + "product");
+        return graph.Node("Add", 14, node.Name, Formula, [product, Map(norm.ShiftMap, "shift")], node.Output);
     }
 
     private string Linear(Linear linear, float[] w, (string Name, string Path, string Output) node, string x)

@@ -115,7 +115,7 @@ public sealed class OnnxNormalization
         float g = _match.Scale.IsThere ? Tensor(_match.Scale, "g").ReadFloats()[0] : 1;
         if (!_match.AddsEpsilonToLength)
         {
-            ScaleNorm scaled = new(features, Epsilon, LayerName);
+            ScaleNorm scaled = new(features, Epsilon, name: LayerName);
             scaled.G.Value[0] = g;
             return scaled;
         }
