@@ -16,7 +16,7 @@ internal interface ITileRow<V>
     /// <summary>sum += source, with one rounding.</summary>
     static abstract void Add(ref V sum, ref readonly float source, nint index);
 
-    /// <summary>Prefetches as many lines as two rows of a panel have.</summary>
+    /// <summary>Prefetches as many lines as a row of a panel has.</summary>
     static abstract void Prefetch(ref readonly float line);
 
     /// <summary>sum += a·b, fused.</summary>

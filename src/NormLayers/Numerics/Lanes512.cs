@@ -4,10 +4,12 @@ using System.Runtime.Intrinsics;
 namespace NormLayers.Numerics;
 
 /// <summary>Sixteen lanes in one 512-bit vector.</summary>
-internal readonly struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
+internal struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 {
+    private Vector512<float> _v = v;
+
     /// <summary>Lanes 0 to 15.</summary>
-    public Vector512<float> V { get; } = v;
+    public readonly Vector512<float> V => _v;
 
     public static Lanes512 Zero => default;
 
@@ -36,7 +38,7 @@ internal readonly struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FusedMultiplyAdd(ref Lanes512 addend, Lanes512 left, Lanes512 right) =>
-        addend = new(Vector512.FusedMultiplyAdd(left.V, right.V, addend.V));
+        addend._v = Vector512.FusedMultiplyAdd(left._v, right._v, addend._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 MultiplyAdd(Lanes512 left, Lanes512 right, Lanes512 addend) =>

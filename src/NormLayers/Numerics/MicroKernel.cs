@@ -16,10 +16,30 @@ internal static class MicroKernel
     /// <summary>A row for <see cref="TileProduct.Rest"/> that changes no bit.</summary>
     public static ReadOnlySpan<float> MinusZeros => _minusZeros;
 
-    /// <summary>As <see cref="ITileShape.MultiplyAdd"/>, by one tile.</summary>
-    /// <remarks>All chains in one method: a call for each would take as long as some of their steps. Four steps at once are more than the compiler inlines.</remarks>
+    /// <summary>Adds the products of some inner indices, in chains of <see cref="MatrixProduct.Chain"/>, to a block that stays in registers.</summary>
+    /// <typeparam name="V">A row of the block.</typeparam>
+    /// <param name="block">The operands.</param>
+    /// <param name="rows">1 to 8.</param>
+    public static void MultiplyAdd<V>(in TileProduct block, int rows)
+        where V : struct, ITileRow<V>
+    {
+        switch (rows)
+        {
+            case 8: MultiplyAdd<V, TileHeights.Eight>(in block); break;
+            case 7: MultiplyAdd<V, TileHeights.Seven>(in block); break;
+            case 6: MultiplyAdd<V, TileHeights.Six>(in block); break;
+            case 5: MultiplyAdd<V, TileHeights.Five>(in block); break;
+            case 4: MultiplyAdd<V, TileHeights.Four>(in block); break;
+            case 3: MultiplyAdd<V, TileHeights.Three>(in block); break;
+            case 2: MultiplyAdd<V, TileHeights.Two>(in block); break;
+            default: MultiplyAdd<V, TileHeights.One>(in block); break;
+        }
+    }
+
+    // All chains in one method: a call for each would take as long as some of their steps. One step a turn: with two, the compiler follows no longer
+    // all of the variables, and moves sums from register to register.
     [MethodImpl(Kernels.FullyOptimized)]
-    public static void MultiplyAdd<V, N>(in TileProduct block)
+    private static void MultiplyAdd<V, N>(in TileProduct block)
         where V : struct, ITileRow<V>
         where N : struct, ITileHeight
     {
@@ -38,22 +58,15 @@ internal static class MicroKernel
         for (int left = block.Depth; left > 0; left -= MatrixProduct.Chain)
         {
             int length = Math.Min(MatrixProduct.Chain, left);
-            for (int pairs = length >> 1; pairs > 0; pairs--)
+            for (; length > 0; length--)
             {
                 V.Prefetch(in ahead);
                 ahead = ref Unsafe.AddByteOffset(ref ahead, aheadStep);
 
                 // c[r, j] += a[r, k] * b[k, j]
-                tile.MultiplyAdd(ref column, rowsOfA, in row, 0);
+                tile.MultiplyAdd(ref column, rowsOfA, in row);
                 column = ref Unsafe.AddByteOffset(ref column, step);
-                tile.MultiplyAdd(ref column, rowsOfA, in row, V.Columns);
-                column = ref Unsafe.AddByteOffset(ref column, step);
-                row = ref Unsafe.Add(ref row, 2 * V.Columns);
-            }
-
-            if ((length & 1) != 0)
-            {
-                tile.MultiplyAdd(ref column, rowsOfA, in row, 0);
+                row = ref Unsafe.Add(ref row, V.Columns);
             }
 
             ref float c = ref MemoryMarshal.GetReference(block.C);

@@ -10,18 +10,7 @@ internal readonly struct NarrowTiles<L> : ITileShape
 
     public static int Columns => Row.Columns;
 
-    public static void MultiplyAdd(in TileProduct block, int rows)
-    {
-        switch (rows)
-        {
-            case 6: MicroKernel.MultiplyAdd<Row, TileHeights.Six>(in block); break;
-            case 5: MicroKernel.MultiplyAdd<Row, TileHeights.Five>(in block); break;
-            case 4: MicroKernel.MultiplyAdd<Row, TileHeights.Four>(in block); break;
-            case 3: MicroKernel.MultiplyAdd<Row, TileHeights.Three>(in block); break;
-            case 2: MicroKernel.MultiplyAdd<Row, TileHeights.Two>(in block); break;
-            default: MicroKernel.MultiplyAdd<Row, TileHeights.One>(in block); break;
-        }
-    }
+    public static void MultiplyAdd(in TileProduct block, int rows) => MicroKernel.MultiplyAdd<Row>(in block, rows);
 
     private struct Row : ITileRow<Row>
     {
@@ -42,7 +31,6 @@ internal readonly struct NarrowTiles<L> : ITileShape
         public static void Prefetch(ref readonly float line)
         {
             Cache.PrefetchToSecondLevel(in line, 0);
-            Cache.PrefetchToSecondLevel(in line, 16);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

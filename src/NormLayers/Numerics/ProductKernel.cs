@@ -22,6 +22,9 @@ internal readonly ref struct ProductKernel : IKernel
     // As many floats as the first-level cache holds: 512 inner indices by sixteen columns, or 256 by 32.
     private const int PanelFloats = 8192;
 
+    // Of panels that are packed already. A tile has a cost of its own, and the second-level cache gives a panel as fast as multiply-adds take it.
+    private const int PackedPanel = 512;
+
     // As many floats of the packed A as the second-level cache holds while one panel of B after the other passes by.
     private const int PackedBlock = 64 * 1024;
 
@@ -139,15 +142,14 @@ internal readonly ref struct ProductKernel : IKernel
         (int firstRow, int rowCount) = rowRange.GetOffsetAndLength(Size.Rows);
         (int firstColumn, int columnCount) = columnRange.GetOffsetAndLength(Size.Columns);
         Span<float> edge = stackalloc float[T.Rows * T.Columns];
-
-        // Few rows read a panel too seldom for a long one.
-        int panelRows = rowCount < UnitRows ? ShortPanel : PanelFloats / T.Columns;
         if (!Panels.IsEmpty)
         {
-            MultiplyPanels<L, T>(firstRow, rowCount, columnRange, panelRows, edge);
+            MultiplyPanels<L, T>(firstRow, rowCount, columnRange, edge);
             return;
         }
 
+        // Few rows read a panel too seldom for a long one.
+        int panelRows = rowCount < UnitRows ? ShortPanel : PanelFloats / T.Columns;
         Span<float> panel = stackalloc float[PanelFloats];
         for (int k = 0; k < Size.Inner; k += panelRows)
         {
@@ -171,12 +173,12 @@ internal readonly ref struct ProductKernel : IKernel
 
     // Panels that are there already, in the order of their addresses, so that B passes by once; where A is too large to be kept meanwhile, by pieces of A.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void MultiplyPanels<L, T>(int firstRow, int rowCount, Range columns, int panelRows, Span<float> edge)
+    private void MultiplyPanels<L, T>(int firstRow, int rowCount, Range columns, Span<float> edge)
         where L : struct, ILanes<L>
         where T : struct, ITileShape
     {
         (int firstColumn, int columnCount) = columns.GetOffsetAndLength(Size.Columns);
-        int pieces = (Size.Inner + panelRows - 1) / panelRows;
+        int pieces = (Size.Inner + PackedPanel - 1) / PackedPanel;
         int panels = (columnCount + T.Columns - 1) / T.Columns;
         bool keepsA = (long)rowCount * Size.Inner <= MostFloatsKept;
         bool prefetches = (long)Size.Inner * Size.Columns >= FewestFloatsToPrefetch;
@@ -184,12 +186,13 @@ internal readonly ref struct ProductKernel : IKernel
         {
             (int piece, int panel) = Place(n);
             int j = firstColumn + panel * T.Columns;
-            Block block = new(firstRow, rowCount, j, Math.Min(T.Columns, firstColumn + columnCount - j), piece * panelRows, Math.Min(panelRows, Size.Inner - piece * panelRows));
+            int k = piece * PackedPanel;
+            Block block = new(firstRow, rowCount, j, Math.Min(T.Columns, firstColumn + columnCount - j), k, Math.Min(PackedPanel, Size.Inner - k));
             ReadOnlySpan<float> ahead = default;
             if (prefetches && n + 1 < pieces * panels)
             {
                 (int nextPiece, int nextPanel) = Place(n + 1);
-                ahead = Panel(nextPiece * panelRows, Math.Min(panelRows, Size.Inner - nextPiece * panelRows), firstColumn + nextPanel * T.Columns, T.Columns);
+                ahead = Panel(nextPiece * PackedPanel, Math.Min(PackedPanel, Size.Inner - nextPiece * PackedPanel), firstColumn + nextPanel * T.Columns, T.Columns);
             }
 
             MultiplyAdd<L, T>(block, Panel(block.K, block.Depth, j, T.Columns), 0, ahead, edge);
@@ -210,8 +213,8 @@ internal readonly ref struct ProductKernel : IKernel
         bool starts = Begins && k == 0;
         bool overwrites = starts && Overwrites;
 
-        // A panel has so many cache lines for every two inner indices.
-        int lines = Math.Min(T.Columns / 8, (T.Columns / 8 * T.Rows + rowCount - 1) / rowCount);
+        // Of what is prefetched, a tile's share with every inner index.
+        int share = Math.Min(T.Columns, (T.Columns * T.Rows + rowCount - 1) / rowCount);
         int rows;
         for (int i = firstRow; i < firstRow + rowCount; i += rows)
         {
@@ -229,8 +232,12 @@ internal readonly ref struct ProductKernel : IKernel
             ReadOnlySpan<float> start = target;
             if (inPlace)
             {
-                // Prefetches the tile below.
-                MatrixBlocks.PrefetchRows(in MemoryMarshal.GetReference(c), C.RowStride, rows, T.Rows, columns);
+                if (Panels.IsEmpty)
+                {
+                    // Prefetches the tile below. Behind packed panels C is mostly in a cache already.
+                    MatrixBlocks.PrefetchRows(in MemoryMarshal.GetReference(c), C.RowStride, rows, T.Rows, columns);
+                }
+
                 start = !overwrites ? c : Bias.IsEmpty ? MicroKernel.Zeros : Bias[j..];
             }
             else if (!overwrites)
@@ -258,10 +265,10 @@ internal readonly ref struct ProductKernel : IKernel
                 C = target,
                 CStride = stride,
                 Ahead = ahead.IsEmpty ? panel : ahead,
-                AheadStep = ahead.IsEmpty ? 0 : lines * 16 * sizeof(float),
+                AheadStep = ahead.IsEmpty ? 0 : share * sizeof(float),
             };
             T.MultiplyAdd(in product, rows);
-            ahead = ahead[Math.Min(ahead.Length, depth / 2 * lines * 16)..];
+            ahead = ahead[Math.Min(ahead.Length, depth * share)..];
             if (!inPlace)
             {
                 MatrixBlocks.Copy<L>(new Factor(edge, T.Columns, 1), rows, columns, c, C.RowStride, C.ColumnStride);

@@ -68,12 +68,11 @@ internal struct Tile<V, N>
     /// <summary>c[r, j] += a[r, k]·b[k, j] for one inner index k.</summary>
     /// <param name="a">Column k of A, from the block's first row.</param>
     /// <param name="rows">Where A has the block's rows.</param>
-    /// <param name="b">The panel of B, packed.</param>
-    /// <param name="row">Where its row k begins.</param>
+    /// <param name="b">Row k of the panel of B.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void MultiplyAdd(ref float a, TileRows rows, ref readonly float b, nint row)
+    public void MultiplyAdd(ref float a, TileRows rows, ref readonly float b)
     {
-        V v = V.Load(in b, row);
+        V v = V.Load(in b, 0);
         V.MultiplyAdd(ref _s0, a, in v);
         if (N.Rows > 1)
         {

@@ -33,6 +33,6 @@ internal readonly ref struct TileProduct
     /// <summary>Prefetched meanwhile, from here on.</summary>
     public required ReadOnlySpan<float> Ahead { get; init; }
 
-    /// <summary>Bytes from where two inner indices prefetch to where the next two do.</summary>
+    /// <summary>Bytes from where an inner index prefetches to where the next does.</summary>
     public required nint AheadStep { get; init; }
 }

@@ -10,20 +10,7 @@ internal readonly struct WideTiles<L> : ITileShape
 
     public static int Columns => Row.Columns;
 
-    public static void MultiplyAdd(in TileProduct block, int rows)
-    {
-        switch (rows)
-        {
-            case 8: MicroKernel.MultiplyAdd<Row, TileHeights.Eight>(in block); break;
-            case 7: MicroKernel.MultiplyAdd<Row, TileHeights.Seven>(in block); break;
-            case 6: MicroKernel.MultiplyAdd<Row, TileHeights.Six>(in block); break;
-            case 5: MicroKernel.MultiplyAdd<Row, TileHeights.Five>(in block); break;
-            case 4: MicroKernel.MultiplyAdd<Row, TileHeights.Four>(in block); break;
-            case 3: MicroKernel.MultiplyAdd<Row, TileHeights.Three>(in block); break;
-            case 2: MicroKernel.MultiplyAdd<Row, TileHeights.Two>(in block); break;
-            default: MicroKernel.MultiplyAdd<Row, TileHeights.One>(in block); break;
-        }
-    }
+    public static void MultiplyAdd(in TileProduct block, int rows) => MicroKernel.MultiplyAdd<Row>(in block, rows);
 
     private struct Row : ITileRow<Row>
     {
@@ -55,8 +42,6 @@ internal readonly struct WideTiles<L> : ITileShape
         {
             Cache.PrefetchToSecondLevel(in line, 0);
             Cache.PrefetchToSecondLevel(in line, 16);
-            Cache.PrefetchToSecondLevel(in line, 32);
-            Cache.PrefetchToSecondLevel(in line, 48);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
