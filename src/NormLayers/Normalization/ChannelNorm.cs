@@ -89,7 +89,8 @@ internal static class ChannelNorm
         Workspace rest = new(workspace);
         Span<double> sums = rest.Doubles(2 * C);
         Sums(new GradientTerm(x, dy), planes, sets.Statistics.Mean, gradients.Mask, rest).CopyTo(sums); // [B1] [B2]
-        ChannelPass<Yes> pass = new(in planes, in sets, x, gradients.Dx);
+        ChannelPass<Yes> pass = default;
+        pass.Begin(in planes, in sets, x, gradients.Dx);
         pass.Dy = dy;
         pass.Sets.Sums = sums;
         pass.Sets.ChannelElements = planes.ChannelElements;
@@ -149,7 +150,8 @@ internal static class ChannelNorm
     // y from the statistics, with rstd where a variance is given. [F3] [F4] [F5]
     private static void Apply(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Workspace rest)
     {
-        ChannelPass<No> pass = new(in planes, in output.Sets, x, output.Y);
+        ChannelPass<No> pass = default;
+        pass.Begin(in planes, in output.Sets, x, output.Y);
         pass.ReLU = output.ReLU;
         pass.ReadsOnce = output.ReadsOnce;
         pass.Sets.Variance = variance;

@@ -13,46 +13,47 @@ namespace NormLayers.Normalization;
 internal ref struct ChannelPass<TGradient> : IKernel
     where TGradient : struct, IFlag
 {
-    private readonly bool _areColumns;
-    private readonly int _samples;
+    private bool _areColumns;
+    private int _samples;
     private ReadOnlySpan<float> _factors;
     private ReadOnlySpan<int> _special;
 
     /// <summary>What special channels are computed from; for dx with their sums.</summary>
     public ChannelSets Sets;
 
-    public readonly ReadOnlySpan<float> X;
+    public ReadOnlySpan<float> X;
 
     /// <summary>The gradient with respect to y; empty for y.</summary>
     public ReadOnlySpan<float> Dy;
 
-    public readonly Span<float> Result;
+    public Span<float> Result;
 
     public bool ReLU;
 
     /// <summary>Whether the statistics come from elsewhere, and so X has not just been read.</summary>
     public bool ReadsOnce;
 
+    /// <summary>Takes what is given; a constructor would build a second pass and copy it, by a call of the runtime.</summary>
     /// <param name="planes">N, C and L.</param>
     /// <param name="sets">Statistics, γ and β.</param>
     /// <param name="x">The input.</param>
     /// <param name="result">Overwritten with y or dx; may be x or dy respectively.</param>
-    public ChannelPass(scoped in Planes planes, in ChannelSets sets, ReadOnlySpan<float> x, Span<float> result)
+    public void Begin(scoped in Planes planes, in ChannelSets sets, ReadOnlySpan<float> x, Span<float> result)
     {
         (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
         X = x;
         Result = result;
 
-        // One by one: a copy of all sets is a call of the runtime, and takes as long as a small tensor's sums.
+        // One by one: a copy of all sets is such a call too.
         Sets.Statistics = sets.Statistics;
         Sets.Gamma = sets.Gamma;
         Sets.Beta = sets.Beta;
         Sets.Corrections = sets.Corrections;
     }
 
-    public readonly int Channels { get; }
+    public int Channels { readonly get; private set; }
 
-    public readonly int PlaneLength { get; }
+    public int PlaneLength { readonly get; private set; }
 
     /// <summary>The factors of the channels, or of the columns: each kind after the other, as in <see cref="LineFactors"/>.</summary>
     public readonly ReadOnlySpan<float> Factors => _factors;

@@ -257,7 +257,8 @@ internal static class GroupedNorm
             SetStatistics each = Broadcast(sets.Statistics, depth, ref rest);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             _ = new PlaneSums<GradientTerm>(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums).Run(); // [B1] [B2]
-            ChannelPass<Yes> pass = new(in planes, new() { Statistics = each, Gamma = sets.Gamma }, x, gradients.Dx);
+            scoped ChannelPass<Yes> pass = default;
+            pass.Begin(in planes, new() { Statistics = each, Gamma = sets.Gamma }, x, gradients.Dx);
             pass.Dy = gradients.BeforeReLU;
             pass.Sets.Sums = sums;
             _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, planes.Channels);
