@@ -45,17 +45,14 @@ internal static class ChannelNorm
         }
     }
 
-    /// <summary>Overwrites y and rstd. [F3] [F4] [F5]</summary>
-    /// <param name="x">The input, (N, C, L).</param>
+    /// <summary>Overwrites y, and rstd where a variance is given. [F3] [F4] [F5]</summary>
+    /// <param name="pass">x, y, statistics, γ, β and ε.</param>
     /// <param name="planes">N, C and L.</param>
-    /// <param name="variance">Each channel's variance, (C); empty where rstd is known.</param>
-    /// <param name="epsilon">ε.</param>
-    /// <param name="output">Statistics, of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
     /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
-    public static void Normalize(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
+    public static void Normalize(ref ChannelPass<No> pass, in Planes planes, Span<double> workspace)
     {
-        Debug.Assert(x.Length == planes.Elements && output.Y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
-        Apply(x, in planes, variance, epsilon, in output, new Workspace(workspace));
+        Debug.Assert(pass.X.Length == planes.Elements && pass.Result.Length == pass.X.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
+        pass.Run(in planes, new Workspace(workspace));
     }
 
     /// <summary>
@@ -76,12 +73,10 @@ internal static class ChannelNorm
     /// <param name="x">The input of the forward pass, (N, C, L).</param>
     /// <param name="planes">N, C and L.</param>
     /// <param name="sets">Statistics of the forward pass, and γ.</param>
-    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     /// <returns>Σdy and Σdy·x̂ of each channel, (2, C), in the workspace.</returns>
-    public static ReadOnlySpan<double> Backward(
-        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> workspace)
+    public static ReadOnlySpan<double> Backward(ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, in Gradients gradients, Span<double> workspace)
     {
         int C = planes.Channels;
         ReadOnlySpan<float> dy = gradients.BeforeReLU;
@@ -90,18 +85,22 @@ internal static class ChannelNorm
         Span<double> sums = rest.Doubles(2 * C);
         Sums(new GradientTerm(x, dy), planes, sets.Statistics.Mean, gradients.Mask, rest).CopyTo(sums); // [B1] [B2]
         ChannelPass<Yes> pass = default;
-        pass.Begin(in planes, in sets, x, gradients.Dx);
+        pass.X = x;
         pass.Dy = dy;
+        pass.Result = gradients.Dx;
+        pass.Sets.Statistics = sets.Statistics;
+        pass.Sets.Gamma = sets.Gamma;
+        pass.Sets.Corrections = sets.Corrections;
         pass.Sets.Sums = sums;
         pass.Sets.ChannelElements = planes.ChannelElements;
         _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, C);
-        if (!gradients.Dx.IsEmpty && batchStatistics)
+        if (!gradients.Dx.IsEmpty && !sets.AreConstant)
         {
-            pass.Run(rest); // [B5]
+            pass.Run(in planes, rest); // [B5]
         }
         else if (!gradients.Dx.IsEmpty)
         {
-            BackwardOfConstants(dy, in planes, in sets, gradients.Dx, rest); // [B6]
+            BackwardOfConstants(in pass, in planes, rest); // [B6]
         }
 
         Accumulation.Add(sums[..C], gradients.DBeta);
@@ -136,27 +135,15 @@ internal static class ChannelNorm
 
     // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]
     [MethodImpl(MethodImplOptions.NoInlining)] // It would have a place in the caller's frame, which is cleared at every call.
-    private static void BackwardOfConstants(ReadOnlySpan<float> dy, in Planes planes, in ChannelSets sets, Span<float> dx, Workspace rest)
-    {
-        ChannelSets constants = new()
-        {
-            Statistics = new SetStatistics(default, default, sets.Statistics.Rstd),
-            Gamma = sets.Gamma,
-            Corrections = new Corrections(sets.Corrections.R, default),
-        };
-        Apply(dy, in planes, default, default, new ChannelOutput { Sets = constants, Y = dx }, rest);
-    }
-
-    // y from the statistics, with rstd where a variance is given. [F3] [F4] [F5]
-    private static void Apply(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Workspace rest)
+    private static void BackwardOfConstants(scoped in ChannelPass<Yes> gradient, in Planes planes, Workspace rest)
     {
         ChannelPass<No> pass = default;
-        pass.Begin(in planes, in output.Sets, x, output.Y);
-        pass.ReLU = output.ReLU;
-        pass.ReadsOnce = output.ReadsOnce;
-        pass.Sets.Variance = variance;
-        pass.Sets.Epsilon = epsilon;
-        pass.Run(rest);
+        pass.X = gradient.Dy;
+        pass.Result = gradient.Result;
+        pass.Sets.Statistics = new SetStatistics(default, default, gradient.Sets.Statistics.Rstd);
+        pass.Sets.Gamma = gradient.Sets.Gamma;
+        pass.Sets.Corrections = new Corrections(gradient.Sets.Corrections.R, default);
+        pass.Run(in planes, rest);
     }
 
     // Both sums of each channel, (2, C): in the workspace, or in front of it.
@@ -204,20 +191,4 @@ internal static class ChannelNorm
 
         return channels;
     }
-}
-
-/// <summary>What channels are normalized with, and where to.</summary>
-internal ref struct ChannelOutput
-{
-    /// <summary>Statistics, γ and β.</summary>
-    public required ChannelSets Sets;
-
-    /// <summary>(N, C, L).</summary>
-    public required Span<float> Y;
-
-    /// <summary>Whether y = max(·, 0).</summary>
-    public bool ReLU;
-
-    /// <summary>Whether the statistics come from elsewhere, and so x has not just been read.</summary>
-    public bool ReadsOnce;
 }

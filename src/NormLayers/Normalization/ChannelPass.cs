@@ -18,38 +18,23 @@ internal ref struct ChannelPass<TGradient> : IKernel
     private ReadOnlySpan<float> _factors;
     private ReadOnlySpan<int> _special;
 
-    /// <summary>What special channels are computed from; for dx with their sums.</summary>
+    /// <summary>Statistics, γ, β and ε; for dx the sums, and no β.</summary>
     public ChannelSets Sets;
 
+    /// <summary>The input.</summary>
     public ReadOnlySpan<float> X;
 
     /// <summary>The gradient with respect to y; empty for y.</summary>
     public ReadOnlySpan<float> Dy;
 
+    /// <summary>Overwritten with y or dx; may be x or dy respectively.</summary>
     public Span<float> Result;
 
+    /// <summary>Whether y = max(·, 0).</summary>
     public bool ReLU;
 
     /// <summary>Whether the statistics come from elsewhere, and so X has not just been read.</summary>
     public bool ReadsOnce;
-
-    /// <summary>Takes what is given; a constructor would build a second pass and copy it, by a call of the runtime.</summary>
-    /// <param name="planes">N, C and L.</param>
-    /// <param name="sets">Statistics, γ and β.</param>
-    /// <param name="x">The input.</param>
-    /// <param name="result">Overwritten with y or dx; may be x or dy respectively.</param>
-    public void Begin(scoped in Planes planes, in ChannelSets sets, ReadOnlySpan<float> x, Span<float> result)
-    {
-        (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
-        X = x;
-        Result = result;
-
-        // One by one: a copy of all sets is such a call too.
-        Sets.Statistics = sets.Statistics;
-        Sets.Gamma = sets.Gamma;
-        Sets.Beta = sets.Beta;
-        Sets.Corrections = sets.Corrections;
-    }
 
     public int Channels { readonly get; private set; }
 
@@ -62,10 +47,12 @@ internal ref struct ChannelPass<TGradient> : IKernel
 
     private readonly bool IsStreamed => RowMap.IsStreamed(Result, X, ReadsOnce ? RowMap.StreamedOnceElements : RowMap.StreamedElements) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
-    /// <summary>Does all planes, with factors from <see cref="Sets"/>.</summary>
+    /// <summary>Does all planes, with factors from <see cref="Sets"/>, in which rstd is overwritten where a variance is given. [F3] [F4] [F5]</summary>
+    /// <param name="planes">N, C and L.</param>
     /// <param name="rest">Overwritten: the factors, and <see cref="WorkspaceLength"/>.</param>
-    public void Run(Workspace rest)
+    public void Run(scoped in Planes planes, Workspace rest)
     {
+        See(in planes);
         Span<float> factors = rest.Floats((TGradient.Holds ? 4 : 3) * Channels);
         Sets.Line = new LineFactors(factors, Channels);
         int special = TGradient.Holds
@@ -74,7 +61,11 @@ internal ref struct ChannelPass<TGradient> : IKernel
         Run(factors, special, rest);
     }
 
-    /// <summary>Does all planes.</summary>
+    /// <summary>Takes N, C and L. Fields are written one by one: a constructor, or a copy of all sets, is a call of the runtime, which takes as long as a small tensor's sums.</summary>
+    public void See(scoped in Planes planes) =>
+        (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
+
+    /// <summary>Does all planes, once they are seen.</summary>
     /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>
     /// <param name="special">How many channels are special.</param>
     /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>

@@ -7,7 +7,10 @@ namespace NormLayers.Normalization;
 /// <summary>Channels in double: what the factors of y and dx are computed from, and y and dx themselves where no float holds their factors.</summary>
 internal ref struct ChannelSets
 {
-    public required SetStatistics Statistics;
+    public SetStatistics Statistics;
+
+    /// <summary>Whether mean and variance were not computed from x, and so carry no gradient themselves.</summary>
+    public bool AreConstant;
 
     /// <summary>γ, (C); empty means ones.</summary>
     public ReadOnlySpan<float> Gamma;
@@ -37,7 +40,16 @@ internal ref struct ChannelSets
     public double ChannelElements;
 
     /// <summary>Some channels of some chunks, of which each has the same γ and β.</summary>
-    public readonly ChannelSets Slice(int first, int count) => new() { Statistics = Statistics.Slice(first, count), Gamma = Gamma, Beta = Beta, Corrections = Corrections };
+    public readonly ChannelSets Slice(int first, int count) => new()
+    {
+        Statistics = Statistics.Slice(first, count),
+        AreConstant = AreConstant,
+        Gamma = Gamma,
+        Beta = Beta,
+        Corrections = Corrections,
+        Variance = Variance.IsEmpty ? default : Variance.Slice(first, count),
+        Epsilon = Epsilon,
+    };
 
     /// <summary>y, or dx, of the element <paramref name="i"/> of channel <paramref name="c"/> and, unless the lanes are single, the seven after it. [F4] [F5] [B5]</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
