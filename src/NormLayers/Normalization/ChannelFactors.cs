@@ -41,40 +41,44 @@ internal static class ChannelFactors
         => Run<F, F>(in formula, channels);
 
     /// <summary>Mean, its low part and variance from Σ(x − p) and Σ(x − p)²; where p was too far off, it becomes the mean. [F1] [F2]</summary>
-    /// <param name="shift">p, (C).</param>
-    /// <param name="sums">Both sums, (2, C).</param>
-    /// <param name="share">1/m.</param>
-    /// <param name="moments">Overwritten, but for rstd.</param>
-    /// <param name="variance">Overwritten, (C).</param>
-    public readonly ref struct Moments(Span<double> shift, ReadOnlySpan<double> sums, double share, in SetStatistics moments, Span<double> variance) : IFormula<Moments>
+    public ref struct Moments : IFormula<Moments>
     {
-        private readonly Span<double> _shift = shift;
-        private readonly ReadOnlySpan<double> _sums = sums;
-        private readonly double _share = share;
-        private readonly SetStatistics _moments = moments;
-        private readonly Span<double> _variance = variance;
+        /// <summary>p, (C).</summary>
+        public Span<double> Shift;
+
+        /// <summary>Both sums, (2, C).</summary>
+        public ReadOnlySpan<double> Sums;
+
+        /// <summary>1/m.</summary>
+        public double Share;
+
+        /// <summary>Overwritten, but for rstd.</summary>
+        public SetStatistics Statistics;
+
+        /// <summary>Overwritten, (C).</summary>
+        public Span<double> Variance;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static bool TryDo<D>(scoped in Moments sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            ref readonly double sums = ref MemoryMarshal.GetReference(sets._sums);
-            D shift = D.Load(in MemoryMarshal.GetReference(sets._shift), c);
+            ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
+            D shift = D.Load(in MemoryMarshal.GetReference(sets.Shift), c);
             bool near = SetFactors.Moments(
-                shift, D.Load(in sums, c), D.Load(in sums, sets._shift.Length + c), D.Create(sets._share), out D mean, out D low, out D variance);
-            D.Store(mean, ref MemoryMarshal.GetReference(sets._moments.Mean), c);
-            if (!sets._moments.Low.IsEmpty)
+                shift, D.Load(in sums, c), D.Load(in sums, sets.Shift.Length + c), D.Create(sets.Share), out D mean, out D low, out D variance);
+            D.Store(mean, ref MemoryMarshal.GetReference(sets.Statistics.Mean), c);
+            if (!sets.Statistics.Low.IsEmpty)
             {
-                D.Store(low, ref MemoryMarshal.GetReference(sets._moments.Low), c);
+                D.Store(low, ref MemoryMarshal.GetReference(sets.Statistics.Low), c);
             }
 
-            D.Store(variance, ref MemoryMarshal.GetReference(sets._variance), c);
+            D.Store(variance, ref MemoryMarshal.GetReference(sets.Variance), c);
             return near;
         }
 
         public static bool DoSpecial(scoped in Moments sets, int c)
         {
-            sets._shift[c] = (float)sets._moments.Mean[c];
+            sets.Shift[c] = (float)sets.Statistics.Mean[c];
             return false;
         }
     }

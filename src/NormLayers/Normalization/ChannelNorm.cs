@@ -38,10 +38,15 @@ internal static class ChannelNorm
         }
 
         // A channel whose shift was too far off has a better one the second time. The others get what they had.
+        ChannelFactors.Moments formula = default;
+        formula.Shift = shift;
+        formula.Share = 1.0 / planes.ChannelElements;
+        formula.Statistics = moments;
+        formula.Variance = variance;
         for (int attempt = 0, far = C; attempt < 2 && far > 0; attempt++)
         {
-            Span<double> sums = Sums(new MomentTerm(x), planes, shift, default, rest);
-            far = ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, in moments, variance), C);
+            formula.Sums = Sums(new MomentTerm(x), planes, shift, default, rest);
+            far = ChannelFactors.Run(in formula, C);
         }
     }
 
@@ -147,7 +152,7 @@ internal static class ChannelNorm
     }
 
     // Both sums of each channel, (2, C): in the workspace, or in front of it.
-    private static Span<double> Sums<T>(T term, in Planes planes, ReadOnlySpan<double> centre, in ReLUMask mask, Workspace rest)
+    private static Span<double> Sums<T>(T term, scoped in Planes planes, ReadOnlySpan<double> centre, scoped in ReLUMask mask, Workspace rest)
         where T : struct, ITerm, allows ref struct
     {
         int C = planes.Channels;
@@ -161,7 +166,12 @@ internal static class ChannelNorm
         int count = blocks.Count;
         ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : Planes.Broadcast(centre, planes.Length, rest.Doubles(W));
         Span<double> blockSums = rest.Doubles(2 * W * count);
-        ColumnSums<T> kernel = new(term, columnCentre, blocks, in mask, blockSums);
+        ColumnSums<T> kernel = default; // Filled in place: a constructor builds a second one and copies it.
+        kernel.Term = term;
+        kernel.Centre = columnCentre;
+        kernel.Blocks = blocks;
+        kernel.Mask = mask;
+        kernel.Sums = blockSums;
         Kernels.Run(ref kernel, count, planes.Elements);
         return Reduce(Accumulation.Fold(blockSums, 2 * W), planes.Length, rest);
     }

@@ -224,7 +224,8 @@ internal static class GroupedNorm
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
                 _ = new PlaneSums<MomentTerm>(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums).Run();
-                ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, in sets, variance); // [F1] [F2]
+                ReadOnlySpan<double> reduced = ChannelNorm.Reduce(sums, depth, rest);
+                ChannelFactors.Moments formula = new() { Shift = shift, Sums = reduced, Share = 1.0 / m, Statistics = sets, Variance = variance }; // [F1] [F2]
                 far = ChannelFactors.Run(in formula, sets.Count);
             }
         }

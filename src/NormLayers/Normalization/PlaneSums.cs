@@ -15,7 +15,7 @@ namespace NormLayers.Normalization;
 /// <param name="planes">N, C and L.</param>
 /// <param name="mask">The ReLU's, or empty.</param>
 /// <param name="sums">Overwritten, <see cref="SumsLength"/>.</param>
-internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, in Planes planes, in ReLUMask mask, Span<double> sums) : IKernel
+internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums) : IKernel
     where T : struct, ITerm, allows ref struct
 {
     // From so many channels on, each thread has some.
