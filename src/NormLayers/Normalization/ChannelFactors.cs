@@ -83,57 +83,64 @@ internal static class ChannelFactors
         }
     }
 
-    /// <summary>One step of the running statistics; a channel that does not fit a finite float stays as it was unless <paramref name="accept"/>. [F6] [F7]</summary>
-    /// <param name="mean">The batch's mean, (C).</param>
-    /// <param name="variance">The batch's biased variance, (C).</param>
-    /// <param name="step">The weight of the batch, and what the second statistic is multiplied by: m/(m − 1) for a variance.</param>
-    /// <param name="accept">Whether NaN and infinity may be written.</param>
-    /// <param name="running">Overwritten.</param>
-    public readonly ref struct Running(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool accept, RunningStatistics running) : IFormula<Running>
+    /// <summary>One step of the running statistics; a channel that does not fit a finite float stays as it was unless <see cref="Running.Accept"/>. [F6] [F7]</summary>
+    public ref struct Running : IFormula<Running>
     {
-        private readonly ReadOnlySpan<double> _mean = mean;
-        private readonly ReadOnlySpan<double> _variance = variance;
-        private readonly Span<float> _runningMean = running.Mean;
-        private readonly Span<float> _runningVariance = running.Spread;
-        private readonly double _newWeight = step.NewWeight;
-        private readonly double _unbiased = step.Unbiased;
-        private readonly bool _accept = accept;
+        /// <summary>The batch's mean, (C).</summary>
+        public ReadOnlySpan<double> Mean;
+
+        /// <summary>The batch's biased variance, (C).</summary>
+        public ReadOnlySpan<double> Variance;
+
+        /// <summary>Overwritten, (C).</summary>
+        public Span<float> RunningMean;
+
+        /// <summary>Overwritten, (C).</summary>
+        public Span<float> RunningVariance;
+
+        /// <summary>What the second statistic is multiplied by: m/(m − 1) for a variance.</summary>
+        public double Unbiased;
+
+        /// <summary>Whether NaN and infinity may be written.</summary>
+        public bool Accept;
+
+        /// <summary>The weight of the batch.</summary>
+        public double NewWeight;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static bool TryDo<D>(scoped in Running sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            D mean = D.Load(in MemoryMarshal.GetReference(sets._mean), c);
-            D variance = D.Load(in MemoryMarshal.GetReference(sets._variance), c) * D.Create(sets._unbiased);
-            if (!sets._accept && !(FloatRange.FitAsAddends(mean) && FloatRange.FitAsAddends(variance)))
+            D mean = D.Load(in MemoryMarshal.GetReference(sets.Mean), c);
+            D variance = D.Load(in MemoryMarshal.GetReference(sets.Variance), c) * D.Create(sets.Unbiased);
+            if (!sets.Accept && !(FloatRange.FitAsAddends(mean) && FloatRange.FitAsAddends(variance)))
             {
                 return false;
             }
 
-            sets.Step(mean, ref MemoryMarshal.GetReference(sets._runningMean), c); // [F6]
-            sets.Step(variance, ref MemoryMarshal.GetReference(sets._runningVariance), c); // [F7]
+            sets.Step(mean, ref MemoryMarshal.GetReference(sets.RunningMean), c); // [F6]
+            sets.Step(variance, ref MemoryMarshal.GetReference(sets.RunningVariance), c); // [F7]
             return true;
         }
 
         public static bool DoSpecial(scoped in Running sets, int c)
         {
-            double variance = sets._variance[c] * sets._unbiased;
-            if (!FloatRange.FitFloat(sets._mean[c], variance))
+            double variance = sets.Variance[c] * sets.Unbiased;
+            if (!FloatRange.FitFloat(sets.Mean[c], variance))
             {
                 return false;
             }
 
-            sets.Step<SingleDouble>(new(sets._mean[c]), ref MemoryMarshal.GetReference(sets._runningMean), c);
-            sets.Step<SingleDouble>(new(variance), ref MemoryMarshal.GetReference(sets._runningVariance), c);
+            sets.Step<SingleDouble>(new(sets.Mean[c]), ref MemoryMarshal.GetReference(sets.RunningMean), c);
+            sets.Step<SingleDouble>(new(variance), ref MemoryMarshal.GetReference(sets.RunningVariance), c);
             return true;
         }
 
         // running = (1 - newWeight) * running + newWeight * batch
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Step<D>(D batch, ref float running, int c)
+        private readonly void Step<D>(D batch, ref float running, int c)
             where D : struct, IDoubleLanes<D>
-            => D.Narrow(D.Create(1 - _newWeight) * D.Widen(in running, c) + D.Create(_newWeight) * batch, ref running, c);
+            => D.Narrow(D.Create(1 - NewWeight) * D.Widen(in running, c) + D.Create(NewWeight) * batch, ref running, c);
     }
 
     /// <summary>rstd, where a variance is given, and the factors of y; where floats do not hold them, the slope is NaN. [F3] [F4] [F5]</summary>

@@ -71,8 +71,17 @@ internal static class ChannelNorm
     /// <param name="running">Overwritten.</param>
     /// <returns>The number of channels left as they were.</returns>
     public static int UpdateRunning(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, RunningStatistics running) =>
-        ChannelFactors.Run(new ChannelFactors.Running(mean, variance, step, acceptNonFinite, running), mean.Length);
+        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, RunningStatistics running)
+    {
+        ChannelFactors.Running formula = default;
+        formula.Mean = mean;
+        formula.Variance = variance;
+        (formula.NewWeight, formula.Unbiased) = step;
+        formula.Accept = acceptNonFinite;
+        formula.RunningMean = running.Mean;
+        formula.RunningVariance = running.Spread;
+        return ChannelFactors.Run(in formula, mean.Length);
+    }
 
     /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
     /// <param name="x">The input of the forward pass, (N, C, L).</param>
@@ -158,7 +167,7 @@ internal static class ChannelNorm
         int C = planes.Channels;
         if (!planes.AreColumns)
         {
-            return new PlaneSums<T>(term, centre, planes, mask, rest.Doubles(PlaneSums<T>.SumsLength(planes))).Run();
+            return PlaneSums<T>.Of(term, centre, planes, mask, rest.Doubles(PlaneSums<T>.SumsLength(planes)));
         }
 
         int W = planes.Columns;

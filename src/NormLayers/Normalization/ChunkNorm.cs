@@ -16,9 +16,16 @@ internal static class ChunkNorm
         if (planes.Chunks == 1)
         {
             ChannelNorm.Statistics(x, planes, statistics.Sets, statistics.Variances, workspace);
-            return;
         }
+        else
+        {
+            StatisticsOfChunks(x, in planes, statistics, workspace);
+        }
+    }
 
+    [MethodImpl(MethodImplOptions.NoInlining)] // Its locals would be cleared at every call of one chunk.
+    private static void StatisticsOfChunks(ReadOnlySpan<float> x, in Planes planes, NormStatistics statistics, Span<double> workspace)
+    {
         int C = planes.Channels;
         for (int k = 0; k < planes.Chunks; k++)
         {

@@ -223,7 +223,7 @@ internal static class GroupedNorm
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
-                _ = new PlaneSums<MomentTerm>(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums).Run();
+                _ = PlaneSums<MomentTerm>.Of(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums);
                 ReadOnlySpan<double> reduced = ChannelNorm.Reduce(sums, depth, rest);
                 ChannelFactors.Moments formula = new() { Shift = shift, Sums = reduced, Share = 1.0 / m, Statistics = sets, Variance = variance }; // [F1] [F2]
                 far = ChannelFactors.Run(in formula, sets.Count);
@@ -264,7 +264,7 @@ internal static class GroupedNorm
             Planes planes = Tensors.Groups.PlanesOf(sets.Statistics.Count);
             SetStatistics each = Broadcast(sets.Statistics, depth, ref rest);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
-            _ = new PlaneSums<GradientTerm>(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums).Run(); // [B1] [B2]
+            _ = PlaneSums<GradientTerm>.Of(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums); // [B1] [B2]
             scoped ChannelPass<Yes> pass = new() { X = x, Dy = gradients.BeforeReLU, Result = gradients.Dx };
             pass.Sets = new() { Statistics = each, Gamma = sets.Gamma, Sums = sums };
             pass.See(in planes);

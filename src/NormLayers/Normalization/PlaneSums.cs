@@ -30,16 +30,17 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, s
     private readonly Span<double> _sums = sums;
     private readonly ReLUMask _mask = mask;
 
-    /// <summary>How many doubles <see cref="Run()"/> overwrites.</summary>
+    /// <summary>How many doubles <see cref="Of"/> overwrites.</summary>
     public static int SumsLength(in Planes planes) => 2 * planes.Channels * Math.Max(GroupsOf(planes), 1);
 
     /// <summary>Takes the sums.</summary>
     /// <returns>Both sums of each channel, (2, C): the first part of the sums.</returns>
-    public Span<double> Run()
+    [MethodImpl(MethodImplOptions.NoInlining)] // It would have a place in the frame of a caller with columns, which is cleared at every call.
+    public static Span<double> Of(T term, ReadOnlySpan<double> centre, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums)
     {
-        PlaneSums<T> kernel = this;
-        Kernels.Run(ref kernel, _groups * _channels, (long)_groups * _samplesPerUnit * _channels * _length);
-        return Accumulation.Fold(_sums, 2 * _channels);
+        PlaneSums<T> kernel = new(term, centre, planes, mask, sums);
+        Kernels.Run(ref kernel, GroupsOf(planes) * planes.Channels, planes.Elements);
+        return Accumulation.Fold(sums, 2 * planes.Channels);
     }
 
     // The samples whose planes have sums of their own: all, or together.
