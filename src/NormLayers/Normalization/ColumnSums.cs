@@ -46,7 +46,7 @@ internal ref struct ColumnSums<T> : IKernel
                 int rows = Math.Min(RowsAtATime, Blocks.Start(block + 1) - n);
                 if (!Mask.IsEmpty)
                 {
-                    Mask.Apply<L>(n * Columns, rows * Columns);
+                    Mask.Apply<L>(n * Columns, rows * Columns, ahead: 0);
                 }
 
                 AddRows<D>(block, n, rows);

@@ -85,7 +85,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, s
             nint start = ((nint)n * _channels + c) * length;
             if (!_mask.IsEmpty)
             {
-                _mask.Apply<L>((int)start, length);
+                _mask.Apply<L>((int)start, length, ahead: 0);
             }
 
             D centre = D.Create(_centre[c]);

@@ -90,7 +90,7 @@ internal ref struct RowBackward<S> : IKernel
                 int rows = Math.Min(groupRows, end - start);
                 if (!Mask.IsEmpty)
                 {
-                    Mask.Apply<L>(start * C, rows * C);
+                    Mask.Apply<L>(start * C, rows * C, ahead);
                 }
 
                 Begin(group, start, rows);
