@@ -65,14 +65,14 @@ internal static class ChannelFactors
             ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
             D shift = D.Load(in MemoryMarshal.GetReference(sets.Shift), c);
             bool near = SetFactors.Moments(
-                shift, D.Load(in sums, c), D.Load(in sums, sets.Shift.Length + c), D.Create(sets.Share), out D mean, out D low, out D variance);
-            D.Store(mean, ref MemoryMarshal.GetReference(sets.Statistics.Mean), c);
+                shift, D.Load(in sums, c), D.Load(in sums, sets.Shift.Length + c), D.Create(sets.Share), out (D Mean, D Low, D Variance) moments);
+            D.Store(moments.Mean, ref MemoryMarshal.GetReference(sets.Statistics.Mean), c);
             if (!sets.Statistics.Low.IsEmpty)
             {
-                D.Store(low, ref MemoryMarshal.GetReference(sets.Statistics.Low), c);
+                D.Store(moments.Low, ref MemoryMarshal.GetReference(sets.Statistics.Low), c);
             }
 
-            D.Store(variance, ref MemoryMarshal.GetReference(sets.Variance), c);
+            D.Store(moments.Variance, ref MemoryMarshal.GetReference(sets.Variance), c);
             return near;
         }
 
@@ -183,16 +183,7 @@ internal static class ChannelFactors
         private static bool TryLine<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            D gamma = Widen<D>(sets.Gamma, c, 1);
-            D beta = Widen<D>(sets.Beta, c, 0);
-            if (!sets.Corrections.IsEmpty)
-            {
-                // y = gamma * (R * z + D) + beta
-                D d = sets.Corrections.D.IsEmpty ? D.Create(0) : D.Load(in MemoryMarshal.GetReference(sets.Corrections.D), c);
-                beta += gamma * d;
-                gamma *= D.Load(in MemoryMarshal.GetReference(sets.Corrections.R), c);
-            }
-
+            sets.Affine(c, out D gamma, out D beta);
             return SetFactors.Forward(sets.Statistics.Of<D>(c), gamma, beta, in sets.Line, c);
         }
     }
@@ -209,7 +200,7 @@ internal static class ChannelFactors
             D share = D.Create(1 / sets.ChannelElements);
             D meanDy = D.Load(in sums, c) * share; // [B3], without gamma
             D meanDyXHat = D.Load(in sums, sets.Statistics.Count + c) * share; // [B4], without gamma
-            D scale = set.Rstd * Widen<D>(sets.Gamma, c, 1) * D.Create(sets.ChannelElements > 1 ? 1 : 0);
+            D scale = set.Rstd * ChannelSets.Widen<D>(sets.Gamma, c, 1) * D.Create(sets.ChannelElements > 1 ? 1 : 0);
             if (!sets.Corrections.IsEmpty)
             {
                 scale *= D.Load(in MemoryMarshal.GetReference(sets.Corrections.R), c);
@@ -250,11 +241,6 @@ internal static class ChannelFactors
             return true;
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static D Widen<D>(ReadOnlySpan<float> values, int c, double otherwise)
-        where D : struct, IDoubleLanes<D>
-        => values.IsEmpty ? D.Create(otherwise) : D.Widen(in MemoryMarshal.GetReference(values), c);
 
     // The channels after the last whole eight go one by one, by the same operations.
     [MethodImpl(Kernels.FullyOptimized)]

@@ -74,7 +74,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         // Where columns are lanes, each has the factors of its channel.
         bool broadcast = _areColumns && PlaneLength > 1;
         _factors = broadcast ? Planes.Broadcast(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
-        _special = special == 0 ? default : FindSpecial(factors.Slice((TGradient.Holds ? 3 : 1) * Channels, Channels), rest.Integers(special * (_areColumns ? PlaneLength : 1)));
+        _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }
 
@@ -97,16 +97,15 @@ internal ref struct ChannelPass<TGradient> : IKernel
         }
     }
 
-    // The columns, or channels, that are marked by NaN.
-    private readonly Span<int> FindSpecial(ReadOnlySpan<float> marks, Span<int> places)
+    // The columns, or channels, whose slope, or for dx whose scale, is NaN.
+    private readonly Span<int> FindSpecial(Span<int> places)
     {
-        int each = _areColumns ? PlaneLength : 1;
-        for (int c = 0, next = 0; c < marks.Length; c++)
+        int count = _factors.Length / (TGradient.Holds ? 4 : 3);
+        ReadOnlySpan<float> marks = _factors.Slice((TGradient.Holds ? 3 : 1) * count, count);
+        for (int c = 0, next = 0; next < places.Length; c++)
         {
-            for (int i = 0; i < each && float.IsNaN(marks[c]); i++)
-            {
-                places[next++] = c * each + i;
-            }
+            places[next] = c;
+            next += float.IsNaN(marks[c]) ? 1 : 0;
         }
 
         return places;

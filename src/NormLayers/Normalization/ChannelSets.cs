@@ -51,30 +51,44 @@ internal ref struct ChannelSets
         Epsilon = Epsilon,
     };
 
+    /// <summary>The factors of y = gamma·z + beta, with z = (x − μ)·r: γ and β, or with corrections those of γ·(R·z + D) + β.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Affine<D>(int c, out D gamma, out D beta)
+        where D : struct, IDoubleLanes<D>
+    {
+        gamma = Widen<D>(Gamma, c, 1);
+        beta = Widen<D>(Beta, c, 0);
+        if (!Corrections.IsEmpty)
+        {
+            D d = Corrections.D.IsEmpty ? D.Create(0) : D.Load(in MemoryMarshal.GetReference(Corrections.D), c);
+            beta += gamma * d;
+            gamma *= D.Load(in MemoryMarshal.GetReference(Corrections.R), c);
+        }
+    }
+
+    /// <summary>A value of each channel, or the same for all where there are none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static D Widen<D>(ReadOnlySpan<float> values, int c, double otherwise)
+        where D : struct, IDoubleLanes<D>
+        => values.IsEmpty ? D.Create(otherwise) : D.Widen(in MemoryMarshal.GetReference(values), c);
+
     /// <summary>y, or dx, of the element <paramref name="i"/> of channel <paramref name="c"/> and, unless the lanes are single, the seven after it. [F4] [F5] [B5]</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly TDouble InDouble<TDouble, TGradient>(int c, ReadOnlySpan<float> x, ReadOnlySpan<float> dy, int i)
         where TDouble : struct, IDoubleLanes<TDouble>
         where TGradient : struct, IFlag
     {
-        double gamma = Gamma.IsEmpty ? 1 : Gamma[c];
-        double beta = Beta.IsEmpty ? 0 : Beta[c];
-        if (!Corrections.IsEmpty)
-        {
-            double d = Corrections.D.IsEmpty ? 0 : Corrections.D[c];
-            (gamma, beta) = (gamma * Corrections.R[c], beta + gamma * d); // y = γ·(R·z + D) + β
-        }
-
+        Affine(c, out SingleDouble gamma, out SingleDouble beta);
         double mean = Statistics.Mean.IsEmpty ? 0 : Statistics.Mean[c];
         TDouble rstd = TDouble.Create(Statistics.Rstd[c]);
         TDouble xHat = SetFactors.XHat(TDouble.Widen(in MemoryMarshal.GetReference(x), i), TDouble.Create(mean), rstd);
         if (!TGradient.Holds)
         {
-            return TDouble.Create(gamma) * xHat + TDouble.Create(beta);
+            return TDouble.Create(gamma.Value) * xHat + TDouble.Create(beta.Value);
         }
 
-        TDouble g = TDouble.Create(gamma) * TDouble.Widen(in MemoryMarshal.GetReference(dy), i);
-        double weight = SumsContainGamma ? 1 : gamma;
+        TDouble g = TDouble.Create(gamma.Value) * TDouble.Widen(in MemoryMarshal.GetReference(dy), i);
+        double weight = SumsContainGamma ? 1 : gamma.Value;
         double meanG = weight * Sums[c] / ChannelElements;
         double meanGXHat = weight * Sums[Statistics.Count + c] / ChannelElements;
         return SetFactors.Gradient(xHat, g, rstd, TDouble.Create(meanG), TDouble.Create(meanGXHat));

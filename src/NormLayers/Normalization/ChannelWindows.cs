@@ -29,7 +29,6 @@ internal readonly record struct Response(int Size, double Alpha, double Beta, do
 /// </remarks>
 internal readonly ref struct ChannelWindows : IKernel
 {
-    private const int Lanes = 8;
     private const int UnitPositions = 64;
 
     // Where s^-β is 0 or infinite as a float, whatever it is multiplied with, and e^x is 0 or finite as a double.
@@ -75,24 +74,25 @@ internal readonly ref struct ChannelWindows : IKernel
             // All that is computed from x comes before the results, which may overwrite it.
             for (int c = 0; c < Planes.Channels; c++)
             {
-                int done = Reduce<D>(start, c, powers, e, 0, width, Lanes);
-                Reduce<SingleDouble>(start, c, powers, e, done, width, 1);
+                int done = Reduce<D>(start, c, powers, e, 0, width);
+                Reduce<SingleDouble>(start, c, powers, e, done, width);
             }
 
             for (int c = 0; c < Planes.Channels; c++)
             {
-                int done = Apply<D>(start, c, powers, e, 0, width, Lanes);
-                Apply<SingleDouble>(start, c, powers, e, done, width, 1);
+                int done = Apply<D>(start, c, powers, e, 0, width);
+                Apply<SingleDouble>(start, c, powers, e, done, width);
             }
         }
     }
 
     // s[c] = max(k + alpha / n * sum of squares, 1e-300) [LRN-F1]; e[c] = dy[c] * y[c] / s[c] [LRN-B1]. Returns the first position that is left.
     [MethodImpl(Kernels.FullyOptimized)]
-    private int Reduce<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
+    private int Reduce<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width)
         where D : struct, IDoubleLanes<D>
     {
         int last = (int)Math.Min((long)c + Response.Above, Planes.Channels - 1);
+        int lanes = LanesOf<D>();
         for (; p <= width - lanes; p += lanes)
         {
             D squares = D.Create(0);
@@ -116,10 +116,11 @@ internal readonly ref struct ChannelWindows : IKernel
 
     // y[c] = x[c] * s[c]^-beta [LRN-F2]; dx[c] = dy[c] * s[c]^-beta - 2 * alpha * beta / n * x[c] * sum of e [LRN-B2] [LRN-B3]
     [MethodImpl(Kernels.FullyOptimized)]
-    private int Apply<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width, int lanes)
+    private int Apply<D>(nint start, int c, Span<double> powers, Span<double> e, int p, int width)
         where D : struct, IDoubleLanes<D>
     {
         int last = (int)Math.Min((long)c + Response.Below, Planes.Channels - 1);
+        int lanes = LanesOf<D>();
         for (; p <= width - lanes; p += lanes)
         {
             D x = At<D>(X, start + p, c);
@@ -141,6 +142,9 @@ internal readonly ref struct ChannelWindows : IKernel
 
         return p;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int LanesOf<D>() => typeof(D) == typeof(SingleDouble) ? 1 : 8;
 
     // s^-beta: for the usual exponents from roots, for others exp(-beta * ln s).
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

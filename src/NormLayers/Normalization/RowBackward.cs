@@ -151,14 +151,10 @@ internal ref struct RowBackward<S> : IKernel
             Row<D> a = new(in this, group, start, k);
             Row<D> b = TTwo.Holds ? new(in this, group, start, k + 1) : a;
             ref readonly float dx = ref RowOf(Dx, start + k, Features);
-            D gLowA = D.Create(0);
-            D gLowB = D.Create(0);
-            D gHighA = D.Create(0);
-            D gHighB = D.Create(0);
-            D gXHatLowA = D.Create(0);
-            D gXHatLowB = D.Create(0);
-            D gXHatHighA = D.Create(0);
-            D gXHatHighB = D.Create(0);
+            (D G, D GXHat) lowA = (D.Create(0), D.Create(0));
+            (D G, D GXHat) lowB = lowA;
+            (D G, D GXHat) highA = lowA;
+            (D G, D GXHat) highB = lowA;
             for (nint i = 0; i < whole; i += 16)
             {
                 for (nint line = TTwo.Holds ? 2 * i : i, past = line + (TTwo.Holds ? 32 : 16); line < past && fetch.Ahead > 0; line += 16)
@@ -170,14 +166,14 @@ internal ref struct RowBackward<S> : IKernel
                     }
                 }
 
-                columns.AddRows<D, TScaled, TTwo>(in a, in b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
-                columns.AddRows<D, TScaled, TTwo>(in a, in b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
+                columns.AddRows<D, TScaled, TTwo>(in a, in b, i, ref lowA, ref lowB);
+                columns.AddRows<D, TScaled, TTwo>(in a, in b, i + 8, ref highA, ref highB);
             }
 
-            group.StoreLanes(k, gLowA + gHighA, gXHatLowA + gXHatHighA);
+            group.StoreLanes(k, lowA.G + highA.G, lowA.GXHat + highA.GXHat);
             if (TTwo.Holds)
             {
-                group.StoreLanes(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
+                group.StoreLanes(k + 1, lowB.G + highB.G, lowB.GXHat + highB.GXHat);
             }
         }
     }
@@ -194,16 +190,15 @@ internal ref struct RowBackward<S> : IKernel
             {
                 Columns columns = new(in this, block, start + k);
                 Row<SingleDouble> row = new(in this, group, start, k);
-                SingleDouble g = new(group.Sum(k));
-                SingleDouble gXHat = new(group.Product(k));
-                SingleDouble none = default;
+                (SingleDouble G, SingleDouble GXHat) sums = (new(group.Sum(k)), new(group.Product(k)));
+                (SingleDouble, SingleDouble) none = default;
                 for (int i = Features & ~15; i < Features; i++)
                 {
-                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref g, ref none, ref gXHat, ref none);
+                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref sums, ref none);
                 }
 
-                group.Sum(k) = g.Value;
-                group.Product(k) = gXHat.Value;
+                group.Sum(k) = sums.G.Value;
+                group.Product(k) = sums.GXHat.Value;
             }
 
             if (!Tensors.RowGamma.IsEmpty)
@@ -299,7 +294,7 @@ internal ref struct RowBackward<S> : IKernel
 
         // dBeta[i] += dy [B1]; dGamma[i] += dy * xHat [B2]; g += gamma[i] * dy [B3]; gXHat += gamma[i] * dy * xHat [B4]
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddRows<D, TScaled, TTwo>(in Row<D> a, in Row<D> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
+        public void AddRows<D, TScaled, TTwo>(in Row<D> a, in Row<D> b, nint i, ref (D G, D GXHat) sumsA, ref (D G, D GXHat) sumsB)
             where D : struct, IDoubleLanes<D>
             where TScaled : struct, IFlag
             where TTwo : struct, IFlag
@@ -317,23 +312,23 @@ internal ref struct RowBackward<S> : IKernel
             D sumDyXHat = D.Load(in _sumDyXHat, i) + dyXHatA;
             D.Store(TTwo.Holds ? sumDyXHat + dyXHatB : sumDyXHat, ref _sumDyXHat, i);
             D gamma = TScaled.Holds ? D.Widen(in _gamma, i) : D.Create(1); // Here, where fewer registers are in use.
-            Add<D>(gamma, dyA, dyXHatA, ref gA, ref gXHatA);
+            Add<D>(gamma, dyA, dyXHatA, ref sumsA);
             if (TTwo.Holds)
             {
-                Add<D>(gamma, dyB, dyXHatB, ref gB, ref gXHatB);
+                Add<D>(gamma, dyB, dyXHatB, ref sumsB);
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Add<D>(D gamma, D dy, D dyXHat, ref D g, ref D gXHat)
+        private static void Add<D>(D gamma, D dy, D dyXHat, ref (D G, D GXHat) sums)
             where D : struct, IDoubleLanes<D>
         {
             if (S.HasMean)
             {
-                D.FusedMultiplyAdd(ref g, gamma, dy);
+                D.FusedMultiplyAdd(ref sums.G, gamma, dy);
             }
 
-            D.FusedMultiplyAdd(ref gXHat, gamma, dyXHat);
+            D.FusedMultiplyAdd(ref sums.GXHat, gamma, dyXHat);
         }
     }
 

@@ -168,10 +168,10 @@ internal ref struct RowForward<S> : IKernel
             return finite;
         }
 
-        bool near = SetFactors.Moments(D.Widen(in block.Shift(0), 0), D.Load(in block.Sum(0), 0), D.Load(in block.Product(0), 0), share, out D mean, out D low, out D variance);
-        bool ordinary = SetFactors.TryRstd(variance, Epsilon, out D rstd);
-        D.Store(mean, ref block.Mean(0), 0);
-        D.Store(low, ref block.Low(0), 0);
+        bool near = SetFactors.Moments(D.Widen(in block.Shift(0), 0), D.Load(in block.Sum(0), 0), D.Load(in block.Product(0), 0), share, out (D Mean, D Low, D Variance) moments);
+        bool ordinary = SetFactors.TryRstd(moments.Variance, Epsilon, out D rstd);
+        D.Store(moments.Mean, ref block.Mean(0), 0);
+        D.Store(moments.Low, ref block.Low(0), 0);
         D.Store(rstd, ref block.Rstd(0), 0);
         return near && ordinary;
     }
@@ -181,25 +181,26 @@ internal ref struct RowForward<S> : IKernel
         where D : struct, IDoubleLanes<D>
     {
         SingleDouble share = new(S.Share(Features));
-        SingleDouble variance = new(block.Product(k) * share.Value);
+        double variance = block.Product(k) * share.Value;
         if (S.HasMean)
         {
-            if (!SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out SingleDouble mean, out SingleDouble low, out variance))
+            if (!SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out (SingleDouble Mean, SingleDouble Low, SingleDouble Variance) moments))
             {
                 // Once more, with the mean as shift.
                 ref readonly float row = ref RowAt(start + k);
-                block.Shift(k) = (float)mean.Value;
+                block.Shift(k) = (float)moments.Mean.Value;
                 SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
                 block.AddLanes(k);
                 AddTail(in row, block, k);
-                _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out mean, out low, out variance);
+                _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out moments);
             }
 
-            block.Mean(k) = mean.Value;
-            block.Low(k) = low.Value;
+            block.Mean(k) = moments.Mean.Value;
+            block.Low(k) = moments.Low.Value;
+            variance = moments.Variance.Value;
         }
 
-        block.Rstd(k) = SetFactors.Rstd(variance.Value, Epsilon);
+        block.Rstd(k) = SetFactors.Rstd(variance, Epsilon);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
