@@ -47,7 +47,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
 
     private readonly bool IsStreamed => RowMap.IsStreamed(Result, X, ReadsOnce ? RowMap.StreamedOnceElements : RowMap.StreamedElements) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
-    /// <summary>Does all planes, with factors from <see cref="Sets"/>, in which rstd is overwritten where a variance is given. [F3] [F4] [F5]</summary>
+    /// <summary>Does all planes, with factors from <see cref="Sets"/>, in which rstd is overwritten where a variance is given.</summary>
     /// <param name="planes">N, C and L.</param>
     /// <param name="rest">Overwritten: the factors, and <see cref="WorkspaceLength"/>.</param>
     public void Run(scoped in Planes planes, Workspace rest)
