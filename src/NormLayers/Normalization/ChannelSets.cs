@@ -51,7 +51,7 @@ internal ref struct ChannelSets
         Epsilon = Epsilon,
     };
 
-    /// <summary>The factors of y = gamma·z + beta, with z = (x − μ)·r: γ and β, or with corrections those of γ·(R·z + D) + β.</summary>
+    /// <summary>The factors of y = gamma·z + beta, with z = (x − μ)·r: γ and β, or with corrections γ·R and γ·D + β.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Affine<D>(int c, out D gamma, out D beta)
         where D : struct, IDoubleLanes<D>
