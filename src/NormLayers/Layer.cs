@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NormLayers;
 
 /// <summary>A differentiable function with parameters: what every layer and network of this library is.</summary>
@@ -188,19 +190,27 @@ public abstract class Layer
     {
         if (Interlocked.CompareExchange(ref _inUse, 1, 0) != 0)
         {
-            Throw.Operation(
-                $"{Name}: another thread is in a forward or backward pass of this layer. It keeps the buffers of one pass, also in evaluation: give each thread a share of the network, {nameof(Share)}().");
+            RefuseSecondThread();
         }
     }
 
+    // Messages are composed apart: their locals would be cleared in every pass.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RefuseSecondThread() => Throw.Operation(
+        $"{Name}: another thread is in a forward or backward pass of this layer. It keeps the buffers of one pass, also in evaluation: give each thread a share of the network, {nameof(Share)}().");
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void RefuseInShare(string pass) => Throw.Operation($"{Name}: {pass} needs the layer itself. This is a share of it, for inference only.");
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RefuseWithoutForward() => Throw.Operation($"{Name}: Backward needs a Forward before it, and none succeeded.");
 
     // The shape of the last forward pass.
     private Shape CheckBackward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
     {
         if (!_hasForward)
         {
-            Throw.Operation($"{Name}: Backward needs a Forward before it, and none succeeded.");
+            RefuseWithoutForward();
         }
 
         Shape shape = _lastShape;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NormLayers.Normalization;
 
 namespace NormLayers;
@@ -40,16 +41,20 @@ public abstract class MaskableLayer : Layer
     private protected sealed override void Prepare(Shape shape)
     {
         Kept = null;
-        if (Mask is null)
+        if (Mask is not null)
         {
-            return;
+            Prepare(Mask, shape);
         }
+    }
 
-        Throw.IfMaskDiffers(Mask.Length, shape.Length, MaskedTogether, MasksElements, nameof(Mask));
-        if (Compaction.IsNeeded(Mask))
+    [MethodImpl(MethodImplOptions.NoInlining)] // Its locals would be cleared in every pass.
+    private void Prepare(bool[] mask, Shape shape)
+    {
+        Throw.IfMaskDiffers(mask.Length, shape.Length, MaskedTogether, MasksElements, nameof(Mask));
+        if (Compaction.IsNeeded(mask))
         {
             Kept = _compaction ??= new Compaction();
-            Keep(Kept, Mask, shape);
+            Keep(Kept, mask, shape);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NormLayers.Normalization;
 
 namespace NormLayers;
@@ -13,6 +14,7 @@ public sealed class NormStatistics
     private double[] _r = [];
     private double[] _d = [];
     private bool _corrected;
+    private bool _given;
 
     /// <summary>How many rows or channels the last forward pass had.</summary>
     public int Count { get; private set; }
@@ -37,7 +39,7 @@ public sealed class NormStatistics
     internal Corrections Corrections => _corrected ? new(_r.AsSpan(0, Count), _d.AsSpan(0, Count)) : default;
 
     /// <summary>All that the backward pass needs of the sets themselves.</summary>
-    internal SetStatistics Sets => new(_mean.AsSpan(0, Count), _low.AsSpan(0, Count), _rstd.AsSpan(0, Count));
+    internal SetStatistics Sets => new(_mean.AsSpan(0, Count), _given ? default : _low.AsSpan(0, Count), _rstd.AsSpan(0, Count));
 
     /// <summary>To be overwritten with the variances.</summary>
     internal Span<double> Variances => _variance.AsSpan(0, Count);
@@ -56,10 +58,18 @@ public sealed class NormStatistics
         return statistics;
     }
 
+    /// <summary>Overwrites the means and the variances, or deviations, by floats, which have no low part.</summary>
+    internal void Take(ReadOnlySpan<float> mean, ReadOnlySpan<float> variance)
+    {
+        _given = true;
+        TensorPrimitives.ConvertChecked<float, double>(mean, _mean);
+        TensorPrimitives.ConvertChecked<float, double>(variance, _variance);
+    }
+
     /// <summary>Resizes to so many rows or channels, with r and d of each if corrected; their values are old ones or zeros.</summary>
     internal NormStatistics Resize(int count, bool corrected = false)
     {
-        _corrected = corrected;
+        (_corrected, _given) = (corrected, false);
         if (corrected && _r.Length < count)
         {
             (_r, _d) = (new double[count], new double[count]);

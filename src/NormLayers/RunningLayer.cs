@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using NormLayers.Normalization;
 using NormLayers.Numerics;
 
@@ -58,8 +57,6 @@ public abstract class RunningLayer : NormalizationLayer
     /// <summary>N, C, L and the chunks of the last forward pass, or of what a mask has left of it, where channels are normalized.</summary>
     private protected ref Planes Planes => ref _planes;
 
-    private ChannelSets Sets => new() { Statistics = Statistics.Sets, Gamma = Affine.Scale, Beta = Affine.Shift, Corrections = Statistics.Corrections };
-
     /// <inheritdoc/>
     protected override void ReplaceBuffers()
     {
@@ -70,18 +67,36 @@ public abstract class RunningLayer : NormalizationLayer
     private protected Span<double> Workspace(int length) => _workspace.AtLeast(length);
 
     /// <summary>Overwrites the pass's statistics with the running ones.</summary>
-    private protected virtual void TakeRunning()
-    {
-        TensorPrimitives.ConvertChecked<float, double>(Running!.Mean, Statistics.Sets.Mean);
-        TensorPrimitives.ConvertChecked<float, double>(Running.Spread, Statistics.Variances);
-        Statistics.Sets.Low.Clear();
-    }
+    private protected virtual void TakeRunning() => Statistics.Take(Running!.Mean, Running.Spread);
 
     /// <summary>Overwrites y, channel by channel, from what a mask has left of x; without the batch's statistics x has not just been read.</summary>
-    private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, bool batchStatistics, Span<float> y) => ChunkNorm.Normalize(
-        left, Planes, Statistics.Variance, new Epsilon(epsilon), new() { Sets = Sets, Y = y, ReLU = HasReLU, ReadsOnce = !batchStatistics }, ref _workspace, Kept);
+    private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, bool batchStatistics, Span<float> y)
+    {
+        ChannelPass<No> pass = default;
+        pass.X = left;
+        pass.Result = y;
+        pass.ReLU = HasReLU;
+        pass.ReadsOnce = !batchStatistics;
+        TakeSets(ref pass.Sets);
+        pass.Sets.Beta = Affine.Shift;
+        pass.Sets.Variance = Statistics.Variance;
+        pass.Sets.Epsilon = new Epsilon(epsilon);
+        ChunkNorm.Normalize(ref pass, in _planes, ref _workspace, Kept);
+    }
 
     /// <summary>The backward pass, channel by channel.</summary>
-    private protected void BackwardChannels(ReadOnlySpan<float> x, bool batchStatistics, in Gradients gradients) =>
-        ChunkNorm.Backward(x, Planes, Sets, batchStatistics, in gradients, ref _workspace, Kept);
+    private protected void BackwardChannels(ReadOnlySpan<float> x, bool batchStatistics, in Gradients gradients)
+    {
+        ChannelSets sets = default;
+        TakeSets(ref sets);
+        sets.AreConstant = !batchStatistics;
+        ChunkNorm.Backward(x, in _planes, in sets, in gradients, ref _workspace, Kept);
+    }
+
+    private void TakeSets(ref ChannelSets sets)
+    {
+        sets.Statistics = Statistics.Sets;
+        sets.Gamma = Affine.Scale;
+        sets.Corrections = Statistics.Corrections;
+    }
 }

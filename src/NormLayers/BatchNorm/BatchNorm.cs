@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NormLayers.Normalization;
 
 namespace NormLayers;
@@ -130,8 +131,7 @@ public class BatchNorm : RunningLayer
         {
             if (Planes.HasChunkOfOne)
             {
-                string but = Kept is null ? "" : ", with one that is not masked";
-                Throw.Argument(nameof(x), $"more than 1 value per {Unit} for {Name}, because {WhyBatchStatistics()}", $"shape {shape}{but}");
+                RefuseOneValue(shape, nameof(x));
             }
 
             ChunkNorm.Statistics(x, Planes, Statistics, Workspace(ChunkNorm.WorkspaceLength(Planes)));
@@ -171,6 +171,14 @@ public class BatchNorm : RunningLayer
 
     // The running statistics serve all chunks.
     private Planes PlanesOf(Shape shape) => Planes.Of(shape) with { ChunkSize = UsesBatchStatistics ? SamplesTogether : 0 };
+
+    // Its locals would be cleared in every pass.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RefuseOneValue(Shape shape, string name)
+    {
+        string but = Kept is null ? "" : ", with one that is not masked";
+        Throw.Argument(name, $"more than 1 value per {Unit} for {Name}, because {WhyBatchStatistics()}", $"shape {shape}{but}");
+    }
 
     private string WhyBatchStatistics() => Training
         ? "training normalizes with the statistics of the batch"

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using NormLayers.Normalization;
+using NormLayers.Numerics;
 
 namespace NormLayers;
 
@@ -46,8 +47,9 @@ public static partial class Functional
         Span<double> wideVariance = workspace.Slice(2 * C, C);
         TensorPrimitives.ConvertChecked(mean, statistics.Mean);
         TensorPrimitives.ConvertChecked(variance, wideVariance);
-        ChannelOutput output = new() { Sets = new() { Statistics = statistics, Gamma = gamma, Beta = beta }, Y = y, ReLU = relu, ReadsOnce = true };
-        ChannelNorm.Normalize(x, planes, wideVariance, new Epsilon(epsilon), output, workspace[(3 * C)..]);
+        ChannelPass<No> pass = new() { X = x, Result = y, ReLU = relu, ReadsOnce = true };
+        pass.Sets = new() { Statistics = statistics, Gamma = gamma, Beta = beta, Variance = wideVariance, Epsilon = new Epsilon(epsilon) };
+        ChannelNorm.Normalize(ref pass, in planes, workspace[(3 * C)..]);
     }
 
     /// <summary>Batch normalization with the statistics of the batch, as in training; running statistics are the caller's.</summary>
@@ -149,9 +151,17 @@ public static partial class Functional
     private static void NormalizeChunks(
         Batch batch, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, NormStatistics statistics, bool relu)
     {
-        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Beta = beta, Corrections = statistics.Corrections };
-        ChannelOutput output = new() { Sets = sets, Y = batch.Y, ReLU = relu };
-        ChunkNorm.Normalize(batch.Left, batch.Planes, statistics.Variance, new Epsilon(epsilon), output, ref _workspace, batch.Kept);
+        ChannelPass<No> pass = new() { X = batch.Left, Result = batch.Y, ReLU = relu };
+        pass.Sets = new()
+        {
+            Statistics = statistics.Sets,
+            Gamma = gamma,
+            Beta = beta,
+            Corrections = statistics.Corrections,
+            Variance = statistics.Variance,
+            Epsilon = new Epsilon(epsilon),
+        };
+        ChunkNorm.Normalize(ref pass, batch.Planes, ref _workspace, batch.Kept);
     }
 
     private static void Backward(
@@ -172,8 +182,8 @@ public static partial class Functional
             CheckStatistics(statistics, planes.Chunks * planes.Channels);
         }
 
-        ChannelSets sets = new() { Statistics = statistics.Sets, Gamma = gamma, Corrections = statistics.Corrections };
-        ChunkNorm.Backward(x, planes, sets, batchStatistics, gradients, ref _workspace, kept);
+        ChannelSets sets = new() { Statistics = statistics.Sets, AreConstant = !batchStatistics, Gamma = gamma, Corrections = statistics.Corrections };
+        ChunkNorm.Backward(x, planes, sets, gradients, ref _workspace, kept);
     }
 
     private static Planes PlanesOf(Shape shape, int chunkSize) => shape.Length == 0 ? default : Planes.Of(shape) with { ChunkSize = chunkSize };

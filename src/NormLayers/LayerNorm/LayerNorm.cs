@@ -74,17 +74,35 @@ public class LayerNorm : NormalizationLayer
     }
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        Fill(out RowTensors tensors, x, y);
+        RowNorm.Forward<MeanAndVariance>(in tensors, new Epsilon(Epsilon), _statistics.Resize(Kept?.Rows ?? x.Length / Features).Sets, Kept);
+    }
 
-    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
-        RowNorm.Forward<MeanAndVariance>(Tensors(x, y), new Epsilon(Epsilon), default, Kept);
+    private protected override void Normalize(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        Fill(out RowTensors tensors, x, y);
+        RowNorm.Forward<MeanAndVariance>(in tensors, new Epsilon(Epsilon), default, Kept);
+    }
 
-    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients) => RowNorm.Backward<MeanAndVariance>(
-        Tensors(x, default), new Epsilon(Epsilon), _statistics.Sets, gradients, _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features)), Kept);
+    private protected override void Backward(ReadOnlySpan<float> x, Shape shape, in Gradients gradients)
+    {
+        Fill(out RowTensors tensors, x, default);
+        Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(_statistics.Count, Features));
+        RowNorm.Backward<MeanAndVariance>(in tensors, new Epsilon(Epsilon), _statistics.Sets, in gradients, workspace, Kept);
+    }
 
-    private RowTensors Tensors(ReadOnlySpan<float> x, Span<float> y) =>
-        new() { X = x, Y = y, Features = Features, Gamma = Affine.Scale, Beta = Affine.Shift, ReLU = HasReLU };
+    private void Fill(out RowTensors tensors, ReadOnlySpan<float> x, Span<float> y)
+    {
+        tensors = default; // Filled in place: an initializer fills a second one and copies it.
+        tensors.X = x;
+        tensors.Y = y;
+        tensors.Features = Features;
+        tensors.Gamma = Affine.Scale;
+        tensors.Beta = Affine.Shift;
+        tensors.ReLU = HasReLU;
+    }
 
     private static Shape NotEmpty(Shape normalizedShape)
     {

@@ -41,95 +41,106 @@ internal static class ChannelFactors
         => Run<F, F>(in formula, channels);
 
     /// <summary>Mean, its low part and variance from Σ(x − p) and Σ(x − p)²; where p was too far off, it becomes the mean. [F1] [F2]</summary>
-    /// <param name="shift">p, (C).</param>
-    /// <param name="sums">Both sums, (2, C).</param>
-    /// <param name="share">1/m.</param>
-    /// <param name="moments">Overwritten, but for rstd.</param>
-    /// <param name="variance">Overwritten, (C).</param>
-    public readonly ref struct Moments(Span<double> shift, ReadOnlySpan<double> sums, double share, in SetStatistics moments, Span<double> variance) : IFormula<Moments>
+    public ref struct Moments : IFormula<Moments>
     {
-        private readonly Span<double> _shift = shift;
-        private readonly ReadOnlySpan<double> _sums = sums;
-        private readonly double _share = share;
-        private readonly SetStatistics _moments = moments;
-        private readonly Span<double> _variance = variance;
+        /// <summary>p, (C).</summary>
+        public Span<double> Shift;
+
+        /// <summary>Both sums, (2, C).</summary>
+        public ReadOnlySpan<double> Sums;
+
+        /// <summary>1/m.</summary>
+        public double Share;
+
+        /// <summary>Overwritten, but for rstd.</summary>
+        public SetStatistics Statistics;
+
+        /// <summary>Overwritten, (C).</summary>
+        public Span<double> Variance;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static bool TryDo<D>(scoped in Moments sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            ref readonly double sums = ref MemoryMarshal.GetReference(sets._sums);
-            D shift = D.Load(in MemoryMarshal.GetReference(sets._shift), c);
+            ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
+            D shift = D.Load(in MemoryMarshal.GetReference(sets.Shift), c);
             bool near = SetFactors.Moments(
-                shift, D.Load(in sums, c), D.Load(in sums, sets._shift.Length + c), D.Create(sets._share), out D mean, out D low, out D variance);
-            D.Store(mean, ref MemoryMarshal.GetReference(sets._moments.Mean), c);
-            if (!sets._moments.Low.IsEmpty)
+                shift, D.Load(in sums, c), D.Load(in sums, sets.Shift.Length + c), D.Create(sets.Share), out (D Mean, D Low, D Variance) moments);
+            D.Store(moments.Mean, ref MemoryMarshal.GetReference(sets.Statistics.Mean), c);
+            if (!sets.Statistics.Low.IsEmpty)
             {
-                D.Store(low, ref MemoryMarshal.GetReference(sets._moments.Low), c);
+                D.Store(moments.Low, ref MemoryMarshal.GetReference(sets.Statistics.Low), c);
             }
 
-            D.Store(variance, ref MemoryMarshal.GetReference(sets._variance), c);
+            D.Store(moments.Variance, ref MemoryMarshal.GetReference(sets.Variance), c);
             return near;
         }
 
         public static bool DoSpecial(scoped in Moments sets, int c)
         {
-            sets._shift[c] = (float)sets._moments.Mean[c];
+            sets.Shift[c] = (float)sets.Statistics.Mean[c];
             return false;
         }
     }
 
-    /// <summary>One step of the running statistics; a channel that does not fit a finite float stays as it was unless <paramref name="accept"/>. [F6] [F7]</summary>
-    /// <param name="mean">The batch's mean, (C).</param>
-    /// <param name="variance">The batch's biased variance, (C).</param>
-    /// <param name="step">The weight of the batch, and what the second statistic is multiplied by: m/(m − 1) for a variance.</param>
-    /// <param name="accept">Whether NaN and infinity may be written.</param>
-    /// <param name="running">Overwritten.</param>
-    public readonly ref struct Running(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool accept, RunningStatistics running) : IFormula<Running>
+    /// <summary>One step of the running statistics; a channel that does not fit a finite float stays as it was unless <see cref="Running.Accept"/>. [F6] [F7]</summary>
+    public ref struct Running : IFormula<Running>
     {
-        private readonly ReadOnlySpan<double> _mean = mean;
-        private readonly ReadOnlySpan<double> _variance = variance;
-        private readonly Span<float> _runningMean = running.Mean;
-        private readonly Span<float> _runningVariance = running.Spread;
-        private readonly double _newWeight = step.NewWeight;
-        private readonly double _unbiased = step.Unbiased;
-        private readonly bool _accept = accept;
+        /// <summary>The batch's mean, (C).</summary>
+        public ReadOnlySpan<double> Mean;
+
+        /// <summary>The batch's biased variance, (C).</summary>
+        public ReadOnlySpan<double> Variance;
+
+        /// <summary>Overwritten, (C).</summary>
+        public Span<float> RunningMean;
+
+        /// <summary>Overwritten, (C).</summary>
+        public Span<float> RunningVariance;
+
+        /// <summary>What the second statistic is multiplied by: m/(m − 1) for a variance.</summary>
+        public double Unbiased;
+
+        /// <summary>Whether NaN and infinity may be written.</summary>
+        public bool Accept;
+
+        /// <summary>The weight of the batch.</summary>
+        public double NewWeight;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static bool TryDo<D>(scoped in Running sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            D mean = D.Load(in MemoryMarshal.GetReference(sets._mean), c);
-            D variance = D.Load(in MemoryMarshal.GetReference(sets._variance), c) * D.Create(sets._unbiased);
-            if (!sets._accept && !(FloatRange.FitAsAddends(mean) && FloatRange.FitAsAddends(variance)))
+            D mean = D.Load(in MemoryMarshal.GetReference(sets.Mean), c);
+            D variance = D.Load(in MemoryMarshal.GetReference(sets.Variance), c) * D.Create(sets.Unbiased);
+            if (!sets.Accept && !(FloatRange.FitAsAddends(mean) && FloatRange.FitAsAddends(variance)))
             {
                 return false;
             }
 
-            sets.Step(mean, ref MemoryMarshal.GetReference(sets._runningMean), c); // [F6]
-            sets.Step(variance, ref MemoryMarshal.GetReference(sets._runningVariance), c); // [F7]
+            sets.Step(mean, ref MemoryMarshal.GetReference(sets.RunningMean), c); // [F6]
+            sets.Step(variance, ref MemoryMarshal.GetReference(sets.RunningVariance), c); // [F7]
             return true;
         }
 
         public static bool DoSpecial(scoped in Running sets, int c)
         {
-            double variance = sets._variance[c] * sets._unbiased;
-            if (!FloatRange.FitFloat(sets._mean[c], variance))
+            double variance = sets.Variance[c] * sets.Unbiased;
+            if (!FloatRange.FitFloat(sets.Mean[c], variance))
             {
                 return false;
             }
 
-            sets.Step<SingleDouble>(new(sets._mean[c]), ref MemoryMarshal.GetReference(sets._runningMean), c);
-            sets.Step<SingleDouble>(new(variance), ref MemoryMarshal.GetReference(sets._runningVariance), c);
+            sets.Step<SingleDouble>(new(sets.Mean[c]), ref MemoryMarshal.GetReference(sets.RunningMean), c);
+            sets.Step<SingleDouble>(new(variance), ref MemoryMarshal.GetReference(sets.RunningVariance), c);
             return true;
         }
 
         // running = (1 - newWeight) * running + newWeight * batch
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Step<D>(D batch, ref float running, int c)
+        private readonly void Step<D>(D batch, ref float running, int c)
             where D : struct, IDoubleLanes<D>
-            => D.Narrow(D.Create(1 - _newWeight) * D.Widen(in running, c) + D.Create(_newWeight) * batch, ref running, c);
+            => D.Narrow(D.Create(1 - NewWeight) * D.Widen(in running, c) + D.Create(NewWeight) * batch, ref running, c);
     }
 
     /// <summary>rstd, where a variance is given, and the factors of y; where floats do not hold them, the slope is NaN. [F3] [F4] [F5]</summary>
@@ -172,16 +183,7 @@ internal static class ChannelFactors
         private static bool TryLine<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            D gamma = Widen<D>(sets.Gamma, c, 1);
-            D beta = Widen<D>(sets.Beta, c, 0);
-            if (!sets.Corrections.IsEmpty)
-            {
-                // y = gamma * (R * z + D) + beta
-                D d = sets.Corrections.D.IsEmpty ? D.Create(0) : D.Load(in MemoryMarshal.GetReference(sets.Corrections.D), c);
-                beta += gamma * d;
-                gamma *= D.Load(in MemoryMarshal.GetReference(sets.Corrections.R), c);
-            }
-
+            sets.Affine(c, out D gamma, out D beta);
             return SetFactors.Forward(sets.Statistics.Of<D>(c), gamma, beta, in sets.Line, c);
         }
     }
@@ -198,7 +200,7 @@ internal static class ChannelFactors
             D share = D.Create(1 / sets.ChannelElements);
             D meanDy = D.Load(in sums, c) * share; // [B3], without gamma
             D meanDyXHat = D.Load(in sums, sets.Statistics.Count + c) * share; // [B4], without gamma
-            D scale = set.Rstd * Widen<D>(sets.Gamma, c, 1) * D.Create(sets.ChannelElements > 1 ? 1 : 0);
+            D scale = set.Rstd * ChannelSets.Widen<D>(sets.Gamma, c, 1) * D.Create(sets.ChannelElements > 1 ? 1 : 0);
             if (!sets.Corrections.IsEmpty)
             {
                 scale *= D.Load(in MemoryMarshal.GetReference(sets.Corrections.R), c);
@@ -239,11 +241,6 @@ internal static class ChannelFactors
             return true;
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static D Widen<D>(ReadOnlySpan<float> values, int c, double otherwise)
-        where D : struct, IDoubleLanes<D>
-        => values.IsEmpty ? D.Create(otherwise) : D.Widen(in MemoryMarshal.GetReference(values), c);
 
     // The channels after the last whole eight go one by one, by the same operations.
     [MethodImpl(Kernels.FullyOptimized)]

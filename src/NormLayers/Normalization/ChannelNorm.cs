@@ -38,24 +38,26 @@ internal static class ChannelNorm
         }
 
         // A channel whose shift was too far off has a better one the second time. The others get what they had.
+        ChannelFactors.Moments formula = default;
+        formula.Shift = shift;
+        formula.Share = 1.0 / planes.ChannelElements;
+        formula.Statistics = moments;
+        formula.Variance = variance;
         for (int attempt = 0, far = C; attempt < 2 && far > 0; attempt++)
         {
-            Span<double> sums = Sums(new MomentTerm(x), planes, shift, default, rest);
-            far = ChannelFactors.Run(new ChannelFactors.Moments(shift, sums, 1.0 / planes.ChannelElements, in moments, variance), C);
+            formula.Sums = Sums(new MomentTerm(x), planes, shift, default, rest);
+            far = ChannelFactors.Run(in formula, C);
         }
     }
 
-    /// <summary>Overwrites y and rstd. [F3] [F4] [F5]</summary>
-    /// <param name="x">The input, (N, C, L).</param>
+    /// <summary>Overwrites y, and rstd where a variance is given. [F3] [F4] [F5]</summary>
+    /// <param name="pass">x, y, statistics, γ, β and ε.</param>
     /// <param name="planes">N, C and L.</param>
-    /// <param name="variance">Each channel's variance, (C); empty where rstd is known.</param>
-    /// <param name="epsilon">ε.</param>
-    /// <param name="output">Statistics, of which rstd is overwritten; γ, β, the ReLU; y, which may be x.</param>
     /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
-    public static void Normalize(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Span<double> workspace)
+    public static void Normalize(ref ChannelPass<No> pass, in Planes planes, Span<double> workspace)
     {
-        Debug.Assert(x.Length == planes.Elements && output.Y.Length == x.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
-        Apply(x, in planes, variance, epsilon, in output, new Workspace(workspace));
+        Debug.Assert(pass.X.Length == planes.Elements && pass.Result.Length == pass.X.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
+        pass.Run(in planes, new Workspace(workspace));
     }
 
     /// <summary>
@@ -69,19 +71,26 @@ internal static class ChannelNorm
     /// <param name="running">Overwritten.</param>
     /// <returns>The number of channels left as they were.</returns>
     public static int UpdateRunning(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, RunningStatistics running) =>
-        ChannelFactors.Run(new ChannelFactors.Running(mean, variance, step, acceptNonFinite, running), mean.Length);
+        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, RunningStatistics running)
+    {
+        ChannelFactors.Running formula = default;
+        formula.Mean = mean;
+        formula.Variance = variance;
+        (formula.NewWeight, formula.Unbiased) = step;
+        formula.Accept = acceptNonFinite;
+        formula.RunningMean = running.Mean;
+        formula.RunningVariance = running.Spread;
+        return ChannelFactors.Run(in formula, mean.Length);
+    }
 
     /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>
     /// <param name="x">The input of the forward pass, (N, C, L).</param>
     /// <param name="planes">N, C and L.</param>
     /// <param name="sets">Statistics of the forward pass, and γ.</param>
-    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     /// <returns>Σdy and Σdy·x̂ of each channel, (2, C), in the workspace.</returns>
-    public static ReadOnlySpan<double> Backward(
-        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> workspace)
+    public static ReadOnlySpan<double> Backward(ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, in Gradients gradients, Span<double> workspace)
     {
         int C = planes.Channels;
         ReadOnlySpan<float> dy = gradients.BeforeReLU;
@@ -89,18 +98,23 @@ internal static class ChannelNorm
         Workspace rest = new(workspace);
         Span<double> sums = rest.Doubles(2 * C);
         Sums(new GradientTerm(x, dy), planes, sets.Statistics.Mean, gradients.Mask, rest).CopyTo(sums); // [B1] [B2]
-        ChannelPass<Yes> pass = new(in planes, in sets, x, gradients.Dx);
+        ChannelPass<Yes> pass = default;
+        pass.X = x;
         pass.Dy = dy;
+        pass.Result = gradients.Dx;
+        pass.Sets.Statistics = sets.Statistics;
+        pass.Sets.Gamma = sets.Gamma;
+        pass.Sets.Corrections = sets.Corrections;
         pass.Sets.Sums = sums;
         pass.Sets.ChannelElements = planes.ChannelElements;
         _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, C);
-        if (!gradients.Dx.IsEmpty && batchStatistics)
+        if (!gradients.Dx.IsEmpty && !sets.AreConstant)
         {
-            pass.Run(rest); // [B5]
+            pass.Run(in planes, rest); // [B5]
         }
         else if (!gradients.Dx.IsEmpty)
         {
-            BackwardOfConstants(dy, in planes, in sets, gradients.Dx, rest); // [B6]
+            BackwardOfConstants(in pass, in planes, rest); // [B6]
         }
 
         Accumulation.Add(sums[..C], gradients.DBeta);
@@ -135,36 +149,25 @@ internal static class ChannelNorm
 
     // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]
     [MethodImpl(MethodImplOptions.NoInlining)] // It would have a place in the caller's frame, which is cleared at every call.
-    private static void BackwardOfConstants(ReadOnlySpan<float> dy, in Planes planes, in ChannelSets sets, Span<float> dx, Workspace rest)
+    private static void BackwardOfConstants(scoped in ChannelPass<Yes> gradient, in Planes planes, Workspace rest)
     {
-        ChannelSets constants = new()
-        {
-            Statistics = new SetStatistics(default, default, sets.Statistics.Rstd),
-            Gamma = sets.Gamma,
-            Corrections = new Corrections(sets.Corrections.R, default),
-        };
-        Apply(dy, in planes, default, default, new ChannelOutput { Sets = constants, Y = dx }, rest);
-    }
-
-    // y from the statistics, with rstd where a variance is given. [F3] [F4] [F5]
-    private static void Apply(ReadOnlySpan<float> x, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, Workspace rest)
-    {
-        ChannelPass<No> pass = new(in planes, in output.Sets, x, output.Y);
-        pass.ReLU = output.ReLU;
-        pass.ReadsOnce = output.ReadsOnce;
-        pass.Sets.Variance = variance;
-        pass.Sets.Epsilon = epsilon;
-        pass.Run(rest);
+        ChannelPass<No> pass = default;
+        pass.X = gradient.Dy;
+        pass.Result = gradient.Result;
+        pass.Sets.Statistics = new SetStatistics(default, default, gradient.Sets.Statistics.Rstd);
+        pass.Sets.Gamma = gradient.Sets.Gamma;
+        pass.Sets.Corrections = new Corrections(gradient.Sets.Corrections.R, default);
+        pass.Run(in planes, rest);
     }
 
     // Both sums of each channel, (2, C): in the workspace, or in front of it.
-    private static Span<double> Sums<T>(T term, in Planes planes, ReadOnlySpan<double> centre, in ReLUMask mask, Workspace rest)
+    private static Span<double> Sums<T>(T term, scoped in Planes planes, ReadOnlySpan<double> centre, scoped in ReLUMask mask, Workspace rest)
         where T : struct, ITerm, allows ref struct
     {
         int C = planes.Channels;
         if (!planes.AreColumns)
         {
-            return new PlaneSums<T>(term, centre, planes, mask, rest.Doubles(PlaneSums<T>.SumsLength(planes))).Run();
+            return PlaneSums<T>.Of(term, centre, planes, mask, rest.Doubles(PlaneSums<T>.SumsLength(planes)));
         }
 
         int W = planes.Columns;
@@ -172,7 +175,12 @@ internal static class ChannelNorm
         int count = blocks.Count;
         ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : Planes.Broadcast(centre, planes.Length, rest.Doubles(W));
         Span<double> blockSums = rest.Doubles(2 * W * count);
-        ColumnSums<T> kernel = new(term, columnCentre, blocks, in mask, blockSums);
+        ColumnSums<T> kernel = default; // Filled in place: a constructor builds a second one and copies it.
+        kernel.Term = term;
+        kernel.Centre = columnCentre;
+        kernel.Blocks = blocks;
+        kernel.Mask = mask;
+        kernel.Sums = blockSums;
         Kernels.Run(ref kernel, count, planes.Elements);
         return Reduce(Accumulation.Fold(blockSums, 2 * W), planes.Length, rest);
     }
@@ -202,20 +210,4 @@ internal static class ChannelNorm
 
         return channels;
     }
-}
-
-/// <summary>What channels are normalized with, and where to.</summary>
-internal ref struct ChannelOutput
-{
-    /// <summary>Statistics, γ and β.</summary>
-    public required ChannelSets Sets;
-
-    /// <summary>(N, C, L).</summary>
-    public required Span<float> Y;
-
-    /// <summary>Whether y = max(·, 0).</summary>
-    public bool ReLU;
-
-    /// <summary>Whether the statistics come from elsewhere, and so x has not just been read.</summary>
-    public bool ReadsOnce;
 }

@@ -13,46 +13,32 @@ namespace NormLayers.Normalization;
 internal ref struct ChannelPass<TGradient> : IKernel
     where TGradient : struct, IFlag
 {
-    private readonly bool _areColumns;
-    private readonly int _samples;
+    private bool _areColumns;
+    private int _samples;
     private ReadOnlySpan<float> _factors;
     private ReadOnlySpan<int> _special;
 
-    /// <summary>What special channels are computed from; for dx with their sums.</summary>
+    /// <summary>Statistics, γ, β and ε; for dx the sums, and no β.</summary>
     public ChannelSets Sets;
 
-    public readonly ReadOnlySpan<float> X;
+    /// <summary>The input.</summary>
+    public ReadOnlySpan<float> X;
 
     /// <summary>The gradient with respect to y; empty for y.</summary>
     public ReadOnlySpan<float> Dy;
 
-    public readonly Span<float> Result;
+    /// <summary>Overwritten with y or dx; may be x or dy respectively.</summary>
+    public Span<float> Result;
 
+    /// <summary>Whether y = max(·, 0).</summary>
     public bool ReLU;
 
     /// <summary>Whether the statistics come from elsewhere, and so X has not just been read.</summary>
     public bool ReadsOnce;
 
-    /// <param name="planes">N, C and L.</param>
-    /// <param name="sets">Statistics, γ and β.</param>
-    /// <param name="x">The input.</param>
-    /// <param name="result">Overwritten with y or dx; may be x or dy respectively.</param>
-    public ChannelPass(scoped in Planes planes, in ChannelSets sets, ReadOnlySpan<float> x, Span<float> result)
-    {
-        (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
-        X = x;
-        Result = result;
+    public int Channels { readonly get; private set; }
 
-        // One by one: a copy of all sets is a call of the runtime, and takes as long as a small tensor's sums.
-        Sets.Statistics = sets.Statistics;
-        Sets.Gamma = sets.Gamma;
-        Sets.Beta = sets.Beta;
-        Sets.Corrections = sets.Corrections;
-    }
-
-    public readonly int Channels { get; }
-
-    public readonly int PlaneLength { get; }
+    public int PlaneLength { readonly get; private set; }
 
     /// <summary>The factors of the channels, or of the columns: each kind after the other, as in <see cref="LineFactors"/>.</summary>
     public readonly ReadOnlySpan<float> Factors => _factors;
@@ -61,10 +47,12 @@ internal ref struct ChannelPass<TGradient> : IKernel
 
     private readonly bool IsStreamed => RowMap.IsStreamed(Result, X, ReadsOnce ? RowMap.StreamedOnceElements : RowMap.StreamedElements) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
-    /// <summary>Does all planes, with factors from <see cref="Sets"/>.</summary>
+    /// <summary>Does all planes, with factors from <see cref="Sets"/>, in which rstd is overwritten where a variance is given.</summary>
+    /// <param name="planes">N, C and L.</param>
     /// <param name="rest">Overwritten: the factors, and <see cref="WorkspaceLength"/>.</param>
-    public void Run(Workspace rest)
+    public void Run(scoped in Planes planes, Workspace rest)
     {
+        See(in planes);
         Span<float> factors = rest.Floats((TGradient.Holds ? 4 : 3) * Channels);
         Sets.Line = new LineFactors(factors, Channels);
         int special = TGradient.Holds
@@ -73,7 +61,11 @@ internal ref struct ChannelPass<TGradient> : IKernel
         Run(factors, special, rest);
     }
 
-    /// <summary>Does all planes.</summary>
+    /// <summary>Takes N, C and L. Fields are written one by one: a constructor, or a copy of all sets, is a call of the runtime, which takes as long as a small tensor's sums.</summary>
+    public void See(scoped in Planes planes) =>
+        (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
+
+    /// <summary>Does all planes, once they are seen.</summary>
     /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>
     /// <param name="special">How many channels are special.</param>
     /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>
@@ -82,7 +74,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         // Where columns are lanes, each has the factors of its channel.
         bool broadcast = _areColumns && PlaneLength > 1;
         _factors = broadcast ? Planes.Broadcast(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
-        _special = special == 0 ? default : FindSpecial(factors.Slice((TGradient.Holds ? 3 : 1) * Channels, Channels), rest.Integers(special * (_areColumns ? PlaneLength : 1)));
+        _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }
 
@@ -105,16 +97,15 @@ internal ref struct ChannelPass<TGradient> : IKernel
         }
     }
 
-    // The columns, or channels, that are marked by NaN.
-    private readonly Span<int> FindSpecial(ReadOnlySpan<float> marks, Span<int> places)
+    // The columns, or channels, whose slope, or for dx whose scale, is NaN.
+    private readonly Span<int> FindSpecial(Span<int> places)
     {
-        int each = _areColumns ? PlaneLength : 1;
-        for (int c = 0, next = 0; c < marks.Length; c++)
+        int count = _factors.Length / (TGradient.Holds ? 4 : 3);
+        ReadOnlySpan<float> marks = _factors.Slice((TGradient.Holds ? 3 : 1) * count, count);
+        for (int c = 0, next = 0; next < places.Length; c++)
         {
-            for (int i = 0; i < each && float.IsNaN(marks[c]); i++)
-            {
-                places[next++] = c * each + i;
-            }
+            places[next] = c;
+            next += float.IsNaN(marks[c]) ? 1 : 0;
         }
 
         return places;

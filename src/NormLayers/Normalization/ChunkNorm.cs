@@ -16,9 +16,16 @@ internal static class ChunkNorm
         if (planes.Chunks == 1)
         {
             ChannelNorm.Statistics(x, planes, statistics.Sets, statistics.Variances, workspace);
-            return;
         }
+        else
+        {
+            StatisticsOfChunks(x, in planes, statistics, workspace);
+        }
+    }
 
+    [MethodImpl(MethodImplOptions.NoInlining)] // Its locals would be cleared at every call of one chunk.
+    private static void StatisticsOfChunks(ReadOnlySpan<float> x, in Planes planes, NormStatistics statistics, Span<double> workspace)
+    {
         int C = planes.Channels;
         for (int k = 0; k < planes.Chunks; k++)
         {
@@ -32,53 +39,46 @@ internal static class ChunkNorm
     public static ReadOnlySpan<float> Left(ReadOnlySpan<float> x, Compaction? kept) => kept is null ? x : kept.GatherX(x);
 
     /// <summary>Overwrites y and rstd. [F3] [F4] [F5]</summary>
-    /// <param name="left">The input, (N, C, L), or what a mask leaves of it, which is overwritten.</param>
+    /// <param name="pass">The input, (N, C, L), or what a mask leaves of it, which is overwritten; the whole y, which may be the whole input; statistics and variances, (K, C); γ, β and ε.</param>
     /// <param name="planes">N, C, L and the chunks.</param>
-    /// <param name="variance">The variances, (K, C).</param>
-    /// <param name="epsilon">ε.</param>
-    /// <param name="output">Statistics, (K, C), of which rstd is overwritten; γ, β, the ReLU; the whole y, which may be the whole input.</param>
     /// <param name="workspace">Overwritten.</param>
     /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Normalize(
-        ReadOnlySpan<float> left, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, ref AlignedBuffer workspace, Compaction? kept)
+    public static void Normalize(ref ChannelPass<No> pass, in Planes planes, ref AlignedBuffer workspace, Compaction? kept)
     {
         if (planes.Chunks == 1 && kept is null)
         {
-            ChannelNorm.Normalize(left, planes, variance, epsilon, in output, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(planes)));
+            ChannelNorm.Normalize(ref pass, in planes, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(planes)));
         }
         else
         {
-            NormalizeChunks(left, in planes, variance, epsilon, in output, ref workspace, kept);
+            NormalizeChunks(in pass, in planes, ref workspace, kept);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)] // Its locals would be cleared at every call of one chunk.
-    private static void NormalizeChunks(
-        ReadOnlySpan<float> left, in Planes planes, ReadOnlySpan<double> variance, Epsilon epsilon, in ChannelOutput output, ref AlignedBuffer workspace, Compaction? kept)
+    private static void NormalizeChunks(in ChannelPass<No> pass, in Planes planes, ref AlignedBuffer workspace, Compaction? kept)
     {
         int C = planes.Channels;
-        Span<float> y = kept is null ? output.Y : kept.X;
+        Span<float> y = kept is null ? pass.Result : kept.X;
         for (int k = 0; k < planes.Chunks && planes.Elements > 0; k++)
         {
             Planes chunk = planes.Chunk(k);
             Range elements = planes.ElementsOf(k);
-            ChannelOutput part = new() { Sets = output.Sets.Slice(k * C, C), Y = y[elements], ReLU = output.ReLU };
-            ChannelNorm.Normalize(left[elements], chunk, variance.Slice(k * C, C), epsilon, part, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(chunk)));
+            ChannelPass<No> part = new() { Sets = pass.Sets.Slice(k * C, C), X = pass.X[elements], Result = y[elements], ReLU = pass.ReLU };
+            ChannelNorm.Normalize(ref part, in chunk, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(chunk)));
         }
 
-        kept?.Scatter(y, output.Y);
+        kept?.Scatter(y, pass.Result);
     }
 
     /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ the sums over all chunks, which are carried in double.</summary>
     /// <param name="x">The input of the forward pass, (N, C, L); behind a mask the whole of it.</param>
     /// <param name="planes">N, C, L and the chunks of what is left.</param>
     /// <param name="sets">Statistics of the forward pass, (K, C), and γ.</param>
-    /// <param name="batchStatistics">Whether mean and variance were computed from x, and so carry gradient themselves.</param>
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y: all of whole tensors.</param>
     /// <param name="workspace">Overwritten.</param>
     /// <param name="kept">What the mask leaves; null for all.</param>
-    public static void Backward(
-        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, ref AlignedBuffer workspace, Compaction? kept)
+    public static void Backward(ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, in Gradients gradients, ref AlignedBuffer workspace, Compaction? kept)
     {
         if (planes.Elements == 0)
         {
@@ -89,37 +89,37 @@ internal static class ChunkNorm
         Span<double> rest = workspace.AtLeast(WorkspaceLength(in planes));
         if (kept is not null)
         {
-            BackwardKept(x, in planes, in sets, batchStatistics, in gradients, rest, kept);
-        }
-        else if (planes.Chunks == 1)
-        {
-            ChannelNorm.Backward(x, in planes, in sets, batchStatistics, in gradients, rest);
+            BackwardKept(x, in planes, in sets, in gradients, rest, kept);
         }
         else
         {
-            BackwardChunks(x, in planes, in sets, batchStatistics, in gradients, rest);
+            BackwardChunks(x, in planes, in sets, in gradients, rest);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void BackwardKept(
-        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> rest, Compaction kept)
+    private static void BackwardKept(ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, in Gradients gradients, Span<double> rest, Compaction kept)
     {
         Gradients left = kept.Gather(gradients) with { DGamma = gradients.DGamma, DBeta = gradients.DBeta };
-        BackwardChunks(kept.GatherX(x), in planes, in sets, batchStatistics, in left, rest);
+        BackwardChunks(kept.GatherX(x), in planes, in sets, in left, rest);
         kept.Scatter(left.Dy, gradients.Dx);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void BackwardChunks(
-        ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, bool batchStatistics, in Gradients gradients, Span<double> rest)
+    private static void BackwardChunks(ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, in Gradients gradients, Span<double> rest)
     {
         if (planes.Chunks == 1)
         {
-            ChannelNorm.Backward(x, in planes, in sets, batchStatistics, in gradients, rest);
-            return;
+            ChannelNorm.Backward(x, in planes, in sets, in gradients, rest);
         }
+        else
+        {
+            AddChunks(x, in planes, in sets, in gradients, rest);
+        }
+    }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AddChunks(ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, in Gradients gradients, Span<double> rest)
+    {
         int C = planes.Channels;
         Span<double> totals = rest[..(2 * C)];
         totals.Clear();
@@ -128,7 +128,7 @@ internal static class ChunkNorm
             Range elements = planes.ElementsOf(k);
             (int start, int length) = elements.GetOffsetAndLength(x.Length);
             Gradients chunk = gradients.Slice(start, length) with { Totals = totals };
-            ChannelNorm.Backward(x[elements], planes.Chunk(k), sets.Slice(k * C, C), batchStatistics, chunk, rest[(2 * C)..]);
+            ChannelNorm.Backward(x[elements], planes.Chunk(k), sets.Slice(k * C, C), chunk, rest[(2 * C)..]);
         }
 
         Accumulation.Add(totals[C..], gradients.DGamma); // [B2]

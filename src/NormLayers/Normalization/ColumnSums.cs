@@ -10,39 +10,43 @@ namespace NormLayers.Normalization;
 /// in address order, because the hardware prefetcher does not follow interleaved rows.
 /// </remarks>
 /// <typeparam name="T">What an element adds.</typeparam>
-/// <param name="term">What an element adds.</param>
-/// <param name="centre">What is subtracted from x in each column.</param>
-/// <param name="blocks">The blocks of rows.</param>
-/// <param name="mask">The ReLU's, or empty.</param>
-/// <param name="sums">Overwritten: each block's sums, (2, W).</param>
-internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, RowBlocks blocks, in ReLUMask mask, Span<double> sums) : IKernel
+internal ref struct ColumnSums<T> : IKernel
     where T : struct, ITerm, allows ref struct
 {
     // How many rows share a load and a store of the columns' sums.
     private const int RowsAtATime = 8;
 
-    private readonly T _term = term;
-    private readonly ReadOnlySpan<double> _centre = centre;
-    private readonly RowBlocks _blocks = blocks;
-    private readonly Span<double> _sums = sums;
-    private readonly ReLUMask _mask = mask;
+    /// <summary>What an element adds.</summary>
+    public T Term;
 
-    private int Columns => _centre.Length;
+    /// <summary>What is subtracted from x in each column.</summary>
+    public ReadOnlySpan<double> Centre;
+
+    /// <summary>The blocks of rows.</summary>
+    public RowBlocks Blocks;
+
+    /// <summary>The ReLU's, or empty.</summary>
+    public ReLUMask Mask;
+
+    /// <summary>Overwritten: each block's sums, (2, W).</summary>
+    public Span<double> Sums;
+
+    private readonly int Columns => Centre.Length;
 
     [MethodImpl(Kernels.FullyOptimized)]
-    public void Run<L, D>(int first, int count)
+    public readonly void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
         for (int block = first; block < first + count; block++)
         {
-            _sums.Slice(2 * Columns * block, 2 * Columns).Clear();
-            for (int n = _blocks.Start(block); n < _blocks.Start(block + 1); n += RowsAtATime)
+            Sums.Slice(2 * Columns * block, 2 * Columns).Clear();
+            for (int n = Blocks.Start(block); n < Blocks.Start(block + 1); n += RowsAtATime)
             {
-                int rows = Math.Min(RowsAtATime, _blocks.Start(block + 1) - n);
-                if (!_mask.IsEmpty)
+                int rows = Math.Min(RowsAtATime, Blocks.Start(block + 1) - n);
+                if (!Mask.IsEmpty)
                 {
-                    _mask.Apply<L>(n * Columns, rows * Columns);
+                    Mask.Apply<L>(n * Columns, rows * Columns, ahead: 0);
                 }
 
                 AddRows<D>(block, n, rows);
@@ -51,15 +55,15 @@ internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, 
     }
 
     [MethodImpl(Kernels.FullyOptimized)]
-    private void AddRows<D>(int block, int n, int rows)
+    private readonly void AddRows<D>(int block, int n, int rows)
         where D : struct, IDoubleLanes<D>
     {
         int W = Columns;
         nint whole = W & ~15;
         nint start = (nint)n * W;
-        bool fromMemory = Cache.IsExceeded(_blocks.Rows * W);
-        ref readonly double centre = ref MemoryMarshal.GetReference(_centre);
-        ref double sums = ref Unsafe.Add(ref MemoryMarshal.GetReference(_sums), (nint)block * 2 * W);
+        bool fromMemory = Cache.IsExceeded(Blocks.Rows * W);
+        ref readonly double centre = ref MemoryMarshal.GetReference(Centre);
+        ref double sums = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * W);
         ref double products = ref Unsafe.Add(ref sums, W);
         for (nint c = 0; c < whole; c += 16)
         {
@@ -74,12 +78,12 @@ internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, 
             {
                 if (fromMemory)
                 {
-                    _term.Prefetch(ahead + 16 * k);
+                    Term.Prefetch(ahead + 16 * k);
                 }
 
                 // sums[c] += ...; products[c] += ... [F1] [F2], or [B1] [B2]
-                _term.Add(i, centreLow, ref sumLow, ref productLow);
-                _term.Add(i + 8, centreHigh, ref sumHigh, ref productHigh);
+                Term.Add(i, centreLow, ref sumLow, ref productLow);
+                Term.Add(i + 8, centreHigh, ref sumHigh, ref productHigh);
             }
 
             D.Store(sumLow, ref sums, c);
@@ -94,7 +98,7 @@ internal readonly ref struct ColumnSums<T>(T term, ReadOnlySpan<double> centre, 
             SingleDouble product = SingleDouble.Load(in products, c);
             for (nint k = 0, i = start + c; k < rows; k++, i += W)
             {
-                _term.Add(i, SingleDouble.Load(in centre, c), ref sum, ref product);
+                Term.Add(i, SingleDouble.Load(in centre, c), ref sum, ref product);
             }
 
             SingleDouble.Store(sum, ref sums, c);

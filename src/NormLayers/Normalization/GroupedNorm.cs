@@ -192,9 +192,16 @@ internal static class GroupedNorm
 
             SetStatistics planes = Broadcast(sets, groups.Depth, ref rest);
             variance = Planes.Broadcast<double>(variance, groups.Depth, rest.Doubles(count * groups.Depth));
-            ChannelSets each = new() { Statistics = planes, Gamma = Tensors.Of(Tensors.Gamma, first, count), Beta = Tensors.Of(Tensors.Beta, first, count) };
-            ChannelOutput output = new() { Sets = each, Y = Tensors.Y.Slice(first * m, count * m), ReLU = Tensors.ReLU };
-            ChannelNorm.Normalize(x, groups.PlanesOf(count), variance, Epsilon, output, rest.Rest); // [F3] [F4] [F5]
+            scoped ChannelPass<No> pass = new() { X = x, Result = Tensors.Y.Slice(first * m, count * m), ReLU = Tensors.ReLU };
+            pass.Sets = new()
+            {
+                Statistics = planes,
+                Gamma = Tensors.Of(Tensors.Gamma, first, count),
+                Beta = Tensors.Of(Tensors.Beta, first, count),
+                Variance = variance,
+                Epsilon = Epsilon,
+            };
+            ChannelNorm.Normalize(ref pass, groups.PlanesOf(count), rest.Rest); // [F3] [F4] [F5]
             for (int s = 0; s < count; s++)
             {
                 sets.Rstd[s] = planes.Rstd[s * groups.Depth];
@@ -216,8 +223,9 @@ internal static class GroupedNorm
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
-                _ = new PlaneSums<MomentTerm>(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums).Run();
-                ChannelFactors.Moments formula = new(shift, ChannelNorm.Reduce(sums, depth, rest), 1.0 / m, in sets, variance); // [F1] [F2]
+                _ = PlaneSums<MomentTerm>.Of(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums);
+                ReadOnlySpan<double> reduced = ChannelNorm.Reduce(sums, depth, rest);
+                ChannelFactors.Moments formula = new() { Shift = shift, Sums = reduced, Share = 1.0 / m, Statistics = sets, Variance = variance }; // [F1] [F2]
                 far = ChannelFactors.Run(in formula, sets.Count);
             }
         }
@@ -242,7 +250,7 @@ internal static class GroupedNorm
             ChannelSets sets = new() { Statistics = Statistics.Slice(first, count), Gamma = Tensors.Of(Tensors.Gamma, first, count) };
             Gradients gradients = Gradients.Slice(first * m, count * m);
             ReadOnlySpan<double> sums = groups.Depth == 1
-                ? ChannelNorm.Backward(x, groups.PlanesOf(count), sets, batchStatistics: true, gradients, rest.Rest)
+                ? ChannelNorm.Backward(x, groups.PlanesOf(count), sets, gradients, rest.Rest)
                 : OverPlanes(x, sets, gradients, rest);
             int P = sums.Length / 2;
             sums[..P].CopyTo(Sums[(first * groups.Depth)..]);
@@ -256,10 +264,10 @@ internal static class GroupedNorm
             Planes planes = Tensors.Groups.PlanesOf(sets.Statistics.Count);
             SetStatistics each = Broadcast(sets.Statistics, depth, ref rest);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
-            _ = new PlaneSums<GradientTerm>(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums).Run(); // [B1] [B2]
-            ChannelPass<Yes> pass = new(in planes, new() { Statistics = each, Gamma = sets.Gamma }, x, gradients.Dx);
-            pass.Dy = gradients.BeforeReLU;
-            pass.Sets.Sums = sums;
+            _ = PlaneSums<GradientTerm>.Of(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums); // [B1] [B2]
+            scoped ChannelPass<Yes> pass = new() { X = x, Dy = gradients.BeforeReLU, Result = gradients.Dx };
+            pass.Sets = new() { Statistics = each, Gamma = sets.Gamma, Sums = sums };
+            pass.See(in planes);
             _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, planes.Channels);
             if (gradients.Dx.IsEmpty)
             {

@@ -143,16 +143,28 @@ internal readonly ref struct ChannelMap<TGradient, TReLU>(ref readonly float x, 
 }
 
 /// <summary>The gradient before a ReLU: dy where y is above 0.</summary>
-internal readonly ref struct ReLUGradientMap(ref readonly float y, ref readonly float dy) : IRowMap
+/// <param name="y">The output behind the ReLU.</param>
+/// <param name="dy">The gradient with respect to it.</param>
+/// <param name="ahead">How far ahead both are prefetched; 0 for not at all.</param>
+internal readonly ref struct ReLUGradientMap(ref readonly float y, ref readonly float dy, nint ahead) : IRowMap
 {
     private readonly ref readonly float _y = ref y;
     private readonly ref readonly float _dy = ref dy;
+    private readonly nint _ahead = ahead;
 
     // g[i] = y[i] <= 0 ? 0 : dy[i]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public L At<L>(nint i)
         where L : struct, ILanes<L>
-        => L.WherePositive(L.Load(in _y, i), L.Load(in _dy, i));
+    {
+        if (_ahead > 0)
+        {
+            Cache.Prefetch(in _y, i + _ahead);
+            Cache.Prefetch(in _dy, i + _ahead);
+        }
+
+        return L.WherePositive(L.Load(in _y, i), L.Load(in _dy, i));
+    }
 }
 
 /// <summary>x + residual.</summary>

@@ -14,7 +14,7 @@ namespace NormLayers.Normalization;
 /// <param name="planes">N, C and L.</param>
 /// <param name="mask">The ReLU's, or empty.</param>
 /// <param name="sums">Overwritten, <see cref="SumsLength"/>.</param>
-internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, in Planes planes, in ReLUMask mask, Span<double> sums) : IKernel
+internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums) : IKernel
     where T : struct, ITerm, allows ref struct
 {
     // From so many channels on, each thread has some.
@@ -29,16 +29,17 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, i
     private readonly Span<double> _sums = sums;
     private readonly ReLUMask _mask = mask;
 
-    /// <summary>How many doubles <see cref="Run()"/> overwrites.</summary>
+    /// <summary>How many doubles <see cref="Of"/> overwrites.</summary>
     public static int SumsLength(in Planes planes) => 2 * planes.Channels * Math.Max(GroupsOf(planes), 1);
 
     /// <summary>Takes the sums.</summary>
     /// <returns>Both sums of each channel, (2, C): the first part of the sums.</returns>
-    public Span<double> Run()
+    [MethodImpl(MethodImplOptions.NoInlining)] // It would have a place in the frame of a caller with columns, which is cleared at every call.
+    public static Span<double> Of(T term, ReadOnlySpan<double> centre, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums)
     {
-        PlaneSums<T> kernel = this;
-        Kernels.Run(ref kernel, _groups * _channels, (long)_groups * _samplesPerUnit * _channels * _length);
-        return Accumulation.Fold(_sums, 2 * _channels);
+        PlaneSums<T> kernel = new(term, centre, planes, mask, sums);
+        Kernels.Run(ref kernel, GroupsOf(planes) * planes.Channels, planes.Elements);
+        return Accumulation.Fold(sums, 2 * planes.Channels);
     }
 
     // The samples whose planes have sums of their own: all, or together.
@@ -80,7 +81,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, i
             nint start = ((nint)n * _channels + c) * length;
             if (!_mask.IsEmpty)
             {
-                _mask.Apply<L>((int)start, length);
+                _mask.Apply<L>((int)start, length, ahead: 0);
             }
 
             D centre = D.Create(_centre[c]);

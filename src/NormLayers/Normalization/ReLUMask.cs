@@ -15,9 +15,9 @@ internal readonly ref struct ReLUMask(ReadOnlySpan<float> y, ReadOnlySpan<float>
 
     public bool IsEmpty => _y.IsEmpty;
 
-    /// <summary>Does some elements.</summary>
+    /// <summary>Does some elements, and prefetches those <paramref name="ahead"/> of them unless that is 0.</summary>
     [MethodImpl(Kernels.FullyOptimized)]
-    public void Apply<L>(int start, int length)
+    public void Apply<L>(int start, int length, int ahead)
         where L : struct, ILanes<L>
-        => RowMap.Apply<L, ReLUGradientMap>(new ReLUGradientMap(in _y[start], in _upstream[start]), ref _masked[start], length);
+        => RowMap.Apply<L, ReLUGradientMap>(new ReLUGradientMap(in _y[start], in _upstream[start], ahead), ref _masked[start], length);
 }

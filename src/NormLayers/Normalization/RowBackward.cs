@@ -12,47 +12,48 @@ namespace NormLayers.Normalization;
 /// rows; so are the group's lines of dx, except where non-temporal stores write them.</para>
 /// </remarks>
 /// <typeparam name="S">The statistic.</typeparam>
-/// <param name="tensors">x and γ.</param>
-/// <param name="epsilon">ε; only its place matters.</param>
-/// <param name="statistics">Each row's, from the forward pass.</param>
-/// <param name="gradients">dy and dx; with a ReLU, y.</param>
-/// <param name="blocks">The blocks of rows.</param>
-/// <param name="workspace">Overwritten: each block's Σdy, (P, C), where the statistic has a mean, and Σdy·x̂, (P, C); then <see cref="RowSums"/>.</param>
-internal readonly ref struct RowBackward<S>(
-    RowTensors tensors, Epsilon epsilon, SetStatistics statistics, Gradients gradients, RowBlocks blocks, Span<double> workspace) : IKernel
+internal ref struct RowBackward<S> : IKernel
     where S : struct, IStatistic
 {
     private const int GroupElements = 1024;
 
-    private readonly RowTensors _tensors = tensors;
-    private readonly Epsilon _epsilon = epsilon;
-    private readonly SetStatistics _statistics = statistics;
+    /// <summary>x and γ.</summary>
+    public RowTensors Tensors;
 
-    private readonly RowBlocks _blocks = blocks;
-    private readonly Span<double> _sums = workspace;
+    /// <summary>ε; only its place matters.</summary>
+    public Epsilon Epsilon;
 
-    // With a ReLU, the gradient before it, which the mask writes just before it is summed.
-    private readonly ReadOnlySpan<float> _dy = gradients.BeforeReLU;
-    private readonly ReLUMask _mask = gradients.Mask;
-    private readonly Span<float> _dx = gradients.Dx;
+    /// <summary>Each row's, from the forward pass.</summary>
+    public SetStatistics Statistics;
+
+    /// <summary>The blocks of rows.</summary>
+    public RowBlocks Blocks;
+
+    /// <summary>Overwritten: each block's Σdy, (P, C), where the statistic has a mean, and Σdy·x̂, (P, C); then <see cref="RowSums"/>.</summary>
+    public Span<double> Sums;
+
+    /// <summary>With a ReLU, the gradient before it, which the mask writes just before it is summed.</summary>
+    public ReadOnlySpan<float> Dy;
+    public ReLUMask Mask;
+    public Span<float> Dx;
 
     /// <summary>Each row's Σdy·x̂, (N), where the elements of a row share a scale; else empty.</summary>
-    public Span<double> RowSums => _tensors.RowGamma.IsEmpty ? default : _sums.Slice(2 * Features * _blocks.Count, _tensors.Rows);
+    public readonly Span<double> RowSums => Tensors.RowGamma.IsEmpty ? default : Sums.Slice(2 * Features * Blocks.Count, Tensors.Rows);
 
     /// <summary>How many sums a column has.</summary>
     public static int SumsPerColumn => S.HasMean ? 2 : 1;
 
-    private int Features => _tensors.Features;
+    private readonly int Features => Tensors.Features;
 
     // The sums of a block.
-    private int SumsLength => SumsPerColumn * _tensors.Period * Features;
+    private readonly int SumsLength => SumsPerColumn * Tensors.Period * Features;
 
     [MethodImpl(Kernels.FullyOptimized)]
-    public void Run<L, D>(int first, int count)
+    public readonly void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        if (_tensors.Gamma.IsEmpty)
+        if (Tensors.Gamma.IsEmpty)
         {
             Blocked<L, D, No>(first, count);
         }
@@ -64,7 +65,7 @@ internal readonly ref struct RowBackward<S>(
 
     [MethodImpl(Kernels.FullyOptimized)]
     [SkipLocalsInit]
-    private void Blocked<L, D, TScaled>(int first, int count)
+    private readonly void Blocked<L, D, TScaled>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
@@ -72,24 +73,24 @@ internal readonly ref struct RowBackward<S>(
         int C = Features;
         RowBlock group = new(stackalloc double[RowBlock.Doubles]);
         group.Clear<D>();
-        int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count * _blocks.RowsPerBlock, C) : 0;
+        int bufferLength = Tensors.ShareParameters ? RowMap.AlignedCopyLength(count * Blocks.RowsPerBlock, C) : 0;
         Span<float> buffer = bufferLength == 0 ? default : stackalloc float[bufferLength];
-        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in MemoryMarshal.GetReference(_dx), buffer);
-        bool streamed = RowMap.IsStreamed(_dx, _dy) && RowMap.IsStreamed(_dx, _tensors.X);
-        bool twoRows = VectorWidth.Bits == 512 && _tensors.Period == 1; // With sixteen registers of 256 bits, the sums of two rows would spill.
+        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in MemoryMarshal.GetReference(Dx), buffer);
+        bool streamed = RowMap.IsStreamed(Dx, Dy) && RowMap.IsStreamed(Dx, Tensors.X);
+        bool twoRows = VectorWidth.Bits == 512 && Tensors.Period == 1; // With sixteen registers of 256 bits, the sums of two rows would spill.
         int groupRows = Math.Clamp(GroupElements / C, 2, RowBlock.Rows);
-        int ahead = Cache.IsExceeded(_tensors.X.Length) ? groupRows * C : 0;
-        Prefetching fetch = new(ahead, ahead > 0 && !streamed && !_dx.IsEmpty);
+        int ahead = Cache.IsExceeded(Tensors.X.Length) ? groupRows * C : 0;
+        Prefetching fetch = new(ahead, ahead > 0 && !streamed && !Dx.IsEmpty);
         for (int block = first; block < first + count; block++)
         {
-            _sums.Slice(SumsLength * block, SumsLength).Clear();
-            int end = _blocks.Start(block + 1);
-            for (int start = _blocks.Start(block); start < end; start += groupRows)
+            Sums.Slice(SumsLength * block, SumsLength).Clear();
+            int end = Blocks.Start(block + 1);
+            for (int start = Blocks.Start(block); start < end; start += groupRows)
             {
                 int rows = Math.Min(groupRows, end - start);
-                if (!_mask.IsEmpty)
+                if (!Mask.IsEmpty)
                 {
-                    _mask.Apply<L>(start * C, rows * C);
+                    Mask.Apply<L>(start * C, rows * C, ahead);
                 }
 
                 Begin(group, start, rows);
@@ -105,7 +106,7 @@ internal readonly ref struct RowBackward<S>(
                 }
 
                 Finish<TScaled>(group, block, start, rows);
-                if (!_dx.IsEmpty)
+                if (!Dx.IsEmpty)
                 {
                     Differentiate<L, D, TScaled>(group, start, rows, gamma, streamed);
                 }
@@ -120,17 +121,17 @@ internal readonly ref struct RowBackward<S>(
 
     // The statistics of a group of rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Begin(scoped RowBlock group, int first, int rows)
+    private readonly void Begin(scoped RowBlock group, int first, int rows)
     {
-        group.LoadGamma(_tensors.RowGamma, first, rows);
+        group.LoadGamma(Tensors.RowGamma, first, rows);
         for (int k = 0; k < rows; k++)
         {
-            double rstd = _statistics.Rstd[first + k];
+            double rstd = Statistics.Rstd[first + k];
             group.Rstd(k) = rstd;
             if (S.HasMean)
             {
-                double low = _statistics.Low.IsEmpty ? 0 : _statistics.Low[first + k] * rstd;
-                group.Mean(k) = _statistics.Mean[first + k];
+                double low = Statistics.Low.IsEmpty ? 0 : Statistics.Low[first + k] * rstd;
+                group.Mean(k) = Statistics.Mean[first + k];
                 group.Low(k) = Math.Abs(low) < 1e-13 ? 0 : -low;
             }
         }
@@ -138,7 +139,7 @@ internal readonly ref struct RowBackward<S>(
 
     // The sums over the rows k to end − 1 of a group, with TTwo over two at a time, which then share the loads and stores of the columns' sums.
     [MethodImpl(Kernels.FullyOptimized)]
-    private void Sum<D, TScaled, TTwo>(scoped RowBlock group, int block, int start, int k, int end, Prefetching fetch)
+    private readonly void Sum<D, TScaled, TTwo>(scoped RowBlock group, int block, int start, int k, int end, Prefetching fetch)
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
         where TTwo : struct, IFlag
@@ -149,15 +150,11 @@ internal readonly ref struct RowBackward<S>(
             Columns columns = new(in this, block, start + k);
             Row<D> a = new(in this, group, start, k);
             Row<D> b = TTwo.Holds ? new(in this, group, start, k + 1) : a;
-            ref readonly float dx = ref RowOf(_dx, start + k, Features);
-            D gLowA = D.Create(0);
-            D gLowB = D.Create(0);
-            D gHighA = D.Create(0);
-            D gHighB = D.Create(0);
-            D gXHatLowA = D.Create(0);
-            D gXHatLowB = D.Create(0);
-            D gXHatHighA = D.Create(0);
-            D gXHatHighB = D.Create(0);
+            ref readonly float dx = ref RowOf(Dx, start + k, Features);
+            (D G, D GXHat) lowA = (D.Create(0), D.Create(0));
+            (D G, D GXHat) lowB = lowA;
+            (D G, D GXHat) highA = lowA;
+            (D G, D GXHat) highB = lowA;
             for (nint i = 0; i < whole; i += 16)
             {
                 for (nint line = TTwo.Holds ? 2 * i : i, past = line + (TTwo.Holds ? 32 : 16); line < past && fetch.Ahead > 0; line += 16)
@@ -169,21 +166,21 @@ internal readonly ref struct RowBackward<S>(
                     }
                 }
 
-                columns.AddRows<D, TScaled, TTwo>(in a, in b, i, ref gLowA, ref gLowB, ref gXHatLowA, ref gXHatLowB);
-                columns.AddRows<D, TScaled, TTwo>(in a, in b, i + 8, ref gHighA, ref gHighB, ref gXHatHighA, ref gXHatHighB);
+                columns.AddRows<D, TScaled, TTwo>(in a, in b, i, ref lowA, ref lowB);
+                columns.AddRows<D, TScaled, TTwo>(in a, in b, i + 8, ref highA, ref highB);
             }
 
-            group.SetSums(k, gLowA + gHighA, gXHatLowA + gXHatHighA);
+            group.SetSums(k, lowA.G + highA.G, lowA.GXHat + highA.GXHat);
             if (TTwo.Holds)
             {
-                group.SetSums(k + 1, gLowB + gHighB, gXHatLowB + gXHatHighB);
+                group.SetSums(k + 1, lowB.G + highB.G, lowB.GXHat + highB.GXHat);
             }
         }
     }
 
     // Adds the elements of each row after the last whole sixteen, one by one.
     [MethodImpl(Kernels.FullyOptimized)]
-    private void Finish<TScaled>(scoped RowBlock group, int block, int start, int rows)
+    private readonly void Finish<TScaled>(scoped RowBlock group, int block, int start, int rows)
         where TScaled : struct, IFlag
     {
         for (int k = 0; k < rows; k++)
@@ -192,32 +189,31 @@ internal readonly ref struct RowBackward<S>(
             {
                 Columns columns = new(in this, block, start + k);
                 Row<SingleDouble> row = new(in this, group, start, k);
-                SingleDouble g = new(group.Sum(k));
-                SingleDouble gXHat = new(group.Product(k));
-                SingleDouble none = default;
+                (SingleDouble G, SingleDouble GXHat) sums = (new(group.Sum(k)), new(group.Product(k)));
+                (SingleDouble, SingleDouble) none = default;
                 for (int i = Features & ~15; i < Features; i++)
                 {
-                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref g, ref none, ref gXHat, ref none);
+                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref sums, ref none);
                 }
 
-                group.Sum(k) = g.Value;
-                group.Product(k) = gXHat.Value;
+                group.Sum(k) = sums.G.Value;
+                group.Product(k) = sums.GXHat.Value;
             }
 
-            if (!_tensors.RowGamma.IsEmpty)
+            if (!Tensors.RowGamma.IsEmpty)
             {
                 RowSums[start + k] = group.Product(k); // [B2]
             }
 
-            if (!_epsilon.UnderRoot)
+            if (!Epsilon.UnderRoot)
             {
-                group.Product(k) *= _epsilon.GradientFactor(group.Rstd(k));
+                group.Product(k) *= Epsilon.GradientFactor(group.Rstd(k));
             }
         }
     }
 
     [MethodImpl(Kernels.FullyOptimized)]
-    private void Differentiate<L, D, TScaled>(scoped RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
+    private readonly void Differentiate<L, D, TScaled>(scoped RowBlock group, int start, int rows, ReadOnlySpan<float> gamma, bool streamed)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
         where TScaled : struct, IFlag
@@ -235,18 +231,18 @@ internal readonly ref struct RowBackward<S>(
 
             nint at = (nint)(start + k) * C;
             RowMapBackward<S, TScaled> map = new(
-                in Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.X), at),
-                in Unsafe.Add(ref MemoryMarshal.GetReference(_dy), at),
-                in Unsafe.Add(ref MemoryMarshal.GetReference(gamma), _tensors.ParametersOf(start + k)),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), at),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), at),
+                in Unsafe.Add(ref MemoryMarshal.GetReference(gamma), Tensors.ParametersOf(start + k)),
                 line,
                 k);
-            RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(_dx), at), C, streamed);
+            RowMap.Apply<L, RowMapBackward<S, TScaled>>(map, ref Unsafe.Add(ref MemoryMarshal.GetReference(Dx), at), C, streamed);
         }
     }
 
     // The factors of row k and, unless the lanes are single, the seven after it; false if floats do not hold all of them.
     [MethodImpl(Kernels.FullyOptimized)]
-    private bool TryMakeFactors<D>(scoped RowBlock group, int k)
+    private readonly bool TryMakeFactors<D>(scoped RowBlock group, int k)
         where D : struct, IDoubleLanes<D>
     {
         SetOf<D> set = group.Of<D>(k);
@@ -262,16 +258,16 @@ internal readonly ref struct RowBackward<S>(
     }
 
     // The lines of the reference, for a row whose factors no float holds.
-    private void DifferentiateInDouble(scoped RowBlock group, int start, int k)
+    private readonly void DifferentiateInDouble(scoped RowBlock group, int start, int k)
     {
         (double mean, double rstd, double scale) = (group.Mean(k), group.Rstd(k), group.Rstd(k) * group.Gamma(k));
         (double meanG, double meanGXHat) = (group.Sum(k) / Features, group.Product(k) * S.Share(Features));
-        int parameters = _tensors.ParametersOf(start + k);
+        int parameters = Tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
-            SingleDouble xHat = SetFactors.XHat<SingleDouble>(new(_tensors.X[i]), new(mean), new(rstd));
-            double g = (_tensors.Gamma.IsEmpty ? 1.0 : _tensors.Gamma[parameters + c]) * _dy[i];
-            _dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(scale), new(meanG), new(meanGXHat)).Value;
+            SingleDouble xHat = SetFactors.XHat<SingleDouble>(new(Tensors.X[i]), new(mean), new(rstd));
+            double g = (Tensors.Gamma.IsEmpty ? 1.0 : Tensors.Gamma[parameters + c]) * Dy[i];
+            Dx[i] = (float)SetFactors.Gradient<SingleDouble>(xHat, new(g), new(scale), new(meanG), new(meanGXHat)).Value;
         }
     }
 
@@ -288,16 +284,16 @@ internal readonly ref struct RowBackward<S>(
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Columns(scoped ref readonly RowBackward<S> pass, int block, int row)
         {
-            int parameters = pass._tensors.ParametersOf(row);
-            nint first = (nint)block * pass.SumsLength + (pass._tensors.RowsPerParameters > 0 ? 0 : parameters);
-            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass._sums), first);
+            int parameters = pass.Tensors.ParametersOf(row);
+            nint first = (nint)block * pass.SumsLength + (pass.Tensors.RowsPerParameters > 0 ? 0 : parameters);
+            _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Sums), first);
             _sumDyXHat = ref Unsafe.Add(ref _sumDy, S.HasMean ? pass.SumsLength / 2 : 0);
-            _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass._tensors.Gamma), parameters);
+            _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Tensors.Gamma), parameters);
         }
 
         // dBeta[i] += dy [B1]; dGamma[i] += dy * xHat [B2]; g += gamma[i] * dy [B3]; gXHat += gamma[i] * dy * xHat [B4]
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void AddRows<D, TScaled, TTwo>(in Row<D> a, in Row<D> b, nint i, ref D gA, ref D gB, ref D gXHatA, ref D gXHatB)
+        public void AddRows<D, TScaled, TTwo>(in Row<D> a, in Row<D> b, nint i, ref (D G, D GXHat) sumsA, ref (D G, D GXHat) sumsB)
             where D : struct, IDoubleLanes<D>
             where TScaled : struct, IFlag
             where TTwo : struct, IFlag
@@ -315,23 +311,23 @@ internal readonly ref struct RowBackward<S>(
             D sumDyXHat = D.Load(in _sumDyXHat, i) + dyXHatA;
             D.Store(TTwo.Holds ? sumDyXHat + dyXHatB : sumDyXHat, ref _sumDyXHat, i);
             D gamma = TScaled.Holds ? D.Widen(in _gamma, i) : D.Create(1); // Here, where fewer registers are in use.
-            Add<D>(gamma, dyA, dyXHatA, ref gA, ref gXHatA);
+            Add<D>(gamma, dyA, dyXHatA, ref sumsA);
             if (TTwo.Holds)
             {
-                Add<D>(gamma, dyB, dyXHatB, ref gB, ref gXHatB);
+                Add<D>(gamma, dyB, dyXHatB, ref sumsB);
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Add<D>(D gamma, D dy, D dyXHat, ref D g, ref D gXHat)
+        private static void Add<D>(D gamma, D dy, D dyXHat, ref (D G, D GXHat) sums)
             where D : struct, IDoubleLanes<D>
         {
             if (S.HasMean)
             {
-                D.FusedMultiplyAdd(ref g, gamma, dy);
+                D.FusedMultiplyAdd(ref sums.G, gamma, dy);
             }
 
-            D.FusedMultiplyAdd(ref gXHat, gamma, dyXHat);
+            D.FusedMultiplyAdd(ref sums.GXHat, gamma, dyXHat);
         }
     }
 
@@ -348,8 +344,8 @@ internal readonly ref struct RowBackward<S>(
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Row(scoped ref readonly RowBackward<S> pass, scoped RowBlock group, int start, int k)
         {
-            _x = ref RowOf(pass._tensors.X, start + k, pass.Features);
-            _dy = ref RowOf(pass._dy, start + k, pass.Features);
+            _x = ref RowOf(pass.Tensors.X, start + k, pass.Features);
+            _dy = ref RowOf(pass.Dy, start + k, pass.Features);
             _mean = D.Create(group.Mean(k));
             _rstd = D.Create(group.Rstd(k));
             _minusLow = D.Create(group.Low(k));

@@ -14,45 +14,45 @@ namespace NormLayers.Normalization;
 /// by one. Squares are added with one rounding.</para>
 /// </remarks>
 /// <typeparam name="S">The statistic.</typeparam>
-/// <param name="tensors">x, y, γ and β.</param>
-/// <param name="epsilon">ε.</param>
-/// <param name="statistics">Overwritten with each row's, (N), where not empty.</param>
-internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, SetStatistics statistics) : IKernel
+internal ref struct RowForward<S> : IKernel
     where S : struct, IStatistic
 {
     private const int BlockElements = 4096;
     private const int MemoryBlockElements = 2048;
 
-    private readonly RowTensors _tensors = tensors;
-    private readonly Epsilon _epsilon = epsilon;
-    private readonly SetStatistics _statistics = statistics;
+    /// <summary>x, y, γ and β.</summary>
+    public RowTensors Tensors;
+
+    /// <summary>ε.</summary>
+    public Epsilon Epsilon;
+
+    /// <summary>Overwritten with each row's, (N), where not empty.</summary>
+    public SetStatistics Statistics;
 
     /// <summary>Where x is a sum that is computed first, block by block: its terms, and x again, to be overwritten. Else empty.</summary>
-    public ReadOnlySpan<float> Addend { get; init; }
+    public ReadOnlySpan<float> Addend;
+    public ReadOnlySpan<float> Residual;
+    public Span<float> Sum;
 
-    public ReadOnlySpan<float> Residual { get; init; }
-
-    public Span<float> Sum { get; init; }
-
-    private int Features => _tensors.Features;
+    private readonly int Features => Tensors.Features;
 
     [MethodImpl(Kernels.FullyOptimized)]
     [SkipLocalsInit]
-    public void Run<L, D>(int first, int count)
+    public readonly void Run<L, D>(int first, int count)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
         int C = Features;
-        int bufferLength = _tensors.ShareParameters ? RowMap.AlignedCopyLength(count, C) : 0;
+        int bufferLength = Tensors.ShareParameters ? RowMap.AlignedCopyLength(count, C) : 0;
         Span<float> buffers = bufferLength == 0 ? default : stackalloc float[2 * bufferLength];
-        ref readonly float y = ref MemoryMarshal.GetReference(_tensors.Y);
-        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(_tensors.Gamma, in y, buffers[..bufferLength]);
-        ReadOnlySpan<float> beta = RowMap.AlignedCopy(_tensors.Beta, in y, buffers[bufferLength..]);
+        ref readonly float y = ref MemoryMarshal.GetReference(Tensors.Y);
+        ReadOnlySpan<float> gamma = RowMap.AlignedCopy(Tensors.Gamma, in y, buffers[..bufferLength]);
+        ReadOnlySpan<float> beta = RowMap.AlignedCopy(Tensors.Beta, in y, buffers[bufferLength..]);
         RowBlock block = new(stackalloc double[RowBlock.Doubles]);
         block.Clear<D>();
-        bool streamed = RowMap.IsStreamed(_tensors.Y, _tensors.X);
-        bool fetchY = !streamed && Cache.IsExceeded(_tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
-        int blockRows = Math.Clamp((Cache.IsExceeded(_tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
+        bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
+        bool fetchY = !streamed && Cache.IsExceeded(Tensors.X.Length / 2); // Smaller ones gained nothing: x and y are both in a cache.
+        int blockRows = Math.Clamp((Cache.IsExceeded(Tensors.X.Length) ? MemoryBlockElements : BlockElements) / C, 1, RowBlock.Rows);
         for (int start = first; start < first + count; start += blockRows)
         {
             int rows = Math.Min(blockRows, first + count - start);
@@ -70,7 +70,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
                 }
             }
 
-            block.CopyStatistics(start, rows, _statistics);
+            block.CopyStatistics(start, rows, Statistics);
             Normalize<L, D>(block, start, rows, gamma, beta);
         }
 
@@ -78,22 +78,22 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.X), (nint)n * Features);
+    private readonly ref readonly float RowAt(int n) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.X), (nint)n * Features);
 
     [MethodImpl(Kernels.FullyOptimized)]
-    private void AddResidual<L>(int start, int length)
+    private readonly void AddResidual<L>(int start, int length)
         where L : struct, ILanes<L>
         => RowMap.Apply<L, SumMap>(new SumMap(in Addend[start], in Residual[start]), ref Sum[start], length);
 
     // The sums over the rows of a block, with the first element as shift where a mean is subtracted.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void SumRows<D>(scoped RowBlock block, int start, int rows, int ahead, bool fetchY)
+    private readonly void SumRows<D>(scoped RowBlock block, int start, int rows, int ahead, bool fetchY)
         where D : struct, IDoubleLanes<D>
     {
         for (int k = 0; k < rows; k++)
         {
             ref readonly float row = ref RowAt(start + k);
-            ref readonly float y = ref fetchY ? ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.Y), (nint)(start + k) * Features) : ref Unsafe.NullRef<float>();
+            ref readonly float y = ref fetchY ? ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features) : ref Unsafe.NullRef<float>();
             block.Shift(k) = S.HasMean ? row : 0;
             SumLanes<D>(in row, block, k, ahead, in y);
         }
@@ -105,7 +105,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void SumLanes<D>(ref readonly float row, scoped RowBlock block, int k, int ahead, ref readonly float y)
+    private readonly void SumLanes<D>(ref readonly float row, scoped RowBlock block, int k, int ahead, ref readonly float y)
         where D : struct, IDoubleLanes<D>
     {
         D p = D.Create(block.Shift(k));
@@ -137,7 +137,7 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
 
     // The elements after the last whole sixteen, one by one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddTail(ref readonly float row, scoped RowBlock block, int k)
+    private readonly void AddTail(ref readonly float row, scoped RowBlock block, int k)
     {
         SingleDouble shift = new(block.Shift(k));
         SingleDouble sum = new(block.Sum(k));
@@ -153,59 +153,60 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
 
     // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryFinish<D>(scoped RowBlock block)
+    private readonly bool TryFinish<D>(scoped RowBlock block)
         where D : struct, IDoubleLanes<D>
     {
         D share = D.Create(S.Share(Features));
         if (!S.HasMean)
         {
-            bool finite = SetFactors.TryRstd(D.Load(in block.Product(0), 0) * share, _epsilon, out D reciprocal);
+            bool finite = SetFactors.TryRstd(D.Load(in block.Product(0), 0) * share, Epsilon, out D reciprocal);
             D.Store(reciprocal, ref block.Rstd(0), 0);
             return finite;
         }
 
-        bool near = SetFactors.Moments(D.Widen(in block.Shift(0), 0), D.Load(in block.Sum(0), 0), D.Load(in block.Product(0), 0), share, out D mean, out D low, out D variance);
-        bool ordinary = SetFactors.TryRstd(variance, _epsilon, out D rstd);
-        D.Store(mean, ref block.Mean(0), 0);
-        D.Store(low, ref block.Low(0), 0);
+        bool near = SetFactors.Moments(D.Widen(in block.Shift(0), 0), D.Load(in block.Sum(0), 0), D.Load(in block.Product(0), 0), share, out (D Mean, D Low, D Variance) moments);
+        bool ordinary = SetFactors.TryRstd(moments.Variance, Epsilon, out D rstd);
+        D.Store(moments.Mean, ref block.Mean(0), 0);
+        D.Store(moments.Low, ref block.Low(0), 0);
         D.Store(rstd, ref block.Rstd(0), 0);
         return near && ordinary;
     }
 
     [MethodImpl(Kernels.FullyOptimized)]
-    private void FinishRow<D>(scoped RowBlock block, int start, int k)
+    private readonly void FinishRow<D>(scoped RowBlock block, int start, int k)
         where D : struct, IDoubleLanes<D>
     {
         SingleDouble share = new(S.Share(Features));
-        SingleDouble variance = new(block.Product(k) * share.Value);
+        double variance = block.Product(k) * share.Value;
         if (S.HasMean)
         {
-            if (!SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out SingleDouble mean, out SingleDouble low, out variance))
+            if (!SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out (SingleDouble Mean, SingleDouble Low, SingleDouble Variance) moments))
             {
                 // Once more, with the mean as shift.
                 ref readonly float row = ref RowAt(start + k);
-                block.Shift(k) = (float)mean.Value;
+                block.Shift(k) = (float)moments.Mean.Value;
                 SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
                 AddTail(in row, block, k);
-                _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out mean, out low, out variance);
+                _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out moments);
             }
 
-            block.Mean(k) = mean.Value;
-            block.Low(k) = low.Value;
+            block.Mean(k) = moments.Mean.Value;
+            block.Low(k) = moments.Low.Value;
+            variance = moments.Variance.Value;
         }
 
-        block.Rstd(k) = SetFactors.Rstd(variance.Value, _epsilon);
+        block.Rstd(k) = SetFactors.Rstd(variance, Epsilon);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Normalize<L, D>(scoped RowBlock block, int start, int rows, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+    private readonly void Normalize<L, D>(scoped RowBlock block, int start, int rows, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
         where L : struct, ILanes<L>
         where D : struct, IDoubleLanes<D>
     {
-        block.LoadGamma(_tensors.RowGamma, start, rows);
+        block.LoadGamma(Tensors.RowGamma, start, rows);
         bool ordinary = SetFactors.Forward(block.Of<D>(0), D.Load(in block.Gamma(0), 0), D.Create(0), block.Line, 0);
         bool affine = !gamma.IsEmpty && beta.IsEmpty != S.HasMean;
-        if (_tensors.ReLU)
+        if (Tensors.ReLU)
         {
             if (affine)
             {
@@ -227,13 +228,13 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
     }
 
     [MethodImpl(Kernels.FullyOptimized)]
-    private void Normalize<L, TAffine, TReLU>(scoped RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
+    private readonly void Normalize<L, TAffine, TReLU>(scoped RowBlock block, int start, int rows, bool ordinary, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta)
         where L : struct, ILanes<L>
         where TAffine : struct, IFlag
         where TReLU : struct, IFlag
     {
         LineFactors line = block.Line;
-        bool streamed = RowMap.IsStreamed(_tensors.Y, _tensors.X);
+        bool streamed = RowMap.IsStreamed(Tensors.Y, Tensors.X);
         for (int k = 0; k < rows; k++)
         {
             if (!ordinary && !SetFactors.Forward(block.Of<SingleDouble>(k), new(block.Gamma(k)), new(0), line, k))
@@ -242,21 +243,21 @@ internal readonly ref struct RowForward<S>(RowTensors tensors, Epsilon epsilon, 
                 continue;
             }
 
-            ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(_tensors.Y), (nint)(start + k) * Features);
-            RowMapForward<S, TAffine, TReLU> map = new(in RowAt(start + k), gamma, beta, _tensors.ParametersOf(start + k), line, k);
+            ref float y = ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features);
+            RowMapForward<S, TAffine, TReLU> map = new(in RowAt(start + k), gamma, beta, Tensors.ParametersOf(start + k), line, k);
             RowMap.Apply<L, RowMapForward<S, TAffine, TReLU>>(map, ref y, Features, streamed);
         }
     }
 
     // The lines of the reference, for a row whose factors no float holds.
-    private void NormalizeInDouble(scoped RowBlock block, int start, int k)
+    private readonly void NormalizeInDouble(scoped RowBlock block, int start, int k)
     {
-        int parameters = _tensors.ParametersOf(start + k);
+        int parameters = Tensors.ParametersOf(start + k);
         for (int i = (start + k) * Features, c = 0; c < Features; i++, c++)
         {
-            double xHat = SetFactors.XHat<SingleDouble>(new(_tensors.X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
-            float y = (float)((_tensors.Gamma.IsEmpty ? block.Gamma(k) : _tensors.Gamma[parameters + c]) * xHat + (_tensors.Beta.IsEmpty ? 0 : _tensors.Beta[parameters + c]));
-            _tensors.Y[i] = _tensors.ReLU && y <= 0 ? 0 : y;
+            double xHat = SetFactors.XHat<SingleDouble>(new(Tensors.X[i]), new(block.Mean(k)), new(block.Rstd(k))).Value;
+            float y = (float)((Tensors.Gamma.IsEmpty ? block.Gamma(k) : Tensors.Gamma[parameters + c]) * xHat + (Tensors.Beta.IsEmpty ? 0 : Tensors.Beta[parameters + c]));
+            Tensors.Y[i] = Tensors.ReLU && y <= 0 ? 0 : y;
         }
     }
 }

@@ -27,7 +27,10 @@ internal static class RowNorm
             return;
         }
 
-        RowForward<S> pass = new(tensors, epsilon, statistics);
+        RowForward<S> pass = default; // Filled in place: a constructor builds a second one and copies it.
+        pass.Tensors = tensors;
+        pass.Epsilon = epsilon;
+        pass.Statistics = statistics;
         Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
     }
 
@@ -41,7 +44,15 @@ internal static class RowNorm
     public static void AddForward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, ReadOnlySpan<float> residual, Span<float> sum)
         where S : struct, IStatistic
     {
-        RowForward<S> pass = new(tensors with { X = sum }, epsilon, statistics) { Addend = tensors.X, Residual = residual, Sum = sum };
+        RowForward<S> pass = new()
+        {
+            Tensors = tensors with { X = sum },
+            Epsilon = epsilon,
+            Statistics = statistics,
+            Addend = tensors.X,
+            Residual = residual,
+            Sum = sum,
+        };
         Kernels.Run(ref pass, tensors.Rows, tensors.X.Length);
     }
 
@@ -75,7 +86,15 @@ internal static class RowNorm
         RowBlocks blocks = T > 0 ? new RowBlocks(N, T) : RowBlocks.Of(N, C); // Where blocks have γ and β of their own, they are those rows.
         int W = C * tensors.Period;
         int sumsLength = RowBackward<S>.SumsPerColumn * W;
-        RowBackward<S> pass = new(tensors, epsilon, statistics, gradients, blocks, workspace);
+        RowBackward<S> pass = default;
+        pass.Tensors = tensors;
+        pass.Epsilon = epsilon;
+        pass.Statistics = statistics;
+        pass.Blocks = blocks;
+        pass.Sums = workspace;
+        pass.Dy = gradients.BeforeReLU;
+        pass.Mask = gradients.Mask;
+        pass.Dx = gradients.Dx;
         Kernels.Run(ref pass, blocks.Count, tensors.X.Length);
         if (!tensors.RowGamma.IsEmpty)
         {

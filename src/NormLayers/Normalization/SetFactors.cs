@@ -20,20 +20,18 @@ internal static class SetFactors
     /// <param name="sum">Σ(x − p).</param>
     /// <param name="squares">Σ(x − p)².</param>
     /// <param name="share">1/m: a product takes a third of a division's time, and rounds in the 53rd bit.</param>
-    /// <param name="mean">The mean.</param>
-    /// <param name="low">The mean's low part.</param>
-    /// <param name="variance">The biased variance, ≥ 0 or NaN.</param>
+    /// <param name="moments">The mean, its low part, and the biased variance, ≥ 0 or NaN.</param>
     /// <returns>Whether the shift was near enough to trust the variance.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Moments<D>(D shift, D sum, D squares, D share, out D mean, out D low, out D variance)
+    public static bool Moments<D>(D shift, D sum, D squares, D share, out (D Mean, D Low, D Variance) moments)
         where D : struct, IDoubleLanes<D>
     {
         D offset = sum * share;
         D meanSquare = squares * share;
-        mean = shift + offset; // [F1]
-        low = shift - mean + offset;
-        variance = D.Max(meanSquare - offset * offset, D.Create(0)); // [F2]
-        return !D.AnyLess(variance, D.Create(1e-6) * meanSquare);
+        moments.Mean = shift + offset; // [F1]
+        moments.Low = shift - moments.Mean + offset;
+        moments.Variance = D.Max(meanSquare - offset * offset, D.Create(0)); // [F2]
+        return !D.AnyLess(moments.Variance, D.Create(1e-6) * meanSquare);
     }
 
     /// <summary>1/√(variance + ε), 1/(√variance + ε), or 1/max(√variance, ε). [F3]</summary>

@@ -1,4 +1,5 @@
 using NormLayers.Normalization;
+using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Checks;
@@ -75,10 +76,19 @@ internal sealed class KernelSubject(Family family) : ISubject
             (runningMean, runningVariance) = (running.Mean, running.Variance);
         }
 
-        ChannelSets sets = new() { Statistics = statistics, Gamma = p.Gamma, Beta = p.Beta };
-        ChannelNorm.Normalize(x, planes, variance, new Epsilon(p.Epsilon), new() { Sets = sets, Y = y }, workspace);
+        ChannelSets sets = new()
+        {
+            Statistics = statistics,
+            AreConstant = !p.Training,
+            Gamma = p.Gamma,
+            Beta = p.Beta,
+            Variance = variance,
+            Epsilon = new Epsilon(p.Epsilon),
+        };
+        ChannelPass<No> pass = new() { Sets = sets, X = x, Result = y };
+        ChannelNorm.Normalize(ref pass, in planes, workspace);
         Gradients gradients = new() { Dy = p.InPlace ? dx : p.Dy, Dx = p.WantsDx ? dx : [], DGamma = dGamma, DBeta = dBeta };
-        ChannelNorm.Backward(p.X, planes, sets, p.Training, gradients, workspace);
+        ChannelNorm.Backward(p.X, planes, sets, gradients, workspace);
         return Outcome(p, y, dx, dGamma, dBeta) with
         {
             Mean = mean,
