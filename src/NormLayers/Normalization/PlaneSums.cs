@@ -25,7 +25,6 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, s
     private readonly ReadOnlySpan<double> _centre = centre;
     private readonly int _channels = planes.Channels;
     private readonly int _length = planes.Length;
-    private readonly int _groups = GroupsOf(planes);
     private readonly int _samplesPerUnit = planes.Samples / Math.Max(GroupsOf(planes), 1);
     private readonly Span<double> _sums = sums;
     private readonly ReLUMask _mask = mask;
