@@ -129,7 +129,7 @@ public class BatchNorm : RunningLayer
         }
         else
         {
-            if (Planes.HasChunkOfOne)
+            if (ChunkNorm.HasOneValue(Planes))
             {
                 RefuseOneValue(shape, nameof(x));
             }

@@ -133,7 +133,7 @@ public static partial class Functional
         Planes planes = PlanesOf(shape, chunkSize);
         Compaction? kept = KeptPositions(mask, shape, ref planes);
         Batch batch = new() { Planes = planes, Kept = kept, Left = ChunkNorm.Left(x, kept), Y = y };
-        if (batch.Planes.HasChunkOfOne)
+        if (ChunkNorm.HasOneValue(batch.Planes))
         {
             string but = batch.Kept is null ? "" : ", with one that is not masked";
             Throw.Argument(nameof(x), $"more than 1 value per channel{(chunkSize == 0 ? "" : " in each chunk")}", $"shape {shape}{but}");

@@ -35,11 +35,6 @@ internal static class ChannelFactors
             _ => Sweep<F, T, DoubleLanesScalar>(in sets, channels),
         };
 
-    /// <summary>The same for a formula that has what it reads.</summary>
-    public static int Run<F>(scoped in F formula, int channels)
-        where F : struct, IFormula<F>, allows ref struct
-        => Run<F, F>(in formula, channels);
-
     /// <summary>Mean, its low part and variance from Σ(x − p) and Σ(x − p)²; where p was too far off, it becomes the mean. [F1] [F2]</summary>
     public ref struct Moments : IFormula<Moments>
     {
@@ -167,7 +162,8 @@ internal static class ChannelFactors
         {
             if (!sets.Variance.IsEmpty)
             {
-                sets.Statistics.Rstd[c] = SetFactors.Rstd(sets.Variance[c], in sets.Epsilon);
+                _ = SetFactors.TryRstd(new SingleDouble(sets.Variance[c]), in sets.Epsilon, out SingleDouble rstd);
+                sets.Statistics.Rstd[c] = SetFactors.OrZero(rstd.Value);
             }
 
             bool fits = TryLine<SingleDouble>(in sets, c);
@@ -250,16 +246,15 @@ internal static class ChannelFactors
         where D : struct, IDoubleLanes<D>
     {
         int special = 0;
-        int whole = channels & ~7;
-        for (int c = 0; c < whole; c += 8)
+        for (int c = 0; c < channels; c += 8)
         {
-            if (!F.TryDo<D>(in sets, c))
+            if (channels - c < 8 || !F.TryDo<D>(in sets, c))
             {
-                special += OneByOne<F, T>(in sets, c, c + 8);
+                special += OneByOne<F, T>(in sets, c, Math.Min(c + 8, channels));
             }
         }
 
-        return whole == channels ? special : special + OneByOne<F, T>(in sets, whole, channels);
+        return special;
     }
 
     [MethodImpl(Kernels.FullyOptimized)]

@@ -46,7 +46,7 @@ internal static class ChannelNorm
         for (int attempt = 0, far = C; attempt < 2 && far > 0; attempt++)
         {
             formula.Sums = Sums(new MomentTerm(x), planes, shift, default, rest);
-            far = ChannelFactors.Run(in formula, C);
+            far = ChannelFactors.Run<ChannelFactors.Moments, ChannelFactors.Moments>(in formula, C);
         }
     }
 
@@ -80,7 +80,7 @@ internal static class ChannelNorm
         formula.Accept = acceptNonFinite;
         formula.RunningMean = running.Mean;
         formula.RunningVariance = running.Spread;
-        return ChannelFactors.Run(in formula, mean.Length);
+        return ChannelFactors.Run<ChannelFactors.Running, ChannelFactors.Running>(in formula, mean.Length);
     }
 
     /// <summary>Overwrites dx; <b>adds to</b> dγ and dβ.</summary>

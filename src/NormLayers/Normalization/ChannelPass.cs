@@ -52,25 +52,24 @@ internal ref struct ChannelPass<TGradient> : IKernel
     /// <param name="rest">Overwritten: the factors, and <see cref="WorkspaceLength"/>.</param>
     public void Run(scoped in Planes planes, Workspace rest)
     {
-        See(in planes);
-        Span<float> factors = rest.Floats((TGradient.Holds ? 4 : 3) * Channels);
-        Sets.Line = new LineFactors(factors, Channels);
+        Span<float> factors = rest.Floats((TGradient.Holds ? 4 : 3) * planes.Channels);
+        Sets.Line = new LineFactors(factors, planes.Channels);
         int special = TGradient.Holds
-            ? ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in Sets, Channels)
-            : ChannelFactors.Run<ChannelFactors.Forward, ChannelSets>(in Sets, Channels);
-        Run(factors, special, rest);
+            ? ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in Sets, planes.Channels)
+            : ChannelFactors.Run<ChannelFactors.Forward, ChannelSets>(in Sets, planes.Channels);
+        Run(in planes, factors, special, rest);
     }
 
-    /// <summary>Takes N, C and L. Fields are written one by one: a constructor, or a copy of all sets, is a call of the runtime, which takes as long as a small tensor's sums.</summary>
-    public void See(scoped in Planes planes) =>
-        (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
-
-    /// <summary>Does all planes, once they are seen.</summary>
+    /// <summary>Does all planes, with factors that are known.</summary>
+    /// <param name="planes">N, C and L.</param>
     /// <param name="factors">The factors of each channel, as in <see cref="LineFactors"/>; a special one has a slope of NaN, or for dx a scale of NaN.</param>
     /// <param name="special">How many channels are special.</param>
     /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>
-    public void Run(ReadOnlySpan<float> factors, int special, Workspace rest)
+    public void Run(scoped in Planes planes, ReadOnlySpan<float> factors, int special, Workspace rest)
     {
+        // Fields are written one by one: a constructor, or a copy of all sets, is a call of the runtime, which takes as long as a small tensor's sums.
+        (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
+
         // Where columns are lanes, each has the factors of its channel.
         bool broadcast = _areColumns && PlaneLength > 1;
         _factors = broadcast ? Planes.Broadcast(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
@@ -78,7 +77,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }
 
-    /// <summary>How many doubles <see cref="Run(ReadOnlySpan{float}, int, Workspace)"/> needs as workspace: factors of columns, and the place of each special one.</summary>
+    /// <summary>How many doubles <see cref="Run(in Planes, ReadOnlySpan{float}, int, Workspace)"/> needs as workspace: factors of columns, and the place of each special one.</summary>
     public static int WorkspaceLength(in Planes planes) =>
         planes.AreColumns ? ((TGradient.Holds ? 5 : 4) * planes.Columns + 1) / 2 + 1 : (planes.Channels + 1) / 2;
 

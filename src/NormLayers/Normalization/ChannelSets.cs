@@ -40,16 +40,8 @@ internal ref struct ChannelSets
     public double ChannelElements;
 
     /// <summary>Some channels of some chunks, of which each has the same γ and β.</summary>
-    public readonly ChannelSets Slice(int first, int count) => new()
-    {
-        Statistics = Statistics.Slice(first, count),
-        AreConstant = AreConstant,
-        Gamma = Gamma,
-        Beta = Beta,
-        Corrections = Corrections,
-        Variance = Variance.IsEmpty ? default : Variance.Slice(first, count),
-        Epsilon = Epsilon,
-    };
+    public readonly ChannelSets Slice(int first, int count) =>
+        this with { Statistics = Statistics.Slice(first, count), Variance = Variance.IsEmpty ? default : Variance.Slice(first, count) };
 
     /// <summary>The factors of y = gamma·z + beta, with z = (x − μ)·r: γ and β, or with corrections γ·R and γ·D + β.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,6 +6,20 @@ namespace NormLayers.Normalization;
 /// <summary>Normalization of the channels of each chunk of a batch: <see cref="ChannelNorm"/> chunk by chunk. One chunk is batch normalization, several are ghost batch normalization.</summary>
 internal static class ChunkNorm
 {
+    /// <summary>Whether some chunk has one value a channel.</summary>
+    public static bool HasOneValue(in Planes planes)
+    {
+        for (int k = 0; k < planes.Chunks; k++)
+        {
+            if (planes.ChannelElementsOf(k) == 1)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Overwrites mean and variance of each channel of each chunk. [F1] [F2]</summary>
     /// <param name="x">The input, (N, C, L), not empty.</param>
     /// <param name="planes">N, C, L and the chunks.</param>

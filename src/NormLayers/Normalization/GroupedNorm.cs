@@ -226,7 +226,7 @@ internal static class GroupedNorm
                 _ = PlaneSums<MomentTerm>.Of(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums);
                 ReadOnlySpan<double> reduced = ChannelNorm.Reduce(sums, depth, rest);
                 ChannelFactors.Moments formula = new() { Shift = shift, Sums = reduced, Share = 1.0 / m, Statistics = sets, Variance = variance }; // [F1] [F2]
-                far = ChannelFactors.Run(in formula, sets.Count);
+                far = ChannelFactors.Run<ChannelFactors.Moments, ChannelFactors.Moments>(in formula, sets.Count);
             }
         }
     }
@@ -267,7 +267,6 @@ internal static class GroupedNorm
             _ = PlaneSums<GradientTerm>.Of(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums); // [B1] [B2]
             scoped ChannelPass<Yes> pass = new() { X = x, Dy = gradients.BeforeReLU, Result = gradients.Dx };
             pass.Sets = new() { Statistics = each, Gamma = sets.Gamma, Sums = sums };
-            pass.See(in planes);
             _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, planes.Channels);
             if (gradients.Dx.IsEmpty)
             {
@@ -280,7 +279,7 @@ internal static class GroupedNorm
             pass.Sets.Sums = special == 0 ? default : Planes.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length));
             pass.Sets.SumsContainGamma = true;
             pass.Sets.ChannelElements = Tensors.Groups.SetElements;
-            pass.Run(factors, special, rest); // [B5]
+            pass.Run(in planes, factors, special, rest); // [B5]
             return sums;
         }
 

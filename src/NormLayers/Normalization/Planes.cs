@@ -22,23 +22,6 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
     /// <summary>K, the number of chunks. The last has what is left; where that is one value a channel, which has no variance, it joins the chunk before.</summary>
     public int Chunks => !Ends.IsEmpty ? Ends.Length : ChunkSize == 0 || Samples <= ChunkSize ? 1 : (Samples - 1) / ChunkSize + (LastJoins ? 0 : 1);
 
-    /// <summary>Whether some chunk has one value a channel.</summary>
-    public bool HasChunkOfOne
-    {
-        get
-        {
-            for (int k = 0; k < Chunks; k++)
-            {
-                if (ChannelElementsOf(k) == 1)
-                {
-                    return true;
-                }
-            }
-
-            return false;
-        }
-    }
-
     /// <summary>N·C·L.</summary>
     public int Elements => Samples * Channels * Length;
 

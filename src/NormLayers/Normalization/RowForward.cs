@@ -62,7 +62,7 @@ internal ref struct RowForward<S> : IKernel
             }
 
             SumRows<D>(block, start, rows, blockRows * C, fetchY);
-            if (!TryFinish<D>(block))
+            if (!TryFinish<D>(block, 0, out _))
             {
                 for (int k = 0; k < rows; k++)
                 {
@@ -151,24 +151,25 @@ internal ref struct RowForward<S> : IKernel
         block.Product(k) = squares.Value;
     }
 
-    // Mean, variance and rstd of all rows of a block at a time; false if one of them is special.
+    // Mean and rstd of row k and, unless the lanes are single, the seven after it; false if one is special: its shift was too far off, or rstd is 1/0 or NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly bool TryFinish<D>(scoped RowBlock block)
+    private readonly bool TryFinish<D>(scoped RowBlock block, int k, out bool near)
         where D : struct, IDoubleLanes<D>
     {
+        D product = D.Load(in block.Product(k), 0);
         D share = D.Create(S.Share(Features));
-        if (!S.HasMean)
+        D variance = product * share;
+        near = true;
+        if (S.HasMean)
         {
-            bool finite = SetFactors.TryRstd(D.Load(in block.Product(0), 0) * share, Epsilon, out D reciprocal);
-            D.Store(reciprocal, ref block.Rstd(0), 0);
-            return finite;
+            near = SetFactors.Moments(D.Widen(in block.Shift(k), 0), D.Load(in block.Sum(k), 0), product, share, out (D Mean, D Low, D Variance) moments);
+            D.Store(moments.Mean, ref block.Mean(k), 0);
+            D.Store(moments.Low, ref block.Low(k), 0);
+            variance = moments.Variance;
         }
 
-        bool near = SetFactors.Moments(D.Widen(in block.Shift(0), 0), D.Load(in block.Sum(0), 0), D.Load(in block.Product(0), 0), share, out (D Mean, D Low, D Variance) moments);
-        bool ordinary = SetFactors.TryRstd(moments.Variance, Epsilon, out D rstd);
-        D.Store(moments.Mean, ref block.Mean(0), 0);
-        D.Store(moments.Low, ref block.Low(0), 0);
-        D.Store(rstd, ref block.Rstd(0), 0);
+        bool ordinary = SetFactors.TryRstd(variance, Epsilon, out D rstd);
+        D.Store(rstd, ref block.Rstd(k), 0);
         return near && ordinary;
     }
 
@@ -176,26 +177,18 @@ internal ref struct RowForward<S> : IKernel
     private readonly void FinishRow<D>(scoped RowBlock block, int start, int k)
         where D : struct, IDoubleLanes<D>
     {
-        SingleDouble share = new(S.Share(Features));
-        double variance = block.Product(k) * share.Value;
-        if (S.HasMean)
+        _ = TryFinish<SingleDouble>(block, k, out bool near);
+        if (!near)
         {
-            if (!SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out (SingleDouble Mean, SingleDouble Low, SingleDouble Variance) moments))
-            {
-                // Once more, with the mean as shift.
-                ref readonly float row = ref RowAt(start + k);
-                block.Shift(k) = (float)moments.Mean.Value;
-                SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
-                AddTail(in row, block, k);
-                _ = SetFactors.Moments(new(block.Shift(k)), new(block.Sum(k)), new(block.Product(k)), share, out moments);
-            }
-
-            block.Mean(k) = moments.Mean.Value;
-            block.Low(k) = moments.Low.Value;
-            variance = moments.Variance.Value;
+            // Once more, with the mean as shift.
+            ref readonly float row = ref RowAt(start + k);
+            block.Shift(k) = (float)block.Mean(k);
+            SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
+            AddTail(in row, block, k);
+            _ = TryFinish<SingleDouble>(block, k, out _);
         }
 
-        block.Rstd(k) = SetFactors.Rstd(variance, Epsilon);
+        block.Rstd(k) = SetFactors.OrZero(block.Rstd(k));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

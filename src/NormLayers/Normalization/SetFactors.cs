@@ -35,7 +35,7 @@ internal static class SetFactors
     }
 
     /// <summary>1/√(variance + ε), 1/(√variance + ε), or 1/max(√variance, ε). [F3]</summary>
-    /// <returns>False if one is 1/0 or NaN: <see cref="Rstd(double, in Epsilon)"/> decides then.</returns>
+    /// <returns>False if one is 1/0 or NaN: <see cref="OrZero"/> decides then.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryRstd<D>(D variance, in Epsilon epsilon, out D rstd)
         where D : struct, IDoubleLanes<D>
@@ -46,9 +46,8 @@ internal static class SetFactors
         return D.AllBelow(rstd, double.PositiveInfinity);
     }
 
-    /// <summary>The same for one set; 0 where it would be 1/0.</summary>
-    public static double Rstd(double variance, in Epsilon epsilon) =>
-        TryRstd<SingleDouble>(new(variance), in epsilon, out SingleDouble rstd) || !double.IsPositiveInfinity(rstd.Value) ? rstd.Value : 0;
+    /// <summary>The rstd of one set; 0 where it would be 1/0.</summary>
+    public static double OrZero(double rstd) => double.IsPositiveInfinity(rstd) ? 0 : rstd;
 
     /// <summary>The factors of γ·(x − mean)·rstd + β = (x − pivot)·slope + shift.</summary>
     /// <param name="set">The set's statistics.</param>
@@ -125,16 +124,11 @@ internal readonly record struct Epsilon(double Value, bool OutsideRoot = false, 
 }
 
 /// <summary>The statistics of eight sets, or of one.</summary>
-internal readonly struct SetOf<D>(D mean, D low, D rstd)
-    where D : struct, IDoubleLanes<D>
-{
-    public D Mean { get; } = mean;
-
-    /// <summary>The low part of the mean as a double-double.</summary>
-    public D Low { get; } = low;
-
-    public D Rstd { get; } = rstd;
-}
+/// <param name="Mean">The mean.</param>
+/// <param name="Low">The low part of the mean as a double-double.</param>
+/// <param name="Rstd">r.</param>
+internal readonly record struct SetOf<D>(D Mean, D Low, D Rstd)
+    where D : struct, IDoubleLanes<D>;
 
 /// <summary>The factors of (x − pivot)·slope + shift, and of g·scale beside it, for some sets.</summary>
 internal readonly ref struct LineFactors

@@ -7,8 +7,7 @@ namespace NormLayers.Tests.Docs;
 /// <summary>The engines stay small: their lines of code, and the parameters of their methods.</summary>
 public sealed class EngineTests
 {
-    // What it had when the limit was set, rounded up to the next ten. It is lowered when they shrink.
-    private const int MostLines = 1970;
+    private const int MostLines = 1900;
 
     private const int MostParameters = 6;
 
@@ -16,7 +15,7 @@ public sealed class EngineTests
     private static readonly string[] s_core =
     [
         "Accumulation", "ChannelFactors", "ChannelNorm", "ChannelPass", "ChannelSets", "ColumnSums", "FloatRange", "Gradients", "IStatistic", "Maps", "PlaneSums", "Planes",
-        "ReLUMask", "RowBackward", "RowBlock", "RowBlocks", "RowForward", "RowNorm", "RowTensors", "SetFactors", "SetStatistics", "Statistic", "Terms", "Workspace",
+        "ReLUMask", "RowBackward", "RowBlock", "RowBlocks", "RowForward", "RowNorm", "RowTensors", "SetFactors", "SetStatistics", "Terms", "Workspace",
     ];
 
     [Fact]
