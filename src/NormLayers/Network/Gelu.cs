@@ -10,6 +10,9 @@ namespace NormLayers.Network;
 /// <remarks>Within 1 ulp of a float, in the negative tail too; −∞ gives a zero.</remarks>
 public sealed class Gelu : ElementwiseLayer
 {
+    // φ and 1 − Φ are below 10⁻³⁰⁶ there, and 0 whatever float they are multiplied with.
+    private const double Far = 37.5;
+
     /// <summary>Creates a GELU.</summary>
     /// <param name="name">The layer's name.</param>
     public Gelu(string name = "gelu")
@@ -24,51 +27,49 @@ public sealed class Gelu : ElementwiseLayer
 
     private static double Distribution(double x)
     {
-        double tail = NormalTail<SingleDouble>(new(Math.Abs(x)), out _).Value;
+        double tail = NormalTail<SingleDouble>(new(Math.Min(Math.Abs(x), Far)), out _).Value;
         return x > 0 ? 1 - tail : tail;
     }
 
     private static double Density(double x) => Elementary.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI);
 
-    /// <summary>1 − Φ(q) for q from 0 to 50, with a relative error below 10⁻¹⁰, and φ(q).</summary>
+    /// <summary>1 − Φ(q) for q from 0 to <see cref="Far"/>, with a relative error below 1.3·10⁻¹⁰, and φ(q).</summary>
     /// <remarks>
     /// 1 − Φ(q) = ½·erfc(z) with z = q/√2, and erfc(z)·e^(z²)·(z + c) is smooth in t = (z − c)/(z + c), which maps 0 to infinity to −1 to 1 (Shepherd and
-    /// Laframboise 1981): its Chebyshev series for c = 3.5, cut after degree 14, written out in powers of t, is off by 3.6·10⁻¹¹.
+    /// Laframboise 1981): the polynomial of degree 12 with the least possible error is off by 7.5·10⁻¹¹ for c = 3.2.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static D NormalTail<D>(D q, out D density)
         where D : struct, IDoubleLanes<D>
     {
         D z = q * D.Create(0.70710678118654752);
-        D shifted = z + D.Create(3.5);
-        D t = (z - D.Create(3.5)) / shifted;
-        D p = D.Create(-1.8296888780670357e-6);
-        p = p * t + D.Create(4.9908600279399861e-6);
-        p = p * t + D.Create(1.6413033525768404e-5);
-        p = p * t + D.Create(-7.1710924263414611e-5);
-        p = p * t + D.Create(-4.0290314280115007e-5);
-        p = p * t + D.Create(0.00071229875534882112);
-        p = p * t + D.Create(-0.0013061537586568829);
-        p = p * t + D.Create(-0.0031761621273998828);
-        p = p * t + D.Create(0.026518818155745627);
-        p = p * t + D.Create(-0.092318889773363496);
-        p = p * t + D.Create(0.22573859730651716);
-        p = p * t + D.Create(-0.43525600997735952);
-        p = p * t + D.Create(0.69411364777828387);
-        p = p * t + D.Create(-0.93779972501122681);
-        p = p * t + D.Create(1.0870555892534175);
-        D e = Elementary.ExpCore<D>(D.Max(q * q * D.Create(-0.5), D.Create(-1400)));
+        D reciprocal = D.Create(1) / (z + D.Create(3.2));
+        D t = (z - D.Create(3.2)) * reciprocal;
+        D p = D.Create(-1.5296268659339086e-05);
+        p = p * t + D.Create(-1.8709921330645206e-05);
+        p = p * t + D.Create(0.00015533619148277466);
+        p = p * t + D.Create(3.983151991950246e-05);
+        p = p * t + D.Create(-0.0013547800925269456);
+        p = p * t + D.Create(0.00232614116165564);
+        p = p * t + D.Create(0.0068694017843934085);
+        p = p * t + D.Create(-0.0501823598981661);
+        p = p * t + D.Create(0.1613457165313712);
+        p = p * t + D.Create(-0.36257762605282395);
+        p = p * t + D.Create(0.6352344240519754);
+        p = p * t + D.Create(-0.9074926552453784);
+        p = p * t + D.Create(1.0798598196050042);
+        D e = Elementary.ExpOfFloatCore(q * q * D.Create(-0.5));
         density = e * D.Create(0.39894228040143268);
-        return D.Create(0.5) * e * p / shifted;
+        return D.Create(0.5) * e * p * reciprocal;
     }
 
     private readonly struct Formula : IFormula
     {
-        // |x|, and from 50 on 50, where the tail is 0 as a double.
+        // |x|, and from Far on that.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static D Magnitude<D>(D x)
             where D : struct, IDoubleLanes<D>
-            => D.Create(0) - D.Max(D.Create(0) - D.Max(x, D.Create(0) - x), D.Create(-50));
+            => D.Create(0) - D.Max(D.Create(0) - D.Max(x, D.Create(0) - x), D.Create(-Far));
 
         // x·Φ(x) = max(x, 0) − |x|·(1 − Φ(|x|)): nothing cancels for negative x.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

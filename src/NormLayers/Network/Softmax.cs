@@ -148,7 +148,7 @@ public sealed class Softmax : Layer
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static D Exp<D>(D x)
             where D : struct, IDoubleLanes<D>
-            => Elementary.ExpCore(D.Max(x, D.Create(-1400)));
+            => Elementary.ExpOfFloatCore(D.Max(x, D.Create(-708)));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static void Scale<D>(Span<double> e, double scale, Span<float> result)

@@ -7,6 +7,7 @@ namespace NormLayers.Numerics;
 internal static class Elementary
 {
     private const double Log2E = 1.4426950408889634;
+    private const double Ln2 = 0.69314718055994531;
 
     // ln 2 in two parts: the first has its last 21 bits zero, so that n·Ln2High is exact for |n| < 2²¹.
     private const double Ln2High = 0.69314718036912382;
@@ -64,6 +65,23 @@ internal static class Elementary
         // 2ⁿ in two factors, each a normal number, so that a subnormal result is rounded once, by the last product.
         D half = D.Round(n * D.Create(0.5));
         return (D.Create(1) + expM1) * D.PowerOfTwo(half) * D.PowerOfTwo(n - half);
+    }
+
+    /// <summary>eˣ with a relative error below 6·10⁻¹¹, for −708 ≤ x ≤ 709, on one lane or eight: for results that are rounded to float, in half the time.</summary>
+    /// <remarks>x = n·ln 2 + r; (eʳ − 1 − r)/r² is a polynomial of degree 5, with the least possible error of eʳ.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static D ExpOfFloatCore<D>(D x)
+        where D : struct, IDoubleLanes<D>
+    {
+        D n = D.Round(x * D.Create(Log2E));
+        D r = x - n * D.Create(Ln2);
+        D s = D.Create(0.00019790341318181188);
+        s = s * r + D.Create(0.0013944659623331087);
+        s = s * r + D.Create(0.008333497075180284);
+        s = s * r + D.Create(0.04166629494734316);
+        s = s * r + D.Create(0.16666665868934138);
+        s = s * r + D.Create(0.5000000067682087);
+        return (D.Create(1) + (r + r * r * s)) * D.PowerOfTwo(n);
     }
 
     /// <summary>x⁻ᵖ as a factor of floats, for p ≥ 0 and positive normal x, on one lane or eight; 0 for infinity, and NaN for NaN, but 1 where p is 0.</summary>

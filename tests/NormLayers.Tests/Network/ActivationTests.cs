@@ -61,6 +61,43 @@ public sealed class ActivationTests
         }
     }
 
+    [Fact]
+    public void Gelu_NormalDistribution_IsWithinItsBound()
+    {
+        double[] x = [.. Enumerable.Range(1, 3740).Select(i => -i / 100.0)];
+        double[] y = new Gelu().CreateReference().Forward(x, x.Length);
+        for (int i = 0; i < x.Length; i++)
+        {
+            Assert.Equal(1, y[i] / x[i] / NormalTail(-x[i]), 1.3e-10);
+        }
+
+        // ½·erfc(q/√2): the series of erf, and from 3 on the continued fraction of erfc.
+        static double NormalTail(double q)
+        {
+            double density = Math.Exp(-q * q / 2) / Math.Sqrt(2 * Math.PI);
+            if (q < 3)
+            {
+                double sum = 0;
+                double term = q;
+                for (int n = 1; term > 1e-18; n++)
+                {
+                    sum += term;
+                    term *= q * q / (2 * n + 1);
+                }
+
+                return 0.5 - density * sum;
+            }
+
+            double fraction = q;
+            for (int k = 300; k > 0; k--)
+            {
+                fraction = q + k / fraction;
+            }
+
+            return density / fraction;
+        }
+    }
+
     [Theory]
     [InlineData("gelu")]
     [InlineData("silu")]
