@@ -58,8 +58,8 @@ public sealed class NormStatistics
         return statistics;
     }
 
-    /// <summary>Overwrites the means and the variances, or deviations, by floats, which have no low part.</summary>
-    internal void Take(ReadOnlySpan<float> mean, ReadOnlySpan<float> variance)
+    /// <summary>Overwrites the means and the variances, or deviations, by floats, which have no low part: after <see cref="Resize"/>, until the next.</summary>
+    internal void CopyFrom(ReadOnlySpan<float> mean, ReadOnlySpan<float> variance)
     {
         _given = true;
         TensorPrimitives.ConvertChecked<float, double>(mean, _mean);

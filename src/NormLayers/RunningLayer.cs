@@ -67,7 +67,7 @@ public abstract class RunningLayer : NormalizationLayer
     private protected Span<double> Workspace(int length) => _workspace.AtLeast(length);
 
     /// <summary>Overwrites the pass's statistics with the running ones.</summary>
-    private protected virtual void TakeRunning() => Statistics.Take(Running!.Mean, Running.Spread);
+    private protected virtual void TakeRunning() => Statistics.CopyFrom(Running!.Mean, Running.Spread);
 
     /// <summary>Overwrites y, channel by channel, from what a mask has left of x; without the batch's statistics x has not just been read.</summary>
     private protected void NormalizeChannels(ReadOnlySpan<float> left, double epsilon, bool batchStatistics, Span<float> y)

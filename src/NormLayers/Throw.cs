@@ -135,7 +135,7 @@ internal static class Throw
     }
 
     /// <summary>Checks that a number is finite as a float, and returns that.</summary>
-    public static float IfNoFiniteFloat(double value, string name)
+    public static float IfNotFiniteFloat(double value, string name)
     {
         if (!float.IsFinite((float)value))
         {

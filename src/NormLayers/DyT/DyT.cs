@@ -28,7 +28,7 @@ public sealed class DyT : Layer, INormalization
     {
         Features = Throw.IfNotPositive(features, nameof(features));
         _affine = new Affine(features, withGamma, withBeta, onePlusGamma);
-        Alpha = new Parameter("alpha", 1, fill: Throw.IfNoFiniteFloat(alpha, nameof(alpha)));
+        Alpha = new Parameter("alpha", 1, fill: Throw.IfNotFiniteFloat(alpha, nameof(alpha)));
         Parameters = [.. _affine.Parameters, Alpha];
     }
 

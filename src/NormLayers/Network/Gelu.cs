@@ -27,7 +27,7 @@ public sealed class Gelu : ElementwiseLayer
 
     private static double Distribution(double x)
     {
-        double tail = NormalTail<SingleDouble>(new(Math.Min(Math.Abs(x), Far)), out _).Value;
+        double tail = Math.Abs(x) < Far ? NormalTail<SingleDouble>(new(Math.Abs(x)), out _).Value : 0;
         return x > 0 ? 1 - tail : tail;
     }
 

@@ -14,12 +14,12 @@ internal static class ChannelFactors
     {
         /// <summary>Does channel <paramref name="c"/> and, unless the lanes are single, the seven after it.</summary>
         /// <returns>False if one of them is special; then nothing that the formula reads was overwritten.</returns>
-        static abstract bool TryDo<D>(scoped in T sets, int c)
+        static abstract bool TryCompute<D>(scoped in T sets, int c)
             where D : struct, IDoubleLanes<D>;
 
         /// <summary>Does a special channel.</summary>
         /// <returns>Whether it turned out to be an ordinary one.</returns>
-        static abstract bool DoSpecial(scoped in T sets, int c);
+        static abstract bool ComputeSpecial(scoped in T sets, int c);
     }
 
     /// <summary>Does all channels.</summary>
@@ -54,7 +54,7 @@ internal static class ChannelFactors
         public Span<double> Variance;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static bool TryDo<D>(scoped in Moments sets, int c)
+        public static bool TryCompute<D>(scoped in Moments sets, int c)
             where D : struct, IDoubleLanes<D>
         {
             ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
@@ -71,7 +71,7 @@ internal static class ChannelFactors
             return near;
         }
 
-        public static bool DoSpecial(scoped in Moments sets, int c)
+        public static bool ComputeSpecial(scoped in Moments sets, int c)
         {
             sets.Shift[c] = (float)sets.Statistics.Mean[c];
             return false;
@@ -103,7 +103,7 @@ internal static class ChannelFactors
         public double NewWeight;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static bool TryDo<D>(scoped in Running sets, int c)
+        public static bool TryCompute<D>(scoped in Running sets, int c)
             where D : struct, IDoubleLanes<D>
         {
             D mean = D.Load(in MemoryMarshal.GetReference(sets.Mean), c);
@@ -118,7 +118,7 @@ internal static class ChannelFactors
             return true;
         }
 
-        public static bool DoSpecial(scoped in Running sets, int c)
+        public static bool ComputeSpecial(scoped in Running sets, int c)
         {
             double variance = sets.Variance[c] * sets.Unbiased;
             if (!FloatRange.FitFloat(sets.Mean[c], variance))
@@ -142,7 +142,7 @@ internal static class ChannelFactors
     public readonly struct Forward : IFormula<ChannelSets>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static bool TryDo<D>(scoped in ChannelSets sets, int c)
+        public static bool TryCompute<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
             if (!sets.Variance.IsEmpty)
@@ -158,7 +158,7 @@ internal static class ChannelFactors
             return TryLine<D>(in sets, c);
         }
 
-        public static bool DoSpecial(scoped in ChannelSets sets, int c)
+        public static bool ComputeSpecial(scoped in ChannelSets sets, int c)
         {
             if (!sets.Variance.IsEmpty)
             {
@@ -188,7 +188,7 @@ internal static class ChannelFactors
     public readonly struct Backward : IFormula<ChannelSets>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static bool TryDo<D>(scoped in ChannelSets sets, int c)
+        public static bool TryCompute<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
             ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
@@ -205,7 +205,7 @@ internal static class ChannelFactors
             return SetFactors.Backward(in set, scale, meanDy, meanDyXHat, in sets.Line, c);
         }
 
-        public static bool DoSpecial(scoped in ChannelSets sets, int c)
+        public static bool ComputeSpecial(scoped in ChannelSets sets, int c)
         {
             Unsafe.Add(ref sets.Line.Scale, c) = float.NaN;
             return false;
@@ -216,7 +216,7 @@ internal static class ChannelFactors
     public readonly struct Normalize : IFormula<ChannelSets>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static bool TryDo<D>(scoped in ChannelSets sets, int c)
+        public static bool TryCompute<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
             ref double sums = ref MemoryMarshal.GetReference(sets.Sums);
@@ -231,7 +231,7 @@ internal static class ChannelFactors
             return true;
         }
 
-        public static bool DoSpecial(scoped in ChannelSets sets, int c)
+        public static bool ComputeSpecial(scoped in ChannelSets sets, int c)
         {
             sets.Sums[sets.Statistics.Count + c] *= sets.Statistics.Rstd[c];
             return true;
@@ -248,7 +248,7 @@ internal static class ChannelFactors
         int special = 0;
         for (int c = 0; c < channels; c += 8)
         {
-            if (channels - c < 8 || !F.TryDo<D>(in sets, c))
+            if (channels - c < 8 || !F.TryCompute<D>(in sets, c))
             {
                 special += OneByOne<F, T>(in sets, c, Math.Min(c + 8, channels));
             }
@@ -265,7 +265,7 @@ internal static class ChannelFactors
         int special = 0;
         for (int c = first; c < end; c++)
         {
-            if (!F.TryDo<SingleDouble>(in sets, c) && !F.DoSpecial(in sets, c))
+            if (!F.TryCompute<SingleDouble>(in sets, c) && !F.ComputeSpecial(in sets, c))
             {
                 special++;
             }

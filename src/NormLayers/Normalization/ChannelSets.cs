@@ -41,7 +41,7 @@ internal ref struct ChannelSets
 
     /// <summary>Some channels of some chunks, of which each has the same γ and β.</summary>
     public readonly ChannelSets Slice(int first, int count) =>
-        this with { Statistics = Statistics.Slice(first, count), Variance = Variance.IsEmpty ? default : Variance.Slice(first, count) };
+        this with { Statistics = Statistics.Slice(first, count), Corrections = Corrections.Slice(first, count), Variance = Variance.IsEmpty ? default : Variance.Slice(first, count) };
 
     /// <summary>The factors of y = gamma·z + beta, with z = (x − μ)·r: γ and β, or with corrections γ·R and γ·D + β.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,4 +10,7 @@ internal readonly ref struct Corrections(Span<double> r, Span<double> d)
     public readonly Span<double> R = r;
 
     public readonly Span<double> D = d;
+
+    /// <summary>The part for some channels.</summary>
+    public Corrections Slice(int first, int count) => IsEmpty ? default : new(R.Slice(first, count), D.IsEmpty ? D : D.Slice(first, count));
 }

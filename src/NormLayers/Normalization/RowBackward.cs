@@ -32,9 +32,13 @@ internal ref struct RowBackward<S> : IKernel
     /// <summary>Overwritten: each block's Σdy, (P, C), where the statistic has a mean, and Σdy·x̂, (P, C); then <see cref="RowSums"/>.</summary>
     public Span<double> Sums;
 
-    /// <summary>With a ReLU, the gradient before it, which the mask writes just before it is summed.</summary>
+    /// <summary>The gradient with respect to y; with a ReLU the one before it, which the mask writes just before it is summed.</summary>
     public ReadOnlySpan<float> Dy;
+
+    /// <summary>What writes it; empty without a ReLU.</summary>
     public ReLUMask Mask;
+
+    /// <summary>Overwritten with the gradient with respect to x; may be dy; empty if not wanted.</summary>
     public Span<float> Dx;
 
     /// <summary>Each row's Σdy·x̂, (N), where the elements of a row share a scale; else empty.</summary>

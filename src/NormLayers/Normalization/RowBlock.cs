@@ -47,7 +47,7 @@ internal readonly ref struct RowBlock(Span<double> doubles)
         where D : struct, IDoubleLanes<D>
         => new(D.Load(in Mean(k), 0), D.Load(in Low(k), 0), D.Load(in Rstd(k), 0));
 
-    /// <summary>Sets all numbers to 0, and the scales to 1.</summary>
+    /// <summary>Sets all numbers but the factors of the lines to 0, and the scales to 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Clear<D>()
         where D : struct, IDoubleLanes<D>

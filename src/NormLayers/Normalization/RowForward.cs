@@ -29,9 +29,13 @@ internal ref struct RowForward<S> : IKernel
     /// <summary>Overwritten with each row's, (N), where not empty.</summary>
     public SetStatistics Statistics;
 
-    /// <summary>Where x is a sum that is computed first, block by block: its terms, and x again, to be overwritten. Else empty.</summary>
+    /// <summary>Where x is a sum that is computed first, block by block, its first term; else empty.</summary>
     public ReadOnlySpan<float> Addend;
+
+    /// <summary>Its second term.</summary>
     public ReadOnlySpan<float> Residual;
+
+    /// <summary>Overwritten with the sum: x again.</summary>
     public Span<float> Sum;
 
     private readonly int Features => Tensors.Features;

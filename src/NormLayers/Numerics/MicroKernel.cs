@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -23,6 +24,7 @@ internal static class MicroKernel
     public static void MultiplyAdd<V>(in TileProduct block, int rows)
         where V : struct, ITileRow<V>
     {
+        Debug.Assert(rows is >= 1 and <= 8, "No tile has so many rows.");
         switch (rows)
         {
             case 8: MultiplyAdd<V, TileHeights.Eight>(in block); break;

@@ -16,7 +16,7 @@ internal readonly ref struct ProductKernel : IKernel
     // A multiple of the rows of every tile. Rows are cut only where a unit or more is left, so that each piece has the tiles of the whole.
     public const int UnitRows = 24;
 
-    /// <summary>The inner indices of a panel where few rows read it; a multiple of <see cref="MatrixProduct.Chain"/>.</summary>
+    /// <summary>The inner indices of a panel that a call packs for few rows; a multiple of <see cref="MatrixProduct.Chain"/>.</summary>
     public const int ShortPanel = 256;
 
     // As many floats as the first-level cache holds: 512 inner indices by sixteen columns, or 256 by 32.

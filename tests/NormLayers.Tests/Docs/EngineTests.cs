@@ -18,6 +18,17 @@ public sealed class EngineTests
         "ReLUMask", "RowBackward", "RowBlock", "RowBlocks", "RowForward", "RowNorm", "RowTensors", "SetFactors", "SetStatistics", "Terms", "Workspace",
     ];
 
+    private static readonly string[] s_others =
+    [
+        "ChannelWindows", "ChunkNorm", "Compaction", "Corrections", "GroupTensors", "GroupedNorm", "Groups", "IndexSets", "MaskedGroups", "MaskedRows", "NormReference", "RenormFactors",
+        "Statistic", "TanhRows",
+    ];
+
+    [Fact]
+    public void Files_OfTheEngines_AreCoreOrNamedAsOthers() => Assert.Equal(
+        s_core.Concat(s_others).Order(StringComparer.Ordinal),
+        Directory.EnumerateFiles(Path.Combine(RepositoryFiles.Root, "src", "NormLayers", "Normalization"), "*.cs").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
+
     [Fact]
     public void Core_LinesOfCode_AreAtMostTheLimit()
     {
@@ -33,7 +44,7 @@ public sealed class EngineTests
     [Fact]
     public void Engines_Methods_HaveFewParameters()
     {
-        MethodInfo[] methods = [.. typeof(RowNorm).Assembly.GetTypes().Where(t => t.Namespace == typeof(RowNorm).Namespace && !IsGenerated(t)).SelectMany(Methods)];
+        MethodBase[] methods = [.. typeof(RowNorm).Assembly.GetTypes().Where(t => t.Namespace == typeof(RowNorm).Namespace && !IsGenerated(t)).SelectMany(Methods)];
 
         Assert.True(methods.Length > 200, "Where are the methods?");
         Assert.Empty(from m in methods where m.GetParameters().Length > MostParameters select $"{m.DeclaringType!.Name}.{m.Name}");
@@ -41,8 +52,9 @@ public sealed class EngineTests
 
     private static int LinesOfCode(IEnumerable<string> lines) => lines.Count(l => l.Trim() is { Length: > 0 } text && !text.StartsWith("//", StringComparison.Ordinal));
 
-    private static IEnumerable<MethodInfo> Methods(Type type) => type
-        .GetMethods(BindingFlags.DeclaredOnly | BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
+    private static IEnumerable<MethodBase> Methods(Type type) => type
+        .GetMembers(BindingFlags.DeclaredOnly | BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
+        .OfType<MethodBase>()
         .Where(m => !m.IsDefined(typeof(CompilerGeneratedAttribute)));
 
     private static bool IsGenerated(Type type) => type.IsDefined(typeof(CompilerGeneratedAttribute)) || (type.DeclaringType is { } outer && IsGenerated(outer));

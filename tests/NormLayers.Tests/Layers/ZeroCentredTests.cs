@@ -101,26 +101,6 @@ public sealed class ZeroCentredTests
         Assert.True(report.Passed, report.ToString());
     }
 
-    [Theory]
-    [InlineData("ScaleNorm")]
-    [InlineData("DyT")]
-    [InlineData("WeightNorm")]
-    public void Share_StoredMinusOne_HasTheLayersBitsAndItsOwnBuffer(string name)
-    {
-        (Func<bool, Layer> create, Shape shape) = s_layers[name];
-        Layer layer = create(true);
-        Layer share = layer.Share();
-        layer.Training = false;
-        float[] x = Samples.Normal(shape.Length);
-        Array.Fill(ScaleOf(layer)!.Value, 0.3f);
-        Compare.SameBits(Samples.Forward(layer, x, shape), Samples.Forward(share, x, shape), "y");
-        float[] y = new float[layer.OutputShape(shape).Length];
-        layer.Forward(x, shape, y);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        layer.Forward(x, shape, y);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-    }
-
     [Fact]
     public void InitializeFrom_StoredMinusOne_SetsTheSameLengths()
     {

@@ -5,14 +5,14 @@ using System.Text;
 namespace NormLayers.Exchange;
 
 /// <summary>Where a graph's nodes, constants and the names of values are in its bytes, four bytes each. Whatever else there is to know of them is read there.</summary>
-/// <remarks>The index takes at most 4 MiB, as a graph of more is refused; and at most 4/3 of the file, as a name takes three bytes there. Messages are walked to a fixed depth.</remarks>
-internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<string, OnnxTensor>
+/// <remarks>The index takes at most 4 MiB, as a graph of more is refused. Messages are walked to a fixed depth.</remarks>
+internal sealed class OnnxIndex : IReadOnlyDictionary<string, OnnxTensor>
 {
     private const int FieldNode = 1;
     private const int FieldInitializer = 5;
     private const int FieldTensorName = 8;
 
-    /// <summary>The most nodes, tensors and names of values together, 4 MiB of places. The sentence encoder of the examples has 2,700.</summary>
+    /// <summary>The most places together: one for a node, and for a name that goes into one or comes out; two for an initializer, one more for a node that is a constant. The sentence encoder of the examples has 2,700.</summary>
     public const int MostEntries = 1 << 20;
 
     private readonly ReadOnlyMemory<byte> _graph;
@@ -93,18 +93,6 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
         return field == FieldInitializer ? new(message) : OnnxTensorMessage.Of(new OnnxNodeMessage(message))!.Value;
     }
 
-    int IReadOnlyCollection<OnnxNode>.Count => _nodes.Count;
-
-    OnnxNode IReadOnlyList<OnnxNode>.this[int index] => new(Message(Nodes[index]));
-
-    IEnumerator<OnnxNode> IEnumerable<OnnxNode>.GetEnumerator()
-    {
-        for (int n = 0; n < _nodes.Count; n++)
-        {
-            yield return new OnnxNode(Message(Nodes[n]));
-        }
-    }
-
     int IReadOnlyCollection<KeyValuePair<string, OnnxTensor>>.Count => _constants.Count;
 
     public OnnxTensor this[string key] => TryGetValue(key, out OnnxTensor? tensor) ? tensor : throw new KeyNotFoundException($"Expected the name of a constant tensor, got {FileText.Shown(key)}.");
@@ -124,7 +112,7 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
 
     IEnumerator<KeyValuePair<string, OnnxTensor>> IEnumerable<KeyValuePair<string, OnnxTensor>>.GetEnumerator() => Values.Select(t => KeyValuePair.Create(t.Name, t)).GetEnumerator();
 
-    IEnumerator IEnumerable.GetEnumerator() => ((IEnumerable<OnnxNode>)this).GetEnumerator();
+    IEnumerator IEnumerable.GetEnumerator() => ((IEnumerable<KeyValuePair<string, OnnxTensor>>)this).GetEnumerator();
 
     private void Walk()
     {
@@ -154,7 +142,7 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
     {
         if (++_entries > MostEntries)
         {
-            throw new InvalidDataException($"expected a graph of at most {MostEntries} nodes, constant tensors and names that go in or come out, got more.");
+            throw new InvalidDataException($"expected a graph of at most {MostEntries} nodes, initializers (each counts twice) and names that go in or come out, together, got more.");
         }
 
         places.Add(place);
@@ -246,6 +234,18 @@ internal sealed class OnnxIndex : IReadOnlyList<OnnxNode>, IReadOnlyDictionary<s
         }
 
         return low < values.Length && Name(values[low]).SequenceEqual(name) ? low : -1;
+    }
+
+    /// <summary>The nodes as objects, each made on demand.</summary>
+    public sealed class NodeList(OnnxIndex index) : IReadOnlyList<OnnxNode>
+    {
+        public int Count => index._nodes.Count;
+
+        public OnnxNode this[int n] => new(index.Message(index.Nodes[n]));
+
+        public IEnumerator<OnnxNode> GetEnumerator() => Enumerable.Range(0, Count).Select(n => this[n]).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     // Counts first; then there is an array of as many.

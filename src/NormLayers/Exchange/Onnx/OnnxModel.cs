@@ -4,7 +4,7 @@ namespace NormLayers.Exchange;
 /// <remarks>
 /// <para>Read is the model's graph itself: subgraphs, as of If and Loop, and the model's local functions are not looked into.
 /// <see cref="OnnxNormalization"/> says which operators, and which sequences of operators, are taken as normalizations.</para>
-/// <para>The file is kept in memory with an index of four bytes for each name, node and tensor, less than 4/3 of the file. Names, tensors and values are decoded on demand.</para>
+/// <para>The file is kept in memory with an index of four bytes for each name and node and eight for each tensor, at most 4 MiB. Names, tensors and values are decoded on demand.</para>
 /// </remarks>
 public sealed class OnnxModel
 {
@@ -38,7 +38,7 @@ public sealed class OnnxModel
     public IReadOnlyDictionary<string, OnnxTensor> Initializers => _index;
 
     /// <summary>The nodes, in the order of the graph. Each is another object each time.</summary>
-    public IReadOnlyList<OnnxNode> Nodes => _index;
+    public IReadOnlyList<OnnxNode> Nodes => field ??= new OnnxIndex.NodeList(_index);
 
     /// <summary>The normalizations, in the order of the graph; found at the first call.</summary>
     /// <exception cref="InvalidDataException">A damaged attribute of a node.</exception>

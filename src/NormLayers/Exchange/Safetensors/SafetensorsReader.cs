@@ -133,8 +133,6 @@ public sealed class SafetensorsReader
         }
     }
 
-    private delegate void Decode<T>(NumberType type, ReadOnlySpan<byte> bytes, Span<T> numbers, object tensor);
-
     private SafetensorsTensor Checked(SafetensorsTensor tensor, Func<SafetensorsTensor, bool> isWanted, string expected)
     {
         ArgumentNullException.ThrowIfNull(tensor);
@@ -175,7 +173,7 @@ public sealed class SafetensorsReader
         }
     }
 
-    private T[] Read<T>(SafetensorsTensor tensor, Decode<T> decode)
+    private T[] Read<T>(SafetensorsTensor tensor, TensorNumbers.Decode<T> decode)
     {
         if (tensor.Count > Array.MaxLength)
         {
@@ -189,7 +187,7 @@ public sealed class SafetensorsReader
         return values;
     }
 
-    private void Read<T>(SafetensorsTensor tensor, Span<T> values, Decode<T> decode)
+    private void Read<T>(SafetensorsTensor tensor, Span<T> values, TensorNumbers.Decode<T> decode)
     {
         if (values.Length != tensor.Count)
         {
@@ -200,7 +198,7 @@ public sealed class SafetensorsReader
         Read(tensor, values, decode, gathered: null);
     }
 
-    private void Read<T>(SafetensorsTensor tensor, Span<T> values, Decode<T> decode, List<byte[]>? gathered)
+    private void Read<T>(SafetensorsTensor tensor, Span<T> values, TensorNumbers.Decode<T> decode, List<byte[]>? gathered)
     {
         int size = TensorNumbers.Size(tensor.Type);
         for (int chunk = 0; !values.IsEmpty; chunk++)

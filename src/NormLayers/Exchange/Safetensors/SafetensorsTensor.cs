@@ -36,6 +36,6 @@ public sealed class SafetensorsTensor
     /// <summary>The byte behind the last element.</summary>
     internal long End { get; }
 
-    /// <summary>Type, name and shape: <c>F32 norm1.weight [32]</c>.</summary>
+    /// <summary>Type, name and shape: <c>F32 'norm1.weight' [32]</c>.</summary>
     public override string ToString() => $"{DataType} {FileText.Shown(Name)} [{string.Join(", ", Shape)}]";
 }
