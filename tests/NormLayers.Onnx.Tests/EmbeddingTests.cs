@@ -67,7 +67,7 @@ public sealed class EmbeddingTests
     {
         // The same at every vector width: this test runs at each of them.
         byte[] bytes = [.. _model.Value.Embed(Tokens(_sentences)).SelectMany(v => MemoryMarshal.AsBytes<float>(v).ToArray())];
-        Assert.Equal("6A7E742035B794F9", Convert.ToHexString(SHA256.HashData(bytes))[..16]);
+        Assert.Equal("68BB04DB9497475A", Convert.ToHexString(SHA256.HashData(bytes))[..16]);
     }
 
     [Fact]
