@@ -31,6 +31,9 @@ public sealed record LoadReport(
     }
 
     /// <summary>The first names for a message, and how many more there are.</summary>
-    internal static string Listed(IReadOnlyList<string> names) =>
-        string.Join(", ", names.Take(MostShown).Select(FileText.Shown)) + (names.Count > MostShown ? FormattableString.Invariant($" and {names.Count - MostShown} more") : "");
+    internal static string Listed(IReadOnlyList<string> names) => Listed([.. names.Select(FileText.Shown)], ", ");
+
+    /// <summary>The same of parts that are fit to show as they are.</summary>
+    internal static string Listed(IReadOnlyList<string> parts, string between) =>
+        string.Join(between, parts.Take(MostShown)) + (parts.Count > MostShown ? FormattableString.Invariant($" and {parts.Count - MostShown} more") : "");
 }

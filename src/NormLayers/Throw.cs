@@ -134,6 +134,17 @@ internal static class Throw
         return value;
     }
 
+    /// <summary>Checks that a number is neither negative nor above the most that is allowed, and returns it.</summary>
+    public static double IfNotUpTo(double most, double value, string name)
+    {
+        if (!(value >= 0 && value <= most))
+        {
+            OutOfRange(name, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"a number from 0 to {most}"), value);
+        }
+
+        return value;
+    }
+
     /// <summary>Checks that a number is finite as a float, and returns that.</summary>
     public static float IfNotFiniteFloat(double value, string name)
     {

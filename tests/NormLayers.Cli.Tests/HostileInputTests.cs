@@ -141,6 +141,19 @@ public sealed class HostileInputTests : IDisposable
     }
 
     [Theory]
+    [InlineData("train", "--mode", "dynamiclayernorm", "--hidden-dim", "65536")]
+    [InlineData("compare", "--modes", "layernorm,dynamiclayernorm", "--hidden-dim", "65536")]
+    [InlineData("sweep", "--mode", "dynamiclayernorm", "--learning-rate", "0.1", "--hidden-dim", "65536")]
+    [InlineData("bench", "--layer", "dynamiclayernorm", "--shape", "4x65536")]
+    public void DynamicLayerNorm_MapsBeyondAnArray_AreAnErrorBeforeTraining(params string[] arguments)
+    {
+        ToolResult result = _tool.Run(arguments).Expect(2);
+
+        Assert.Contains("a layer of 65536 x 65536 weights does not fit one array of 2147483591 numbers", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith("1 error; nothing was run.", result.Error.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("data.n_train=100000000")]
     [InlineData("model.hidden_dims=[20000,20000]")]
     [InlineData("model.hidden_dims=[65536,4000]")]

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NormLayers;
 
 /// <summary>A layer in the conventions of a library.</summary>
@@ -18,4 +20,12 @@ public sealed record Conversion(
     IReadOnlyDictionary<string, double> Arguments,
     IReadOnlyDictionary<string, float[]> Tensors,
     Layer Layer,
-    IReadOnlyList<string> NotExpressed);
+    IReadOnlyList<string> NotExpressed)
+{
+    /// <summary>The layer as the library would create it, but for its sizes, and what it has no way to say: <c>Keras: BatchNormalization(epsilon = 1E-05)</c>.</summary>
+    public override string ToString()
+    {
+        IEnumerable<string> arguments = Arguments.Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Key} = {a.Value}"));
+        return string.Join(' ', [$"{To}: {Name}({string.Join(", ", arguments)})", .. NotExpressed]);
+    }
+}

@@ -40,7 +40,7 @@ internal sealed class Converter(FrameworkConventions conventions, LibraryTerms t
 
     private Layer Refuse(Layer layer)
     {
-        Throw.Argument(nameof(layer), "a batch, layer, RMS, group or instance normalization", $"{layer.GetType().Name}, which {terms.Name} does not have");
+        Throw.Argument(nameof(layer), "a batch, layer, RMS, group or instance normalization", $"{layer.GetType().Name}, which the conversion to {terms.Name} does not know");
         return layer;
     }
 

@@ -18,13 +18,14 @@ public sealed class DynamicLayerNorm : Layer, INormalization
     private AlignedBuffer _b;
 
     /// <summary>Creates a layer that is layer normalization with γ = 1 and β = 0 at first.</summary>
-    /// <param name="features">C, the last dimension of the input, ≥ 1.</param>
+    /// <param name="features">C, the last dimension of the input, 1 to 46340: a map has C² weights in one array.</param>
     /// <param name="epsilon">ε, added to the variance under the root, ≥ 0. With 0, a constant row gives b all the same.</param>
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="features"/> or <paramref name="epsilon"/> out of range.</exception>
     public DynamicLayerNorm(int features, double epsilon = 1e-5, string name = "dynamiclayernorm")
         : base(name)
     {
+        _ = Linear.Weights(features, features, nameof(features));
         _norm = new AdaptiveLayerNorm(features, epsilon, name: name);
         Linear Map(string of) => new(new Parameter($"{of}_weight", (features, features)), new Parameter($"{of}_bias", features), name);
         (ScaleMap, ShiftMap) = (Map("scale"), Map("shift"));

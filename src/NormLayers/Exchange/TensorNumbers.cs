@@ -71,7 +71,7 @@ internal static class TensorNumbers
         }
     }
 
-    /// <summary>Reads integers; truth values are 0 and 1.</summary>
+    /// <summary>Reads integers; truth values are 0 and 1, which any other byte is.</summary>
     /// <exception cref="InvalidDataException">One above 2⁶³ − 1.</exception>
     public static void Read(NumberType type, ReadOnlySpan<byte> bytes, Span<long> numbers, object? tensor)
     {
@@ -87,7 +87,8 @@ internal static class TensorNumbers
                 NumberType.U64 => Signed(BinaryPrimitives.ReadUInt64LittleEndian(bytes), tensor),
                 NumberType.U32 => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
                 NumberType.U16 => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
-                _ => bytes[0],
+                NumberType.U8 => bytes[0],
+                _ => bytes[0] == 0 ? 0 : 1,
             };
         }
     }

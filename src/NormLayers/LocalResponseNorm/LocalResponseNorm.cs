@@ -14,9 +14,9 @@ public sealed class LocalResponseNorm : Layer
 
     /// <summary>Creates a layer; the defaults are PyTorch's.</summary>
     /// <param name="size">n, the channels of a window, ≥ 1.</param>
-    /// <param name="alpha">α, the scale of the squares, ≥ 0; it is divided by n. AlexNet and TensorFlow do not divide: multiply theirs by n.</param>
+    /// <param name="alpha">α, the scale of the squares, 0 to 10²⁰⁰; it is divided by n. AlexNet and TensorFlow do not divide: multiply theirs by n.</param>
     /// <param name="beta">β, the exponent, ≥ 0.</param>
-    /// <param name="k">The offset, ≥ 0. With 0, a window of zeros gives y = 0, and an infinite dx.</param>
+    /// <param name="k">The offset, 0 to 10²⁸⁰. With 0, a window of zeros gives y = 0, and an infinite dx.</param>
     /// <param name="evenReachesUp">Where an even window has its one channel more: below its own as in PyTorch, or above as in ONNX.</param>
     /// <param name="name">The layer's name.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>

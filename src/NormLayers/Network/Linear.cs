@@ -6,7 +6,7 @@ namespace NormLayers.Network;
 
 /// <summary>A fully connected layer: y = x·Wᵀ + b, on the last dimension of any shape.</summary>
 /// <remarks>
-/// Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>. For the backward pass of a layer with 512 outputs and
+/// Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>, and neither <c>y</c> nor <c>dx</c> the weights. For the backward pass of a layer with 512 outputs and
 /// 256 inputs or more, each calling thread keeps a workspace, of at most 256 floats an output of its widest layer. For weights that
 /// do not change any more, shared by several threads, see <see cref="PackedMatrix"/>: the same bits, and few rows are many times faster.
 /// </remarks>
@@ -21,7 +21,7 @@ public sealed class Linear : Layer
     /// <param name="initialization">How they are drawn.</param>
     /// <param name="withBias">Whether there is a learnable bias.</param>
     /// <param name="name">The layer's name.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A width below 1, or no such initialization.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A width below 1, more weights than an array has, or no such initialization.</exception>
     public Linear(
         int inputs,
         int outputs,
@@ -97,14 +97,19 @@ public sealed class Linear : Layer
     }
 
     /// <inheritdoc/>
-    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) =>
+    protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        MatrixProduct.CheckApart(Weight.Value, y, nameof(y));
+        MatrixProduct.CheckApart(Bias?.Value, y, nameof(y));
         MatrixProduct.MultiplyTransposed(x, Weight.Value, Bias?.Value, Inputs, y);
+    }
 
     /// <inheritdoc/>
     protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
     {
         if (!dx.IsEmpty)
         {
+            MatrixProduct.CheckApart(Weight.Value, dx, nameof(dx));
             MatrixProduct.Multiply(dy, Weight.Value, Inputs, dx);
         }
 
@@ -123,8 +128,19 @@ public sealed class Linear : Layer
     private static float[] NewWeight(int inputs, int outputs)
     {
         Throw.IfNotPositive(inputs, nameof(inputs));
-        Throw.IfNotPositive(outputs, nameof(outputs));
-        return new float[new Shape(outputs, inputs).Length];
+        return new float[Weights(inputs, outputs, nameof(outputs))];
+    }
+
+    /// <summary>Checks that there are outputs, and that an array has their weights; returns how many these are.</summary>
+    internal static int Weights(int inputs, int outputs, string name)
+    {
+        Throw.IfNotPositive(outputs, name);
+        if ((long)inputs * outputs > Array.MaxLength)
+        {
+            Throw.OutOfRange(name, FormattableString.Invariant($"at most {Array.MaxLength / inputs}, so that {inputs} x {name} weights fit one array"), outputs);
+        }
+
+        return inputs * outputs;
     }
 
     private void Initialize(RandomSource random, Initialization initialization)

@@ -154,7 +154,11 @@ public sealed class NormalizationKind
         "dynamiclayernorm",
         "dynamic layer normalization",
         "each sample, over its features",
-        s => new DynamicLayerNorm(s.Features, s.Epsilon, s.Name));
+        s => new DynamicLayerNorm(s.Features, s.Epsilon, s.Name))
+    {
+        Check = s => (long)s.Features * s.Features <= Array.MaxLength ? null
+            : FormattableString.Invariant($"a layer of {s.Features} x {s.Features} weights does not fit one array of {Array.MaxLength} numbers: dynamic layer normalization has two such maps"),
+    };
 
     /// <summary>Every kind of the library, in the order of the documents.</summary>
     public static IReadOnlyList<NormalizationKind> All { get; } =

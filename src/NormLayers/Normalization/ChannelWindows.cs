@@ -13,9 +13,9 @@ internal readonly record struct Response(int Size, double Alpha, double Beta, do
     /// <summary>How many above.</summary>
     public int Above => Size - 1 - Below;
 
-    /// <summary>The constants, checked.</summary>
+    /// <summary>The constants, checked. With squares of floats, s = k + α/n·Σx² then stays where <see cref="Elementary.ReciprocalPowerCore"/> is right.</summary>
     public static Response Of(int size, double alpha, double beta, double k, bool evenReachesUp) => new(
-        Throw.IfNotPositive(size, nameof(size)), Throw.IfNegativeOrNotFinite(alpha, nameof(alpha)), Throw.IfNegativeOrNotFinite(beta, nameof(beta)), Throw.IfNegativeOrNotFinite(k, nameof(k)), evenReachesUp);
+        Throw.IfNotPositive(size, nameof(size)), Throw.IfNotUpTo(1e200, alpha, nameof(alpha)), Throw.IfNegativeOrNotFinite(beta, nameof(beta)), Throw.IfNotUpTo(1e280, k, nameof(k)), evenReachesUp);
 }
 
 /// <summary>Division by a power of a sum of squares over neighbouring channels: lanes are positions of (N, C, L). Units are 64 positions of one sample.</summary>

@@ -5,10 +5,8 @@ namespace NormLayers.Normalization;
 /// <summary>Batch renormalization's R and D of each channel from the batch's statistics and the running ones.</summary>
 internal static class RenormFactors
 {
-    /// <summary>
-    /// Overwrites R and D of the batch's statistics, within limits of R_max ≥ 1 and D_max ≥ 0, and <paramref name="deviation"/> with √(variance + ε), (C).
-    /// What is not finite stays NaN, and what overflows is at its limit.
-    /// </summary>
+    /// <summary>Overwrites R and D of the batch's statistics, (C), within limits of R_max ≥ 1 and D_max ≥ 0, and <paramref name="deviation"/>, (C), with √(variance + ε).</summary>
+    /// <remarks>The running mean and the running deviation, ≥ 0, are (C) too, and ε is finite and ≥ 0. What is not finite stays NaN, and what overflows is at its limit.</remarks>
     public static void Compute(
         NormStatistics statistics, ReadOnlySpan<float> runningMean, ReadOnlySpan<float> runningDeviation, double epsilon, (double RMax, double DMax) limits, Span<double> deviation)
     {

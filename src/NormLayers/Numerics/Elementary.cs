@@ -84,7 +84,7 @@ internal static class Elementary
         return (D.Create(1) + (r + r * r * s)) * D.PowerOfTwo(n);
     }
 
-    /// <summary>x⁻ᵖ as a factor of floats, for p ≥ 0 and normal x from 0 to 10²⁸⁰, on one lane or eight; 0 for infinity, and NaN for NaN, but 1 where p is 0.</summary>
+    /// <summary>x⁻ᵖ as a factor of floats, for p ≥ 0 and normal x up to 10²⁸⁰ or little more, on one lane or eight; 0 for infinity, and NaN for NaN, but 1 where p is 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static D ReciprocalPowerCore<D>(D x, double p)
         where D : struct, IDoubleLanes<D>

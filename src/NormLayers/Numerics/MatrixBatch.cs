@@ -30,7 +30,7 @@ public readonly ref struct MatrixBatch
         int one = MatrixView.CheckLength(count == 0 ? int.MaxValue : values.Length, rows, columns, rowStride, nameof(values));
         if (count < 0 || matrixStride < 0)
         {
-            Throw.Argument(nameof(count), "a number of matrices and a distance between them ≥ 0", $"{count} matrices, {matrixStride} apart");
+            Throw.Argument(count < 0 ? nameof(count) : nameof(matrixStride), "a number of matrices and a distance between them ≥ 0", $"{count} matrices, {matrixStride} apart");
         }
 
         long needed = one == 0 || count == 0 ? 0 : (count - 1L) * matrixStride + one;

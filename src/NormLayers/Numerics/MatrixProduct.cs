@@ -119,11 +119,11 @@ public static class MatrixProduct
         MultiplyAdd(new Factor(dy, 1, M), new Factor(x, inner, 1), new ProductSize(M, inner, x.Length / inner), new ProductTarget(dw, inner, 1));
     }
 
-    internal static void CheckApart(ReadOnlySpan<float> factor, ReadOnlySpan<float> c, string name)
+    internal static void CheckApart(ReadOnlySpan<float> read, ReadOnlySpan<float> c, string name)
     {
-        if (factor.Overlaps(c))
+        if (read.Overlaps(c))
         {
-            Throw.Argument(name, "memory apart from the factors'", "memory that overlaps it");
+            Throw.Argument(name, "memory apart from all that is read", "memory that overlaps it");
         }
     }
 
@@ -154,9 +154,10 @@ public static class MatrixProduct
         bool behind = next >= one;
         bool beside = next >= b.Columns && (a.Count - 1) * next + b.Columns <= stride;
         long needed = one == 0 || a.Count == 0 ? 0 : (a.Count - 1) * next + one;
-        if ((a.Count > 1 && !behind && !beside) || c.Length < needed)
+        bool overlap = a.Count > 1 && !behind && !beside;
+        if (overlap || c.Length < needed)
         {
-            Throw.Argument(nameof(c), $"{a.Count} matrices of {a.Rows} rows of {b.Columns}, apart from each other", $"{c.Length} elements, with rows {stride} and matrices {next} apart");
+            Throw.Argument(overlap ? nameof(matrixStride) : nameof(c), $"{a.Count} matrices of {a.Rows} rows of {b.Columns}, apart from each other", $"{c.Length} elements, with rows {stride} and matrices {next} apart");
         }
 
         CheckApart(a.Values, c, nameof(c));

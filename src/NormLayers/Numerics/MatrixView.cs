@@ -60,7 +60,8 @@ public readonly ref struct MatrixView
     {
         if (rows < 0 || columns < 0 || rowStride < columns)
         {
-            Throw.Argument(name, "rows and columns ≥ 0, and rows at least as far apart as they are long", $"{rows} rows, {columns} columns, {rowStride} apart");
+            string wrong = rows < 0 ? nameof(rows) : columns < 0 ? nameof(columns) : nameof(rowStride);
+            Throw.Argument(wrong, "rows and columns ≥ 0, and rows at least as far apart as they are long", $"{rows} rows, {columns} columns, {rowStride} apart");
         }
 
         long needed = rows == 0 || columns == 0 ? 0 : (long)(rows - 1) * rowStride + columns;

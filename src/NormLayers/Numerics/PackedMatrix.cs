@@ -44,14 +44,19 @@ public sealed class PackedMatrix
     /// <summary>C = A·B + bias: overwrites <paramref name="c"/>.</summary>
     /// <param name="a">(N, K), row-major.</param>
     /// <param name="bias">M numbers, added to every row; empty means zeros.</param>
-    /// <param name="c">(N, M), row-major, apart from <paramref name="a"/>'s memory.</param>
+    /// <param name="c">(N, M), row-major, apart from the memory of <paramref name="a"/> and <paramref name="bias"/>.</param>
     /// <exception cref="ArgumentException">Lengths that do not fit, or memory that overlaps.</exception>
     public void Multiply(ReadOnlySpan<float> a, ReadOnlySpan<float> bias, Span<float> c)
     {
-        int rows = a.Length / Rows;
-        Throw.IfLengthDiffers(a.Length, (rows, Rows), nameof(a));
+        (int rows, int rest) = Math.DivRem(a.Length, Rows);
+        if (rest != 0)
+        {
+            Throw.Argument(nameof(a), $"a whole number of rows of {Rows}", $"{a.Length} elements");
+        }
+
         Throw.IfLengthDiffers(c.Length, (rows, Columns), nameof(c));
         MatrixProduct.CheckApart(a, c, nameof(c));
+        MatrixProduct.CheckApart(bias, c, nameof(c));
         if (!bias.IsEmpty)
         {
             Throw.IfLengthDiffers(bias.Length, Columns, nameof(bias));

@@ -4,7 +4,7 @@ namespace NormLayers;
 
 /// <summary>ScaleNorm over the last dimension: each row is given one learned length g.</summary>
 /// <remarks>
-/// <para>y = g·x/max(‖x‖, ε), the same in training and evaluation, and no row depends on another. ε limits the length and is added to nothing. The derivation,
+/// <para>y = g·x/max(‖x‖, ε), or (1 + g)·x/max(‖x‖, ε) with <c>onePlusG</c>, the same in training and evaluation, and no row depends on another. ε limits the length and is added to nothing. The derivation,
 /// line by line: README.md beside this file.</para>
 /// <para>Takes any rank whose last dimension is <see cref="RowLayer.Features"/>, with no rows too. <c>y</c> may be <c>x</c> where no
 /// backward pass follows. NaN stays within its row. A mask has a value for each element, or for each row. Without a mask, no allocation after the largest batch has been seen.</para>

@@ -3,7 +3,7 @@ using NormLayers.Normalization;
 
 namespace NormLayers;
 
-/// <summary>Weight normalization of a linear layer: the weights of each output are a learned length times a learned direction, w = g·v/‖v‖.</summary>
+/// <summary>Weight normalization of a linear layer: the weights of each output are a learned length times a learned direction, w = g·v/‖v‖, or (1 + g)·v/‖v‖ with <c>onePlusG</c>.</summary>
 /// <remarks>
 /// At first w is what the linear layer had, to rounding (of 1 + g, where that is the length): v is a copy and g its lengths. A row of zeros has no direction: w and all gradients are 0 there.
 /// The derivation, line by line: README.md beside this file. The names of the parameters, <c>weight_g</c> and <c>weight_v</c>, are PyTorch's.

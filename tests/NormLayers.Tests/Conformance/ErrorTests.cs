@@ -54,7 +54,7 @@ public sealed class ErrorTests
             ]
            select new WrongInput(layer.Name, "ε -0.5", () => layer.Create(-0.5), "a finite number ≥ 0", "-0.5", "taken: NaN where σ² or the mean square is below 0.5"),
         new("BatchNorm", "evaluation with a running variance of -2, pytorch#106605", EvaluateNegativeVariance, "running variances ≥ 0", "-2 in channel 1", "taken: NaN in that channel"),
-        new("BatchNorm", "file without num_batches_tracked", () => new BatchNorm1D(1).Load(new MemoryStream(BehaviourTests.FileWithoutCounter)), "a tensor for every part of the network", "none for 'num_batches_tracked'", "taken in an old version's file: the counter is 0"),
+        new("BatchNorm", "file without num_batches_tracked", () => new BatchNorm1D(1).Load(new MemoryStream(BehaviourTests.FileWithoutCounter)), "a tensor for every part of the layer", "none for 'num_batches_tracked'", "taken in an old version's file: the counter is 0"),
         new("GroupNorm", "one value a group, more than one sample", Pass(new GroupNorm(10, 10), (2, 10, 1)), "more than 1 value per group", "shape (2, 10, 1) with 10 groups", "taken: y is β for every x"),
         new("InstanceNorm", "2 channels for 4, no γ and β", Pass(new InstanceNorm(4), (3, 2, 5)), "a shape (N, 4, …)", "(3, 2, 5)", "a warning"),
         new("InstanceNorm", "no batch dimension", Pass(new InstanceNorm(3), (3, 15)), "a shape (N, 3, …)", "(3, 15)", "taken as one sample"),

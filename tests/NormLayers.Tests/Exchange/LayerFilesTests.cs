@@ -174,6 +174,21 @@ public sealed class LayerFilesTests
     }
 
     [Fact]
+    public void Load_OtherConventions_AreTheMessageThemselves()
+    {
+        Assert.Contains(
+            "expected the conventions of this layer, got scale: '1 + gamma' in the file, 'gamma' here.",
+            Refused(new RmsNorm(3), SafetensorsBytes.Of(new RmsNorm(3, onePlusGamma: true))), StringComparison.Ordinal);
+        Assert.Contains(
+            "expected the conventions of this network, got n.epsilon: '0.5' in the file, '0.25' here; n.scale: '1 + gamma' in the file, 'gamma' here.",
+            Refused(new Sequential(new RmsNorm(3, 0.25, name: "n")), SafetensorsBytes.Of(new Sequential(new RmsNorm(3, 0.5, onePlusGamma: true, name: "n")))), StringComparison.Ordinal);
+        Assert.Contains("expected only tensors that the layer has, got also 'bias'.", Refused(new LayerNorm1D(3, withBeta: false), SafetensorsBytes.Of(new LayerNorm1D(3))), StringComparison.Ordinal);
+        Sequential many = new([.. Enumerable.Range(0, 9).Select(i => new RmsNorm(3, 0.5, name: $"n{i}"))]);
+        Sequential others = new([.. Enumerable.Range(0, 9).Select(i => new RmsNorm(3, 0.25, name: $"n{i}"))]);
+        Assert.EndsWith("n7.epsilon: '0.5' in the file, '0.25' here and 1 more.", Refused(others, SafetensorsBytes.Of(many)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Load_ManyMissingNames_AreShortened() =>
         Assert.EndsWith("'linear2.weight' and 1 more.", Refused(Create("batchnorm", seed: 1), SafetensorsBytes.File("{}")), StringComparison.Ordinal);
 

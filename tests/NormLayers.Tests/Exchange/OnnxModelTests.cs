@@ -50,6 +50,16 @@ public sealed class OnnxModelTests
     }
 
     [Fact]
+    public void Read_TruthValues_AreZeroAndOne()
+    {
+        ProtobufMessage raw = new ProtobufMessage().Add(1, 3).Add(2, 9).Add(8, "raw").Add(9, [0, 1, 200]);
+        ProtobufMessage typed = new ProtobufMessage().Add(1, 3).Add(2, 9).Add(8, "typed").Add(5, 0).Add(5, 2).Add(5, 1);
+        OnnxModel model = new OnnxBytes().Add(raw).Add(typed).Read();
+        Assert.Equal([0, 1, 1], model.Initializers["raw"].ReadIntegers());
+        Assert.Equal([0, 1, 1], model.Initializers["typed"].ReadIntegers());
+    }
+
+    [Fact]
     public void Read_EveryPrefixOfAFile_IsRefusedUnlessTheGraphIsWhole()
     {
         byte[] file = new OnnxBytes().Floats("w", [2], 1, 2).Floats("b", [2], 3, 4).Node("y = LayerNormalization(x, w, b)").ToArray();

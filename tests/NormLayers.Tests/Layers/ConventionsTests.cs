@@ -301,13 +301,25 @@ public sealed class ConventionsTests
     }
 
     [Fact]
-    public void Convert_LayersThatNoLibraryHas_AreRefused()
+    public void Convert_LayersThatItDoesNotKnow_AreRefused()
     {
-        foreach (Layer layer in (Layer[])[new GhostBatchNorm(3, 2), new BatchRenorm(3, RenormLimits.Paper), new ScaleNorm(3), new DyT(3)])
+        foreach (Layer layer in (Layer[])
+            [
+                new GhostBatchNorm(3, 2), new BatchRenorm(3, RenormLimits.Paper), new ScaleNorm(3), new DyT(3), new LocalResponseNorm(3), new DynamicLayerNorm(3),
+                new WeightNorm(new NormLayers.Network.Linear(new float[6], 3)),
+            ])
         {
             ArgumentException error = Assert.Throws<ArgumentException>(() => FrameworkConventions.Keras.Convert(layer));
-            Assert.Contains($"got {layer.GetType().Name}, which Keras does not have", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"got {layer.GetType().Name}, which the conversion to Keras does not know.", error.Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Conversion_AsText_ShowsTheArguments()
+    {
+        Assert.Equal("PyTorch: GroupNorm(eps = 0.125, num_groups = 2)", FrameworkConventions.PyTorch.Convert(new GroupNorm(2, 4, 0.125)).ToString());
+        Conversion withNote = FrameworkConventions.PyTorch.Convert(new RmsNorm(4, 0.125, epsilonOutsideRoot: true));
+        Assert.Equal("PyTorch: RMSNorm(eps = 0.125) PyTorch has ε under the root alone, so small rows come out different.", $"{withNote}");
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using NormLayers.Network;
 using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 using NormLayers.Verification;
@@ -42,6 +43,19 @@ public sealed class DynamicLayerNormTests
 
         float[] x = Samples.Normal(54);
         Compare.SameBits(Samples.Forward(plain, x, s_shape), Samples.Forward(layer, x, s_shape), "y");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(46341)]
+    [InlineData(65536)]
+    [InlineData(int.MaxValue)]
+    public void Features_WithoutAnArrayForTheMaps_AreOutOfRange(int features)
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(nameof(features), () => new DynamicLayerNorm(features));
+        Assert.Throws<ArgumentOutOfRangeException>("outputs", () => new Linear(Math.Max(features, 1), features, new RandomSource(1)));
+        Assert.Equal(features > 0, NormalizationKind.DynamicLayerNorm.Check(new NormalizationSettings(features)) is not null);
     }
 
     /// <summary>One row on paper: x = (1, 3), ε = 0, so x̂ = (−1, 1); a = (x₂, 0) and b = (0, 2x₁).</summary>

@@ -57,6 +57,33 @@ public sealed class LocalResponseNormTests
         Compare.Within(Compare.Widen(expected), actual, Array.ConvertAll(expected, v => 3 * Tolerance.Ulp(v)), "y");
     }
 
+    [Theory]
+    [InlineData("k", 1, 1.1e280)]
+    [InlineData("k", 1, double.PositiveInfinity)]
+    [InlineData("k", 1, double.NaN)]
+    [InlineData("k", 1, -1)]
+    [InlineData("alpha", 1.1e200, 1)]
+    [InlineData("alpha", double.MaxValue, 1)]
+    [InlineData("alpha", double.NaN, 1)]
+    [InlineData("alpha", -1, 1)]
+    public void Constants_BeyondThePowersRange_AreRefused(string name, double alpha, double k)
+    {
+        ArgumentException layer = Assert.Throws<ArgumentOutOfRangeException>(name, () => new LocalResponseNorm(3, alpha, k: k));
+        Assert.Contains(name == "k" ? "a number from 0 to 1E+280" : "a number from 0 to 1E+200", layer.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1e-4, 1e280)]
+    [InlineData(1e200, 1)]
+    [InlineData(1e200, 1e280)]
+    public void Forward_LargestConstants_AreRoundedOnce(double alpha, double k)
+    {
+        float[] x = [1, -3, float.MaxValue, float.MaxValue, float.MaxValue, 2];
+        LocalResponseNorm layer = new(3, alpha, 0.01, k);
+        double[] y = layer.CreateReference().Forward(Compare.Widen(x), (1, 6));
+        Compare.Within(y, Samples.Forward(layer, x, (1, 6)), Array.ConvertAll(y, v => OneRounding * Tolerance.Ulp(v)), "y");
+    }
+
     [Fact]
     public void Passes_Zeros_GiveZeroAndWhatTheOffsetLeaves()
     {

@@ -215,6 +215,34 @@ public sealed class ElementaryTests
         }
     }
 
+    [Theory]
+    [InlineData(0.001)]
+    [InlineData(0.25)]
+    [InlineData(0.5)]
+    [InlineData(0.75)]
+    [InlineData(1)]
+    [InlineData(1.02)]
+    public void ReciprocalPower_LargestAndNotFinite_AreRight(double p)
+    {
+        static double Power(double x, double p)
+        {
+            double[] result = new double[1];
+            SingleDouble.Store(Elementary.ReciprocalPowerCore(SingleDouble.Create(x), p), ref result[0], 0);
+            return result[0];
+        }
+
+        foreach (double x in (double[])[1e-300, 1, 1e200, 1e280, 1.1e280])
+        {
+            double expected = Math.Pow(x, -p);
+            Assert.InRange(Power(x, p), expected * (1 - 4e-13), expected * (1 + 4e-13));
+        }
+
+        Assert.Equal(0, (float)(Power(double.PositiveInfinity, p) * float.MaxValue));
+        Assert.Equal(double.NaN, Power(double.NaN, p));
+        Assert.Equal(1, Power(double.PositiveInfinity, 0));
+        Assert.Equal(1, Power(double.NaN, 0));
+    }
+
     private const int FixedBits = 1200;
 
     // A double is a whole multiple of 2⁻¹⁰⁷⁴.

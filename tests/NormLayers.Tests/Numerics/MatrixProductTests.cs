@@ -302,6 +302,52 @@ public sealed class MatrixProductTests
         Assert.Throws<ArgumentException>(() => packed.Multiply(new float[3], default, new float[3]));
         Assert.Throws<ArgumentException>(() => packed.Multiply(new float[2], new float[2], new float[3]));
         Assert.Throws<ArgumentException>(() => packed.Multiply(new float[2], default, new float[4]));
+        Assert.StartsWith("Expected a whole number of rows of 2, got 3 elements.", Assert.Throws<ArgumentException>("a", () => packed.Multiply(new float[3], default, new float[3])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Products_ResultInTheMemoryOfWhatIsRead_AreRefused()
+    {
+        float[] six = new float[6];
+        PackedMatrix packed = new(new MatrixView(six, 2, 3));
+        Assert.Throws<ArgumentException>("c", () => packed.Multiply(six.AsSpan(0, 2), default, six.AsSpan(1, 3)));
+        Assert.Throws<ArgumentException>("c", () => packed.Multiply(new float[2], six.AsSpan(2, 3), six.AsSpan(0, 3)));
+        Assert.Throws<ArgumentException>("c", () => packed.Multiply(new float[2], six.AsSpan(0, 3), six.AsSpan(0, 3)));
+        packed.Multiply(new float[2], six.AsSpan(3, 3), six.AsSpan(0, 3));
+
+        foreach (bool first in (bool[])[true, false])
+        {
+            float[] c = new float[12];
+            (float[] a, float[] b) = first ? (c, new float[12]) : (new float[12], c);
+            Assert.Throws<ArgumentException>("c", () => MatrixProduct.Multiply(new(a, 3, 4), new(b, 4, 3), c));
+            Assert.Throws<ArgumentException>("c", () => MatrixProduct.MultiplyAdd(new(a, 3, 4), new(b, 4, 3), c));
+            Assert.Throws<ArgumentException>("c", () => MatrixProduct.MultiplyBatch(new(a, 2, 2, 3), new(b, 2, 3, 2), c));
+        }
+
+        float[] weight = new float[9];
+        float[] bias = new float[3];
+        NormLayers.Network.Linear linear = new(weight, 3, bias);
+        Assert.Throws<ArgumentException>("y", () => linear.Forward(new float[9], (3, 3), weight));
+        Assert.Throws<ArgumentException>("y", () => linear.Forward(new float[3], (1, 3), bias));
+        linear.Forward(new float[9], (3, 3), new float[9]);
+        Assert.Throws<ArgumentException>("dx", () => linear.Backward(new float[9], new float[9], weight));
+    }
+
+    [Fact]
+    public void Strides_ThatDoNotFit_AreNamedAsTheParametersAre()
+    {
+        float[] twelve = new float[12];
+        Assert.Throws<ArgumentException>("rowStride", () => MatrixProduct.Multiply(new(twelve, 3, 4), new(new float[16], 4, 4), new float[12], rowStride: 3));
+        Assert.Throws<ArgumentException>("rowStride", () => MatrixProduct.MultiplyAdd(new(twelve, 3, 4), new(new float[16], 4, 4), new float[12], rowStride: -1));
+        Assert.Throws<ArgumentException>("rowStride", () => MatrixProduct.MultiplyBatch(new(twelve, 2, 2, 3), new(new float[12], 2, 3, 2), new float[8], rowStride: 1));
+        Assert.Throws<ArgumentException>("matrixStride", () => MatrixProduct.MultiplyBatch(new(twelve, 2, 2, 3), new(new float[12], 2, 3, 2), new float[20], 2, 3));
+        Assert.Throws<ArgumentException>("rowStride", () => new MatrixView(twelve, 3, 4, 3));
+        Assert.Throws<ArgumentException>("columns", () => new MatrixView(twelve, 3, -4, 3));
+        Assert.Throws<ArgumentException>("rows", () => new MatrixView(twelve, -3, 4, 4));
+        Assert.Throws<ArgumentException>("rowStride", () => new MatrixBatch(twelve, 1, 3, 4, 3, 12));
+        Assert.Throws<ArgumentException>("matrixStride", () => new MatrixBatch(twelve, 2, 2, 3, 3, -1));
+        Assert.Throws<ArgumentException>("count", () => new MatrixBatch(twelve, -1, 2, 3, 3, 6));
+        Assert.Throws<ArgumentException>("c", () => MatrixProduct.Multiply(new(twelve, 3, 4), new(new float[16], 4, 4), new float[11]));
     }
 
     [Fact]

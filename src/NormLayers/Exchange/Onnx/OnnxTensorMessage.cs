@@ -199,7 +199,12 @@ internal readonly struct OnnxTensorMessage
     /// <param name="values">Where to; as many as <see cref="Count"/>.</param>
     /// <exception cref="InvalidDataException">Another number of values than the shape has, values that are in another file, or one above 2⁶³ − 1.</exception>
     public void Read(Span<long> values) =>
-        Read(values, TensorNumbers.Read, Type == NumberType.U64 ? this : null, Type == NumberType.U64 ? SignedOf(this) : static i => i);
+        Read(values, TensorNumbers.Read, Type == NumberType.U64 ? this : null, Type switch
+        {
+            NumberType.U64 => SignedOf(this),
+            NumberType.Boolean => static i => i == 0 ? 0 : 1,
+            _ => static i => i,
+        });
 
     /// <summary>Checks that there are as many values as the shape has, before memory is taken for them.</summary>
     /// <exception cref="InvalidDataException">There are not, or they are in another file.</exception>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NormLayers.Exchange;
+using NormLayers.Network;
 
 namespace NormLayers;
 
@@ -70,15 +71,16 @@ public static class LayerFiles
         SafetensorsTensor[] tensors = [.. file.Tensors];
         HashSet<string> names = [.. tensors.Select(t => t.Name)];
         LoadReport report = Compare(layer, state, names, file.Metadata);
+        string whole = layer is Sequential ? "network" : "layer";
         if (checkConventions)
         {
-            Refuse(report.Different, "conventions of the network", "others");
+            Refuse(report.Different.Count, $"the conventions of this {whole}", LoadReport.Listed(report.Different, "; "));
         }
 
         if (strict)
         {
-            Refuse(report.Missing, "a tensor for every part of the network", "none for");
-            Refuse(report.Unexpected, "only tensors that the network has", "also");
+            Refuse(report.Missing.Count, $"a tensor for every part of the {whole}", $"none for {LoadReport.Listed(report.Missing)}");
+            Refuse(report.Unexpected.Count, $"only tensors that the {whole} has", $"also {LoadReport.Listed(report.Unexpected)}");
         }
 
         // All is read and checked before the first value changes.
@@ -111,11 +113,11 @@ public static class LayerFiles
             metadata);
     }
 
-    private static void Refuse(IReadOnlyList<string> names, string expected, string got)
+    private static void Refuse(int count, string expected, string got)
     {
-        if (names.Count > 0)
+        if (count > 0)
         {
-            throw new InvalidDataException($"expected {expected}, got {got} {LoadReport.Listed(names)}.");
+            throw new InvalidDataException($"expected {expected}, got {got}.");
         }
     }
 
