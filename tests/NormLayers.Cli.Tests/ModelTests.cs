@@ -449,7 +449,7 @@ public sealed class ModelTests : IDisposable
     {
         _tool.Run(Words("train --mode layernorm --epochs 1 --set model.epsilon=0 --save m.st -q")).Expect(0);
 
-        Assert.Contains("norm1 cannot be written as ONNX: its ε is 0", _tool.Run(Words("export --model m.st --output m.onnx")).Expect(1).Error, StringComparison.Ordinal);
+        Assert.Contains("'m.st' cannot be exported: norm1 cannot be written as ONNX: its ε is 0, and must be above 0\n", _tool.Run(Words("export --model m.st --output m.onnx")).Expect(1).Error, StringComparison.Ordinal);
 
         Assert.Equal(["m.st"], _tool.List());
     }

@@ -58,7 +58,7 @@ public sealed class TensorBoardTests : IDisposable
         ToolResult result = _tool.RunScript($"export DOTNET_EnableWriteXorExecute=0; trap \"\" XFSZ; ulimit -f 8; {Tool.ShellName} train --epochs 5 --tensorboard tb --json -q").Expect(1);
 
         Assert.Equal("completed", (string?)result.Json["status"]);
-        Assert.Single(result.Error.Split('\n'), l => l.Contains("the file for TensorBoard cannot be written: ", StringComparison.Ordinal));
+        Assert.Single(result.Error.Split('\n'), l => l.Contains("the file for TensorBoard 'tb/events.out.tfevents.", StringComparison.Ordinal) && l.Contains("' cannot be written: ", StringComparison.Ordinal));
 
         ToolResult results = _tool.RunScript($"export DOTNET_EnableWriteXorExecute=0; trap \"\" XFSZ; ulimit -f 8; {Tool.ShellName} train --epochs 50 --output r.json --set logging.file=log -q").Expect(1);
         Assert.Contains("cannot be written: it would be larger than is allowed", results.Error, StringComparison.Ordinal);

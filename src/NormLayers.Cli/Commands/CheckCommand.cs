@@ -108,24 +108,27 @@ internal static class CheckCommand
     private static string AccuracyTable(IReadOnlyList<AccuracyRow> rows, IReadOnlyList<AccuracyRow> found, bool passed)
     {
         StringBuilder text = new("u is one float ulp of the larger of the exact result and the largest term of its last sum.\n\n");
-        text.AppendLine("layer         output            worst error  bound  on");
-        foreach (IGrouping<(string Layer, string Output), AccuracyRow> group in rows.GroupBy(r => (r.Layer, r.Output)))
+        AccuracyRow[] shown =
+        [
+            .. rows.GroupBy(r => (r.Layer, r.Output)).Select(g => g.FirstOrDefault(r => double.IsNaN(r.WorstError)) ?? g.MaxBy(r => r.WorstError)!),
+            .. found,
+        ];
+        const string Layer = "layer";
+        const string Output = "output";
+        int layerWidth = shown.Select(r => r.Layer.Length).Append(Layer.Length).Max();
+        int outputWidth = shown.Select(r => r.Output.Length).Append(Output.Length).Max();
+        text.AppendLine($"{Layer.PadRight(layerWidth)}  {Output.PadRight(outputWidth)}  worst error  bound  on");
+        foreach (AccuracyRow row in shown)
         {
-            text.AppendLine(AccuracyLine(group.FirstOrDefault(r => double.IsNaN(r.WorstError)) ?? group.MaxBy(r => r.WorstError)!));
-        }
-
-        foreach (AccuracyRow row in found)
-        {
-            text.AppendLine(AccuracyLine(row));
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"{row.Layer.PadRight(layerWidth)}  {row.Output.PadRight(outputWidth)}  {row.WorstError,10:0.00}u  {row.Bound,4}u  {row.Data}{(row.Passed ? "" : "  EXCEEDED")}");
         }
 
         int kinds = rows.Select(r => r.Data).Distinct().Count();
         return text.AppendLine().Append(CultureInfo.InvariantCulture, $"{kinds} kinds of data; --json shows each. ")
             .Append(passed ? "Every error is within its bound." : "A bound is EXCEEDED.").ToString();
     }
-
-    private static string AccuracyLine(AccuracyRow row) => string.Create(
-        CultureInfo.InvariantCulture, $"{row.Layer,-12}  {row.Output,-16}  {row.WorstError,10:0.00}u  {row.Bound,4}u  {row.Data}{(row.Passed ? "" : "  EXCEEDED")}");
 }
 
 /// <summary>The gradient check of one network.</summary>

@@ -62,7 +62,7 @@ internal sealed class ExportCommand
         }
         catch (NotSupportedException e)
         {
-            ResultFile.ReportFailure(e.Message);
+            ResultFile.ReportFailure($"'{modelPath}' cannot be exported: {e.Message.TrimEnd('.')}");
             return ExitCode.Failed;
         }
 

@@ -149,10 +149,9 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         {
             AddError($"data.source {Keys.DataSources.NameOf(source)} needs data.path, the {kind} to read", Keys.Source);
         }
-        else if (source == DataSource.Csv ? !File.Exists(path) : !Directory.Exists(path))
+        else if (FileProblem.Finding(path, folder: source == DataSource.Idx) is { } reason)
         {
-            bool other = source == DataSource.Csv ? Directory.Exists(path) : File.Exists(path);
-            AddError($"'{path}' {(!other ? FileProblem.Missing : source == DataSource.Csv ? FileProblem.IsFolder : "is a file, not a folder")}", Keys.DataPath);
+            AddError($"'{path}' {reason}", Keys.DataPath);
         }
         else if (ReadablePath.FindProblem(path) is { } problem)
         {

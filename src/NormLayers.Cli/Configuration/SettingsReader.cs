@@ -23,7 +23,9 @@ internal static class SettingsReader
         List<Assignment> assignments = [];
         if (configPath is not null || TextFile.IsThere(DefaultFile))
         {
-            assignments.AddRange(ConfigurationFile.Read(configPath ?? DefaultFile, Origin.Flag("--config"), errors));
+            assignments.AddRange(configPath is null
+                ? ConfigurationFile.Read(DefaultFile, new Origin(SettingSource.File, DefaultFile), errors)
+                : ConfigurationFile.Read(configPath, Origin.Flag("--config"), errors));
         }
 
         assignments.AddRange(EnvironmentSettings.Read(errors));

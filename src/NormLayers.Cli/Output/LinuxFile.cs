@@ -82,7 +82,7 @@ internal static class LinuxFile
 
     private static SafeFileHandle Open(string path, Flags flags) => NativeMethods.Open(Path.GetFullPath(path), (int)flags);
 
-    private static IOException Failure(int error) => new(Marshal.GetPInvokeErrorMessage(error));
+    private static IOException Failure(int error) => new(Marshal.GetPInvokeErrorMessage(error), error);
 
     [Flags]
     private enum Flags

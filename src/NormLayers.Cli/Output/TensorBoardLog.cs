@@ -13,6 +13,7 @@ internal sealed class TensorBoardLog(string? folder, JsonObject settings, Action
 {
     private FileStream? _stream;
     private EventFile? _events;
+    private string? _path;
 
     /// <summary>Whether all was written so far.</summary>
     public bool Saved { get; private set; } = true;
@@ -71,8 +72,9 @@ internal sealed class TensorBoardLog(string? folder, JsonObject settings, Action
 
     private EventFile Open(string folder)
     {
+        _path = Path.Combine(folder, EventFile.NewName());
         Directory.CreateDirectory(folder);
-        _stream = new FileStream(Path.Combine(folder, EventFile.NewName()), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        _stream = new FileStream(_path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         EventFile events = new(_stream);
         events.AddHyperparameters(settings);
         return events;
@@ -89,7 +91,7 @@ internal sealed class TensorBoardLog(string? folder, JsonObject settings, Action
             if (Saved)
             {
                 Saved = false;
-                reportFailure($"the file for TensorBoard {FileProblem.Writing(e, path: "")}");
+                reportFailure($"the file for TensorBoard '{_path}' {FileProblem.Writing(e, path: "")}");
             }
         }
     }

@@ -50,13 +50,20 @@ internal static class WritablePath
     // A file that is there is replaced where that is possible, and else written in place: what matters is that it may be written.
     private static string? ProbeFile(string path, string full)
     {
-        if (File.GetAttributes(full).HasFlag(FileAttributes.ReadOnly))
+        if (IsReadOnly(full))
         {
             return $"'{path}' cannot be written: it is read-only";
         }
 
         using FileStream probe = new(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
         return null;
+    }
+
+    // To the runtime a file of another user that only its owner may write is read-only too; opening it tells that.
+    private static bool IsReadOnly(string full)
+    {
+        const UnixFileMode Writes = UnixFileMode.UserWrite | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
+        return File.GetAttributes(full).HasFlag(FileAttributes.ReadOnly) && (OperatingSystem.IsWindows() || (File.GetUnixFileMode(full) & Writes) == 0);
     }
 
     private static string? ProbeFolder(string path, string folder)

@@ -15,7 +15,7 @@ internal static class DataFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException(path, $"it {FileProblem.Reading(e, path)}.", innerException: e);
+            throw new DataFormatException(path, e);
         }
     }
 

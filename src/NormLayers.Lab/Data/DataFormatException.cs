@@ -21,6 +21,16 @@ public sealed class DataFormatException : Exception
         ByteOffset = byteOffset;
     }
 
+    /// <summary>Says why a file or folder cannot be read, in the words for every file.</summary>
+    internal DataFormatException(string path, Exception failure)
+        : this(FileProblem.Reading(failure, path), path, failure)
+    {
+    }
+
+    /// <summary>The same for what was found without an exception.</summary>
+    internal DataFormatException(string reason, string path, Exception? failure)
+        : base($"'{path}' {reason}", failure) => Path = path;
+
     /// <summary>The file or folder.</summary>
     public string Path { get; }
 

@@ -33,9 +33,11 @@ public static class IdxData
     public static DataSplit ReadFolder(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        if (!Directory.Exists(folder))
+        if (FileProblem.Finding(folder, folder: true) is { } problem)
         {
-            throw new DataFormatException(folder, $"expected {Names}, got no such folder.");
+            throw problem == FileProblem.Missing
+                ? new DataFormatException(folder, $"expected {Names}, got no such folder.")
+                : new DataFormatException(problem, folder, failure: null);
         }
 
         Part[] parts = [_trainImages, _trainLabels, _testImages, _testLabels];
@@ -46,7 +48,7 @@ public static class IdxData
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException(folder, $"it {FileProblem.Reading(e, path: "")}.", innerException: e);
+            throw new DataFormatException(FileProblem.Reading(e, path: ""), folder, e);
         }
 
         string prefix = FindPrefix(folder, files);

@@ -396,9 +396,9 @@ public class CsvDataTests
         byte[] flipped = [.. packed];
         flipped[^6] ^= 1;
 
-        AssertRefused(Path.Combine(folder.Path, "none.csv"), "it does not exist");
-        AssertRefused(Path.Combine(folder.Path, "none", "none.csv"), "it does not exist");
-        AssertRefused(folder.Path, "it is a folder, not a file");
+        AssertRefused(Path.Combine(folder.Path, "none.csv"), "does not exist");
+        AssertRefused(Path.Combine(folder.Path, "none", "none.csv"), "does not exist");
+        AssertRefused(folder.Path, "is a folder, not a file");
         AssertRefused(folder.Write("text.csv.gz", Encoding.UTF8.GetBytes("1,a\n2,b\n")), "gzip");
         AssertRefused(folder.Write("behind.csv.gz", [.. packed, 0]), "gzip");
         AssertRefused(folder.Write("zeros.csv.gz", [.. packed, .. new byte[512]]), "gzip");

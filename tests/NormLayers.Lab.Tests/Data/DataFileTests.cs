@@ -12,13 +12,13 @@ public sealed class DataFileTests : IDisposable
     [Fact]
     public void Read_FolderOrNothing_SaysSo()
     {
-        Assert.Equal($"{_folder.FullName}: it is a folder, not a file.", MessageOf(_folder.FullName));
+        Assert.Equal($"'{_folder.FullName}' is a folder, not a file", MessageOf(_folder.FullName));
         string path = Path.Combine(_folder.FullName, "no", "such.csv");
-        Assert.Equal($"{path}: it does not exist.", MessageOf(path));
+        Assert.Equal($"'{path}' does not exist", MessageOf(path));
         string link = Path.Combine(_folder.FullName, "link.csv");
         Assert.SkipUnless(OperatingSystem.IsLinux(), "A link may need a permission on other systems.");
         File.CreateSymbolicLink(link, path);
-        Assert.Equal($"{link}: it does not exist.", MessageOf(link));
+        Assert.Equal($"'{link}' does not exist", MessageOf(link));
     }
 
     [Fact]
@@ -26,10 +26,10 @@ public sealed class DataFileTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs Linux's /proc.");
         // Address 0 of a process's memory is nothing: EIO.
-        Assert.Equal("/proc/self/mem: it cannot be read: Input/output error (error 5 of the system).", MessageOf("/proc/self/mem"));
+        Assert.Equal("'/proc/self/mem' cannot be read: Input/output error (error 5 of the system)", MessageOf("/proc/self/mem"));
         string link = Path.Combine(_folder.FullName, "loop.csv");
         File.CreateSymbolicLink(link, link);
-        Assert.Equal($"{link}: it cannot be read: Too many levels of symbolic links (error 40 of the system).", MessageOf(link));
+        Assert.Equal($"'{link}' cannot be read: Too many levels of symbolic links (error 40 of the system)", MessageOf(link));
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class DataFileTests : IDisposable
 #pragma warning disable CA1416 // Linux only, as checked above.
         File.SetUnixFileMode(path, UnixFileMode.None);
 #pragma warning restore CA1416
-        Assert.Equal($"{path}: it cannot be read: permission denied.", MessageOf(path));
+        Assert.Equal($"'{path}' cannot be read: permission denied", MessageOf(path));
     }
 
     private static string MessageOf(string path) => Assert.Throws<DataFormatException>(() => CsvData.Read(path)).Message;

@@ -76,7 +76,7 @@ public sealed class OnnxFilesTests
     {
         Refused("norm cannot be written as ONNX: it has no running statistics", new BatchNorm1D(3, trackRunningStatistics: false, name: "norm"));
         Refused("its ε is 0", new LayerNorm1D(3, epsilon: 0));
-        Refused("its ε is 0, or is no float above 0: 1E-60", new BatchNorm1D(3, epsilon: 1e-60));
+        Refused("its ε of 1E-60 is 0 as a float, and must be above 0", new BatchNorm1D(3, epsilon: 1e-60));
         Refused("its ε is added outside the root", new RmsNorm(3, epsilonOutsideRoot: true));
         Refused("norm cannot be written as ONNX: it has a mask", new Sequential(new ReLU(), new LayerNorm1D(3, name: "norm") { Mask = [true] }));
         Refused("it has a mask", new BatchNorm(3) { Mask = [true] });

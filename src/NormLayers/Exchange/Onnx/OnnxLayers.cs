@@ -247,7 +247,9 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
     // An attribute is a float. One that is 0 makes ONNX Runtime divide by 0 where the variance is 0, and the layers here do not.
     private static (string Name, float Value) Epsilon(Layer layer, double epsilon) => (float)epsilon > 0
         ? ("epsilon", (float)epsilon)
-        : throw Unsupported(layer, FormattableString.Invariant($"its ε is 0, or is no float above 0: {epsilon}"));
+        : throw Unsupported(layer, epsilon == 0
+            ? "its ε is 0, and must be above 0"
+            : FormattableString.Invariant($"its ε of {epsilon} is 0 as a float, and must be above 0"));
 
     private static NotSupportedException Unsupported(Layer layer, string reason) => new($"{layer.Name} cannot be written as ONNX: {reason}.");
 }
