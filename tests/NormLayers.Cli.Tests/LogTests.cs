@@ -137,12 +137,20 @@ public sealed class LogTests : IDisposable
     [Theory]
     [InlineData("mkdir config.yaml", "config.yaml: error: 'config.yaml' is a folder, not a file")]
     [InlineData("ln -s nowhere.yaml config.yaml", "config.yaml: error: 'config.yaml' does not exist")]
-    [InlineData("mkdir .env", ".env: error: '.env' is a folder, not a file")]
     [InlineData("ln -s nowhere .env", ".env: error: '.env' does not exist")]
     public void Configuration_ThatIsNoFile_IsNotPassedOver(string setup, string expected)
     {
         Tool.SkipWithout();
 
         Assert.StartsWith(expected, _tool.RunScript($"{setup}; nl train --epochs 1").Expect(2).Error, StringComparison.Ordinal);
+    }
+
+    // A virtual environment of Python often has this name.
+    [Fact]
+    public void EnvironmentFile_ThatIsAFolder_IsPassedOverAndTold()
+    {
+        Directory.CreateDirectory(Path.Combine(_tool.Folder, ".env"));
+
+        Assert.Contains("note: '.env' is a folder and is passed over", _tool.RunSmall().Expect(0).Error, StringComparison.Ordinal);
     }
 }

@@ -71,6 +71,11 @@ internal sealed class RunSession : IDisposable
             errors,
             parsed.GetValue(options.Resume));
         List<string> notes = [.. new SettingRules(settings, errors).FindUnused()];
+        if (Directory.Exists(EnvironmentSettings.FileName))
+        {
+            notes.Add($"'{EnvironmentSettings.FileName}' is a folder and is passed over");
+        }
+
         check(settings, errors);
         SeedData? data = errors.Count > 0 ? null : new TrainingData(settings, notes, errors).Load();
         if (data is not null)

@@ -12,7 +12,7 @@ internal static class EnvironmentSettings
     public static List<Assignment> Read(List<Diagnostic> errors)
     {
         List<Assignment> assignments = [];
-        if (TextFile.IsThere(FileName))
+        if (TextFile.IsThere(FileName) && !Directory.Exists(FileName))
         {
             ReadFile(assignments, errors);
         }
