@@ -52,7 +52,7 @@ internal sealed class TanhInPlace : IExperiment
             .ToLookup(o => (o.Trial.Mode, o.Trial.Residual));
         double layer = Mean(outcomes, NormalizationKind.LayerNorm, true);
         double tanh = Mean(outcomes, NormalizationKind.DyT, true);
-        Outcome seen = outcomes[(NormalizationKind.LayerNorm, true)].First();
+        (Scatter before, Scatter after) = outcomes[(NormalizationKind.LayerNorm, true)].Select(o => o.Seen).OfType<(Scatter, Scatter)>().Single();
         return ExperimentResult.From(
             this,
             context,
@@ -60,7 +60,7 @@ internal sealed class TanhInPlace : IExperiment
                 $"A residual network of {Blocks} blocks x + W₂·ReLU(W₁·norm(x)) of width {Width}, Adam with a rate of {Phrases.Text(AdamRate)}, {residual} steps of {Batch} samples; " +
                 $"and a plain network of {PlainDepth} ReLU layers of {Width}, stochastic gradient descent with a rate of {Phrases.Text(PlainRate)}, {plain} steps. {Seeds} seeds; a diverged network counts as guessing.",
                 "The paper has Transformers and ConvNets; this is the mechanism only.",
-                string.Create(CultureInfo.InvariantCulture, $"The last layer normalization, first seed: over the test samples its slope 1/σ differs by a factor of {seen.Before.SlopeRange:f1} before training and of {seen.After.SlopeRange:f1} after. ") +
+                string.Create(CultureInfo.InvariantCulture, $"The last layer normalization, first seed: over the test samples its slope 1/σ differs by a factor of {before.SlopeRange:f1} before training and of {after.SlopeRange:f1} after. ") +
                 "Each sample is a straight line; together they bend like a tanh where samples with large inputs have the smaller slope.",
             ],
             new ExperimentTable(
@@ -87,7 +87,7 @@ internal sealed class TanhInPlace : IExperiment
                     Words = $"Residual network, first seed: the inputs of {Shown} test samples, from the smallest to the largest σ, against x̂.",
                     X = new Axis("input x"),
                     Y = new Axis("normalized x̂"),
-                    Series = [seen.Before.ToSeries("before training", SeriesStyle.Gray), seen.After.ToSeries("after training", SeriesStyle.Of(NormalizationKind.LayerNorm))],
+                    Series = [before.ToSeries("before training", SeriesStyle.Gray), after.ToSeries("after training", SeriesStyle.Of(NormalizationKind.LayerNorm))],
                 },
             ]);
     }
@@ -105,11 +105,14 @@ internal sealed class TanhInPlace : IExperiment
             Normalization = trial.Mode,
             Seed = seeds.Weights,
         });
-        Scatter before = Scatter.Of(network, data.Test);
+        Scatter? before = IsShown(trial, context) ? Scatter.Of(network, data.Test) : null;
         Optimizer optimizer = trial.Residual ? new AdamOptimizer(network.Parameters, AdamRate) : new SgdOptimizer(network.Parameters, PlainRate);
         StepResult result = StepTraining.Run(network, optimizer, data, Batch, trial.Steps, seeds.Order, progress, null, context.CancellationToken);
-        return new Outcome(trial, result.TestAccuracy, before, Scatter.Of(network, data.Test));
+        return new Outcome(trial, result.TestAccuracy, before is null ? null : (before, Scatter.Of(network, data.Test)));
     }
+
+    // The network whose last layer normalization is drawn.
+    private static bool IsShown(Trial trial, ExperimentContext context) => trial.Residual && trial.Mode == NormalizationKind.LayerNorm && trial.Seed == context.Seed;
 
     private static Sequential CreateResidual(DataSplit data, NormalizationKind mode, RandomSource random)
     {
@@ -129,7 +132,10 @@ internal sealed class TanhInPlace : IExperiment
 
     private sealed record Trial(NormalizationKind Mode, bool Residual, ulong Seed, int Steps);
 
-    private sealed record Outcome(Trial Trial, double Accuracy, Scatter Before, Scatter After);
+    /// <param name="Trial">What was trained.</param>
+    /// <param name="Accuracy">On the test set, 0 to 1.</param>
+    /// <param name="Seen">Before and after training, of the network that is drawn; null of the others.</param>
+    private sealed record Outcome(Trial Trial, double Accuracy, (Scatter Before, Scatter After)? Seen);
 
     /// <summary>What goes into the normalization after the last block, and x̂ of it.</summary>
     /// <param name="Points">x and x̂ of some samples, from the smallest to the largest σ, each input once.</param>
