@@ -136,7 +136,10 @@ public abstract class Layer
     public virtual Layer Share()
     {
         Layer share = (Layer)MemberwiseClone();
+
+        // The copy may fall into a pass of this layer, so whatever a pass writes may be half written.
         (share._inUse, share._hasForward, share._isShare) = (0, false, true);
+        (share._lastShape, share._lastOutput) = (default, default);
         share.ReplaceBuffers();
         share.Training = false;
         return share;

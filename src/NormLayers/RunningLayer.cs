@@ -61,7 +61,7 @@ public abstract class RunningLayer : NormalizationLayer
     protected override void ReplaceBuffers()
     {
         base.ReplaceBuffers();
-        (Statistics, _workspace) = (new(), default);
+        (Statistics, _workspace, _planes) = (new(), default, default);
     }
 
     private protected Span<double> Workspace(int length) => _workspace.AtLeast(length);
