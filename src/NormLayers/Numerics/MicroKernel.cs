@@ -11,6 +11,9 @@ internal static class MicroKernel
     private static readonly float[] _zeros = new float[32];
     private static readonly float[] _minusZeros = [.. Enumerable.Repeat(-0f, 32)];
 
+    // Inner indices of one turn of the loop.
+    private const int Turn = 4;
+
     /// <summary>A row of zeros for <see cref="TileProduct.Start"/>.</summary>
     public static ReadOnlySpan<float> Zeros => _zeros;
 
@@ -38,8 +41,8 @@ internal static class MicroKernel
         }
     }
 
-    // All chains in one method: a call for each would take as long as some of their steps. One step a turn: with two, the compiler follows no longer
-    // all of the variables, and moves sums from register to register.
+    // All chains in one method: a call for each would take as long as some of their steps. Four steps a turn, written out: what one costs beside its
+    // multiply-adds is seen where a core is shared by two threads.
     [MethodImpl(Kernels.FullyOptimized)]
     private static void MultiplyAdd<V, N>(in TileProduct block)
         where V : struct, ITileRow<V>
@@ -60,12 +63,34 @@ internal static class MicroKernel
         for (int left = block.Depth; left > 0; left -= MatrixProduct.Chain)
         {
             int length = Math.Min(MatrixProduct.Chain, left);
+            for (; length >= Turn; length -= Turn)
+            {
+                // With the first step, with every second or with all, so that no line is left out.
+                V.Prefetch(in ahead);
+                if (aheadStep > V.Columns * sizeof(float) / Turn)
+                {
+                    V.Prefetch(in Unsafe.AddByteOffset(ref ahead, 2 * aheadStep));
+                    if (aheadStep > V.Columns * sizeof(float) * 2 / Turn)
+                    {
+                        V.Prefetch(in Unsafe.AddByteOffset(ref ahead, aheadStep));
+                        V.Prefetch(in Unsafe.AddByteOffset(ref ahead, 3 * aheadStep));
+                    }
+                }
+
+                ahead = ref Unsafe.AddByteOffset(ref ahead, Turn * aheadStep);
+                tile.MultiplyAdd(ref column, rowsOfA, in row);
+                column = ref Unsafe.AddByteOffset(ref column, step);
+                tile.MultiplyAdd(ref column, rowsOfA, in Unsafe.Add(ref row, V.Columns));
+                column = ref Unsafe.AddByteOffset(ref column, step);
+                tile.MultiplyAdd(ref column, rowsOfA, in Unsafe.Add(ref row, 2 * V.Columns));
+                column = ref Unsafe.AddByteOffset(ref column, step);
+                tile.MultiplyAdd(ref column, rowsOfA, in Unsafe.Add(ref row, 3 * V.Columns));
+                column = ref Unsafe.AddByteOffset(ref column, step);
+                row = ref Unsafe.Add(ref row, Turn * V.Columns);
+            }
+
             for (; length > 0; length--)
             {
-                V.Prefetch(in ahead);
-                ahead = ref Unsafe.AddByteOffset(ref ahead, aheadStep);
-
-                // c[r, j] += a[r, k] * b[k, j]
                 tile.MultiplyAdd(ref column, rowsOfA, in row);
                 column = ref Unsafe.AddByteOffset(ref column, step);
                 row = ref Unsafe.Add(ref row, V.Columns);
