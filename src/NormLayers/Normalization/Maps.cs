@@ -77,6 +77,7 @@ internal readonly ref struct RowMapBackward<S, TScaled>(
 /// <summary>y = line, or dx = dy·scale + line, over a row with the factors of each column. [F4] [F5] [B5]</summary>
 /// <typeparam name="TGradient">Whether dx is computed, and not y.</typeparam>
 /// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
 internal readonly ref struct ColumnMap<TGradient, TReLU>(ref readonly float x, ref readonly float dy, scoped in LineFactors line, int first) : IRowMap
     where TGradient : struct, IFlag
     where TReLU : struct, IFlag

@@ -50,7 +50,8 @@ internal ref struct RowBackward<S> : IKernel
     private readonly int Features => Tensors.Features;
 
     // The sums of a block.
-    private readonly int SumsLength => SumsPerColumn * Tensors.Period * Features;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly int SumsLength() => SumsPerColumn * Tensors.Period * Features;
 
     [MethodImpl(Kernels.FullyOptimized)]
     public readonly void Run<L, D>(int first, int count)
@@ -87,7 +88,7 @@ internal ref struct RowBackward<S> : IKernel
         Prefetching fetch = new(ahead, ahead > 0 && !streamed && !Dx.IsEmpty);
         for (int block = first; block < first + count; block++)
         {
-            Sums.Slice(SumsLength * block, SumsLength).Clear();
+            Sums.Slice(SumsLength() * block, SumsLength()).Clear();
             int end = Blocks.Start(block + 1);
             for (int start = Blocks.Start(block); start < end; start += groupRows)
             {
@@ -99,16 +100,8 @@ internal ref struct RowBackward<S> : IKernel
 
                 Begin(group, start, rows);
                 int paired = twoRows ? rows & ~1 : 0;
-                if (paired > 0)
-                {
-                    Sum<D, TScaled, Yes>(group, block, start, 0, paired, fetch);
-                }
-
-                if (paired < rows)
-                {
-                    Sum<D, TScaled, No>(group, block, start, paired, rows, fetch);
-                }
-
+                Sum<D, TScaled, Yes>(group, block, start, 0, paired, fetch);
+                Sum<D, TScaled, No>(group, block, start, paired, rows, fetch);
                 Finish<TScaled>(group, block, start, rows);
                 if (!Dx.IsEmpty)
                 {
@@ -154,19 +147,18 @@ internal ref struct RowBackward<S> : IKernel
             Columns columns = new(in this, block, start + k);
             Row<D> a = new(in this, group, start, k);
             Row<D> b = TTwo.Holds ? new(in this, group, start, k + 1) : a;
-            ref readonly float dx = ref RowOf(Dx, start + k, Features);
             (D G, D GXHat) lowA = (D.Create(0), D.Create(0));
             (D G, D GXHat) lowB = lowA;
             (D G, D GXHat) highA = lowA;
             (D G, D GXHat) highB = lowA;
             for (nint i = 0; i < whole; i += 16)
             {
-                for (nint line = TTwo.Holds ? 2 * i : i, past = line + (TTwo.Holds ? 32 : 16); line < past && fetch.Ahead > 0; line += 16)
+                if (fetch.Ahead > 0)
                 {
-                    a.Prefetch(line + fetch.Ahead);
-                    if (fetch.Dx)
+                    a.Prefetch(TTwo.Holds ? 2 * i : i, fetch);
+                    if (TTwo.Holds)
                     {
-                        Cache.Prefetch(in dx, line);
+                        a.Prefetch(2 * i + 16, fetch);
                     }
                 }
 
@@ -194,10 +186,9 @@ internal ref struct RowBackward<S> : IKernel
                 Columns columns = new(in this, block, start + k);
                 Row<SingleDouble> row = new(in this, group, start, k);
                 (SingleDouble G, SingleDouble GXHat) sums = (new(group.Sum(k)), new(group.Product(k)));
-                (SingleDouble, SingleDouble) none = default;
                 for (int i = Features & ~15; i < Features; i++)
                 {
-                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref sums, ref none);
+                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref sums, ref sums);
                 }
 
                 group.Sum(k) = sums.G.Value;
@@ -289,9 +280,9 @@ internal ref struct RowBackward<S> : IKernel
         public Columns(scoped ref readonly RowBackward<S> pass, int block, int row)
         {
             int parameters = pass.Tensors.ParametersOf(row);
-            nint first = (nint)block * pass.SumsLength + (pass.Tensors.RowsPerParameters > 0 ? 0 : parameters);
+            nint first = (nint)block * pass.SumsLength() + (pass.Tensors.RowsPerParameters > 0 ? 0 : parameters);
             _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Sums), first);
-            _sumDyXHat = ref Unsafe.Add(ref _sumDy, S.HasMean ? pass.SumsLength / 2 : 0);
+            _sumDyXHat = ref Unsafe.Add(ref _sumDy, S.HasMean ? pass.SumsLength() / 2 : 0);
             _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Tensors.Gamma), parameters);
         }
 
@@ -341,6 +332,7 @@ internal ref struct RowBackward<S> : IKernel
     {
         private readonly ref readonly float _x;
         private readonly ref readonly float _dy;
+        private readonly ref readonly float _dx;
         private readonly D _mean;
         private readonly D _rstd;
         private readonly D _minusLow;
@@ -350,6 +342,7 @@ internal ref struct RowBackward<S> : IKernel
         {
             _x = ref RowOf(pass.Tensors.X, start + k, pass.Features);
             _dy = ref RowOf(pass.Dy, start + k, pass.Features);
+            _dx = ref RowOf(pass.Dx, start + k, pass.Features);
             _mean = D.Create(group.Mean(k));
             _rstd = D.Create(group.Rstd(k));
             _minusLow = D.Create(group.Low(k));
@@ -365,19 +358,23 @@ internal ref struct RowBackward<S> : IKernel
             D x = D.Widen(in _x, i);
             if (!S.HasMean)
             {
-                return dy * (x * _rstd);
+                return dy * (x * D.Uniform(_rstd));
             }
 
-            D xHat = _minusLow;
-            D.FusedMultiplyAdd(ref xHat, x - _mean, _rstd);
+            D xHat = D.Uniform(_minusLow);
+            D.FusedMultiplyAdd(ref xHat, x - D.Uniform(_mean), D.Uniform(_rstd));
             return dy * xHat;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Prefetch(nint i)
+        public void Prefetch(nint i, Prefetching fetch)
         {
-            Cache.Prefetch(in _x, i);
-            Cache.Prefetch(in _dy, i);
+            Cache.Prefetch(in _x, i + fetch.Ahead);
+            Cache.Prefetch(in _dy, i + fetch.Ahead);
+            if (fetch.Dx)
+            {
+                Cache.Prefetch(in _dx, i);
+            }
         }
     }
 }

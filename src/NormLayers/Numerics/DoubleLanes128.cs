@@ -22,6 +22,9 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes128 Uniform(DoubleLanes128 value) => new(value._a, value._a, value._a, value._a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes128 Widen(ref readonly float source, nint index)
     {
         (Vector128<double> a, Vector128<double> b) = Vector128.Widen(Vector128.LoadUnsafe(in source, (nuint)index));

@@ -16,6 +16,9 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
     public static DoubleLanes512 Create(double value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes512 Uniform(DoubleLanes512 value) => value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes512 Widen(ref readonly float source, nint index) =>
         new(Avx512F.IsSupported
             ? Avx512F.ConvertToVector512Double(Vector256.LoadUnsafe(in source, (nuint)index))

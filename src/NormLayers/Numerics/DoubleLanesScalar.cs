@@ -146,6 +146,9 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanesScalar Uniform(DoubleLanesScalar value) => value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Sum(DoubleLanesScalar value) => value[0] + value[4] + (value[2] + value[6]) + (value[1] + value[5] + (value[3] + value[7]));
 
     public static bool AllBelow(DoubleLanesScalar value, double bound)

@@ -9,6 +9,9 @@ internal interface IDoubleLanes<TDouble>
     /// <summary>Eight times one value.</summary>
     static abstract TDouble Create(double value);
 
+    /// <summary>The value of <see cref="Create"/> again, for a loop: of several equal vectors it uses, and keeps in a register, only one.</summary>
+    static abstract TDouble Uniform(TDouble value);
+
     /// <summary>The floats <paramref name="index"/> to <paramref name="index"/> + 7 as doubles. The caller knows that they exist.</summary>
     static abstract TDouble Widen(ref readonly float source, nint index);
 

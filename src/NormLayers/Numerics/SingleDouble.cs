@@ -15,6 +15,9 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     public static SingleDouble Create(double value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Uniform(SingleDouble value) => value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble Widen(ref readonly float source, nint index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
