@@ -198,7 +198,7 @@ public sealed class AnswerTests
     private static JsonObject Run(string[] arguments, int exitCode)
     {
         using Tool tool = new();
-        return tool.Run([.. arguments, "--json"]).Expect(exitCode).Json;
+        return tool.RunOnce([.. arguments, "--json"]).Expect(exitCode).Json;
     }
 
     private static string Invariant(double value) => FormattableString.Invariant($"{value}");

@@ -1,10 +1,16 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using NormLayers.Cli.Commands;
+using NormLayers.Cli.Output;
 using NormLayers.Cli.Tests.Support;
+using NormLayers.Verification;
 
 namespace NormLayers.Cli.Tests;
 
 public sealed class CheckTests : IDisposable
 {
+    internal const string Searches = "100 searches";
+
     private readonly Tool _tool = new();
 
     public void Dispose() => _tool.Dispose();
@@ -31,9 +37,16 @@ public sealed class CheckTests : IDisposable
 
     [Fact]
     [Trait("Duration", "long")]
-    public void Check_Accuracy_ShowsTheWorstErrorBesideItsBound()
+    public void Check_AccuracyWithSearch_AddsTheWorstErrorsFound() => Assert.Equal(
+        from layer in (string[])["LayerNorm1D", "BatchNorm1D", "RmsNorm", "GroupNorm", "InstanceNorm"] from output in (string[])["y", "dx"] select $"{layer} {output}",
+        AccuracyWithSearch(_tool).Where(r => r.Data == Searches).Select(r => $"{r.Layer} {r.Output}"));
+
+    [Fact]
+    [Trait("Duration", "long")]
+    public void AccuracyTable_WithoutSearch_ShowsTheWorstErrorBesideItsBound()
     {
-        string output = _tool.Run("check", "--accuracy").Expect(0).Output;
+        AccuracyRow[] rows = [.. AccuracyWithSearch(_tool).Where(r => r.Data != Searches)];
+        string output = CheckCommand.AccuracyTable(rows, [], passed: true);
         Assert.Matches("\nLayerNorm1D +dx ", output);
         Assert.Matches("\nRmsNorm +dx ", output);
         Assert.Matches("\nBatchNorm1D +running variance ", output);
@@ -42,19 +55,14 @@ public sealed class CheckTests : IDisposable
         Assert.All(lines.Skip(1), l => Assert.Equal("u  ", l.Substring(bound + 4, 3)));
         Assert.Contains("Every error is within its bound.", output, StringComparison.Ordinal);
         Assert.DoesNotContain("searches", output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    [Trait("Duration", "long")]
-    public void Check_AccuracyWithSearch_AddsTheWorstErrorsFound()
-    {
-        JsonArray rows = JsonNode.Parse(_tool.Run("check", "--accuracy", "--search", "--json").Expect(0).Output)!.AsArray();
-        Assert.Equal(
-            from layer in (string[])["LayerNorm1D", "BatchNorm1D", "RmsNorm", "GroupNorm", "InstanceNorm"] from output in (string[])["y", "dx"] select $"{layer} {output}",
-            rows.Where(r => (string?)r!["data"] == "100 searches").Select(r => $"{r!["layer"]} {r["output"]}"));
+        Assert.Contains("A bound is EXCEEDED.", CheckCommand.AccuracyTable([rows[0] with { WorstError = 99 }], [], passed: false), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Check_SearchWithoutAccuracy_IsRefused() =>
         Assert.Contains("--search needs --accuracy.", _tool.Run("check", "--search").Expect(2).Error, StringComparison.Ordinal);
+
+    /// <summary>The rows of <c>check --accuracy --search --json</c>, which takes long.</summary>
+    internal static List<AccuracyRow> AccuracyWithSearch(Tool tool) =>
+        JsonSerializer.Deserialize(tool.RunOnce("check", "--accuracy", "--search", "--json").Expect(0).Output, ResultJson.Default.ListAccuracyRow)!;
 }

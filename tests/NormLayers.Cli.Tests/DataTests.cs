@@ -186,7 +186,7 @@ public sealed class DataTests : IDisposable
     public void Sweep_TrialFileThatClaimsSomethingElse_IsRefused(string from, string to)
     {
         string[] sweep = ["sweep", "--mode", "none", "--learning-rate", "0.1", "--seeds", "1", "--epochs", "3", "--set", "data.n_train=200", "--set", "data.n_test=60", "--folder", "f", .. _quick];
-        _tool.Run(sweep).Expect(0);
+        _tool.RunOnce(sweep).Expect(0);
         string path = Directory.GetFiles(Path.Combine(_tool.Folder, "f")).Single();
         string text = File.ReadAllText(path);
         Assert.Contains(from, text, StringComparison.Ordinal);

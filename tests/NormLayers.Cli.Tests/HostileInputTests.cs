@@ -67,7 +67,7 @@ public sealed class HostileInputTests : IDisposable
     public void TrialFile_WithNull_IsNamedAndKept(string field)
     {
         string[] sweep = [.. _sweep, "--mode", "none", "--learning-rate", "0.1", "--folder", "f"];
-        _tool.Run(sweep).Expect(0);
+        _tool.RunOnce(sweep).Expect(0);
         string file = Assert.Single(_tool.List(), f => f.EndsWith(".json", StringComparison.Ordinal));
         JsonObject trial = _tool.ReadJson(file);
         trial[field] = null;
@@ -88,7 +88,7 @@ public sealed class HostileInputTests : IDisposable
     public void TrialFile_ThatIsNone_IsNamedAndKept(string content)
     {
         string[] sweep = [.. _sweep, "--mode", "none", "--learning-rate", "0.1", "--folder", "f"];
-        _tool.Run(sweep).Expect(0);
+        _tool.RunOnce(sweep).Expect(0);
         string file = Assert.Single(_tool.List(), f => f.EndsWith(".json", StringComparison.Ordinal));
         _tool.Write(file, content);
 
@@ -100,7 +100,7 @@ public sealed class HostileInputTests : IDisposable
     public void TrialFile_ConfigurationWithAKeyTwice_IsNamed()
     {
         string[] sweep = [.. _sweep, "--mode", "none", "--learning-rate", "0.1", "--folder", "f"];
-        _tool.Run(sweep).Expect(0);
+        _tool.RunOnce(sweep).Expect(0);
         string file = Assert.Single(_tool.List(), f => f.EndsWith(".json", StringComparison.Ordinal));
         _tool.Write(file, _tool.Read(file).Replace("\"config\": {", "\"config\": {\"data\": 1,", StringComparison.Ordinal));
 

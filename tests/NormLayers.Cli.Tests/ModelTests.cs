@@ -176,11 +176,11 @@ public sealed class ModelTests : IDisposable
     public void Run_WrongFiles_SaysWhat(string arguments, string expected)
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.RunOnce(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
         _tool.Write("u.csv", "1,2\n3,4\n");
         _tool.Write("one.csv", "a,b,kind\n1,2,a\n");
         _tool.Write("z.csv", "a,b,kind\n1,2,z\n");
         _tool.Write("turned.csv", "b,a,kind\n1,2,a\n");
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
         byte[] model = File.ReadAllBytes(Path.Combine(_tool.Folder, "m.st"));
         File.WriteAllBytes(Path.Combine(_tool.Folder, "cut.st"), model[..^3]);
         using (FileStream other = File.Create(Path.Combine(_tool.Folder, "other.st")))
@@ -203,8 +203,8 @@ public sealed class ModelTests : IDisposable
     public void Use_SamplesWithoutAFiniteOutput_FailsAndKeepsTheRest()
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.RunOnce(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
         _tool.Write("huge.csv", "a,b,kind\n1e9,2,a\n1e300,2,a\n1e9,3,a\n");
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
         const string Error = "error: 1 of 3 samples have no class, as the network's output for them is not finite: their features are too large for the model, or its weights are";
 
         ToolResult evaluated = _tool.Run(Words("evaluate --model m.st --data csv --data-path huge.csv --output e.json -q")).Expect(1);
@@ -238,7 +238,7 @@ public sealed class ModelTests : IDisposable
     public void Use_WhatHasNoEffect_IsTold()
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+        _tool.RunOnce(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
 
         Assert.StartsWith(
             "--data-path: error: has no effect with data.source synthetic; add --data csv or --data idx\n", _tool.Run(Words("predict --model m.st --data-path d.csv")).Expect(2).Error, StringComparison.Ordinal);
@@ -262,7 +262,7 @@ public sealed class ModelTests : IDisposable
     public void Evaluate_ControlCharactersInClassesAndHeader_AreEscaped()
     {
         _tool.Write("d.csv", "\"x\nz\",y,kind\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"{i % 2},{i % 5},{(i % 2 == 0 ? "\"a\nc\"" : "b\u001B[31m\tb")}\n")));
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
+        _tool.RunOnce(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
 
         string[] lines = _tool.Run(Words("evaluate --model m.st --data csv --data-path d.csv -q")).Expect(0).Output.Split('\n');
 
@@ -275,8 +275,8 @@ public sealed class ModelTests : IDisposable
     public void Evaluate_OneClassOfThem_IsEnough()
     {
         _tool.Write("d.csv", Table("a,b,kind", withLabel: true));
+        _tool.RunOnce(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
         _tool.Write("one.csv", "a,b,kind\n1,2,a\n2,2,a\n");
-        _tool.Run(Words("train --data csv --data-path d.csv --set data.n_test=40 --epochs 1 --save m.st -q")).Expect(0);
 
         ToolResult result = _tool.Run(Words("evaluate --model m.st --data csv --data-path one.csv --output e.json")).Expect(0);
 

@@ -17,7 +17,7 @@ public sealed class TourTests
         double guess = FirstLoss(stop.Run(Command));
         double large = FirstLoss(stop.Run(Command, "--set model.initialization_scale=4"));
         using Tool tool = new();
-        double normalized = FirstLoss(tool.Run(
+        double normalized = FirstLoss(tool.RunOnce(
             "train", "--mode", "batchnorm", "--data", "digits", "--epochs", "1", "--probe", "1", "--set", "model.initialization_scale=4", "--json").Expect(0).Json);
 
         stop.Says($"the chart *Training and evaluation mode*: {guess:f3}.");
@@ -37,8 +37,8 @@ public sealed class TourTests
         TourStop stop = new(2);
         JsonObject digits = stop.Run("compare --data digits --epochs 10");
         using Tool tool = new();
-        JsonObject standard = tool.Run("compare", "--json").Expect(0).Json;
-        JsonObject five = tool.Run("compare", "--seeds", "5", "--json").Expect(0).Json;
+        JsonObject standard = tool.RunOnce("compare", "--json").Expect(0).Json;
+        JsonObject five = tool.RunOnce("compare", "--seeds", "5", "--json").Expect(0).Json;
 
         stop.Says($"batch normalization better than none by {Difference(digits, 0, "batchnorm")}, layer normalization better than none by {Difference(digits, 1, "layernorm")}");
         stop.Says($"between the two only {Difference(digits, 2, "batchnorm")}.");
@@ -64,7 +64,7 @@ public sealed class TourTests
         TourStop stop = new(3);
         JsonObject normalized = stop.Run($"train --mode batchnorm {Deep}");
         using Tool tool = new();
-        JsonObject plain = tool.Run(
+        JsonObject plain = tool.RunOnce(
             ["train", "--mode", "none", .. Deep.Replace("'", "", StringComparison.Ordinal).Split(' '), "--report", "r.html", "--json"]).Expect(0).Json;
         JsonObject growth = stop.Run("experiment init-gradients");
         JsonObject rank = stop.Run("experiment init-rank");

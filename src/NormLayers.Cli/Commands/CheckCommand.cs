@@ -105,7 +105,7 @@ internal static class CheckCommand
         return passed ? ExitCode.Success : ExitCode.Mismatch;
     }
 
-    private static string AccuracyTable(IReadOnlyList<AccuracyRow> rows, IReadOnlyList<AccuracyRow> found, bool passed)
+    internal static string AccuracyTable(IReadOnlyList<AccuracyRow> rows, IReadOnlyList<AccuracyRow> found, bool passed)
     {
         StringBuilder text = new("u is one float ulp of the larger of the exact result and the largest term of its last sum.\n\n");
         AccuracyRow[] shown =

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
 namespace NormLayers.Cli.Tests.Support;
@@ -7,6 +9,7 @@ namespace NormLayers.Cli.Tests.Support;
 internal sealed class Tool : IDisposable
 {
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(300);
+    private static readonly ConcurrentDictionary<string, Lazy<(ToolResult Result, Dictionary<string, byte[]> Files)>> _once = new();
 
     /// <summary>The tool as a shell calls it.</summary>
     public static string ShellName { get; } = $"dotnet '{Path.Combine(AppContext.BaseDirectory, "NormLayers.Cli.dll")}'";
@@ -19,6 +22,24 @@ internal sealed class Tool : IDisposable
     {
         using Process process = Start(arguments);
         return Finish(process);
+    }
+
+    /// <summary>
+    /// As <see cref="Run"/>, but only one of all tests with the same arguments, environment and files runs the tool. The others get what it gave, files too.
+    /// For what comes before a test's own run, and for long runs whose results several tests look at.
+    /// </summary>
+    public ToolResult RunOnce(params string[] arguments)
+    {
+        Dictionary<string, byte[]> before = Files();
+        string key = string.Join('\n', (IEnumerable<string>)[.. arguments, .. Environment.Select(e => $"{e}"), .. before.Select(f => $"{f.Key} {Convert.ToHexString(SHA256.HashData(f.Value))}")]);
+        (ToolResult result, Dictionary<string, byte[]> files) = _once.GetOrAdd(key, _ => new(() => (Run(arguments), Files()))).Value;
+        foreach ((string name, byte[] content) in files.Where(f => !before.TryGetValue(f.Key, out byte[]? there) || !f.Value.AsSpan().SequenceEqual(there)))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(PathOf(name))!);
+            File.WriteAllBytes(PathOf(name), content);
+        }
+
+        return result;
     }
 
     public ToolResult RunSmall(params string[] arguments) =>
@@ -112,6 +133,8 @@ internal sealed class Tool : IDisposable
         .Select(p => Path.GetRelativePath(Folder, p)).Order(StringComparer.Ordinal)];
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    private Dictionary<string, byte[]> Files() => List().Where(Exists).ToDictionary(n => n, n => File.ReadAllBytes(PathOf(n)));
 
     private Process StartScript(string script)
     {

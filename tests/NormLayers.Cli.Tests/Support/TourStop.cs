@@ -30,7 +30,7 @@ internal sealed partial class TourStop
         // A shell takes the quotes away. A report turns the measurements of the layers on.
         using Tool tool = new();
         string[] arguments = $"{command} {added} --json".Replace("'", "", StringComparison.Ordinal).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return tool.Run([.. arguments, .. _text.Contains($"{command} --report", StringComparison.Ordinal) ? (string[])["--report", "report.html"] : []])
+        return tool.RunOnce([.. arguments, .. _text.Contains($"{command} --report", StringComparison.Ordinal) ? (string[])["--report", "report.html"] : []])
             .Expect(exitCode).Json;
     }
 

@@ -3,6 +3,7 @@ using System.Xml.Linq;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>Dependencies point one way: the tool uses the lab, the lab uses the library.</summary>
+[Trait("Width", "any")]
 public sealed class DependencyTests
 {
     // Of the lab's folders, each may use those before it.

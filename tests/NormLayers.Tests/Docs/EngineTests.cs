@@ -5,6 +5,7 @@ using NormLayers.Normalization;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>The engines stay small: their lines of code, and the parameters of their methods.</summary>
+[Trait("Width", "any")]
 public sealed class EngineTests
 {
     private const int MostLines = 1900;

@@ -1,6 +1,7 @@
 namespace NormLayers.Tests.Docs;
 
 /// <summary>A layer is its page and at most 300 lines of C#: its folder and the engines that no other layer uses. What it shares is elsewhere.</summary>
+[Trait("Width", "any")]
 public sealed class FolderSizeTests
 {
     private const int MostLines = 300;

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>Every link from a document to a file or heading of the repository leads somewhere.</summary>
+[Trait("Width", "any")]
 public sealed partial class LinkTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>Every line of code that a layer's page quotes is in the layer's reference, one for each tag.</summary>
+[Trait("Width", "any")]
 public sealed class PageCodeTests
 {
     [Theory]

@@ -1,6 +1,7 @@
 namespace NormLayers.Tests.Docs;
 
 /// <summary>Documents and comments use the field's words, in sentences that can be read at once, and refer to sections that exist.</summary>
+[Trait("Width", "any")]
 public sealed class ProseTests
 {
     // Folders whose comments are not yet in the field's words. The list only ever gets shorter.

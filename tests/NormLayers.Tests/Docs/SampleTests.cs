@@ -5,6 +5,7 @@ using Microsoft.CodeAnalysis.CSharp;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>Every C# sample of a document compiles. What layers' pages quote from their references is held by <see cref="PageCodeTests"/>.</summary>
+[Trait("Width", "any")]
 public sealed partial class SampleTests
 {
     private const string Usings = """

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>What holds for every source file of the libraries.</summary>
+[Trait("Width", "any")]
 public sealed partial class SourceTests
 {
     private const int MostLines = 1000;

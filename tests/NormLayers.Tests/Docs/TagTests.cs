@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>Page and reference of a layer carry the same tags, and the engines the family's.</summary>
+[Trait("Width", "any")]
 public sealed class TagTests
 {
     private const string Page = "## [LN-F1] mean\n## [LN-F2] variance\n## [LN-B1] dBeta\nback to [LN-F1]";

@@ -7,6 +7,7 @@ using NormLayers.Verification;
 namespace NormLayers.Tests.Docs;
 
 /// <summary>The numbers of cases on the page of verification are those that the tests have.</summary>
+[Trait("Width", "any")]
 public sealed class VerificationPageTests
 {
     [Fact]

@@ -6,6 +6,7 @@ using NormLayers.Numerics;
 namespace NormLayers.Tests.Exchange;
 
 /// <summary>Mutated files: each is read as .NET's own JSON reader reads it, or refused with an <see cref="InvalidDataException"/>; either allocates the file's size and a constant, and the values that are read.</summary>
+[Trait("Width", "any")]
 public sealed class SafetensorsFuzzTests
 {
     private static readonly string[] s_tokens =

@@ -10,7 +10,7 @@ public sealed class DebugPackage : IDisposable
 
     public DebugPackage() => Dotnet(
         "pack", Path.Combine(RepositoryFiles.Root, "src", "NormLayers"), "-c", "Debug", "--artifacts-path", Path.Combine(_folder, "artifacts"),
-        "-o", Feed, "-p:Version=0.0.1-test", "-p:RunAnalyzers=false").Expect(0);
+        "-o", Feed, "-p:Version=0.0.1-test", "-p:RunAnalyzers=false", "-p:EnablePackageValidation=false").Expect(0);
 
     /// <summary>The assembly.</summary>
     public string Assembly => Path.Combine(_folder, "artifacts", "bin", "NormLayers", "debug", "NormLayers.dll");

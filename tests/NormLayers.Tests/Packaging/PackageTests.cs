@@ -51,8 +51,11 @@ public sealed class PackageTests(DebugPackage package) : IClassFixture<DebugPack
     [InlineData("", false)]
     public void Publish_NativeAot_WarnsWithoutInstructionSet(string properties, bool warns)
     {
-        string client = package.WriteClient($"aot{properties.Length}");
-        DebugPackage.Dotnet("restore", client).Expect(0);
+        string client = package.WriteClient("aot");
+        if (!File.Exists(Path.Combine(Path.GetDirectoryName(client)!, "obj", "project.assets.json")))
+        {
+            DebugPackage.Dotnet("restore", client).Expect(0);
+        }
 
         // Set after the restore, which would otherwise download the compiler for native code.
         File.WriteAllText(client, File.ReadAllText(client).Replace("<UseAppHost>", $"{properties}<UseAppHost>", StringComparison.Ordinal));

@@ -9,23 +9,10 @@ namespace NormLayers.Tests.Packaging;
 
 /// <summary>What a debugger needs to show the sources of a package: built in a clone of the last commit, whose remote has an address.</summary>
 [Trait("Duration", "long")]
-public sealed class SourceLinkTests : IDisposable
+public sealed class SourceLinkTests(SourceLinkTests.Clone clone) : IClassFixture<SourceLinkTests.Clone>
 {
     private const string GitHub = "https://github.com/example/normlayers";
     private static readonly Guid s_sourceLink = new("CC110556-A091-4D38-9FEC-25AB9A351A6A");
-
-    private readonly string _folder = Directory.CreateTempSubdirectory("normlayers-sourcelink-").FullName;
-
-    public void Dispose()
-    {
-        // Git writes its objects read-only, which keeps Windows from deleting them.
-        foreach (FileInfo file in new DirectoryInfo(_folder).EnumerateFiles("*", SearchOption.AllDirectories))
-        {
-            file.Attributes = FileAttributes.Normal;
-        }
-
-        Directory.Delete(_folder, recursive: true);
-    }
 
     [Theory]
     [InlineData(GitHub, false)]
@@ -34,15 +21,10 @@ public sealed class SourceLinkTests : IDisposable
     public void Package_OfACloneWithRemote_LeadsToItsSources(string remote, bool continuousIntegration)
     {
         Assert.SkipUnless(Path.Exists(Path.Combine(RepositoryFiles.Root, ".git")), "not a clone of the repository");
-        Git("clone", "-q", "--no-tags", RepositoryFiles.Root, _folder);
-        Git("-C", _folder, "remote", "set-url", "origin", remote);
-        string commit = Git("-C", _folder, "rev-parse", "HEAD").Trim();
+        string feed = clone.Pack(remote, continuousIntegration);
+        string commit = clone.Git("rev-parse", "HEAD").Trim();
 
-        DebugPackage.Dotnet(
-            "pack", Path.Combine(_folder, "src", "NormLayers"), "-c", "Release", "-o", Path.Combine(_folder, "feed"), "-p:Version=0.0.1-test", "-p:RunAnalyzers=false",
-            $"-p:ContinuousIntegrationBuild={continuousIntegration}").Expect(0);
-
-        using ZipArchive package = ZipFile.OpenRead(Path.Combine(_folder, "feed", "NormLayers.0.0.1-test.nupkg"));
+        using ZipArchive package = ZipFile.OpenRead(Path.Combine(feed, "NormLayers.0.0.1-test.nupkg"));
         using Stream nuspec = package.GetEntry("NormLayers.nuspec")!.Open();
         XElement repository = Assert.Single(XDocument.Load(nuspec).Descendants(), e => e.Name.LocalName == "repository");
         Assert.Equal((remote, commit), ((string?)repository.Attribute("url"), (string?)repository.Attribute("commit")));
@@ -52,7 +34,7 @@ public sealed class SourceLinkTests : IDisposable
             return;
         }
 
-        using ZipArchive symbols = ZipFile.OpenRead(Path.Combine(_folder, "feed", "NormLayers.0.0.1-test.snupkg"));
+        using ZipArchive symbols = ZipFile.OpenRead(Path.Combine(feed, "NormLayers.0.0.1-test.snupkg"));
         using MemoryStream pdb = new();
         using (Stream packed = symbols.Entries.Single(e => e.Name == "NormLayers.pdb").Open())
         {
@@ -74,12 +56,49 @@ public sealed class SourceLinkTests : IDisposable
         Assert.All(documents, d => Assert.StartsWith(map.Name.TrimEnd('*') + "src/NormLayers/", d, StringComparison.Ordinal));
     }
 
-    private static string Git(params string[] arguments)
+    /// <summary>A clone of the last commit, which every package is built in anew; restored once.</summary>
+    public sealed class Clone : IDisposable
     {
-        using Process git = Process.Start(new ProcessStartInfo("git", arguments) { RedirectStandardOutput = true })!;
-        string output = git.StandardOutput.ReadToEnd();
-        git.WaitForExit();
-        Assert.Equal(0, git.ExitCode);
-        return output;
+        private readonly string _folder = Directory.CreateTempSubdirectory("normlayers-sourcelink-").FullName;
+
+        public string Pack(string remote, bool continuousIntegration)
+        {
+            string project = Path.Combine(_folder, "src", "NormLayers");
+            if (!Directory.Exists(project))
+            {
+                Git("clone", "-q", "--no-tags", RepositoryFiles.Root, ".");
+            }
+
+            Git("remote", "set-url", "origin", remote);
+            foreach (string built in new[] { Path.Combine(project, "bin"), Path.Combine(project, "obj", "Release"), Path.Combine(_folder, "feed") }.Where(Directory.Exists))
+            {
+                Directory.Delete(built, recursive: true);
+            }
+
+            DebugPackage.Dotnet(
+                "pack", project, "-c", "Release", "-o", Path.Combine(_folder, "feed"), "-p:Version=0.0.1-test", "-p:RunAnalyzers=false", "-p:EnablePackageValidation=false",
+                $"-p:ContinuousIntegrationBuild={continuousIntegration}").Expect(0);
+            return Path.Combine(_folder, "feed");
+        }
+
+        public string Git(params string[] arguments)
+        {
+            using Process git = Process.Start(new ProcessStartInfo("git", arguments) { RedirectStandardOutput = true, WorkingDirectory = _folder })!;
+            string output = git.StandardOutput.ReadToEnd();
+            git.WaitForExit();
+            Assert.Equal(0, git.ExitCode);
+            return output;
+        }
+
+        public void Dispose()
+        {
+            // Git writes its objects read-only, which keeps Windows from deleting them.
+            foreach (FileInfo file in new DirectoryInfo(_folder).EnumerateFiles("*", SearchOption.AllDirectories))
+            {
+                file.Attributes = FileAttributes.Normal;
+            }
+
+            Directory.Delete(_folder, recursive: true);
+        }
     }
 }

@@ -36,6 +36,7 @@ public sealed class AdaptiveSabotageTests
     public void Reference_WithoutAFault_MatchesTheLayer() => Assert.True(Matches(typeof(AdaptiveLayerNormReference)));
 
     [Theory]
+    [Trait("Width", "any")]
     [MemberData(nameof(Faults))]
     public void Reference_OneFault_IsCaught(string fault)
     {

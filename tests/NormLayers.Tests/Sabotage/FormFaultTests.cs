@@ -56,6 +56,7 @@ public sealed class FormFaultTests
     public static TheoryData<string> Faults => [.. s_faults.Select(f => f.Name)];
 
     [Theory]
+    [Trait("Width", "any")]
     [MemberData(nameof(Faults))]
     public void Comparison_OneFault_CatchesIt(string fault)
     {

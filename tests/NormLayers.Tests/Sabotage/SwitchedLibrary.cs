@@ -10,6 +10,7 @@ using NormLayers.Verification;
 namespace NormLayers.Tests.Sabotage;
 
 /// <summary>The library compiled with wrong lines beside the right ones, and a switch: a statement becomes <c>if (On(k)) { wrong } else { right }</c>, an initial value <c>On(k) ? wrong : right</c>.</summary>
+/// <remarks>The switch notes which lines a case reaches. On a case that does not reach a line, the library is right whether that line is wrong or not.</remarks>
 internal sealed class SwitchedLibrary
 {
     // Larger cases reach the same lines, by stores that bypass the cache, and take most of the time.
@@ -17,8 +18,9 @@ internal sealed class SwitchedLibrary
 
     private const string Switch = "global::NormLayers.WrongLine";
     private readonly FieldInfo _switch;
+    private readonly bool[] _reached;
     private readonly MethodInfo _run;
-    private readonly Array _cases;
+    private readonly List<(Array Case, string Layer, bool[] Reached)> _cases = [];
 
     public SwitchedLibrary(IReadOnlyList<(string File, string Right, string Wrong)> faults)
     {
@@ -28,10 +30,10 @@ internal sealed class SwitchedLibrary
         for (int k = 0; k < faults.Count; k++)
         {
             string path = Path.Combine(folder, faults[k].File);
-            sources[path] = Switched(sources[path], faults[k].Right, faults[k].Wrong, $"{Switch}.Number == {k}");
+            sources[path] = Switched(sources[path], faults[k].Right, faults[k].Wrong, $"{Switch}.On({k})");
         }
 
-        sources["switch"] = "namespace NormLayers { internal static class WrongLine { public static int Number = -1; } }";
+        sources["switch"] = $"namespace NormLayers {{ internal static class WrongLine {{ public static int Number = -1; public static readonly bool[] Reached = new bool[{faults.Count}]; public static bool On(int number) {{ if (!Reached[number]) {{ Reached[number] = true; }} return number == Number; }} }} }}";
         sources["usings"] = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;";
         CSharpCompilation compilation = CSharpCompilation.Create(
             "Wrong",
@@ -44,33 +46,55 @@ internal sealed class SwitchedLibrary
         Assert.True(errors.Length == 0, string.Join<Diagnostic>("; ", errors.Take(5)));
         Assembly library = Assembly.Load(image.ToArray());
 
-        _switch = library.GetType("NormLayers.WrongLine", throwOnError: true)!.GetField("Number")!;
+        Type wrongLine = library.GetType("NormLayers.WrongLine", throwOnError: true)!;
+        _switch = wrongLine.GetField("Number")!;
+        _reached = (bool[])wrongLine.GetField("Reached")!.GetValue(null)!;
         Type one = library.GetType(typeof(LayerCase).FullName!, throwOnError: true)!;
         PropertyInfo shape = one.GetProperty(nameof(LayerCase.Shape))!;
         PropertyInfo length = shape.PropertyType.GetProperty(nameof(Shape.Length))!;
-        object[] cases = [.. ((IEnumerable)one.GetProperty(nameof(LayerCase.All))!.GetValue(null)!).Cast<object>().Where(c => (int)length.GetValue(shape.GetValue(c))! <= MostElements)];
-        _cases = Array.CreateInstance(one, cases.Length);
-        cases.CopyTo(_cases, 0);
         _run = library.GetType(typeof(LayerCheck).FullName!, throwOnError: true)!.GetMethods(BindingFlags.Static | BindingFlags.NonPublic).Single(m => m.Name == nameof(LayerCheck.Run));
-    }
-
-    /// <summary>The layers that <see cref="LayerCheck"/> finds wrong with one line switched on, in order.</summary>
-    /// <param name="number">The line's; −1 for none.</param>
-    public IReadOnlyList<string> RedLayers(int number)
-    {
-        _switch.SetValue(null, number);
         List<string> red = [];
-        foreach (object row in (IEnumerable)_run.Invoke(null, [_cases, TestContext.Current.CancellationToken])!)
+        foreach (object check in (IEnumerable)one.GetProperty(nameof(LayerCase.All))!.GetValue(null)!)
         {
-            object Of(string property) => row.GetType().GetProperty(property)!.GetValue(row)!;
-            if (!(bool)Of(nameof(LayerCheckRow.Passed)))
+            if ((int)length.GetValue(shape.GetValue(check))! <= MostElements)
             {
-                red.Add((string)Of(nameof(LayerCheckRow.Layer)));
-                TestContext.Current.TestOutputHelper?.WriteLine($"{red[^1]}: {((IReadOnlyList<string>)Of(nameof(LayerCheckRow.Faults)))[0]}");
+                Array single = Array.CreateInstance(one, 1);
+                single.SetValue(check, 0);
+                Array.Clear(_reached);
+                (string layer, bool passed) = Check(single);
+                _cases.Add((single, layer, [.. _reached]));
+                if (!passed)
+                {
+                    red.Add(layer);
+                }
             }
         }
 
-        return [.. red.Order(StringComparer.Ordinal)];
+        RedLayersWithoutFault = [.. red.Distinct()];
+    }
+
+    /// <summary>The layers that <see cref="LayerCheck"/> finds wrong with every line right.</summary>
+    public IReadOnlyList<string> RedLayersWithoutFault { get; }
+
+    /// <summary>The layers that <see cref="LayerCheck"/> finds wrong with one line switched on, in order.</summary>
+    /// <param name="number">The line's.</param>
+    public IReadOnlyList<string> RedLayers(int number)
+    {
+        _switch.SetValue(null, number);
+        return [.. _cases.Where(c => c.Reached[number]).GroupBy(c => c.Layer).Where(layer => layer.Any(c => !Check(c.Case).Passed)).Select(layer => layer.Key).Order(StringComparer.Ordinal)];
+    }
+
+    private (string Layer, bool Passed) Check(Array cases)
+    {
+        object row = Assert.Single(((IEnumerable)_run.Invoke(null, [cases, TestContext.Current.CancellationToken])!).Cast<object>());
+        object Of(string property) => row.GetType().GetProperty(property)!.GetValue(row)!;
+        (string layer, bool passed) = ((string)Of(nameof(LayerCheckRow.Layer)), (bool)Of(nameof(LayerCheckRow.Passed)));
+        if (!passed)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine($"{layer}: {((IReadOnlyList<string>)Of(nameof(LayerCheckRow.Faults)))[0]}");
+        }
+
+        return (layer, passed);
     }
 
     // The source with a switch around each statement, or initial value, that has the right text.

@@ -6,6 +6,7 @@ namespace NormLayers.Tests.Verification;
 public sealed class AccuracyCheckOfYoursTests
 {
     [Fact]
+    [Trait("Duration", "long")]
     public void Of_OurFunctions_Pass()
     {
         AssertPassed(AccuracyCheck.Of("ours", (x, gamma, beta, epsilon) =>
@@ -34,6 +35,7 @@ public sealed class AccuracyCheckOfYoursTests
 
     // A mean of squares less the square of the mean, in float: right on data around 0, and nothing of it is right where the mean is large.
     [Fact]
+    [Trait("Width", "any")]
     public void Of_VarianceOfMomentsInFloat_FailsWhereTheMeanIsLarge()
     {
         Dictionary<string, AccuracyRow> rows = AccuracyCheck.Of("moments", Moments).ToDictionary(r => r.Data);
@@ -44,6 +46,7 @@ public sealed class AccuracyCheckOfYoursTests
     }
 
     [Fact]
+    [Trait("Width", "any")]
     public void Of_Layers_MeasuresBothPassesAndFindsAMissingTerm()
     {
         IReadOnlyList<AccuracyRow> right = AccuracyCheck.Of((features, epsilon) => new Rms(features, epsilon, complete: true), Statistic.RootMeanSquare);

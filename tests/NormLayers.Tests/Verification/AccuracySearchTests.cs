@@ -4,6 +4,7 @@ using NormLayers.Verification;
 namespace NormLayers.Tests.Verification;
 
 /// <summary>The search for the worst error finds more than random data do, and never more than is proved.</summary>
+[Trait("Duration", "long")]
 public sealed class AccuracySearchTests
 {
     [Fact]
