@@ -16,7 +16,7 @@ public abstract class MaskableLayer : Layer
     /// <summary>Which elements count, in the passes from now on; null, the default, for all.</summary>
     /// <remarks>
     /// <para>A layer over channels takes a value for each position of (N, C, …): (N, …). A layer over the last dimensions takes a value for each element, or one for each
-    /// of its rows. True leaves an element in. The array is kept, not copied, and read in forward passes alone.</para>
+    /// of its rows; <see cref="DynamicLayerNorm"/> takes one for each row alone. True leaves an element in. The array is kept, not copied, and read in forward passes alone.</para>
     /// <para>Statistics, y and the gradients have the bits of the compacted data. Where the mask is false, x and dy are not read, and y and dx are 0. A set that is masked
     /// wholly changes nothing: no gradient and no running statistic. A forward pass throws where the mask's length does not fit.</para>
     /// <para>A pass allocates where a mask leaves more elements, or more blocks of equal rows or samples, than any before. The same mask again allocates nothing.</para>

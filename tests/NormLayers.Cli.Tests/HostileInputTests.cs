@@ -154,14 +154,16 @@ public sealed class HostileInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("data.n_train=100000000")]
-    [InlineData("model.hidden_dims=[20000,20000]")]
-    [InlineData("model.hidden_dims=[65536,4000]")]
-    public void Memory_ThatIsNotThere_IsAnErrorBeforeTraining(string setting)
+    [InlineData("train", "data.n_train=100000000")]
+    [InlineData("train", "model.hidden_dims=[20000,20000]")]
+    [InlineData("train", "model.hidden_dims=[65536,4000]")]
+    [InlineData("train --mode dynamiclayernorm", "model.hidden_dim=9000")]
+    [InlineData("compare --modes layernorm,dynamiclayernorm,none", "model.hidden_dim=9000")]
+    public void Memory_ThatIsNotThere_IsAnErrorBeforeTraining(string command, string setting)
     {
         _tool.Environment["DOTNET_GCHeapHardLimit"] = "0x40000000";
 
-        ToolResult result = _tool.Run("train", "--epochs", "1", "--set", setting).Expect(2);
+        ToolResult result = _tool.Run([.. command.Split(' '), "--epochs", "1", "--set", setting]).Expect(2);
 
         Assert.Matches(@"take \d+\.\d GiB of memory or more, and there are 1\.0 GiB", result.Error);
         Assert.Empty(_tool.List());

@@ -120,6 +120,8 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
 
     private int Positions => settings.Patches?.PositionsOf(settings.GetInt(Keys.Features)) ?? 1;
 
+    private NormalizationSettings SettingsOf(int width) => new(width) { Positions = Positions, Options = settings.NormalizationOptions };
+
     private void CheckNormalizations()
     {
         foreach (NormalizationKind mode in Modes)
@@ -127,7 +129,7 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
             Key[] options = [.. from o in Keys.OptionsOfModes where mode.Options.Contains(o.Option) && settings.IsGiven(o.Key) select o.Key];
             foreach (int width in settings.HiddenWidths.Distinct())
             {
-                if (mode.Check(new NormalizationSettings(width) { Positions = Positions, Options = settings.NormalizationOptions }) is { } problem)
+                if (mode.Check(SettingsOf(width)) is { } problem)
                 {
                     string hint = mode.NeedsPositions ? "; set model.network to patches, on images" : string.Empty;
                     AddError($"{problem}{hint}", [.. options, Keys.Mode, Keys.HiddenWidths, Keys.HiddenWidth]);
@@ -210,15 +212,14 @@ internal sealed class SettingRules(Settings settings, List<Diagnostic> errors)
         }
     }
 
-    // The least that it takes: data, weights with their gradients and the optimizer's numbers, and each layer's output with its gradient, the patches among them.
+    // The least that it takes: data, parameters with their gradients and the optimizer's numbers, and each linear layer's output with its gradient, the patches among them.
     private void CheckTotal(long features, long pixels, (long Rows, long Inputs, long Outputs)[] layers)
     {
         double copies = settings.Get(Keys.Optimizer) == OptimizerKind.Adam ? 4 : settings.Get(Keys.Momentum) > 0 ? 3 : 2;
-        double numbers = ((double)settings.Get(Keys.TrainCount) + settings.Get(Keys.TestCount)) * features + 2.0 * pixels;
-        foreach ((long rows, long inputs, long outputs) in layers)
-        {
-            numbers += copies * inputs * outputs + 2.0 * rows * outputs;
-        }
+        double parameters = layers.Sum(l => (l.Inputs + 1.0) * l.Outputs)
+            + Modes.Max(m => settings.HiddenWidths.Select(SettingsOf).Where(s => m.Check(s) is null).Sum(s => (double)m.CountParameters(s)));
+        double numbers = ((double)settings.Get(Keys.TrainCount) + settings.Get(Keys.TestCount)) * features + 2.0 * pixels
+            + copies * parameters + layers.Sum(l => 2.0 * l.Rows * l.Outputs);
 
         const double Gigabyte = 1 << 30;
         double needed = numbers * sizeof(float) / Gigabyte;

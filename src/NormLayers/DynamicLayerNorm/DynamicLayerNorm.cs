@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using NormLayers.Network;
+using NormLayers.Normalization;
 using NormLayers.Numerics;
 
 namespace NormLayers;
@@ -8,10 +9,11 @@ namespace NormLayers;
 /// <remarks>
 /// <para>y = (1 + a)·(x − μ)/√(σ² + ε) + b with a = A·x + a₀ and b = B·x + b₀, each row by itself, the same in training and evaluation. A, a₀, B and b₀ start at 0: the layer
 /// starts as layer normalization, whose γ − 1 and β are then a₀ and b₀. It is two <see cref="Linear"/> layers and an <see cref="AdaptiveLayerNorm"/>, on whose page it is.</para>
-/// <para>Takes (N, …, C). <c>y</c> may be <c>x</c> where no backward pass follows. NaN stays within its row. No allocation after the largest batch has been seen.</para>
+/// <para>Takes (N, …, C). <c>y</c> may be <c>x</c> where no backward pass follows. NaN stays within its row. A mask has a value for each row, as the maps read whole rows.
+/// Without a mask, no allocation after the largest batch has been seen.</para>
 /// <para>Source: Kim, Song, Bengio, "Dynamic Layer Normalization for Adaptive Neural Acoustic Modeling in Speech Recognition", 2017, arXiv:1707.06065, §3: there of a summary of the utterance.</para>
 /// </remarks>
-public sealed class DynamicLayerNorm : Layer, INormalization
+public sealed class DynamicLayerNorm : MaskableLayer, INormalization
 {
     private AdaptiveLayerNorm _norm;
     private AlignedBuffer _a;
@@ -54,6 +56,8 @@ public sealed class DynamicLayerNorm : Layer, INormalization
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("dynamic layer normalization", Epsilon, hasGamma: true, onePlusGamma: true);
 
+    private protected override int MaskedTogether => Features;
+
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input) => _norm.OutputShape(input);
 
@@ -61,34 +65,81 @@ public sealed class DynamicLayerNorm : Layer, INormalization
     public override ReferenceLayer CreateReference()
     {
         (ReferenceLayer scale, ReferenceLayer shift, int C, double epsilon) = (ScaleMap.CreateReference(), ShiftMap.CreateReference(), Features, Epsilon);
+        bool[]? mask = Mask;
+        int[] kept = [];
         double[] a = [];
         (double[] Y, double[] Mean, double[] Rstd) last = ([], [], []);
+        double[] Gather(double[] whole) => Array.ConvertAll(kept, i => whole[i]);
+        double[] Scatter(double[] left, int length)
+        {
+            double[] whole = new double[length];
+            for (int i = 0; i < left.Length; i++)
+            {
+                whole[kept[i]] = left[i];
+            }
+
+            return whole;
+        }
+
         return new FunctionReference(
             [.. scale.Parameters, .. shift.Parameters],
-            (x, shape) =>
+            (x, _) =>
             {
-                a = scale.Forward(x, shape);
-                last = AdaptiveLayerNormReference.Forward(x, C, a, shift.Forward(x, shape), epsilon);
-                return last.Y;
+                kept = [.. Enumerable.Range(0, x.Length).Where(i => mask is null || mask[i / C])];
+                double[] left = Gather(x);
+                Shape rows = (left.Length / C, C);
+                a = scale.Forward(left, rows);
+                last = AdaptiveLayerNormReference.Forward(left, C, a, shift.Forward(left, rows), epsilon);
+                return Scatter(last.Y, x.Length);
             },
             (x, dy) =>
             {
-                (double[] dx, double[] da, double[] db) = AdaptiveLayerNormReference.Backward(x, dy, C, a, last.Mean, last.Rstd);
+                (double[] dx, double[] da, double[] db) = AdaptiveLayerNormReference.Backward(Gather(x), Gather(dy), C, a, last.Mean, last.Rstd);
                 TensorPrimitives.Add(dx, scale.Backward(da), dx);
                 TensorPrimitives.Add(dx, shift.Backward(db), dx);
-                return dx;
+                return Scatter(dx, x.Length);
             });
     }
+
+    private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => kept.KeepRows(mask, shape.Length / Features, Features);
 
     /// <inheritdoc/>
     protected override void ReplaceBuffers()
     {
+        base.ReplaceBuffers();
         (_norm, ScaleMap, ShiftMap) = ((AdaptiveLayerNorm)_norm.Share(), (Linear)ScaleMap.Share(), (Linear)ShiftMap.Share());
         (_a, _b) = (default, default);
     }
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        if (Kept is not { } kept)
+        {
+            ForwardRows(x, y);
+            return;
+        }
+
+        Span<float> left = kept.GatherX(x);
+        ForwardRows(left, left);
+        kept.Scatter(left, y);
+    }
+
+    /// <inheritdoc/>
+    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    {
+        if (Kept is not { } kept)
+        {
+            BackwardRows(x, dy, dx);
+            return;
+        }
+
+        Gradients left = kept.Gather(new Gradients { Dy = dy, Dx = dx });
+        BackwardRows(kept.GatherX(x), left.Dy, left.Dx);
+        kept.Scatter(left.Dx, dx);
+    }
+
+    private void ForwardRows(ReadOnlySpan<float> x, Span<float> y)
     {
         Span<float> a = _a.FloatsAtLeast(x.Length);
         Span<float> b = _b.FloatsAtLeast(x.Length);
@@ -100,8 +151,7 @@ public sealed class DynamicLayerNorm : Layer, INormalization
     }
 
     // x reaches y three times: by the normalization, by a and by b.
-    /// <inheritdoc/>
-    protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
+    private void BackwardRows(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx)
     {
         _norm.Backward(x, dy, dx);
         Add(ScaleMap, x, _norm.ScaleGradient, dx);

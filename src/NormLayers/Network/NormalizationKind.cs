@@ -25,7 +25,7 @@ public sealed class NormalizationKind
     }
 
     /// <summary>No normalization: Linear → ReLU.</summary>
-    public static NormalizationKind None { get; } = new("none", "no normalization", "nothing", _ => null);
+    public static NormalizationKind None { get; } = new("none", "no normalization", "nothing", _ => null) { CountParameters = _ => 0 };
 
     /// <summary>Batch normalization: Linear → BatchNorm1D → ReLU.</summary>
     public static NormalizationKind BatchNorm { get; } = new(
@@ -50,7 +50,10 @@ public sealed class NormalizationKind
         "rmsnorm",
         "RMS normalization",
         "each sample, over its features",
-        s => new RmsNorm(s.Features, s.Epsilon, name: s.Name));
+        s => new RmsNorm(s.Features, s.Epsilon, name: s.Name))
+    {
+        CountParameters = s => s.Features,
+    };
 
     /// <summary>Group normalization: Linear → GroupNorm → ReLU.</summary>
     public static NormalizationKind GroupNorm { get; } = new(
@@ -106,14 +109,20 @@ public sealed class NormalizationKind
         "scalenorm",
         "ScaleNorm",
         "each sample, over its features",
-        s => new ScaleNorm(s.Features, s.Epsilon, name: s.Name));
+        s => new ScaleNorm(s.Features, s.Epsilon, name: s.Name))
+    {
+        CountParameters = _ => 1,
+    };
 
     /// <summary>Dynamic tanh: Linear → DyT → ReLU.</summary>
     public static NormalizationKind DyT { get; } = new(
         "dyt",
         "dynamic tanh",
         "nothing: each element by itself",
-        s => new DyT(s.Features, name: s.Name));
+        s => new DyT(s.Features, name: s.Name))
+    {
+        CountParameters = s => 1 + 2L * s.Features,
+    };
 
     /// <summary>Local response normalization: Linear → LocalResponseNorm → ReLU.</summary>
     public static NormalizationKind LocalResponseNorm { get; } = new(
@@ -124,6 +133,7 @@ public sealed class NormalizationKind
     {
         IsPerChannel = true,
         Options = [nameof(NormalizationOptions.WindowSize), nameof(NormalizationOptions.ResponseScale)],
+        CountParameters = _ => 0,
     };
 
     /// <summary>Weight normalization: WeightNorm(Linear) → ReLU, as the linear layer starts, without initialization from data.</summary>
@@ -134,6 +144,7 @@ public sealed class NormalizationKind
         _ => null)
     {
         Wrap = (linear, _) => new WeightNorm(linear),
+        CountParameters = s => s.Features,
     };
 
     /// <summary>Weight standardization with group normalization, as its paper has it: WeightStandardization(Linear) → GroupNorm → ReLU.</summary>
@@ -158,6 +169,7 @@ public sealed class NormalizationKind
     {
         Check = s => (long)s.Features * s.Features <= Array.MaxLength ? null
             : FormattableString.Invariant($"a layer of {s.Features} x {s.Features} weights does not fit one array of {Array.MaxLength} numbers: dynamic layer normalization has two such maps"),
+        CountParameters = s => 2 * (s.Features + 1L) * s.Features,
     };
 
     /// <summary>Every kind of the library, in the order of the documents.</summary>
@@ -180,6 +192,9 @@ public sealed class NormalizationKind
 
     /// <summary>What a hidden linear layer becomes: a layer around it that normalizes its weights. Null where it stays as it is.</summary>
     public Func<Linear, NormalizationSettings, Layer>? Wrap { get; init; }
+
+    /// <summary>How many parameters a hidden layer has more than without the kind: γ and β of each feature, unless the kind says otherwise.</summary>
+    public Func<NormalizationSettings, long> CountParameters { get; init; } = s => 2L * s.Features;
 
     /// <summary>The names of the <see cref="NormalizationOptions"/> that the kind takes.</summary>
     public IReadOnlyList<string> Options { get; init; } = [];

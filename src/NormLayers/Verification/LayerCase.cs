@@ -84,6 +84,7 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Linears(l => new WeightNorm(l, onePlusG: true)),
         .. Linears(l => new WeightStandardization(l, 0.1)),
         .. Rows(c => new DynamicLayerNorm(c, 0.1)),
+        .. Rows(c => new DynamicLayerNorm(c, 0.1)).Select(c => c with { Masked = true }),
         .. ((Shape[])[(3, 7), (2, 5, 20), (4, 3, 33)]).Select(s => new LayerCase(() => Conditioned(s), s)),
         .. ((Shape[])[(2, 5, 20), (4, 3, 33)]).Select(s => new LayerCase(() => Conditioned(s), s) { Masked = true }),
     ];

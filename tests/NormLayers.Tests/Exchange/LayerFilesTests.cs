@@ -174,6 +174,14 @@ public sealed class LayerFilesTests
     }
 
     [Fact]
+    public void Load_OneLayer_IsCalledALayer()
+    {
+        byte[] file = SafetensorsBytes.Of(new LayerNorm1D(3));
+        Assert.Equal("The file and the layer agree.", $"{new LayerNorm1D(3).Load(new MemoryStream(file))}");
+        Assert.Equal("The layer does not have 'bias'.", $"{new LayerNorm1D(3, withBeta: false).Load(new MemoryStream(file), strict: false)}");
+    }
+
+    [Fact]
     public void Load_OtherConventions_AreTheMessageThemselves()
     {
         Assert.Contains(

@@ -9,6 +9,7 @@ public sealed class MaskTests : IDisposable
 {
     private static readonly string[] s_kinds = ["all", "random", "prefix", "some rows", "one", "none"];
     private static readonly string[] s_rowLayers = ["layernorm", "layernorm relu", "rmsnorm", "rmsnorm outside", "scalenorm"];
+    private static readonly string[] s_wholeRowLayers = [.. s_rowLayers, "dynamic"];
     private static readonly string[] s_batchLayers = ["batchnorm", "batchnorm relu", "batchrenorm"];
     private readonly int _limit = Threads.Limit;
 
@@ -16,15 +17,19 @@ public sealed class MaskTests : IDisposable
 
     public static TheoryData<string, Shape> RowCases => Cases(s_rowLayers, (9, 7), (33, 100), (4, 5, 19), (400, 300));
 
+    public static TheoryData<string, Shape> WholeRowCases => Cases(s_wholeRowLayers, (9, 7), (33, 100), (4, 5, 19), (400, 300));
+
     public static TheoryData<string, Shape> BatchCases => Cases(s_batchLayers, (11, 5), (300, 130), (5, 3, 4), (4, 6, 33), (2, 3, 4, 5));
 
     public static TheoryData<string, Shape> SampleCases => Cases(["groupnorm", "groupnorm relu", "instancenorm"], (4, 4, 3), (5, 4, 40), (6, 8, 3, 7), (9, 32, 300));
 
-    public static TheoryData<string, Shape> AllCases =>
+    public static TheoryData<string, Shape> FunctionCases =>
         Cases([.. s_rowLayers, .. s_batchLayers, "ghostbatchnorm", "groupnorm", "groupnorm relu", "instancenorm", "adaptive"], (6, 4, 5));
 
+    public static TheoryData<string, Shape> AllCases => [.. FunctionCases, .. Cases(["dynamic"], (6, 4, 5))];
+
     [Theory]
-    [MemberData(nameof(RowCases))]
+    [MemberData(nameof(WholeRowCases))]
     public void Rows_MaskOfRows_HaveTheBitsOfTheRowsThatAreLeft(string name, Shape shape)
     {
         int C = shape.Last;
@@ -33,8 +38,11 @@ public sealed class MaskTests : IDisposable
             bool[] mask = Mask(kind, shape.Length / C, shape[0]);
             int[] kept = [.. Enumerable.Range(0, shape.Length).Where(i => mask[i / C])];
             AssertPieces(Create(name, C), mask, shape, [new(kept, (kept.Length / C, C), Create(name, C))]);
-            bool[] ofElements = [.. Enumerable.Range(0, shape.Length).Select(i => mask[i / C])];
-            AssertPieces(Create(name, C), ofElements, shape, [new(kept, (kept.Length / C, C), Create(name, C))]);
+            if (name != "dynamic")
+            {
+                bool[] ofElements = [.. Enumerable.Range(0, shape.Length).Select(i => mask[i / C])];
+                AssertPieces(Create(name, C), ofElements, shape, [new(kept, (kept.Length / C, C), Create(name, C))]);
+            }
         }
     }
 
@@ -202,7 +210,7 @@ public sealed class MaskTests : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(AllCases))]
+    [MemberData(nameof(FunctionCases))]
     public void Functions_Mask_HaveTheBitsOfTheLayer(string name, Shape shape)
     {
         int C = ChannelsOf(name, shape);
@@ -273,6 +281,7 @@ public sealed class MaskTests : IDisposable
     [Theory]
     [InlineData("layernorm", 300, 700, 1)]
     [InlineData("scalenorm", 300, 700, 1)]
+    [InlineData("dynamic", 900, 260, 1)]
     [InlineData("batchnorm", 900, 260, 1)]
     [InlineData("ghostbatchnorm", 8, 64, 500)]
     [InlineData("batchrenorm", 60, 64, 50)]
@@ -402,6 +411,8 @@ public sealed class MaskTests : IDisposable
         ArgumentException rows = Assert.Throws<ArgumentException>(() => Samples.Forward(new LayerNorm1D(3) { Mask = new bool[5] }, new float[12], (4, 3)));
         Assert.Equal("Mask", rows.ParamName);
         Assert.StartsWith("Expected a value for each of 4 rows, or for each of 12 elements, got 5 values.", rows.Message, StringComparison.Ordinal);
+        ArgumentException whole = Assert.Throws<ArgumentException>(() => Samples.Forward(new DynamicLayerNorm(3) { Mask = new bool[12] }, new float[12], (4, 3)));
+        Assert.StartsWith("Expected a value for each of 4 positions, got 12 values.", whole.Message, StringComparison.Ordinal);
         foreach (MaskableLayer layer in (MaskableLayer[])[new BatchNorm(3), new GhostBatchNorm(3, 2), new BatchRenorm(3, RenormLimits.Paper), new GroupNorm(1, 3), new InstanceNorm(3)])
         {
             foreach (int length in (int[])[0, 7, 24])
@@ -438,7 +449,7 @@ public sealed class MaskTests : IDisposable
         return cases;
     }
 
-    private static int ChannelsOf(string name, Shape shape) => s_rowLayers.Contains(name) || name == "adaptive" ? shape.Last : shape[1];
+    private static int ChannelsOf(string name, Shape shape) => s_wholeRowLayers.Contains(name) || name == "adaptive" ? shape.Last : shape[1];
 
     // ε is large enough to matter, and γ and β differ by element; columns are some of a wider layer's.
     private static Layer Create(string name, int features, int[]? columns = null, int samples = 1)
@@ -451,6 +462,7 @@ public sealed class MaskTests : IDisposable
             "rmsnorm" => new RmsNorm(C, 0.1, epsilonOutsideRoot: name.EndsWith("outside", StringComparison.Ordinal)),
             "scalenorm" => new ScaleNorm(C, 0.1),
             "adaptive" => new AdaptiveLayerNorm(C),
+            "dynamic" => new DynamicLayerNorm(C, 0.1),
             "batchnorm" => new BatchNorm(C, 0.1, relu: relu),
             "batchrenorm" => new BatchRenorm(C, new RenormLimits(1.2, 0.5), 0.1),
             "ghostbatchnorm" => new GhostBatchNorm(C, 4, 0.1),
@@ -460,8 +472,8 @@ public sealed class MaskTests : IDisposable
         foreach ((Parameter parameter, int i) in layer.Parameters.Select((p, i) => (p, i)))
         {
             bool one = parameter.Value.Length == 1 && features > 1;
-            float[] values = Samples.Normal(one ? 1 : features, relu && name.StartsWith("layer", StringComparison.Ordinal) && i == 0 ? 0 : 0.8, 0.4, (ulong)i + 1);
-            Take(values, one ? [0] : columns ?? [.. Enumerable.Range(0, features)]).CopyTo(parameter.Value, 0);
+            float[] values = Samples.Normal(columns is null || one ? parameter.Value.Length : features, relu && name.StartsWith("layer", StringComparison.Ordinal) && i == 0 ? 0 : 0.8, 0.4, (ulong)i + 1);
+            (columns is null || one ? values : Take(values, columns)).CopyTo(parameter.Value, 0);
         }
 
         (layer as AdaptiveLayerNorm)?.SetCondition(Samples.Normal(samples * features, 0.2, 0.4, 11), Samples.Normal(samples * features, -0.1, 0.4, 12));

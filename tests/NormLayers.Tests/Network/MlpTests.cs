@@ -62,6 +62,18 @@ public sealed class MlpTests
     }
 
     [Fact]
+    public void CountParameters_EveryKind_IsWhatANetworkHasMore()
+    {
+        foreach (NormalizationKind kind in NormalizationKind.All)
+        {
+            MlpOptions options = s_options with { InputFeatures = 64, HiddenFeatures = [24, 40], Patches = kind.NeedsPositions ? new PatchOptions(4, 4) : null };
+            long Parameters(NormalizationKind of) => Mlp.Create(options with { Normalization = of }).Parameters.Sum(p => (long)p.Value.Length);
+            long counted = options.HiddenFeatures.Sum(width => kind.CountParameters(new NormalizationSettings(width)));
+            Assert.True(Parameters(kind) - Parameters(NormalizationKind.None) == counted, $"{kind}: {counted}");
+        }
+    }
+
+    [Fact]
     public void Create_SeveralHiddenLayers_AreNumbered()
     {
         Sequential network = Mlp.Create(s_options with { HiddenFeatures = [16, 8, 4], Normalization = NormalizationKind.LayerNorm });

@@ -229,7 +229,7 @@ public sealed class ShareTests
         }
     }
 
-    // The condition of AdaLN, and a mask without one element or position; −1 for none.
+    // The condition of AdaLN, and a mask without one element, row or position; −1 for none.
     private static void SetInputs(Layer layer, Shape shape, int masked)
     {
         if (layer is AdaptiveLayerNorm adaptive)
@@ -239,7 +239,8 @@ public sealed class ShareTests
 
         if (layer is MaskableLayer maskable)
         {
-            maskable.Mask = masked < 0 ? null : [.. Enumerable.Range(0, shape.Length / (layer is RunningLayer or GroupNorm ? shape[1] : 1)).Select(i => i != masked)];
+            int together = layer is RunningLayer or GroupNorm ? shape[1] : layer is DynamicLayerNorm ? shape.Last : 1;
+            maskable.Mask = masked < 0 ? null : [.. Enumerable.Range(0, shape.Length / together).Select(i => i != masked)];
         }
     }
 

@@ -14,7 +14,7 @@ public sealed class LayerCheckSabotageTests
     private static readonly string[] s_rows = ["AdaptiveLayerNorm", "DynamicLayerNorm", "GroupNorm", "LayerNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm", "WeightNorm", "WeightStandardization"];
     private static readonly string[] s_columns = ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "InstanceNorm"];
     private static readonly string[] s_planes = ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm"];
-    private static readonly string[] s_masked = ["AdaptiveLayerNorm", "BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm"];
+    private static readonly string[] s_masked = ["AdaptiveLayerNorm", "BatchNorm", "BatchRenorm", "DynamicLayerNorm", "GhostBatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm1D", "RmsNorm", "ScaleNorm"];
 
     private static readonly (string Fault, string File, string Right, string Wrong, string[] Layers)[] s_faults =
     [

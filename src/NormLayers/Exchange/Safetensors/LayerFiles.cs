@@ -48,7 +48,7 @@ public static class LayerFiles
     /// <param name="stream">The file, from its beginning; it stays open.</param>
     /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
     /// <param name="checkConventions">Whether a file of another kind of layer, or with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
-    /// <returns>How file and network differ.</returns>
+    /// <returns>How the file and the layer or network differ.</returns>
     /// <exception cref="InvalidDataException">No safetensors file, a damaged one, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
     public static LoadReport Load(this Layer layer, Stream stream, bool strict = true, bool checkConventions = true)
     {
@@ -61,7 +61,7 @@ public static class LayerFiles
     /// <param name="file">The file.</param>
     /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
     /// <param name="checkConventions">Whether a file of another kind of layer, or with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
-    /// <returns>How file and network differ.</returns>
+    /// <returns>How the file and the layer or network differ.</returns>
     /// <exception cref="InvalidDataException">A damaged file, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
     public static LoadReport Load(this Layer layer, SafetensorsReader file, bool strict = true, bool checkConventions = true)
     {
@@ -70,8 +70,8 @@ public static class LayerFiles
         Dictionary<string, NamedState> state = layer.NamedState.ToDictionary(s => s.Name);
         SafetensorsTensor[] tensors = [.. file.Tensors];
         HashSet<string> names = [.. tensors.Select(t => t.Name)];
-        LoadReport report = Compare(layer, state, names, file.Metadata);
         string whole = layer is Sequential ? "network" : "layer";
+        LoadReport report = Compare(layer, state, names, file.Metadata) with { Whole = whole };
         if (checkConventions)
         {
             Refuse(report.Different.Count, $"the conventions of this {whole}", LoadReport.Listed(report.Different, "; "));
