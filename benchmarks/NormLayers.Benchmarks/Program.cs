@@ -48,7 +48,7 @@ run.SetAction(parsed =>
     IReadOnlyList<int> counts = parsed.GetValue(threads) is { Length: > 0 } given ? given : [1, 2];
     ResultFile result = new Driver(suite, counts, names, parsed.GetValue(filter) ?? string.Empty, parsed.GetValue(narrow), parsed.GetValue(rounds)).Run();
     string path = parsed.GetValue(output) ?? Path.Combine(Repository.Results, string.Create(
-        CultureInfo.InvariantCulture, $"{result.Date:yyyy-MM-dd-HHmm}-{result.Settings.Suite}{(result.Settings.Narrow ? "-avx2" : string.Empty)}.json"));
+        CultureInfo.InvariantCulture, $"{result.Date:yyyy-MM-dd-HHmm}-{result.Settings.Suite}{(result.IsNarrow ? "-avx2" : string.Empty)}.json"));
     result.Save(path);
     Console.Out.WriteLine(path);
     return result.Problems.Count == 0 ? ExitCode.Success : ExitCode.Mismatch;

@@ -28,6 +28,9 @@ internal sealed record ResultFile
 
     public required RunSettings Settings { get; init; }
 
+    /// <summary>Whether ours had vectors of 256 bits, because of <c>--avx2</c> or of the processor.</summary>
+    public bool IsNarrow => Settings.Narrow || Machine.VectorBits < 512;
+
     public required IReadOnlyList<PeerVersion> Peers { get; init; }
 
     /// <summary>Peers that do not run here, and outputs that were wrong.</summary>

@@ -53,7 +53,7 @@ internal static class Tables
     private static IEnumerable<(string Name, string Table)> Create(ResultFile result)
     {
         Measurements all = new(result);
-        string prefix = result.Settings.Narrow ? "avx2-" : string.Empty;
+        string prefix = result.IsNarrow ? "avx2-" : string.Empty;
         if (result.Settings.Suite == "sizes")
         {
             yield return ("sizes-environment", Environment(result));
@@ -79,8 +79,8 @@ internal static class Tables
 
         if (result.Settings.Suite == "rms")
         {
-            yield return ("rms-environment", Environment(result));
-            yield return ("rms", ByKind(all, Measurements.RmsKinds));
+            yield return (prefix + "rms-environment", Environment(result));
+            yield return (prefix + "rms", ByKind(all, Measurements.RmsKinds));
             yield break;
         }
 
