@@ -40,7 +40,7 @@ internal sealed class Measurements(ResultFile result)
         where row.Peer == "normlayers"
         let timed = Suite.Read(row.Case) as NormCase
         where timed is not null
-        select new Measurement(timed, row, peer => RowOf(row.Case, row.Threads, peer), result.Settings.Narrow);
+        select new Measurement(timed, row, peer => RowOf(row.Case, row.Threads, peer), result.IsNarrow);
 
     public IReadOnlyList<Measurement> Of(NormalizationKind layer, NormPass pass) =>
         [.. Rows.Where(r => r.Case.Layer == layer && r.Case.Pass == pass).OrderBy(r => r.Case.Shape.Length).ThenBy(r => r.Case.ShapeName).ThenBy(r => r.Threads)];

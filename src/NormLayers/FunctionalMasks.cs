@@ -37,7 +37,7 @@ public static partial class Functional
             return null;
         }
 
-        Throw.IfMaskDiffers(mask.Length, elements, together, orElements, nameof(mask));
+        Throw.IfMaskDiffers(mask.Length, elements, together, orElements ? "rows" : "positions", orElements, nameof(mask));
         return Compaction.IsNeeded(mask) ? _compaction ??= new Compaction() : null;
     }
 }

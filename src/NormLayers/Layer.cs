@@ -168,7 +168,8 @@ public abstract class Layer
 
     /// <summary>
     /// Called on the copy of all fields that <see cref="Share"/> makes: replaces each array that a forward pass writes by a new one, and each layer within by its share.
-    /// Parameters stay. A layer of your own that can be shared overrides it, without buffers with an empty body.
+    /// Every other field that a pass writes gets its default again: the copy may be made during a pass, and find it half written. Parameters stay.
+    /// A layer of your own that can be shared overrides it, with an empty body if its passes write no field.
     /// </summary>
     /// <exception cref="NotSupportedException">The layer does not override it.</exception>
     protected virtual void ReplaceBuffers() =>

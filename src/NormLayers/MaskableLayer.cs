@@ -16,7 +16,7 @@ public abstract class MaskableLayer : Layer
     /// <summary>Which elements count, in the passes from now on; null, the default, for all.</summary>
     /// <remarks>
     /// <para>A layer over channels takes a value for each position of (N, C, …): (N, …). A layer over the last dimensions takes a value for each element, or one for each
-    /// of its rows; <see cref="DynamicLayerNorm"/> takes one for each row alone. True leaves an element in. The array is kept, not copied, and read in forward passes alone.</para>
+    /// of its rows; <see cref="DynamicLayerNorm"/> takes only a value for each row. True leaves an element in. The array is kept, not copied, and read in forward passes alone.</para>
     /// <para>Statistics, y and the gradients have the bits of the compacted data. Where the mask is false, x and dy are not read, and y and dx are 0. A set that is masked
     /// wholly changes nothing: no gradient and no running statistic. A forward pass throws where the mask's length does not fit.</para>
     /// <para>A pass allocates where a mask leaves more elements, or more blocks of equal rows or samples, than any before. The same mask again allocates nothing.</para>
@@ -31,6 +31,9 @@ public abstract class MaskableLayer : Layer
 
     /// <summary>Whether a mask may have a value for each element.</summary>
     private protected virtual bool MasksElements => false;
+
+    /// <summary>What the elements that share a value of a mask are called.</summary>
+    private protected virtual string MaskedUnit => MasksElements ? "rows" : "positions";
 
     /// <summary>Finds what a mask leaves.</summary>
     private protected abstract void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape);
@@ -50,7 +53,7 @@ public abstract class MaskableLayer : Layer
     [MethodImpl(MethodImplOptions.NoInlining)] // Its locals would be cleared in every pass.
     private void Prepare(bool[] mask, Shape shape)
     {
-        Throw.IfMaskDiffers(mask.Length, shape.Length, MaskedTogether, MasksElements, nameof(Mask));
+        Throw.IfMaskDiffers(mask.Length, shape.Length, MaskedTogether, MaskedUnit, MasksElements, nameof(Mask));
         if (Compaction.IsNeeded(mask))
         {
             Kept = _compaction ??= new Compaction();

@@ -44,14 +44,15 @@ internal static class Throw
     /// <param name="length">The mask's.</param>
     /// <param name="elements">The elements of the tensor.</param>
     /// <param name="together">How many elements share a value.</param>
+    /// <param name="unit">What these are called: rows or positions.</param>
     /// <param name="orElements">Whether a value for each element will do.</param>
     /// <param name="name">The mask's name.</param>
-    public static void IfMaskDiffers(int length, int elements, int together, bool orElements, string name)
+    public static void IfMaskDiffers(int length, int elements, int together, string unit, bool orElements, string name)
     {
         int units = elements / together;
         if (length != units && !(orElements && length == elements))
         {
-            Argument(name, orElements ? $"a value for each of {units} rows, or for each of {elements} elements" : $"a value for each of {units} positions", $"{length} values");
+            Argument(name, $"a value for each of {units} {unit}{(orElements ? $", or for each of {elements} elements" : "")}", $"{length} values");
         }
     }
 

@@ -58,6 +58,8 @@ public sealed class DynamicLayerNorm : MaskableLayer, INormalization
 
     private protected override int MaskedTogether => Features;
 
+    private protected override string MaskedUnit => "rows";
+
     /// <inheritdoc/>
     public override Shape OutputShape(Shape input) => _norm.OutputShape(input);
 

@@ -193,7 +193,7 @@ public sealed class NormalizationKind
     /// <summary>What a hidden linear layer becomes: a layer around it that normalizes its weights. Null where it stays as it is.</summary>
     public Func<Linear, NormalizationSettings, Layer>? Wrap { get; init; }
 
-    /// <summary>How many parameters a hidden layer has more than without the kind: γ and β of each feature, unless the kind says otherwise.</summary>
+    /// <summary>How many parameters the kind adds to a hidden layer, for the tool's check of memory. The default is 2C, γ and β; a kind of your own with others sets it.</summary>
     public Func<NormalizationSettings, long> CountParameters { get; init; } = s => 2L * s.Features;
 
     /// <summary>The names of the <see cref="NormalizationOptions"/> that the kind takes.</summary>

@@ -51,7 +51,7 @@ internal ref struct RowBackward<S> : IKernel
 
     // The sums of a block.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly int SumsLength() => SumsPerColumn * Tensors.Period * Features;
+    private readonly int CountSums() => SumsPerColumn * Tensors.Period * Features;
 
     [MethodImpl(Kernels.FullyOptimized)]
     public readonly void Run<L, D>(int first, int count)
@@ -88,7 +88,7 @@ internal ref struct RowBackward<S> : IKernel
         Prefetching fetch = new(ahead, ahead > 0 && !streamed && !Dx.IsEmpty);
         for (int block = first; block < first + count; block++)
         {
-            Sums.Slice(SumsLength() * block, SumsLength()).Clear();
+            Sums.Slice(CountSums() * block, CountSums()).Clear();
             int end = Blocks.Start(block + 1);
             for (int start = Blocks.Start(block); start < end; start += groupRows)
             {
@@ -188,7 +188,7 @@ internal ref struct RowBackward<S> : IKernel
                 (SingleDouble G, SingleDouble GXHat) sums = (new(group.Sum(k)), new(group.Product(k)));
                 for (int i = Features & ~15; i < Features; i++)
                 {
-                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref sums, ref sums);
+                    columns.AddRows<SingleDouble, TScaled, No>(in row, in row, i, ref sums, ref sums); // One row: the second is not used.
                 }
 
                 group.Sum(k) = sums.G.Value;
@@ -280,9 +280,9 @@ internal ref struct RowBackward<S> : IKernel
         public Columns(scoped ref readonly RowBackward<S> pass, int block, int row)
         {
             int parameters = pass.Tensors.ParametersOf(row);
-            nint first = (nint)block * pass.SumsLength() + (pass.Tensors.RowsPerParameters > 0 ? 0 : parameters);
+            nint first = (nint)block * pass.CountSums() + (pass.Tensors.RowsPerParameters > 0 ? 0 : parameters);
             _sumDy = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Sums), first);
-            _sumDyXHat = ref Unsafe.Add(ref _sumDy, S.HasMean ? pass.SumsLength() / 2 : 0);
+            _sumDyXHat = ref Unsafe.Add(ref _sumDy, S.HasMean ? pass.CountSums() / 2 : 0);
             _gamma = ref Unsafe.Add(ref MemoryMarshal.GetReference(pass.Tensors.Gamma), parameters);
         }
 

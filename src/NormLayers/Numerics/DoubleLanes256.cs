@@ -20,10 +20,10 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
         return new(v, v);
     }
 
-    // Two half loads convert as they load; one whole load would have to be taken apart first.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Uniform(DoubleLanes256 value) => new(value._a, value._a);
 
+    // Two half loads convert as they load; one whole load would have to be taken apart first.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Widen(ref readonly float source, nint index) => new(
         Avx.ConvertToVector256Double(Vector128.LoadUnsafe(in source, (nuint)index)),

@@ -9,7 +9,7 @@ internal interface IDoubleLanes<TDouble>
     /// <summary>Eight times one value.</summary>
     static abstract TDouble Create(double value);
 
-    /// <summary>The value of <see cref="Create"/> again, for a loop: of several equal vectors it uses, and keeps in a register, only one.</summary>
+    /// <summary>The same value, whose lanes are all equal as after <see cref="Create"/>: of several vectors it keeps one, so that a loop needs one register for it.</summary>
     static abstract TDouble Uniform(TDouble value);
 
     /// <summary>The floats <paramref name="index"/> to <paramref name="index"/> + 7 as doubles. The caller knows that they exist.</summary>

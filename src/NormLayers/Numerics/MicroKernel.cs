@@ -11,8 +11,8 @@ internal static class MicroKernel
     private static readonly float[] _zeros = new float[32];
     private static readonly float[] _minusZeros = [.. Enumerable.Repeat(-0f, 32)];
 
-    // Inner indices of one turn of the loop.
-    private const int Turn = 4;
+    // Inner indices of one turn of the loop. The compiler follows 1024 variables, and each index takes its share of them.
+    private const int Unroll = 4;
 
     /// <summary>A row of zeros for <see cref="TileProduct.Start"/>.</summary>
     public static ReadOnlySpan<float> Zeros => _zeros;
@@ -41,8 +41,8 @@ internal static class MicroKernel
         }
     }
 
-    // All chains in one method: a call for each would take as long as some of their steps. Four steps a turn, written out: what one costs beside its
-    // multiply-adds is seen where a core is shared by two threads.
+    // All chains in one method: a call for each would take as long as some of their steps. The loop is unrolled by four: on a core that two threads share
+    // the instructions beside the multiply-adds count.
     [MethodImpl(Kernels.FullyOptimized)]
     private static void MultiplyAdd<V, N>(in TileProduct block)
         where V : struct, ITileRow<V>
@@ -63,21 +63,23 @@ internal static class MicroKernel
         for (int left = block.Depth; left > 0; left -= MatrixProduct.Chain)
         {
             int length = Math.Min(MatrixProduct.Chain, left);
-            for (; length >= Turn; length -= Turn)
+            for (; length >= Unroll; length -= Unroll)
             {
-                // With the first step, with every second or with all, so that no line is left out.
+                // With the first index, with every second or with all, so that each line of this turn's share is asked for.
                 V.Prefetch(in ahead);
-                if (aheadStep > V.Columns * sizeof(float) / Turn)
+                if (aheadStep > V.Columns * sizeof(float) / Unroll)
                 {
                     V.Prefetch(in Unsafe.AddByteOffset(ref ahead, 2 * aheadStep));
-                    if (aheadStep > V.Columns * sizeof(float) * 2 / Turn)
+                    if (aheadStep > V.Columns * sizeof(float) * 2 / Unroll)
                     {
                         V.Prefetch(in Unsafe.AddByteOffset(ref ahead, aheadStep));
                         V.Prefetch(in Unsafe.AddByteOffset(ref ahead, 3 * aheadStep));
                     }
                 }
 
-                ahead = ref Unsafe.AddByteOffset(ref ahead, Turn * aheadStep);
+                ahead = ref Unsafe.AddByteOffset(ref ahead, Unroll * aheadStep);
+
+                // c[r, j] += a[r, k] * b[k, j]
                 tile.MultiplyAdd(ref column, rowsOfA, in row);
                 column = ref Unsafe.AddByteOffset(ref column, step);
                 tile.MultiplyAdd(ref column, rowsOfA, in Unsafe.Add(ref row, V.Columns));
@@ -86,7 +88,7 @@ internal static class MicroKernel
                 column = ref Unsafe.AddByteOffset(ref column, step);
                 tile.MultiplyAdd(ref column, rowsOfA, in Unsafe.Add(ref row, 3 * V.Columns));
                 column = ref Unsafe.AddByteOffset(ref column, step);
-                row = ref Unsafe.Add(ref row, Turn * V.Columns);
+                row = ref Unsafe.Add(ref row, Unroll * V.Columns);
             }
 
             for (; length > 0; length--)

@@ -275,7 +275,11 @@ public sealed class OnnxFuzzTests
     {
         foreach (bool seeks in (bool[])[true, false])
         {
-            if (Record.Exception(() => CheckAllocations(file, seeks, isData, isDamaged)) is not null)
+            try
+            {
+                CheckAllocations(file, seeks, isData, isDamaged);
+            }
+            catch (Xunit.Sdk.InRangeException)
             {
                 CheckAllocations(file, seeks, isData, isDamaged);
             }

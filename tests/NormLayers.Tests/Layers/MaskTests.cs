@@ -412,7 +412,7 @@ public sealed class MaskTests : IDisposable
         Assert.Equal("Mask", rows.ParamName);
         Assert.StartsWith("Expected a value for each of 4 rows, or for each of 12 elements, got 5 values.", rows.Message, StringComparison.Ordinal);
         ArgumentException whole = Assert.Throws<ArgumentException>(() => Samples.Forward(new DynamicLayerNorm(3) { Mask = new bool[12] }, new float[12], (4, 3)));
-        Assert.StartsWith("Expected a value for each of 4 positions, got 12 values.", whole.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Expected a value for each of 4 rows, got 12 values.", whole.Message, StringComparison.Ordinal);
         foreach (MaskableLayer layer in (MaskableLayer[])[new BatchNorm(3), new GhostBatchNorm(3, 2), new BatchRenorm(3, RenormLimits.Paper), new GroupNorm(1, 3), new InstanceNorm(3)])
         {
             foreach (int length in (int[])[0, 7, 24])
