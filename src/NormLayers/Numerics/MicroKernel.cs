@@ -65,7 +65,7 @@ internal static class MicroKernel
             int length = Math.Min(MatrixProduct.Chain, left);
             for (; length >= Unroll; length -= Unroll)
             {
-                // With the first index, with every second or with all, so that each line of this turn's share is asked for.
+                // With the first index, with every second or with all, so that each line of this turn's share is met.
                 V.Prefetch(in ahead);
                 if (aheadStep > V.Columns * sizeof(float) / Unroll)
                 {
