@@ -26,12 +26,14 @@ internal sealed class Tool : IDisposable
 
     /// <summary>
     /// As <see cref="Run"/>, but only one of all tests with the same arguments, environment and files runs the tool. The others get what it gave, files too.
-    /// For what comes before a test's own run, and for long runs whose results several tests look at.
+    /// For what comes before a test's own run, and for long runs whose results several tests look at; not for a run that deletes files or whose output names the folder.
     /// </summary>
     public ToolResult RunOnce(params string[] arguments)
     {
         Dictionary<string, byte[]> before = Files();
-        string key = string.Join('\n', (IEnumerable<string>)[.. arguments, .. Environment.Select(e => $"{e}"), .. before.Select(f => $"{f.Key} {Convert.ToHexString(SHA256.HashData(f.Value))}")]);
+        const string End = "\0"; // No argument, variable or name of a file has it.
+        string key = string.Join(End, (IEnumerable<string>)
+            [.. arguments, End, .. Environment.Select(e => $"{e}"), End, .. before.Select(f => $"{f.Key} {Convert.ToHexString(SHA256.HashData(f.Value))}")]);
         (ToolResult result, Dictionary<string, byte[]> files) = _once.GetOrAdd(key, _ => new(() => (Run(arguments), Files()))).Value;
         foreach ((string name, byte[] content) in files.Where(f => !before.TryGetValue(f.Key, out byte[]? there) || !f.Value.AsSpan().SequenceEqual(there)))
         {
