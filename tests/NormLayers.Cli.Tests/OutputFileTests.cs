@@ -293,6 +293,30 @@ public sealed class OutputFileTests : IDisposable
     }
 
     [Fact]
+    public async Task TemporaryFile_WhileOthersRemoveWhatIsLeft_IsThereToBeRenamed()
+    {
+        using CancellationTokenSource enough = new();
+        Task[] removers = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                TemporaryFile.RemoveLeft(_tool.Folder);
+            }
+        }))];
+        string path = Path.Combine(_tool.Folder, "o.json");
+
+        for (int i = 0; i < 3000; i++)
+        {
+            using FileStream stream = TemporaryFile.Create(_tool.Folder, secret: false);
+            File.Move(stream.Name, path, overwrite: true);
+        }
+
+        await enough.CancelAsync();
+        await Task.WhenAll(removers);
+        Assert.Equal(["o.json"], _tool.List());
+    }
+
+    [Fact]
     public void TemporaryFile_UnderItsNewName_CanBeOpenedBeforeItIsClosed()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "files in use cannot be opened there at all");

@@ -37,11 +37,18 @@ internal static class TemporaryFile
             string path = NameIn(folder);
             try
             {
-                return new FileStream(path, options);
+                FileStream stream = new(path, options);
+                if (File.Exists(path))
+                {
+                    return stream;
+                }
+
+                stream.Dispose();
+                throw new IOException("it was removed while it was written");
             }
-            catch (IOException) when (attempt < Attempts && File.Exists(path))
+            catch (IOException) when (attempt < Attempts)
             {
-                // Between its creation and its lock another run may have taken it for one that was left behind.
+                // Between its creation and its lock somebody else may have taken it for one that was left behind, and have locked or removed it.
                 File.Delete(path);
             }
         }
@@ -50,11 +57,15 @@ internal static class TemporaryFile
     /// <summary>Removes what killed runs have left in a folder; once in a process for each folder.</summary>
     public static void Clean(string folder)
     {
-        if (!_cleaned.TryAdd(folder, true))
+        if (_cleaned.TryAdd(folder, true))
         {
-            return;
+            RemoveLeft(folder);
         }
+    }
 
+    /// <summary>Removes those that nobody holds.</summary>
+    public static void RemoveLeft(string folder)
+    {
         foreach (string path in Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}"))
         {
             try
