@@ -55,18 +55,12 @@ internal sealed class Affine
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>What x̂ is multiplied by, for the present γ; empty for ones.</summary>
-    public ReadOnlySpan<float> Scale
-    {
-        get
-        {
-            if (!OnePlusGamma)
-            {
-                return Gamma?.Value;
-            }
+    public ReadOnlySpan<float> Scale => OnePlusGamma ? AddOne() : Gamma?.Value;
 
-            TensorPrimitives.Add(Gamma!.Value, 1, _onePlusGamma);
-            return _onePlusGamma;
-        }
+    private ReadOnlySpan<float> AddOne()
+    {
+        TensorPrimitives.Add(Gamma!.Value, 1, _onePlusGamma);
+        return _onePlusGamma;
     }
 
     /// <summary>What γ has to be for a scale.</summary>

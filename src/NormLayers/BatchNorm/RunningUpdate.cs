@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using NormLayers.Normalization;
 
 namespace NormLayers;
@@ -58,7 +59,10 @@ internal sealed class RunningUpdate(string layer, Momentum momentum, NonFiniteSt
     public void CheckSpread(RunningStatistics running)
     {
         float[] spread = running.Spread;
-        if (TensorPrimitives.Min<float>(spread) >= 0)
+
+        // As bits, negative numbers and NaN are above infinity; of these, a negative zero is none to refuse.
+        ReadOnlySpan<uint> bits = MemoryMarshal.Cast<float, uint>(spread);
+        if (!bits.ContainsAnyExceptInRange(0u, BitConverter.SingleToUInt32Bits(float.PositiveInfinity)))
         {
             return;
         }

@@ -145,9 +145,14 @@ internal static class ChannelFactors
         public static bool TryCompute<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            if (!sets.Variance.IsEmpty)
+            D rstd;
+            if (sets.Variance.IsEmpty)
             {
-                bool ordinary = SetFactors.TryRstd(D.Load(in MemoryMarshal.GetReference(sets.Variance), c), in sets.Epsilon, out D rstd); // [F3]
+                rstd = D.Load(in MemoryMarshal.GetReference(sets.Statistics.Rstd), c);
+            }
+            else
+            {
+                bool ordinary = SetFactors.TryRstd(D.Load(in MemoryMarshal.GetReference(sets.Variance), c), in sets.Epsilon, out rstd); // [F3]
                 D.Store(rstd, ref MemoryMarshal.GetReference(sets.Statistics.Rstd), c);
                 if (!ordinary)
                 {
@@ -155,7 +160,7 @@ internal static class ChannelFactors
                 }
             }
 
-            return TryLine<D>(in sets, c);
+            return TryLine(in sets, c, sets.Statistics.Of(c, rstd));
         }
 
         public static bool ComputeSpecial(scoped in ChannelSets sets, int c)
@@ -166,7 +171,7 @@ internal static class ChannelFactors
                 sets.Statistics.Rstd[c] = SetFactors.OrZero(rstd.Value);
             }
 
-            bool fits = TryLine<SingleDouble>(in sets, c);
+            bool fits = TryLine(in sets, c, sets.Statistics.Of<SingleDouble>(c));
             if (!fits)
             {
                 Unsafe.Add(ref sets.Line.Slope, c) = float.NaN;
@@ -176,11 +181,11 @@ internal static class ChannelFactors
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static bool TryLine<D>(scoped in ChannelSets sets, int c)
+        private static bool TryLine<D>(scoped in ChannelSets sets, int c, SetOf<D> set)
             where D : struct, IDoubleLanes<D>
         {
             sets.Affine(c, out D gamma, out D beta);
-            return SetFactors.Forward(sets.Statistics.Of<D>(c), gamma, beta, in sets.Line, c);
+            return SetFactors.Forward(in set, gamma, beta, in sets.Line, c);
         }
     }
 

@@ -148,21 +148,29 @@ internal ref struct ChannelPass<TGradient> : IKernel
         bool streamed = IsStreamed;
         for (int n = first + paired; n < first + count; n++)
         {
-            RowMap.Apply<L, ColumnMap<TGradient, TReLU>>(MapAt<TReLU>(in line, n * W, 0), ref ResultAt(n * W), W, streamed);
+            if (TGradient.Holds)
+            {
+                RowMap.Apply<L, ColumnMapBackward>(Backward(in line, n * W, 0), ref ResultAt(n * W), W, streamed);
+            }
+            else
+            {
+                RowMap.Apply<L, ColumnMapForward<TReLU>>(Forward<TReLU>(in line, n * W, 0), ref ResultAt(n * W), W, streamed);
+            }
         }
 
         RowMap.Fence(streamed);
     }
 
     [MethodImpl(Kernels.FullyOptimized)]
-    private readonly void Pairs<L, TReLU>(scoped in LineFactors line, int first, int count)
+    private readonly void Pairs<L, TReLU>(scoped in LineFactors factors, int first, int count)
         where L : struct, ILanes<L>
         where TReLU : struct, IFlag
     {
         int W = Columns;
+        LineFactors line = factors; // Its references stay in registers.
         for (int n = first; n < first + count; n += 2)
         {
-            RowMap.ApplyPair<L, ColumnMap<TGradient, TReLU>>(MapAt<TReLU>(in line, n * W, 0), MapAt<TReLU>(in line, (n + 1) * W, 0), ref ResultAt(n * W), W);
+            RowMap.ApplyPair<L, ColumnMapForward<TReLU>>(Forward<TReLU>(in line, n * W, 0), Forward<TReLU>(in line, (n + 1) * W, 0), ref ResultAt(n * W), W);
         }
     }
 
@@ -188,9 +196,13 @@ internal ref struct ChannelPass<TGradient> : IKernel
             }
 
             int run = Math.Min((~index < _special.Length ? _special[~index] : places) - place, end - at);
-            if (_areColumns)
+            if (_areColumns && TGradient.Holds)
             {
-                RowMap.Apply<L, ColumnMap<TGradient, TReLU>>(MapAt<TReLU>(in line, at, place), ref ResultAt(at), run);
+                RowMap.Apply<L, ColumnMapBackward>(Backward(in line, at, place), ref ResultAt(at), run);
+            }
+            else if (_areColumns)
+            {
+                RowMap.Apply<L, ColumnMapForward<TReLU>>(Forward<TReLU>(in line, at, place), ref ResultAt(at), run);
             }
             else
             {
@@ -205,9 +217,13 @@ internal ref struct ChannelPass<TGradient> : IKernel
     private readonly ref float ResultAt(nint i) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Result), i);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly ColumnMap<TGradient, TReLU> MapAt<TReLU>(scoped in LineFactors line, nint i, int column)
+    private readonly ColumnMapForward<TReLU> Forward<TReLU>(scoped in LineFactors line, nint i, int column)
         where TReLU : struct, IFlag
-        => new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), i), in line, column);
+        => new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in line, column);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly ColumnMapBackward Backward(scoped in LineFactors line, nint i, int column) =>
+        new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), i), in line, column);
 
     // The lines of the reference, eight elements at a time and then one by one.
     [MethodImpl(Kernels.FullyOptimized)]

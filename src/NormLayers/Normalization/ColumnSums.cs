@@ -59,6 +59,7 @@ internal ref struct ColumnSums<T> : IKernel
         where D : struct, IDoubleLanes<D>
     {
         int W = Columns;
+        T term = Term; // Its references stay in registers.
         nint whole = W & ~15;
         nint start = (nint)n * W;
         bool fromMemory = Cache.IsExceeded(Blocks.Rows * W);
@@ -78,12 +79,12 @@ internal ref struct ColumnSums<T> : IKernel
             {
                 if (fromMemory)
                 {
-                    Term.Prefetch(ahead + 16 * k);
+                    term.Prefetch(ahead + 16 * k);
                 }
 
                 // sums[c] += ...; products[c] += ... [F1] [F2], or [B1] [B2]
-                Term.Add(i, centreLow, ref sumLow, ref productLow);
-                Term.Add(i + 8, centreHigh, ref sumHigh, ref productHigh);
+                term.Add(i, centreLow, ref sumLow, ref productLow);
+                term.Add(i + 8, centreHigh, ref sumHigh, ref productHigh);
             }
 
             D.Store(sumLow, ref sums, c);
@@ -98,7 +99,7 @@ internal ref struct ColumnSums<T> : IKernel
             SingleDouble product = SingleDouble.Load(in products, c);
             for (nint k = 0, i = start + c; k < rows; k++, i += W)
             {
-                Term.Add(i, SingleDouble.Load(in centre, c), ref sum, ref product);
+                term.Add(i, SingleDouble.Load(in centre, c), ref sum, ref product);
             }
 
             SingleDouble.Store(sum, ref sums, c);

@@ -74,13 +74,30 @@ internal readonly ref struct RowMapBackward<S, TScaled>(
     }
 }
 
-/// <summary>y = line, or dx = dy·scale + line, over a row with the factors of each column. [F4] [F5] [B5]</summary>
-/// <typeparam name="TGradient">Whether dx is computed, and not y.</typeparam>
+/// <summary>y over a row with the factors of each column. [F4] [F5]</summary>
 /// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
 [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
-internal readonly ref struct ColumnMap<TGradient, TReLU>(ref readonly float x, ref readonly float dy, scoped in LineFactors line, int first) : IRowMap
-    where TGradient : struct, IFlag
+internal readonly ref struct ColumnMapForward<TReLU>(ref readonly float x, scoped in LineFactors line, int first) : IRowMap
     where TReLU : struct, IFlag
+{
+    private readonly ref readonly float _x = ref x;
+    private readonly ref readonly float _pivot = ref Unsafe.Add(ref line.Pivot, first);
+    private readonly ref readonly float _slope = ref Unsafe.Add(ref line.Slope, first);
+    private readonly ref readonly float _shift = ref Unsafe.Add(ref line.Shift, first);
+
+    // y[i] = (x[i] - pivot[i]) * slope[i] + shift[i]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L At<L>(nint i)
+        where L : struct, ILanes<L>
+    {
+        L y = L.MultiplyAdd(L.Load(in _x, i) - L.Load(in _pivot, i), L.Load(in _slope, i), L.Load(in _shift, i));
+        return TReLU.Holds ? L.WherePositive(y, y) : y;
+    }
+}
+
+/// <summary>dx over a row with the factors of each column. [B5]</summary>
+[method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+internal readonly ref struct ColumnMapBackward(ref readonly float x, ref readonly float dy, scoped in LineFactors line, int first) : IRowMap
 {
     private readonly ref readonly float _x = ref x;
     private readonly ref readonly float _dy = ref dy;
@@ -89,15 +106,13 @@ internal readonly ref struct ColumnMap<TGradient, TReLU>(ref readonly float x, r
     private readonly ref readonly float _shift = ref Unsafe.Add(ref line.Shift, first);
     private readonly ref readonly float _scale = ref Unsafe.Add(ref line.Scale, first);
 
-    // y[i] = (x[i] - pivot[i]) * slope[i] + shift[i]; dx[i] = dy[i] * scale[i] + (x[i] - pivot[i]) * slope[i] + shift[i]
+    // dx[i] = dy[i] * scale[i] + (x[i] - pivot[i]) * slope[i] + shift[i]
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public L At<L>(nint i)
         where L : struct, ILanes<L>
     {
         L line = L.MultiplyAdd(L.Load(in _x, i) - L.Load(in _pivot, i), L.Load(in _slope, i), L.Load(in _shift, i));
-        return TGradient.Holds ? L.MultiplyAdd(L.Load(in _dy, i), L.Load(in _scale, i), line)
-            : TReLU.Holds ? L.WherePositive(line, line)
-            : line;
+        return L.MultiplyAdd(L.Load(in _dy, i), L.Load(in _scale, i), line);
     }
 }
 
