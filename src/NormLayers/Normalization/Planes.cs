@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace NormLayers.Normalization;
 
@@ -70,7 +72,20 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
     public static Span<T> Broadcast<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
     {
         Debug.Assert(columns.Length == channels.Length * length, "Lengths differ.");
-        for (int c = 0; c < channels.Length; c++)
+        // In whole vectors: what goes too far, the next channel overwrites.
+        int stored = (length + Vector<T>.Count - 1) / Vector<T>.Count * Vector<T>.Count;
+        ref T column = ref MemoryMarshal.GetReference(columns);
+        int c = 0;
+        for (; c < channels.Length && c * length + stored <= columns.Length; c++)
+        {
+            Vector<T> value = new(channels[c]);
+            for (int k = 0; k < stored; k += Vector<T>.Count)
+            {
+                value.StoreUnsafe(ref column, (nuint)(c * length + k));
+            }
+        }
+
+        for (; c < channels.Length; c++)
         {
             columns.Slice(c * length, length).Fill(channels[c]);
         }
