@@ -145,22 +145,16 @@ internal static class ChannelFactors
         public static bool TryCompute<D>(scoped in ChannelSets sets, int c)
             where D : struct, IDoubleLanes<D>
         {
-            D rstd;
-            if (sets.Variance.IsEmpty)
+            SetOf<D> set = sets.Statistics.Of<D>(c);
+            bool ordinary = true;
+            if (!sets.Variance.IsEmpty)
             {
-                rstd = D.Load(in MemoryMarshal.GetReference(sets.Statistics.Rstd), c);
-            }
-            else
-            {
-                bool ordinary = SetFactors.TryRstd(D.Load(in MemoryMarshal.GetReference(sets.Variance), c), in sets.Epsilon, out rstd); // [F3]
+                ordinary = SetFactors.TryRstd(D.Load(in MemoryMarshal.GetReference(sets.Variance), c), in sets.Epsilon, out D rstd); // [F3]
                 D.Store(rstd, ref MemoryMarshal.GetReference(sets.Statistics.Rstd), c);
-                if (!ordinary)
-                {
-                    return false;
-                }
+                set = set with { Rstd = rstd };
             }
 
-            return TryLine(in sets, c, sets.Statistics.Of(c, rstd));
+            return TryLine(in sets, c, in set) && ordinary;
         }
 
         public static bool ComputeSpecial(scoped in ChannelSets sets, int c)
@@ -171,7 +165,7 @@ internal static class ChannelFactors
                 sets.Statistics.Rstd[c] = SetFactors.OrZero(rstd.Value);
             }
 
-            bool fits = TryLine(in sets, c, sets.Statistics.Of<SingleDouble>(c));
+            bool fits = TryLine<SingleDouble>(in sets, c, sets.Statistics.Of<SingleDouble>(c));
             if (!fits)
             {
                 Unsafe.Add(ref sets.Line.Slope, c) = float.NaN;
@@ -181,7 +175,7 @@ internal static class ChannelFactors
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static bool TryLine<D>(scoped in ChannelSets sets, int c, SetOf<D> set)
+        private static bool TryLine<D>(scoped in ChannelSets sets, int c, in SetOf<D> set)
             where D : struct, IDoubleLanes<D>
         {
             sets.Affine(c, out D gamma, out D beta);

@@ -25,17 +25,7 @@ internal static class ChannelNorm
         Debug.Assert(x.Length == planes.Elements && x.Length > 0 && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
         Workspace rest = new(workspace);
         Span<double> shift = rest.Doubles(C);
-        if (planes.Length == 1)
-        {
-            TensorPrimitives.ConvertChecked<float, double>(x[..C], shift);
-        }
-        else
-        {
-            for (int c = 0; c < C; c++)
-            {
-                shift[c] = x[c * planes.Length];
-            }
-        }
+        ColumnValues.First(x, planes.Length, shift);
 
         // A channel whose shift was too far off has a better one the second time. The others get what they had.
         ChannelFactors.Moments formula = default;
@@ -143,7 +133,7 @@ internal static class ChannelNorm
     /// <param name="planes">N, C and L.</param>
     public static int WorkspaceLength(in Planes planes)
     {
-        int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count + 2 * planes.Channels : PlaneSums<MomentTerm>.SumsLength(planes);
+        int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count : PlaneSums<MomentTerm>.SumsLength(planes);
         return 2 * planes.Channels + Math.Max(planes.Channels + sums, 2 * planes.Channels + ChannelPass<Yes>.WorkspaceLength(planes));
     }
 
@@ -160,7 +150,7 @@ internal static class ChannelNorm
         pass.Run(in planes, rest);
     }
 
-    // Both sums of each channel, (2, C): in the workspace, or in front of it.
+    // Both sums of each channel, (2, C), in the workspace.
     private static Span<double> Sums<T>(T term, scoped in Planes planes, ReadOnlySpan<double> centre, scoped in ReLUMask mask, Workspace rest)
         where T : struct, ITerm, allows ref struct
     {
@@ -173,7 +163,7 @@ internal static class ChannelNorm
         int W = planes.Columns;
         RowBlocks blocks = planes.Blocks;
         int count = blocks.Count;
-        ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : Planes.Broadcast(centre, planes.Length, rest.Doubles(W));
+        ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : ColumnValues.Of(centre, planes.Length, rest.Doubles(W));
         Span<double> blockSums = rest.Doubles(2 * W * count);
         ColumnSums<T> kernel = default; // Filled in place: a constructor builds a second one and copies it.
         kernel.Term = term;
@@ -182,32 +172,6 @@ internal static class ChannelNorm
         kernel.Mask = mask;
         kernel.Sums = blockSums;
         Kernels.Run(ref kernel, count, planes.Elements);
-        return Reduce(Accumulation.Fold(blockSums, 2 * W), planes.Length, rest);
-    }
-
-    /// <summary>The sums of channels from the sums of their columns, in order.</summary>
-    /// <param name="columns">Sums of columns; the columns of a channel lie side by side.</param>
-    /// <param name="length">The columns of a channel.</param>
-    /// <param name="rest">Where the result lies, unless it is the columns themselves.</param>
-    public static Span<double> Reduce(Span<double> columns, int length, Workspace rest)
-    {
-        if (length == 1)
-        {
-            return columns;
-        }
-
-        Span<double> channels = rest.Doubles(columns.Length / length);
-        for (int c = 0; c < channels.Length; c++)
-        {
-            double sum = 0;
-            foreach (double column in columns.Slice(c * length, length))
-            {
-                sum += column;
-            }
-
-            channels[c] = sum;
-        }
-
-        return channels;
+        return ColumnValues.Sum(Accumulation.Fold(blockSums, 2 * W), planes.Length);
     }
 }

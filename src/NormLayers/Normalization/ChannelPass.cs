@@ -72,7 +72,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
 
         // Where columns are lanes, each has the factors of its channel.
         bool broadcast = _areColumns && PlaneLength > 1;
-        _factors = broadcast ? Planes.Broadcast(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
+        _factors = broadcast ? ColumnValues.Of(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
         _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }
@@ -148,14 +148,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         bool streamed = IsStreamed;
         for (int n = first + paired; n < first + count; n++)
         {
-            if (TGradient.Holds)
-            {
-                RowMap.Apply<L, ColumnMapBackward>(Backward(in line, n * W, 0), ref ResultAt(n * W), W, streamed);
-            }
-            else
-            {
-                RowMap.Apply<L, ColumnMapForward<TReLU>>(Forward<TReLU>(in line, n * W, 0), ref ResultAt(n * W), W, streamed);
-            }
+            ApplyRow<L, TReLU>(in line, n * W, 0, W, streamed);
         }
 
         RowMap.Fence(streamed);
@@ -196,13 +189,9 @@ internal ref struct ChannelPass<TGradient> : IKernel
             }
 
             int run = Math.Min((~index < _special.Length ? _special[~index] : places) - place, end - at);
-            if (_areColumns && TGradient.Holds)
+            if (_areColumns)
             {
-                RowMap.Apply<L, ColumnMapBackward>(Backward(in line, at, place), ref ResultAt(at), run);
-            }
-            else if (_areColumns)
-            {
-                RowMap.Apply<L, ColumnMapForward<TReLU>>(Forward<TReLU>(in line, at, place), ref ResultAt(at), run);
+                ApplyRow<L, TReLU>(in line, at, place, run, streamed: false);
             }
             else
             {
@@ -221,9 +210,22 @@ internal ref struct ChannelPass<TGradient> : IKernel
         where TReLU : struct, IFlag
         => new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in line, column);
 
+    // Elements of a row from i on, of which the first is in this column.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly ColumnMapBackward Backward(scoped in LineFactors line, nint i, int column) =>
-        new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), i), in line, column);
+    private readonly void ApplyRow<L, TReLU>(scoped in LineFactors line, nint i, int column, int length, bool streamed)
+        where L : struct, ILanes<L>
+        where TReLU : struct, IFlag
+    {
+        if (TGradient.Holds)
+        {
+            ColumnMapBackward map = new(in Unsafe.Add(ref MemoryMarshal.GetReference(X), i), in Unsafe.Add(ref MemoryMarshal.GetReference(Dy), i), in line, column);
+            RowMap.Apply<L, ColumnMapBackward>(map, ref ResultAt(i), length, streamed);
+        }
+        else
+        {
+            RowMap.Apply<L, ColumnMapForward<TReLU>>(Forward<TReLU>(in line, i, column), ref ResultAt(i), length, streamed);
+        }
+    }
 
     // The lines of the reference, eight elements at a time and then one by one.
     [MethodImpl(Kernels.FullyOptimized)]

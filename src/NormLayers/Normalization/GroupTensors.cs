@@ -1,3 +1,5 @@
+using NormLayers.Numerics;
+
 namespace NormLayers.Normalization;
 
 /// <summary>What both passes over groups of channels are given.</summary>
@@ -29,8 +31,8 @@ internal readonly ref struct GroupTensors
         Y = Y,
         Features = Groups.SetElements,
         Period = Groups.PerSample,
-        Gamma = Planes.Broadcast(Gamma, Groups.Length, rest.Floats(Gamma.Length * Groups.Length)),
-        Beta = Planes.Broadcast(Beta, Groups.Length, rest.Floats(Beta.Length * Groups.Length)),
+        Gamma = ColumnValues.Of(Gamma, Groups.Length, rest.Floats(Gamma.Length * Groups.Length)),
+        Beta = ColumnValues.Of(Beta, Groups.Length, rest.Floats(Beta.Length * Groups.Length)),
         ReLU = ReLU,
     };
 

@@ -73,7 +73,7 @@ internal static class GroupedNorm
         {
             RowTensors rows = tensors.AsRows(ref rest);
             RowNorm.Backward<MeanAndVariance>(rows, default, statistics, gradients.Slice(0, tensors.X.Length), rest.Rest);
-            sums = ChannelNorm.Reduce(rest.Doubles(2 * groups.Channels * groups.Length), groups.Length, rest);
+            sums = ColumnValues.Sum(rest.Doubles(2 * groups.Channels * groups.Length), groups.Length);
         }
         else
         {
@@ -127,9 +127,9 @@ internal static class GroupedNorm
 
     // The values of each set's planes.
     private static SetStatistics Broadcast(SetStatistics sets, int depth, ref Workspace rest) => new(
-        Planes.Broadcast<double>(sets.Mean, depth, rest.Doubles(sets.Mean.Length * depth)),
-        Planes.Broadcast<double>(sets.Low, depth, rest.Doubles(sets.Low.Length * depth)),
-        Planes.Broadcast<double>(sets.Rstd, depth, rest.Doubles(sets.Rstd.Length * depth)));
+        ColumnValues.Of<double>(sets.Mean, depth, rest.Doubles(sets.Mean.Length * depth)),
+        ColumnValues.Of<double>(sets.Low, depth, rest.Doubles(sets.Low.Length * depth)),
+        ColumnValues.Of<double>(sets.Rstd, depth, rest.Doubles(sets.Rstd.Length * depth)));
 
     /// <summary>A pass that is made chunk by chunk.</summary>
     private interface IChunks
@@ -191,7 +191,7 @@ internal static class GroupedNorm
             }
 
             SetStatistics planes = Broadcast(sets, groups.Depth, ref rest);
-            variance = Planes.Broadcast<double>(variance, groups.Depth, rest.Doubles(count * groups.Depth));
+            variance = ColumnValues.Of<double>(variance, groups.Depth, rest.Doubles(count * groups.Depth));
             scoped ChannelPass<No> pass = new() { X = x, Result = Tensors.Y.Slice(first * m, count * m), ReLU = Tensors.ReLU };
             pass.Sets = new()
             {
@@ -223,8 +223,8 @@ internal static class GroupedNorm
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
-                _ = PlaneSums<MomentTerm>.Of(new(x), Planes.Broadcast<double>(shift, depth, centre), planes, default, sums);
-                ReadOnlySpan<double> reduced = ChannelNorm.Reduce(sums, depth, rest);
+                _ = PlaneSums<MomentTerm>.Of(new(x), ColumnValues.Of<double>(shift, depth, centre), planes, default, sums);
+                ReadOnlySpan<double> reduced = ColumnValues.Sum(sums, depth);
                 ChannelFactors.Moments formula = new() { Shift = shift, Sums = reduced, Share = 1.0 / m, Statistics = sets, Variance = variance }; // [F1] [F2]
                 far = ChannelFactors.Run<ChannelFactors.Moments, ChannelFactors.Moments>(in formula, sets.Count);
             }
@@ -276,7 +276,7 @@ internal static class GroupedNorm
             Span<double> sumsOfG = SumsOfG(sums, sets.Gamma, depth, rest.Doubles(2 * sets.Statistics.Count));
             Span<float> factors = rest.Floats(4 * planes.Channels);
             int special = Factors(sets, sumsOfG, factors, rest);
-            pass.Sets.Sums = special == 0 ? default : Planes.Broadcast<double>(sumsOfG, depth, rest.Doubles(sums.Length));
+            pass.Sets.Sums = special == 0 ? default : ColumnValues.Of<double>(sumsOfG, depth, rest.Doubles(sums.Length));
             pass.Sets.SumsContainGamma = true;
             pass.Sets.ChannelElements = Tensors.Groups.SetElements;
             pass.Run(in planes, factors, special, rest); // [B5]
@@ -313,7 +313,7 @@ internal static class GroupedNorm
             Span<float> line = rest.Floats(4 * count);
             ChannelSets withoutGamma = new() { Statistics = sets.Statistics, Sums = sumsOfG, ChannelElements = Tensors.Groups.SetElements, Line = new LineFactors(line, count) };
             _ = ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in withoutGamma, count);
-            Planes.Broadcast<float>(line, depth, factors);
+            ColumnValues.Of<float>(line, depth, factors);
             Span<float> scales = factors[(3 * P)..];
             int special = 0;
             for (int p = 0; p < P; p++)

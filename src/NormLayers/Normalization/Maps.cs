@@ -90,8 +90,8 @@ internal readonly ref struct ColumnMapForward<TReLU>(ref readonly float x, scope
     public L At<L>(nint i)
         where L : struct, ILanes<L>
     {
-        L y = L.MultiplyAdd(L.Load(in _x, i) - L.Load(in _pivot, i), L.Load(in _slope, i), L.Load(in _shift, i));
-        return TReLU.Holds ? L.WherePositive(y, y) : y;
+        L line = L.MultiplyAdd(L.Load(in _x, i) - L.Load(in _pivot, i), L.Load(in _slope, i), L.Load(in _shift, i));
+        return TReLU.Holds ? L.WherePositive(line, line) : line;
     }
 }
 

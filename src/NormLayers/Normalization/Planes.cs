@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace NormLayers.Normalization;
 
@@ -17,22 +14,14 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Planes Of(Shape shape) => new(shape[0], shape[1], shape.Rank == 2 ? 1 : shape.Length / (shape[0] * shape[1]));
 
-    // One less than there are chunks, so that nothing is one chunk. Passes ask for it ten times.
+    // One less than there are chunks, so that nothing is one chunk. Passes need it ten times.
     private readonly int _cuts;
 
     /// <summary>B, the samples whose channels are normalized together: the batch is cut into chunks of so many, in order; 0 for no cut.</summary>
-    public int ChunkSize
-    {
-        get;
-        init => (field, _cuts) = (value, value == 0 || Samples <= value ? 0 : (Samples - 1) / value - (LastJoins(value) ? 1 : 0));
-    }
+    public int ChunkSize { get; init => (field, _cuts) = (value, value == 0 || Samples <= value ? 0 : (Samples - 1) / value - (LastJoins(value) ? 1 : 0)); }
 
     /// <summary>Where a mask has left chunks of different sizes: the samples up to the end of each; else empty.</summary>
-    public ReadOnlyMemory<int> Ends
-    {
-        get;
-        init => (field, _cuts) = (value, Math.Max(value.Length - 1, 0));
-    }
+    public ReadOnlyMemory<int> Ends { get; init => (field, _cuts) = (value, Math.Max(value.Length - 1, 0)); }
 
     /// <summary>K, the number of chunks. The last has what is left; where that is one value a channel, which has no variance, it joins the chunk before.</summary>
     public int Chunks => _cuts + 1;
@@ -64,32 +53,4 @@ internal readonly record struct Planes(int Samples, int Channels, int Length)
 
     /// <summary>The blocks of rows of the matrix.</summary>
     public RowBlocks Blocks => RowBlocks.Of(Samples, Columns);
-
-    /// <summary>Copies the value of each channel to all of its columns.</summary>
-    /// <param name="channels">The values.</param>
-    /// <param name="length">The columns of a channel.</param>
-    /// <param name="columns">Overwritten.</param>
-    public static Span<T> Broadcast<T>(ReadOnlySpan<T> channels, int length, Span<T> columns)
-    {
-        Debug.Assert(columns.Length == channels.Length * length, "Lengths differ.");
-        // In whole vectors: what goes too far, the next channel overwrites.
-        int stored = (length + Vector<T>.Count - 1) / Vector<T>.Count * Vector<T>.Count;
-        ref T column = ref MemoryMarshal.GetReference(columns);
-        int c = 0;
-        for (; c < channels.Length && c * length + stored <= columns.Length; c++)
-        {
-            Vector<T> value = new(channels[c]);
-            for (int k = 0; k < stored; k += Vector<T>.Count)
-            {
-                value.StoreUnsafe(ref column, (nuint)(c * length + k));
-            }
-        }
-
-        for (; c < channels.Length; c++)
-        {
-            columns.Slice(c * length, length).Fill(channels[c]);
-        }
-
-        return columns;
-    }
 }

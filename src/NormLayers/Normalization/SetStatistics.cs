@@ -27,13 +27,7 @@ internal readonly ref struct SetStatistics(Span<double> mean, Span<double> low, 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public SetOf<D> Of<D>(int s)
         where D : struct, IDoubleLanes<D>
-        => Of(s, Load<D>(Rstd, s));
-
-    /// <summary>The same where 1/√(variance + ε) was just computed.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public SetOf<D> Of<D>(int s, D rstd)
-        where D : struct, IDoubleLanes<D>
-        => new(Load<D>(Mean, s), Load<D>(Low, s), rstd);
+        => new(Load<D>(Mean, s), Load<D>(Low, s), Load<D>(Rstd, s));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static D Load<D>(ReadOnlySpan<double> values, int s)
