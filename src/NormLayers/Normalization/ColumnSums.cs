@@ -4,7 +4,7 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Normalization;
 
-/// <summary>Two sums down each column of a matrix: lanes are columns, rows are read in memory order, eight at a time. Units are blocks of rows.</summary>
+/// <summary>Two sums down each column of a matrix: lanes are columns, rows are read in memory order, eight or four at a time. Units are blocks of rows.</summary>
 /// <remarks>
 /// The last columns, fewer than sixteen, go one at a time, by the same operations in the same order. Beyond the cache the next rows are prefetched
 /// in address order, because the hardware prefetcher does not follow interleaved rows.
@@ -13,8 +13,8 @@ namespace NormLayers.Normalization;
 internal ref struct ColumnSums<T> : IKernel
     where T : struct, ITerm, allows ref struct
 {
-    // How many rows share a load and a store of the columns' sums.
-    private const int RowsAtATime = 8;
+    // How many rows share a load and a store of the columns' sums. Where rows are whole pages, their lines share a set of the first-level cache, which holds fewer than sixteen.
+    private readonly int RowsAtATime => T.Tensors > 1 && Columns % 1024 == 0 ? 4 : 8;
 
     /// <summary>What an element adds.</summary>
     public T Term;
@@ -59,6 +59,7 @@ internal ref struct ColumnSums<T> : IKernel
         where D : struct, IDoubleLanes<D>
     {
         int W = Columns;
+        int rowsAtATime = RowsAtATime;
         T term = Term; // Its references stay in registers.
         nint whole = W & ~15;
         nint start = (nint)n * W;
@@ -74,7 +75,7 @@ internal ref struct ColumnSums<T> : IKernel
             D sumHigh = D.Load(in sums, c + 8);
             D productLow = D.Load(in products, c);
             D productHigh = D.Load(in products, c + 8);
-            nint ahead = start + RowsAtATime * (W + c);
+            nint ahead = start + rowsAtATime * (W + c);
             for (nint k = 0, i = start + c; k < rows; k++, i += W)
             {
                 if (fromMemory)

@@ -7,6 +7,9 @@ namespace NormLayers.Normalization;
 /// <summary>The two sums of a pass over a set: what an element, or a vector, adds to them.</summary>
 internal interface ITerm
 {
+    /// <summary>How many tensors are read.</summary>
+    static abstract int Tensors { get; }
+
     /// <summary>Prefetches the element <paramref name="i"/> of all that is read.</summary>
     void Prefetch(nint i);
 
@@ -24,6 +27,8 @@ internal readonly ref struct MomentTerm(ReadOnlySpan<float> x) : ITerm
 {
     private readonly ref readonly float _x = ref MemoryMarshal.GetReference(x);
 
+    public static int Tensors => 1;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(nint i) => Cache.Prefetch(in _x, i);
 
@@ -38,6 +43,8 @@ internal readonly ref struct GradientTerm(ReadOnlySpan<float> x, ReadOnlySpan<fl
 {
     private readonly ref readonly float _x = ref MemoryMarshal.GetReference(x);
     private readonly ref readonly float _dy = ref MemoryMarshal.GetReference(dy);
+
+    public static int Tensors => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(nint i)
