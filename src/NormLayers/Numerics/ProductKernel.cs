@@ -29,7 +29,6 @@ internal readonly ref struct ProductKernel : IKernel
     private const int PackedBlock = 64 * 1024;
 
     private const int FewestColumnUnits = 4;
-    private const int ChunksPerThread = 3;
 
     // So many multiplications take about as long as an element of a normalization.
     public const int MultiplicationsPerElement = 8;
@@ -68,13 +67,12 @@ internal readonly ref struct ProductKernel : IKernel
     /// <summary>Where <see cref="Overwrites"/>: a number a column of C, which is not transposed then; empty for zeros.</summary>
     public ReadOnlySpan<float> Bias { get; init; }
 
-    private bool ByColumns => Size.Columns > (FewestColumnUnits - 1) * UnitColumns;
+    private int ColumnUnits => (Size.Columns + UnitColumns - 1) / UnitColumns;
 
-    // Where each thread has a few of them all the same, columns of two units: A passes by half as often.
-    private int ChunkColumns => UnitColumns * Math.Clamp(Size.Columns / (UnitColumns * ChunksPerThread * Threads.LimitHere), 1, 2);
+    private bool ByColumns => ColumnUnits >= FewestColumnUnits;
 
     /// <summary>The chunks of columns, or of rows, that <see cref="Run{L,D}"/> counts.</summary>
-    public int Units => ByColumns ? (Size.Columns + ChunkColumns - 1) / ChunkColumns : (Size.Rows + UnitRows - 1) / UnitRows;
+    public int Units => ByColumns ? ColumnUnits : (Size.Rows + UnitRows - 1) / UnitRows;
 
     private bool PrefetchesNext => Panels.IsEmpty && Size.Rows >= FewestRowsToPrefetch && (long)Size.Inner * Size.Columns >= FewestFloatsToPrefetch;
 
@@ -91,7 +89,7 @@ internal readonly ref struct ProductKernel : IKernel
         where D : struct, IDoubleLanes<D>
     {
         Range rows = ByColumns ? .. : Chunk(first, count, UnitRows, Size.Rows);
-        Range columns = ByColumns ? Chunk(first, count, ChunkColumns, Size.Columns) : ..;
+        Range columns = ByColumns ? Chunk(first, count, UnitColumns, Size.Columns) : ..;
         if (Size.Rows == 1 && !Panels.IsEmpty)
         {
             OneRow<L>(columns);
