@@ -48,7 +48,7 @@ internal static class TemporaryFile
             }
             catch (IOException) when (attempt < Attempts)
             {
-                // Between its creation and its lock somebody else may have taken it for one that was left behind, and have locked or removed it.
+                // Between its creation and its lock another trial or run may have taken it for one that was left behind, and have locked or removed it.
                 File.Delete(path);
             }
         }

@@ -7,9 +7,7 @@ namespace NormLayers.Normalization;
 internal static class ChunkNorm
 {
     /// <summary>Whether some chunk has one value a channel.</summary>
-    public static bool HasOneValue(in Planes planes) => planes.Chunks == 1 ? planes.ChannelElements == 1 : AnyHasOneValue(in planes);
-
-    private static bool AnyHasOneValue(in Planes planes)
+    public static bool HasOneValue(in Planes planes)
     {
         for (int k = 0; k < planes.Chunks; k++)
         {

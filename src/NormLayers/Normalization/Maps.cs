@@ -75,6 +75,7 @@ internal readonly ref struct RowMapBackward<S, TScaled>(
 }
 
 /// <summary>y over a row with the factors of each column. [F4] [F5]</summary>
+/// <remarks>Apart from dx's map: with the fields of both, two rows at a time exceed the registers of 256 bits.</remarks>
 /// <typeparam name="TReLU">Whether y = max(·, 0).</typeparam>
 [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
 internal readonly ref struct ColumnMapForward<TReLU>(ref readonly float x, scoped in LineFactors line, int first) : IRowMap

@@ -49,6 +49,30 @@ public sealed class BatchNorm1DTests
         Assert.Equal("epsilon", Assert.Throws<ArgumentOutOfRangeException>(() => new BatchNorm1D(1, epsilon: double.NaN)).ParamName);
     }
 
+    // Rows of whole pages are read four at a time in the backward pass, and others eight.
+    [Theory]
+    [InlineData(5)]
+    [InlineData(39)]
+    [InlineData(131)]
+    public void Backward_RowsOfWholePages_HasTheBitsOfTheSameChannelsBesideMore(int n)
+    {
+        const int Page = 1024;
+        const int More = Page + 16;
+        float[] x = Samples.Normal(n * More, 3, 2);
+        float[] dy = Samples.Upstream(n * More);
+        BatchNorm1D wide = new(More);
+        BatchNorm1D layer = new(Page);
+        Samples.Forward(wide, x, (n, More));
+        Samples.Forward(layer, FirstColumns(x), (n, Page));
+        float[] dx = Samples.Backward(wide, x, dy);
+
+        Compare.SameBits(FirstColumns(dx), Samples.Backward(layer, FirstColumns(x), FirstColumns(dy)), "dx");
+        Compare.SameBits(wide.Gamma!.Gradient.AsSpan(0, Page), layer.Gamma!.Gradient, "dγ");
+        Compare.SameBits(wide.Beta!.Gradient.AsSpan(0, Page), layer.Beta!.Gradient, "dβ");
+
+        float[] FirstColumns(float[] tensor) => [.. Enumerable.Range(0, n).SelectMany(r => tensor.AsSpan(r * More, Page).ToArray())];
+    }
+
     [Fact]
     public void Forward_Training_GivesEachChannelBetaAndGamma()
     {
