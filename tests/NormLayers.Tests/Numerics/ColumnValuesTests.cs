@@ -3,7 +3,7 @@ using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Numerics;
 
-/// <summary>Values of columns from those of channels, and back.</summary>
+/// <summary>Values of channels copied to their columns, and taken back.</summary>
 public sealed class ColumnValuesTests
 {
     [Fact]
