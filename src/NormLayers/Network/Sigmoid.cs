@@ -17,22 +17,18 @@ public sealed class Sigmoid : ElementwiseLayer
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new Reference(Value, x => Value(x) * Value(-x));
 
-    /// <summary>e⁻ˣ, where 1/(1 + e⁻ˣ) as a float depends on it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static D ExpOfMinus<D>(D x)
-        where D : struct, IDoubleLanes<D>
-    {
-        // Beyond these, y is 0 or 1 as a float, and e⁻ˣ might leave the range of doubles.
-        D minusX = D.Create(0) - D.Max(x, D.Create(-700));
-        return Elementary.ExpCore<D>(D.Max(minusX, D.Create(-1400)));
-    }
-
     private protected override void Apply(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> result) => Apply<Formula>(x, dy, result);
 
     private static double Value(double x) => 1 / (1 + Elementary.Exp(-x));
 
     private readonly struct Formula : IFormula
     {
+        // Beyond these limits y is 0 or 1 as a float, and e⁻ˣ might leave the range of doubles.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static D ExpOfMinus<D>(D x)
+            where D : struct, IDoubleLanes<D>
+            => Elementary.ExpCore(D.Create(0) - D.Min(D.Max(x, D.Create(-700)), D.Create(1400)));
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static D Value<D>(D x)
             where D : struct, IDoubleLanes<D>

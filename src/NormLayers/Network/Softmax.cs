@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NormLayers.Numerics;
@@ -116,33 +115,72 @@ public sealed class Softmax : Layer
             }
         }
 
-        // e^(x − max x), and their sum: NaN if there is one in the row.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        // e^(x − max x), and their sum: NaN if there is one in the row. In a method without calls, so that the sum stays in a register.
+        [MethodImpl(Kernels.FullyOptimized)]
         private static double ExpAndSum<D>(ReadOnlySpan<float> x, Span<double> e)
             where D : struct, IDoubleLanes<D>
         {
             ref readonly float x0 = ref MemoryMarshal.GetReference(x);
             ref double e0 = ref MemoryMarshal.GetReference(e);
-            D max = D.Create(TensorPrimitives.Max(x));
+            int whole = x.Length - x.Length % 8;
+            D rest = D.Create(double.NegativeInfinity);
+            if (whole < x.Length)
+            {
+                Span<float> values = [float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity];
+                for (int i = whole; i < x.Length; i++)
+                {
+                    values[i - whole] = x[i];
+                }
+
+                rest = D.Widen(in values[0], 0);
+            }
+
+            D max = D.Create(Max(x, rest, e));
             D sum = D.Create(0);
-            int i = 0;
-            for (; i <= x.Length - 8; i += 8)
+            for (int i = 0; i < whole; i += 8)
             {
                 D power = Exp(D.Widen(in x0, i) - max);
                 D.Store(power, ref e0, i);
                 sum += power;
             }
 
-            if (i < x.Length)
+            if (whole < x.Length)
             {
-                Span<float> rest = [float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity];
-                x[i..].CopyTo(rest);
-                D power = Exp(D.Widen(in rest[0], 0) - max);
-                D.Store(power, ref e0, i);
+                D power = Exp(rest - max);
+                D.Store(power, ref e0, whole);
                 sum += power;
             }
 
             return D.Sum(sum);
+        }
+
+        // The largest of a row, whose last elements are given; e is a place for the largest of each lane. A NaN may be passed over: its exponential is NaN.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static double Max<D>(ReadOnlySpan<float> x, D rest, Span<double> e)
+            where D : struct, IDoubleLanes<D>
+        {
+            // Two at a time, as each waits for the one before.
+            D others = rest;
+            int i = 0;
+            for (; i <= x.Length - 16; i += 16)
+            {
+                rest = D.Max(rest, D.Widen(in MemoryMarshal.GetReference(x), i));
+                others = D.Max(others, D.Widen(in MemoryMarshal.GetReference(x), i + 8));
+            }
+
+            if (i <= x.Length - 8)
+            {
+                rest = D.Max(rest, D.Widen(in MemoryMarshal.GetReference(x), i));
+            }
+
+            D.Store(D.Max(rest, others), ref MemoryMarshal.GetReference(e), 0);
+            double max = e[0];
+            for (int lane = 1; lane < 8; lane++)
+            {
+                max = max < e[lane] ? e[lane] : max;
+            }
+
+            return max;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

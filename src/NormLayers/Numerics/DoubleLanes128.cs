@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NormLayers.Numerics;
 
@@ -80,6 +81,10 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
         new(Larger(left._a, right._a), Larger(left._b, right._b), Larger(left._c, right._c), Larger(left._d, right._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes128 Min(DoubleLanes128 left, DoubleLanes128 right) =>
+        new(Smaller(left._a, right._a), Smaller(left._b, right._b), Smaller(left._c, right._c), Smaller(left._d, right._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes128 Round(DoubleLanes128 value) =>
         new(Vector128.Round(value._a), Vector128.Round(value._b), Vector128.Round(value._c), Vector128.Round(value._d));
 
@@ -140,9 +145,14 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
 
+    // The instruction gives its second operand where one is NaN, or both are zeros, as the comparison does.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<double> Larger(Vector128<double> left, Vector128<double> right) =>
-        Vector128.ConditionalSelect(Vector128.LessThan(left, right), right, left);
+        Sse2.IsSupported ? Sse2.Max(right, left) : Vector128.ConditionalSelect(Vector128.LessThan(left, right), right, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<double> Smaller(Vector128<double> left, Vector128<double> right) =>
+        Sse2.IsSupported ? Sse2.Min(right, left) : Vector128.ConditionalSelect(Vector128.GreaterThan(left, right), right, left);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<double> Below(Vector128<double> value, double bound) =>

@@ -73,6 +73,10 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
         new(Larger(left._a, right._a), Larger(left._b, right._b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes256 Min(DoubleLanes256 left, DoubleLanes256 right) =>
+        new(Smaller(left._a, right._a), Smaller(left._b, right._b));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes256 Round(DoubleLanes256 value) =>
         new(Vector256.Round(value._a), Vector256.Round(value._b));
 
@@ -130,9 +134,14 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
 
+    // The instruction gives its second operand where one is NaN, or both are zeros, as the comparison does.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Larger(Vector256<double> left, Vector256<double> right) =>
-        Vector256.ConditionalSelect(Vector256.LessThan(left, right), right, left);
+        Avx.IsSupported ? Avx.Max(right, left) : Vector256.ConditionalSelect(Vector256.LessThan(left, right), right, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Smaller(Vector256<double> left, Vector256<double> right) =>
+        Avx.IsSupported ? Avx.Min(right, left) : Vector256.ConditionalSelect(Vector256.GreaterThan(left, right), right, left);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Below(Vector256<double> value, double bound) =>

@@ -66,6 +66,10 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
         new(Larger(left._a, right._a));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DoubleLanes512 Min(DoubleLanes512 left, DoubleLanes512 right) =>
+        new(Smaller(left._a, right._a));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DoubleLanes512 Round(DoubleLanes512 value) =>
         new(Vector512.Round(value._a));
 
@@ -121,9 +125,14 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
 
+    // The instruction gives its second operand where one is NaN, or both are zeros, as the comparison does.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> Larger(Vector512<double> left, Vector512<double> right) =>
-        Vector512.ConditionalSelect(Vector512.LessThan(left, right), right, left);
+        Avx512F.IsSupported ? Avx512F.Max(right, left) : Vector512.ConditionalSelect(Vector512.LessThan(left, right), right, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Smaller(Vector512<double> left, Vector512<double> right) =>
+        Avx512F.IsSupported ? Avx512F.Min(right, left) : Vector512.ConditionalSelect(Vector512.GreaterThan(left, right), right, left);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> Below(Vector512<double> value, double bound) =>

@@ -113,6 +113,16 @@ internal struct DoubleLanesScalar : IDoubleLanes<DoubleLanesScalar>
         return left;
     }
 
+    public static DoubleLanesScalar Min(DoubleLanesScalar left, DoubleLanesScalar right)
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            left[i] = left[i] > right[i] ? right[i] : left[i];
+        }
+
+        return left;
+    }
+
     public static DoubleLanesScalar Round(DoubleLanesScalar value)
     {
         for (int i = 0; i < 8; i++)

@@ -42,6 +42,9 @@ internal interface IDoubleLanes<TDouble>
     /// <summary>The larger of each two; <paramref name="left"/> where one is NaN.</summary>
     static abstract TDouble Max(TDouble left, TDouble right);
 
+    /// <summary>The smaller of each two; <paramref name="left"/> where one is NaN.</summary>
+    static abstract TDouble Min(TDouble left, TDouble right);
+
     /// <summary>The nearest integers, halves to even.</summary>
     static abstract TDouble Round(TDouble value);
 

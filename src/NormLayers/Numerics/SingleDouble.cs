@@ -48,6 +48,9 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     public static SingleDouble Max(SingleDouble left, SingleDouble right) => left.Value < right.Value ? right : left;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SingleDouble Min(SingleDouble left, SingleDouble right) => left.Value > right.Value ? right : left;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble Round(SingleDouble value) => new(Math.Round(value.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -111,6 +111,40 @@ public sealed class ActivationTests
     }
 
     [Theory]
+    [InlineData("gelu")]
+    [InlineData("silu")]
+    [InlineData("sigmoid")]
+    public void Pass_ExtremesInVectors_HaveTheBitsOfOneElement(string name)
+    {
+        foreach (float value in (float[])[0f, -0f, float.Epsilon, -float.Epsilon, 705, -705, float.NegativeInfinity, float.PositiveInfinity, float.MinValue, float.MaxValue, float.NaN])
+        {
+            float[] x = Samples.Normal(24, seed: 1);
+            float[] dy = Samples.Normal(24, seed: 2);
+            x[11] = value;
+            Compare.SameBits(Pass([value], [dy[11]], 0), Pass(x, dy, 11), $"{value}");
+        }
+
+        float[] Pass(float[] x, float[] dy, int place)
+        {
+            Layer layer = Create(name);
+            return [Samples.Forward(layer, x, x.Length)[place], Samples.Backward(layer, x, dy)[place]];
+        }
+    }
+
+    [Fact]
+    public void Silu_ManyValues_AreWithinHalfAnUlpAndLittleMore()
+    {
+        float[] x = [.. Enumerable.Range(-80000, 160001).Select(i => i / 1000f)];
+        float[] y = Samples.Forward(new SiLU(), x, x.Length);
+        double[] exact = new SiLU().CreateReference().Forward(Compare.Widen(x), x.Length);
+        for (int i = 0; i < x.Length; i++)
+        {
+            double ulp = MathF.BitIncrement(MathF.Abs(y[i])) - MathF.Abs(y[i]);
+            Assert.Equal(exact[i], y[i], 0.502 * ulp);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Names))]
     public void Pass_EveryLength_IsTheReference(string name)
     {
@@ -170,6 +204,41 @@ public sealed class ActivationTests
         float[] y = new float[9];
         Softmax.Rows(x, 3, y);
         Assert.Equal([0.5f, 0, 0.5f, 0, 0, 1, float.NaN, float.NaN, float.NaN], y);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void Softmax_NotFiniteInAnyPlace_IsNaNInItsRowAlone(float value)
+    {
+        for (int columns = 1; columns < 36; columns++)
+        {
+            for (int place = 0; place < columns; place++)
+            {
+                float[] x = Samples.Normal(2 * columns, seed: 1);
+                float[] y = new float[2 * columns];
+                x[place] = value;
+                Softmax.Rows(x, columns, y);
+                Assert.All(y[..columns], v => Assert.Equal(float.NaN, v));
+                Assert.Equal(1, y[columns..].Sum(), 1e-5);
+            }
+        }
+    }
+
+    [Fact]
+    public void Softmax_LargestInAnyPlace_OverflowsNowhere()
+    {
+        for (int columns = 1; columns < 36; columns++)
+        {
+            for (int place = 0; place < columns; place++)
+            {
+                float[] x = new float[columns];
+                float[] y = new float[columns];
+                x[place] = 1000;
+                Softmax.Rows(x, columns, y);
+                Assert.Equal(1, y[place]);
+            }
+        }
     }
 
     [Fact]
