@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NormLayers.Numerics;
 
 /// <summary>A matrix, its transpose, or a part that begins at some element: element (i, j) is at i·RowStride + j·ColumnStride.</summary>
@@ -11,5 +13,6 @@ internal readonly ref struct Factor(ReadOnlySpan<float> values, int rowStride, i
 
     public Factor Transpose() => new(Values, ColumnStride, RowStride);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Factor From(int row, int column) => new(Values[(row * RowStride + column * ColumnStride)..], RowStride, ColumnStride);
 }

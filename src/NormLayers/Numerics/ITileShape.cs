@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace NormLayers.Numerics;
 
 /// <summary>C += A·B by blocks of C of one width.</summary>
@@ -16,6 +18,7 @@ internal interface ITileShape
 
     /// <summary>How many rows the next block takes: all of them, and of the last <see cref="ProductKernel.UnitRows"/> an even share, so that no row is computed twice.</summary>
     /// <param name="left">How many rows are left, ≥ 1.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static int RowsOf<T>(int left)
         where T : struct, ITileShape
     {

@@ -37,6 +37,9 @@ internal readonly ref struct ProductKernel : IKernel
     private const int FewestRowsToPrefetch = 48;
     private const int FewestFloatsToPrefetch = 128 * 1024;
 
+    // So few inner indices, as a head of an attention has, take hardly longer than prefetching what they only write.
+    private const int ShallowPanel = 64;
+
     // As many floats of A as the second-level cache holds while B streams by.
     private const int MostFloatsKept = 128 * 1024;
 
@@ -215,6 +218,18 @@ internal readonly ref struct ProductKernel : IKernel
 
         // Of what is prefetched, a tile's share with every inner index.
         int share = Math.Min(T.Columns, (T.Columns * T.Rows + rowCount - 1) / rowCount);
+
+        // A tile wider than what is left of C, or across it, works on a copy.
+        bool inPlace = columns == T.Columns && C.ColumnStride == 1;
+        int stride = inPlace ? C.RowStride : T.Columns;
+        TileProduct product = new()
+        {
+            Panel = panel,
+            Depth = depth,
+            StartStride = starts && !overwrites ? stride : 0,
+            RestStride = starts ? 0 : stride,
+            CStride = stride,
+        };
         int rows;
         for (int i = firstRow; i < firstRow + rowCount; i += rows)
         {
@@ -224,15 +239,12 @@ internal readonly ref struct ProductKernel : IKernel
                 MatrixBlocks.PrefetchShare(B.From(k, j + columns), depth, columnsAhead, i - firstRow, rows, rowCount);
             }
 
-            // A tile wider than what is left of C, or across it, works on a copy.
-            bool inPlace = columns == T.Columns && C.ColumnStride == 1;
             Span<float> c = C.Values[(i * C.RowStride + j * C.ColumnStride)..];
             Span<float> target = inPlace ? c : edge;
-            int stride = inPlace ? C.RowStride : T.Columns;
             ReadOnlySpan<float> start = target;
             if (inPlace)
             {
-                if (Panels.IsEmpty)
+                if (Panels.IsEmpty && !(overwrites && depth <= ShallowPanel))
                 {
                     // Prefetches the tile below. Behind packed panels C is mostly in a cache already.
                     MatrixBlocks.PrefetchRows(in MemoryMarshal.GetReference(c), C.RowStride, rows, T.Rows, columns);
@@ -253,20 +265,12 @@ internal readonly ref struct ProductKernel : IKernel
                 Bias.Slice(j, columns).CopyTo(edge);
             }
 
-            TileProduct product = new()
-            {
-                A = PackedRows.IsEmpty ? A.From(i, k) : new(PackedRows[(i * depth)..], 1, rows),
-                Panel = panel,
-                Depth = depth,
-                Start = starts ? start : MicroKernel.Zeros,
-                StartStride = starts && !overwrites ? stride : 0,
-                Rest = starts ? MicroKernel.MinusZeros : target,
-                RestStride = starts ? 0 : stride,
-                C = target,
-                CStride = stride,
-                Ahead = ahead.IsEmpty ? panel : ahead,
-                AheadStep = ahead.IsEmpty ? 0 : share * sizeof(float),
-            };
+            product.A = PackedRows.IsEmpty ? A.From(i, k) : new(PackedRows[(i * depth)..], 1, rows);
+            product.Start = starts ? start : MicroKernel.Zeros;
+            product.Rest = starts ? MicroKernel.MinusZeros : target;
+            product.C = target;
+            product.Ahead = ahead.IsEmpty ? panel : ahead;
+            product.AheadStep = ahead.IsEmpty ? 0 : share * sizeof(float);
             T.MultiplyAdd(in product, rows);
             ahead = ahead[Math.Min(ahead.Length, depth * share)..];
             if (!inPlace)
