@@ -1,8 +1,8 @@
 using System.Reflection;
+using NormLayers.Exchange;
 using NormLayers.Lab.Data;
 using NormLayers.Lab.Training;
 using NormLayers.Lab.Trials;
-using NormLayers.Exchange;
 using NormLayers.Network;
 using NormLayers.Numerics;
 using NormLayers.Tests.Exchange;
