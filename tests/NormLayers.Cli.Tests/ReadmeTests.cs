@@ -77,11 +77,11 @@ public sealed partial class ReadmeTests
         int narrow = Array.FindLastIndex(all, c => c[1] == "**all**");
         Assert.NotEqual(widest, narrow);
         Assert.Equal(["libraries", "all peers", "libraries", "all peers"], new[] { widest, widest + 1, narrow, narrow + 1 }.Select(i => all[i][2]));
-        double Mean(int row) => Number(all[row][3]);
+        decimal Mean(int row) => (decimal)Number(all[row][3]);
         Assert.Equal(said.Groups[1].Value, FormattableString.Invariant($"{Mean(widest):f1}"));
         Assert.Equal(said.Groups[3].Value, FormattableString.Invariant($"{Mean(widest + 1):f1}"));
         Says($"Kept to AVX2 there, {Mean(narrow):f1} and {Mean(narrow + 1):f1} times");
-        Says($"Older code on an AMD of Zen 3 with AVX2: {Number(older.Single(c => c[1] == "**all**")[3]):f1} and {Number(older[^1][3]):f1} times");
+        Says($"Older code on an AMD of Zen 3 with AVX2: {(decimal)Number(older.Single(c => c[1] == "**all**")[3]):f1} and {(decimal)Number(older[^1][3]):f1} times");
         Says($"in {all[widest][7]} of the {cases} cases with AVX-512, and in {all[narrow][7]} with AVX2, some repetitions took over 1.5 times as long as others");
     }
 
