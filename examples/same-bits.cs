@@ -26,7 +26,7 @@ using NormLayers.Numerics;
     (new DyT(130), (90, 130), "7DF81A3A002E54D5"),
     (new LocalResponseNorm(5), (6, 12, 9, 9), "DAAF3E55E8B1B5F4"),
     (new Gelu(), (90, 130), "9A411C3EB8E5E048"),
-    (new SiLU(), (90, 130), "9AB871BD3BEB2641"),
+    (new SiLU(), (90, 130), "58168BB11C939A7D"),
     (new Softmax(), (90, 130), "9E4429A30DFC2BE0"),
 ];
 
