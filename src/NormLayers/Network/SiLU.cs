@@ -26,25 +26,25 @@ public sealed class SiLU : ElementwiseLayer
         // Below, x·s is less than the least float; at −∞ it would be no number.
         private const double Lowest = -700;
 
-        // From 700 on, 1 + e⁻ˣ is 1 and x·e⁻ˣ is nothing.
+        // From 700 on, 1 + e⁻ˣ is 1 and x·e⁻ˣ is nothing; ∞·0 would be no number.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static D ExpOfMinus<D>(D x)
+        private static D Bounded<D>(D x)
             where D : struct, IDoubleLanes<D>
-            => Elementary.ExpOfFloatCore(D.Create(0) - D.Min(D.Max(x, D.Create(Lowest)), D.Create(-Lowest)));
+            => D.Min(D.Max(x, D.Create(Lowest)), D.Create(-Lowest));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static D Value<D>(D x)
             where D : struct, IDoubleLanes<D>
-            => D.Max(x, D.Create(Lowest)) / (D.Create(1) + ExpOfMinus(x));
+            => D.Max(x, D.Create(Lowest)) / (D.Create(1) + Elementary.ExpOfFloatCore(D.Create(0) - Bounded(x)));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static D Gradient<D>(D x, D dy)
             where D : struct, IDoubleLanes<D>
         {
-            // x·(1 − s) = x·e/(1 + e); from 700 on, e is 0 as far as a float can tell, and ∞·0 no number.
-            D e = ExpOfMinus(x);
+            // x·(1 − s) = x·e/(1 + e)
+            D bounded = Bounded(x);
+            D e = Elementary.ExpOfFloatCore(D.Create(0) - bounded);
             D sum = D.Create(1) + e;
-            D bounded = D.Min(D.Max(x, D.Create(Lowest)), D.Create(-Lowest));
             return dy * (D.Create(1) + bounded * e / sum) / sum;
         }
     }

@@ -1,6 +1,6 @@
 namespace NormLayers.Numerics;
 
-/// <summary>What a block of C is computed from.</summary>
+/// <summary>What a block of C is computed from. What the blocks of a panel share is set once: for few inner indices its stores would count.</summary>
 internal ref struct TileProduct
 {
     /// <summary>A, from the block's first row and the first of the inner indices.</summary>
