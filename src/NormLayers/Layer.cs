@@ -6,7 +6,7 @@ namespace NormLayers;
 /// <remarks>
 /// The caller owns all tensors. A forward pass reads x and overwrites y; a backward pass is given the same x again,
 /// <b>overwrites</b> dx and <b>adds to</b> the parameters' gradients. A layer keeps only what is small (per row or per
-/// channel) and belongs to its last forward pass, and is therefore not for use by two threads at once, in evaluation neither: while one thread is in
+/// channel) and belongs to its last forward pass. So two threads cannot use it at once, in evaluation neither: while one thread is in
 /// a pass, another gets an <see cref="InvalidOperationException"/>. For inference on several threads give each a <see cref="Share"/>
 /// of the network, or call <see cref="Functional"/>, which keeps no state.
 /// </remarks>

@@ -49,7 +49,7 @@ public sealed class AnswerTests
         answer.Says($"In test accuracy 5 seeds suffice: {Difference(five, 0, "test_accuracy", "batchnorm", 100, 1)} points.");
         answer.Says($"leave {Difference(standardized, 0, "test_loss", "batchnorm")} of the {Math.Abs((double)thirty["pairs"]![0]!["test_loss"]!["mean"]!):f3} in test loss.");
         answer.Says($"none is then ahead, by {Difference(standardized, 0, "train_loss", "none")}.");
-        answer.Says($"no difference is found, {Difference(standardized, 1, "test_loss", "no difference")}.");
+        answer.Says($"are not told apart, {Difference(standardized, 1, "test_loss", "no difference")}.");
         answer.HasNoOtherNumbers();
     }
 

@@ -43,7 +43,7 @@ public sealed class TourTests
         stop.Says($"batch normalization better than none by {Difference(digits, 0, "batchnorm")}, layer normalization better than none by {Difference(digits, 1, "layernorm")}");
         stop.Says($"between the two only {Difference(digits, 2, "batchnorm")}.");
         stop.Says($"still better than none, by {Difference(standard, 0, "batchnorm")}");
-        stop.Says($"no difference is found, {Difference(standard, 1, "no difference")}.");
+        stop.Says($"is not told apart from none, {Difference(standard, 1, "no difference")}.");
         Assert.All(five["pairs"]!.AsArray(), p => Assert.Equal("no difference", (string)p!["test_loss"]!["better"]!));
         Assert.Equal(["batchnorm", "no difference", "no difference"], five["pairs"]!.AsArray().Select(p => (string)p!["test_accuracy"]!["better"]!));
         stop.Says($"the other {standard["seeds"]!.AsArray().Count - five["seeds"]!.AsArray().Count} seeds");

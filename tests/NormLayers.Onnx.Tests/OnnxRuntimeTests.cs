@@ -217,7 +217,7 @@ public sealed class OnnxRuntimeTests
         }
     }
 
-    // Every second number of a parameter or running statistic 2 % larger, a single number 10 % larger, every second number of a bias left out: each moves an
+    // Every second number of a parameter or running statistic 2 % larger, a single number 10 % larger, every second number of a bias left out. Each moves an
     // output by more than two bounds, so no runtime that has it so is within the bound. (A bias before an instance normalization moves nothing.)
     private static void AssertTells(Layer network, float[] x, (double[] Exact, double[] Error) right, int length, int batch)
     {

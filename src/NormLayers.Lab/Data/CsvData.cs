@@ -5,8 +5,8 @@ namespace NormLayers.Lab.Data;
 /// <summary>Reads labelled samples from comma-separated values (RFC 4180), one sample a row.</summary>
 /// <remarks>
 /// Features are numbers as in <c>-1.5e3</c>, whatever the computer's language, and are kept in double; labels are numbers or words.
-/// Classes are numbered from 0 in the order of their numbers or, if any label is a word, in the ordinal order of the words; two
-/// texts are one class only if they are the same or exactly the same number, as 1 and 1.0 are. UTF-8; quoted fields, any line
+/// Classes are numbered from 0 in the order of their numbers or, if any label is a word, in the ordinal order of the words.
+/// Two texts are one class only if they are the same or exactly the same number, as 1 and 1.0 are. UTF-8; quoted fields, any line
 /// ending, a byte order mark, and blank lines are accepted. No sample is left out: a missing or non-finite feature is an error.
 /// What had to be decided is in <see cref="Dataset.Origin"/>.
 /// </remarks>

@@ -41,7 +41,7 @@ public sealed class Classifier
     /// <summary>The network.</summary>
     public Sequential Network { get; }
 
-    /// <summary>Its widths and normalization. Initialization and seed are not saved, because training has replaced what they made.</summary>
+    /// <summary>Its widths and normalization. Initialization and seed are not saved, because training has replaced what they set.</summary>
     public MlpOptions Options { get; }
 
     /// <summary>The samples it takes, and the names of its classes.</summary>

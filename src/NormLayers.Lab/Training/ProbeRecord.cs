@@ -58,7 +58,7 @@ public sealed record StatisticsDrift(double Mean, double Variance);
 /// <param name="GradientNorm">‖g‖, that of its gradient.</param>
 /// <param name="UpdateRatio">‖Δw‖ / ‖w‖ with Δw the step's update; not finite while w is 0.</param>
 /// <param name="EffectiveLearningRate">
-/// η / ‖w‖², which is what plain gradient descent learns with where the scale of w has no effect (van Laarhoven 2017, arXiv:1706.05350);
-/// null unless w are the weights of a <see cref="Network.Linear"/> directly in front of a normalization by the batch's or sample's own statistics.
+/// η / ‖w‖², which is what plain gradient descent learns with where the scale of w has no effect (van Laarhoven 2017, arXiv:1706.05350).
+/// Null unless w are the weights of a <see cref="Network.Linear"/> directly in front of a normalization by the batch's or sample's own statistics.
 /// </param>
 public sealed record ParameterProbe(string Name, double Norm, double GradientNorm, double UpdateRatio, double? EffectiveLearningRate);

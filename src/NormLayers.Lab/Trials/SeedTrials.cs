@@ -3,7 +3,7 @@ namespace NormLayers.Lab.Trials;
 /// <summary>Runs trials that share their seeds' data.</summary>
 internal static class SeedTrials
 {
-    /// <summary>Runs all trials on all cores; a seed's data is made for its first trial and forgotten after its last.</summary>
+    /// <summary>Runs all trials on all cores; a seed's data is generated for its first trial and forgotten after its last.</summary>
     /// <param name="data">The data of each seed.</param>
     /// <param name="trials">The trials, best seed by seed.</param>
     /// <param name="everyEpoch">Whether the networks are evaluated after every epoch, and not only after the last.</param>

@@ -36,7 +36,7 @@ public sealed class Gelu : ElementwiseLayer
     /// <summary>1 − Φ(q) for q from 0 to <see cref="Far"/>, with a relative error below 1.3·10⁻¹⁰, and φ(q).</summary>
     /// <remarks>
     /// 1 − Φ(q) = ½·erfc(z) with z = q/√2, and erfc(z)·e^(z²)·(z + c) is smooth in t = (z − c)/(z + c), which maps 0 to infinity to −1 to 1 (Shepherd and
-    /// Laframboise 1981): the polynomial of degree 12 with the least possible error is off by 7.5·10⁻¹¹ for c = 3.2.
+    /// Laframboise 1981). The polynomial of degree 12 with the least possible error is off by 7.5·10⁻¹¹ for c = 3.2.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static D NormalTail<D>(D q, out D density)

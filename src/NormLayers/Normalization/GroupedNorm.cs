@@ -6,7 +6,7 @@ namespace NormLayers.Normalization;
 
 /// <summary>Normalization of groups of neighbouring channels of each sample of (N, C, L): group and instance normalization. Stateless, no checks beyond debug assertions.</summary>
 /// <remarks>
-/// <para>No loop over elements of its own: a chunk of sets is first a tensor of sets, for the statistics, and then one of planes, each a channel with the statistics of
+/// <para>No loop over elements of its own. A chunk of sets is first a tensor of sets, for the statistics, and then one of planes, each a channel with the statistics of
 /// its set and a γ and β, for y and dx. A chunk is read from memory once and then from the cache; sets of 256 KiB and more are read twice.</para>
 /// <para>γ differs within a set, so mean(g) and mean(g·x̂) are sums over its planes of γ·Σdy and γ·Σdy·x̂. A set of one plane has one γ, and is
 /// <see cref="ChannelNorm"/>'s. Planes of less than sixteen elements are <see cref="RowNorm"/>'s, with γ and β for each element of a sample.</para>
@@ -131,7 +131,7 @@ internal static class GroupedNorm
         ColumnValues.Of<double>(sets.Low, depth, rest.Doubles(sets.Low.Length * depth)),
         ColumnValues.Of<double>(sets.Rstd, depth, rest.Doubles(sets.Rstd.Length * depth)));
 
-    /// <summary>A pass that is made chunk by chunk.</summary>
+    /// <summary>A pass that runs chunk by chunk.</summary>
     private interface IChunks
     {
         /// <summary>Does the sets of a chunk.</summary>

@@ -252,7 +252,7 @@ internal ref struct RowBackward<S> : IKernel
         return fit && FloatRange.FitAsFactors(meanG) && FloatRange.FitAsFactors(meanGXHat);
     }
 
-    // The lines of the reference, for a row whose factors no float holds.
+    // The lines of the reference, for a row whose factors no float holds. [B5]
     private readonly void DifferentiateInDouble(scoped RowBlock group, int start, int k)
     {
         (double mean, double rstd, double scale) = (group.Mean(k), group.Rstd(k), group.Rstd(k) * group.Gamma(k));

@@ -246,7 +246,7 @@ internal ref struct RowForward<S> : IKernel
         }
     }
 
-    // The lines of the reference, for a row whose factors no float holds.
+    // The lines of the reference, for a row whose factors no float holds. [F4] [F5]
     private readonly void NormalizeInDouble(scoped RowBlock block, int start, int k)
     {
         int parameters = Tensors.ParametersOf(start + k);

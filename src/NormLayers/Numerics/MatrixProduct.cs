@@ -3,7 +3,7 @@ namespace NormLayers.Numerics;
 /// <summary>Products of row-major float matrices, with the same bits on any number of threads, at any vector width and in any batch.</summary>
 /// <remarks>
 /// <para>Every element of C is a sum of chains of fused multiply-adds over at most <see cref="Chain"/> inner indices in order. The first chain begins at
-/// what C held, every other at 0 and is added to C: its bits depend on no tile, vector width, thread, nor on which other rows share the batch, and its error grows
+/// what C held, every other at 0 and is added to C. Its bits depend on no tile, vector width, thread, nor on which other rows share the batch. Its error grows
 /// with <see cref="Chain"/> + K/<see cref="Chain"/> in place of K.</para>
 /// <para>B is packed in panels as wide as a tile (sixteen columns, or 32 with vectors of 512 bits), padded with
 /// zeros, so that a tile reads it in order; the next panel is prefetched where B comes from memory. Weights that stay the same are

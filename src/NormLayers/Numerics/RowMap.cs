@@ -15,7 +15,7 @@ internal interface IRowMap
 /// <remarks>
 /// <para>Rows are stored from cache line to cache line: a store that straddles two takes twice as long. What is left out at both ends is
 /// computed first, since a row may be one that its formula reads, and stored last; so a formula runs twice for some elements.</para>
-/// <para>Four vectors are read before they are written: a load stalls behind an earlier store with the same page offset (4K aliasing),
+/// <para>Four vectors are read before they are written. A load stalls behind an earlier store with the same page offset (4K aliasing),
 /// and arrays of 2ᵏ elements, allocated one after the other, have the same offsets (docs/performance-history.md, what else was tried).</para>
 /// </remarks>
 internal static unsafe class RowMap

@@ -9,7 +9,7 @@ namespace NormLayers.Numerics;
 /// <summary>Threads that help a call with its parts.</summary>
 /// <remarks>
 /// <para>A <see cref="Ticket"/> holds the number of the call, how many workers may still join it, how many parts it has, and how many were taken from each end. Whoever swaps it
-/// for the next ticket does the part: the calling thread takes the first that is left, a worker the last, so that in the next pass over
+/// for the next ticket does the part. The calling thread takes the first that is left, a worker the last, so that in the next pass over
 /// the same arrays each finds most of its share in its own cache. What a part needs to be done is written before the ticket and stays
 /// until all that were taken are done. A worker that comes late, or from an earlier call, holds a ticket with nothing left, and takes nothing.
 /// So the caller never waits for a thread to wake up, only for parts that were begun.</para>

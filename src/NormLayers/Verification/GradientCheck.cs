@@ -5,7 +5,7 @@ namespace NormLayers.Verification;
 /// <summary>Compares the gradients of a layer or network with central differences in double, element by element.</summary>
 /// <remarks>
 /// <para>The scalar under test is Σ dy·y with a random dy of mean 0.4, so that no term of a backward pass is multiplied by
-/// zero: with dy all ones the true dx of a normalization layer is 0, and a backward pass that returns zeros would pass.</para>
+/// zero. With dy all ones the true dx of a normalization layer is 0, and a backward pass that returns zeros would pass.</para>
 /// <para>Steps follow the function: for each element θ, quotients at steps from the spacing of numbers at θ to far beyond all values are compared
 /// with each other, and the best counts with the uncertainty that it shows. At a kink (of a ReLU) the slopes of both sides are right, and all between.</para>
 /// <para>Each element has a tolerance of its own: a share of its gradient, four times its rounding, and twice the quotient's uncertainty. The rounding is

@@ -245,7 +245,7 @@ internal sealed class GradientComparison(
         }
     }
 
-    // By up to two units in the last place, away from 0, so that an index stays one; where a reference takes off what that really does, by up to
+    // By up to two units in the last place, away from 0, so that an index stays one. Where a reference takes off what that really does, by up to
     // a thousandth more, so that every rounding on the way falls out anew.
     private double[] Moved(double[] values)
     {

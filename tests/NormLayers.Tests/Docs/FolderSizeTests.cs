@@ -6,7 +6,7 @@ public sealed class FolderSizeTests
 {
     private const int MostLines = 300;
 
-    // LayerNorm and BatchNorm, from which the others are made, and the files outside a folder that only its layer uses.
+    // LayerNorm and BatchNorm, on which the others build, and the files outside a folder that only its layer uses.
     private static readonly string[] s_first = ["LayerNorm", "BatchNorm"];
 
     private static readonly Dictionary<string, string[]> s_enginesOf = new()

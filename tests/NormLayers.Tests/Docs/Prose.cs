@@ -14,6 +14,13 @@ internal static partial class Prose
     /// <summary>The comments of a C# file, line by line.</summary>
     public static IEnumerable<string> Comments(string code) => Comment().Matches(code).Select(m => m.Value);
 
+    /// <summary>The comments of a C# file as a Markdown page: a block of lines is a paragraph, or one for each element of XML.</summary>
+    public static string CommentPage(string code)
+    {
+        IEnumerable<string> lines = code.Split('\n').Select(l => l.Trim().StartsWith("//", StringComparison.Ordinal) ? l.Trim().TrimStart('/') : $"\n{Comment().Match(l).Value.TrimStart('/')}\n");
+        return Element().Replace(InlineElement().Replace(string.Join('\n', lines), "code"), "\n\n");
+    }
+
     /// <summary>The names in a C# file, outside comments and strings, as words: <c>RowBlocks</c> is <c>Row Blocks</c>.</summary>
     public static IEnumerable<string> Identifiers(string code) =>
         Name().Matches(NotCode().Replace(code, " ")).Select(m => string.Join(' ', Word().Matches(m.Value).Select(w => w.Value))).Distinct();
@@ -29,6 +36,9 @@ internal static partial class Prose
     /// <summary>References of a comment to a section of a document, as in <c>(docs/numerics.md, the contract of bits)</c>.</summary>
     public static IEnumerable<(string Page, string Section)> References(string comments) =>
         Reference().Matches(comments).Select(m => (m.Groups[1].Value, m.Groups[2].Value));
+
+    /// <summary>The documents that a comment names.</summary>
+    public static IEnumerable<string> Documents(string comment) => Document().Matches(comment).Select(m => m.Value);
 
     // Paragraphs, list items and cells of tables.
     private static IEnumerable<string> Texts(string page)
@@ -86,11 +96,20 @@ internal static partial class Prose
     [GeneratedRegex(@"^([-*]|\d+\.) ")]
     private static partial Regex ListItem();
 
+    [GeneratedRegex("</?[cbi]>|<(see|paramref|typeparamref) [^<>]*/>")]
+    private static partial Regex InlineElement();
+
+    [GeneratedRegex("</?[a-z][^<>]*>")]
+    private static partial Regex Element();
+
     [GeneratedRegex(@"(?<!\\)\|")]
     private static partial Regex Cell();
 
     [GeneratedRegex(@"(?<=[.!?])[)*_""]*\s+")]
     private static partial Regex SentenceEnd();
+
+    [GeneratedRegex(@"\bdocs/[\w-]+\.md\b")]
+    private static partial Regex Document();
 
     [GeneratedRegex(@"\(docs/([\w-]+\.md), ([^()]+)\)")]
     private static partial Regex Reference();

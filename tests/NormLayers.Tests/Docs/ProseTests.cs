@@ -37,6 +37,10 @@ public sealed class ProseTests
     }
 
     [Fact]
+    public void Sentences_InComments_HaveAtMostFortyWords() =>
+        None(Sources().SelectMany(s => Prose.LongSentences(Prose.CommentPage(s.Text)).Select(l => $"{s.Path}: {l}")));
+
+    [Fact]
     public void References_OfComments_NameASection()
     {
         int references = 0;
@@ -61,6 +65,10 @@ public sealed class ProseTests
     }
 
     [Fact]
+    public void Documents_NamedInComments_Exist() =>
+        None(Sources().SelectMany(s => Prose.Comments(s.Text).SelectMany(Prose.Documents).Where(d => !File.Exists(Path.Combine(RepositoryFiles.Root, d))).Select(d => $"{s.Path}: {d}")));
+
+    [Fact]
     public void Performance_Page_HasAtMost2500WordsOutsideItsTables() =>
         Assert.InRange(Prose.WordsOutsideTables(File.ReadAllText(Path.Combine(RepositoryFiles.Root, "docs/performance.md"))), 1, 2500);
 
@@ -82,6 +90,15 @@ public sealed class ProseTests
     [Fact]
     public void Identifiers_OfASample_AreWordsAndStringsAreNot() => Assert.Equal(
         ["float", "twin Rows", "new", "Room In Phase", "x"], Prose.Identifiers("    float[] _twinRows = new RoomInPhase(\"gate \\\" gate\", 'g', x); // gates\n"));
+
+    [Fact]
+    public void CommentPage_OfASample_HasAParagraphForEachElementAndBlock() => Assert.Equal(
+        ["One codeacode.", "Two code, three.", "four", "five six"],
+        Prose.CommentPage("/// <summary>One <c>a</c>.</summary>\n/// <param name=\"b\">Two <see cref=\"B\"/>, three.</param>\nint b; // four\n\n// five\n// six")
+            .Split("\n\n", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(p => string.Join(' ', p.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))));
+
+    [Fact]
+    public void Documents_OfASample_AreFound() => Assert.Equal(["docs/a-b.md", "docs/c.md"], Prose.Documents("(docs/a-b.md, d), <c>docs/c.md</c>"));
 
     [Fact]
     public void LongSentences_OfASample_AreFoundInParagraphsItemsAndCells()
@@ -109,7 +126,7 @@ public sealed class ProseTests
     private static IEnumerable<(string Path, string Text)> Documents() => Files("*.md").Where(d =>
         d.Path is not ("CHANGELOG.md" or "docs/API.md") && !d.Path.Contains("/Cases/", StringComparison.Ordinal));
 
-    // This test and its samples are about the words.
+    // This test and its samples are about the words. API.md is written from comments.
     private static IEnumerable<(string Path, string Text)> Sources() => Files("*.cs").Where(s => !s.Path.EndsWith("/ProseTests.cs", StringComparison.Ordinal));
 
     private static IEnumerable<(string Path, string Text)> Files(string pattern) =>

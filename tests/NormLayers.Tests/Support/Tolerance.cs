@@ -7,8 +7,8 @@ namespace NormLayers.Tests.Support;
 /// <para><b>The unit.</b> <see cref="Ulp"/>(v) is the distance from one float to the next at magnitude v: 2⁻²³ of the power of
 /// two below v, and 2⁻¹⁴⁹ for subnormals. Rounding a result once costs half of it. Where a result is the sum of terms that
 /// cancel, its error is that of its largest term; so each tolerance is taken at max(|exact|, largest |term| of the last sum).</para>
-/// <para><b>y = γ·x̂ + β and dx = r·g − r·ΣG/m − r·x̂·ΣGx̂/m: 4 ulp.</b> In float arithmetic with x̂ and the sums right to half an
-/// ulp: dx takes two products and two differences, each half an ulp of at most the largest term, on terms that carry an
+/// <para>4 ulp: y = γ·x̂ + β and dx = r·g − r·ΣG/m − r·x̂·ΣGx̂/m. In float arithmetic with x̂ and the sums right to half an
+/// ulp, dx takes two products and two differences, each half an ulp of at most the largest term. The terms carry an
 /// ulp between them: below 4. y takes one product and one sum. (Kernels that compute in double and round once need half an ulp.)</para>
 /// <para><b>dγ, dβ, mean and running statistics: 2 ulp.</b> One chain of sums that is carried in more than float precision, a
 /// final rounding, and for running statistics two products and a sum.</para>

@@ -236,7 +236,7 @@ internal sealed class OnnxIndex : IReadOnlyDictionary<string, OnnxTensor>
         return low < values.Length && Name(values[low]).SequenceEqual(name) ? low : -1;
     }
 
-    /// <summary>The nodes as objects, each made on demand.</summary>
+    /// <summary>The nodes as objects, each created on demand.</summary>
     public sealed class NodeList(OnnxIndex index) : IReadOnlyList<OnnxNode>
     {
         public int Count => index._nodes.Count;

@@ -4,10 +4,10 @@ namespace NormLayers.Exchange;
 
 /// <summary>A normalization in an ONNX graph, with all that a layer needs.</summary>
 /// <remarks>
-/// <para>Taken as one are the operators LayerNormalization, RMSNormalization, BatchNormalization, InstanceNormalization, GroupNormalization and LpNormalization; ONNX Runtime's
-/// own SimplifiedLayerNormalization, SkipLayerNormalization and SkipSimplifiedLayerNormalization; and the sequences that exporters write
-/// for the first two: ReduceMean, Sub, Pow or Mul, ReduceMean, Add, Sqrt, Div or Reciprocal and Mul, then Mul with γ and Add with β, where they are.</para>
-/// <para>For LpNormalization the sequences are ReduceL2, or ReduceSum of squares or ReduceSumSquare and Sqrt; Clip, Max or Add with ε, Expand to the shape of x, where they are; Div or Reciprocal and Mul; then Mul with one number g,
+/// <para>Taken as one are the operators LayerNormalization, RMSNormalization, BatchNormalization, InstanceNormalization, GroupNormalization and LpNormalization. So are ONNX Runtime's
+/// own SimplifiedLayerNormalization, SkipLayerNormalization and SkipSimplifiedLayerNormalization, and the sequences that exporters write
+/// for the first two. These are ReduceMean, Sub, Pow or Mul, ReduceMean, Add, Sqrt, Div or Reciprocal and Mul, then Mul with γ and Add with β, where they are.</para>
+/// <para>For LpNormalization the sequences begin with ReduceL2, or with ReduceSum of squares or ReduceSumSquare and Sqrt. Clip, Max or Add with ε and Expand to the shape of x come next, where they are, and Div or Reciprocal and Mul. Last comes Mul with one number g,
 /// or Div of g by the length and Mul. Without ε, a row of zeros gives NaN in ONNX and zeros in the layer.</para>
 /// <para>A sequence whose ε, exponent or axes are in another file (external data), or are damaged, is not taken as one. Casts between types of floats are looked through.</para>
 /// <para>ε is the file's float, as a double.</para>
@@ -48,8 +48,7 @@ public sealed class OnnxNormalization
     /// </param>
     /// <returns>
     /// A <see cref="LayerNorm"/>, <see cref="RmsNorm"/>, <see cref="BatchNorm"/>, <see cref="InstanceNorm"/>, <see cref="GroupNorm"/>, or for LpNormalization a <see cref="ScaleNorm"/> with g = 1, or
-    /// the g of its sequence, or with its sequence an <see cref="RmsNorm"/> with ε outside the root where one is added to the length;
-    /// named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode;
+    /// the g of its sequence. A sequence that adds ε to the length is an <see cref="RmsNorm"/> with ε outside the root. The layer is named after <see cref="Name"/> with <c>_</c> for each dot. A batch normalization that the file has in training mode is in it, the others are in evaluation mode;
     /// in training its running variance follows the biased variances of batches, as ONNX's does.
     /// </returns>
     /// <exception cref="ArgumentException">A shape that is needed and not given, or one that the layer does not take.</exception>

@@ -6,8 +6,8 @@ namespace NormLayers.Exchange;
 
 /// <summary>Writes safetensors files: floats as F32, doubles as F64, counters as I64, and text about them.</summary>
 /// <remarks>
-/// The same content gives the same bytes: metadata sorted by key, tensors by the size of an element, largest first, then by name (ordinal), as the
-/// reference implementation sorts them; no blank in the header, but for those at its end that make its length a multiple of 8. So each tensor begins at a
+/// The same content gives the same bytes. Metadata are sorted by key, tensors by the size of an element, largest first, then by name (ordinal), as the
+/// reference implementation sorts them. There is no blank in the header, but for those at its end that make its length a multiple of 8. So each tensor begins at a
 /// multiple of its element's size. To save a network see <see cref="LayerFiles"/>.
 /// </remarks>
 public static class SafetensorsWriter
