@@ -127,14 +127,14 @@ internal static class ChannelNorm
 
     /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
-    public static int NormalizeWorkspaceLength(in Planes planes) => (3 * planes.Channels + 1) / 2 + ChannelPass<No>.WorkspaceLength(planes);
+    public static int NormalizeWorkspaceLength(in Planes planes) => ChannelPass<No>.FactorsLength(planes) + ChannelPass<No>.WorkspaceLength(planes);
 
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
     public static int WorkspaceLength(in Planes planes)
     {
         int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count : PlaneSums<MomentTerm>.SumsLength(planes);
-        return 2 * planes.Channels + Math.Max(planes.Channels + sums, 2 * planes.Channels + ChannelPass<Yes>.WorkspaceLength(planes));
+        return 2 * planes.Channels + Math.Max(planes.Channels + sums, ChannelPass<Yes>.FactorsLength(planes) + ChannelPass<Yes>.WorkspaceLength(planes));
     }
 
     // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]

@@ -7,7 +7,7 @@ namespace NormLayers.Normalization;
 /// <summary>y or dx from the factors of channels: over planes, or over the columns of a matrix. Units are planes in memory order, or rows.</summary>
 /// <remarks>
 /// A channel whose factors no float holds is computed in double, by itself: rows are cut at its columns, runs of planes at its planes.
-/// The factors are read for every row, so they are copied once to a buffer with the output's cache-line alignment.
+/// The factors are read for every row, so they begin as far from a cache line's beginning as the output; where a row has whole lines, each kind does.
 /// </remarks>
 /// <typeparam name="TGradient">Whether dx = dy·scale + line is computed, and not y = line.</typeparam>
 internal ref struct ChannelPass<TGradient> : IKernel
@@ -43,16 +43,19 @@ internal ref struct ChannelPass<TGradient> : IKernel
     /// <summary>The factors of the channels, or of the columns: each kind after the other, as in <see cref="LineFactors"/>.</summary>
     public readonly ReadOnlySpan<float> Factors => _factors;
 
+    // Pivot, slope and shift; for dx a scale, too.
+    private static int Kinds => TGradient.Holds ? 4 : 3;
+
     private readonly int Columns => Channels * PlaneLength;
 
     private readonly bool IsStreamed => RowMap.IsStreamed(Result, X, ReadsOnce ? RowMap.StreamedOnceElements : RowMap.StreamedElements) && (!TGradient.Holds || RowMap.IsStreamed(Result, Dy));
 
     /// <summary>Does all planes, with factors from <see cref="Sets"/>, in which rstd is overwritten where a variance is given.</summary>
     /// <param name="planes">N, C and L.</param>
-    /// <param name="rest">Overwritten: the factors, and <see cref="WorkspaceLength"/>.</param>
+    /// <param name="rest">Overwritten: <see cref="FactorsLength"/> and <see cref="WorkspaceLength"/>.</param>
     public void Run(scoped in Planes planes, Workspace rest)
     {
-        Span<float> factors = rest.Floats((TGradient.Holds ? 4 : 3) * planes.Channels);
+        Span<float> factors = rest.FloatsInPhase(Kinds * planes.Channels, in MemoryMarshal.GetReference(Result));
         Sets.Line = new LineFactors(factors, planes.Channels);
         int special = TGradient.Holds
             ? ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in Sets, planes.Channels)
@@ -72,14 +75,17 @@ internal ref struct ChannelPass<TGradient> : IKernel
 
         // Where columns are lanes, each has the factors of its channel.
         bool broadcast = _areColumns && PlaneLength > 1;
-        _factors = broadcast ? ColumnValues.Of(factors, PlaneLength, rest.Floats(factors.Length * PlaneLength)) : factors;
+        _factors = broadcast ? ColumnValues.Of(factors, PlaneLength, rest.FloatsInPhase(factors.Length * PlaneLength, in MemoryMarshal.GetReference(Result))) : factors;
         _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }
 
+    /// <summary>How many doubles the factors of channels need as workspace.</summary>
+    public static int FactorsLength(in Planes planes) => (Kinds * planes.Channels + RowMap.Line + 1) / 2;
+
     /// <summary>How many doubles <see cref="Run(in Planes, ReadOnlySpan{float}, int, Workspace)"/> needs as workspace: factors of columns, and the place of each special one.</summary>
     public static int WorkspaceLength(in Planes planes) =>
-        planes.AreColumns ? ((TGradient.Holds ? 5 : 4) * planes.Columns + 1) / 2 + 1 : (planes.Channels + 1) / 2;
+        planes.AreColumns ? ((Kinds + 1) * planes.Columns + RowMap.Line + 1) / 2 + 1 : (planes.Channels + 1) / 2;
 
     [MethodImpl(Kernels.FullyOptimized)]
     public readonly void Run<L, D>(int first, int count)
@@ -99,7 +105,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
     // The columns, or channels, whose slope, or for dx whose scale, is NaN.
     private readonly Span<int> FindSpecial(Span<int> places)
     {
-        int count = _factors.Length / (TGradient.Holds ? 4 : 3);
+        int count = _factors.Length / Kinds;
         ReadOnlySpan<float> marks = _factors.Slice((TGradient.Holds ? 3 : 1) * count, count);
         for (int c = 0, next = 0; next < places.Length; c++)
         {
@@ -131,16 +137,12 @@ internal ref struct ChannelPass<TGradient> : IKernel
     }
 
     [MethodImpl(Kernels.FullyOptimized)]
-    [SkipLocalsInit]
     private readonly void Rows<L, TReLU>(int first, int count)
         where L : struct, ILanes<L>
         where TReLU : struct, IFlag
     {
-        // A copy of all kinds has the alignment of each, since a row has whole lines.
         int W = Columns;
-        int bufferLength = RowMap.AlignedCopyLength(count, W);
-        Span<float> buffer = bufferLength == 0 ? default : stackalloc float[(TGradient.Holds ? 4 : 3) * bufferLength];
-        LineFactors line = new(RowMap.AlignedCopy(_factors, in MemoryMarshal.GetReference(Result), buffer), W);
+        LineFactors line = new(_factors, W);
 
         // Where the tensor stays in the cache, two rows at a time share the factors' loads.
         int paired = !TGradient.Holds && X.Length <= RowMap.PairedElements ? count & ~1 : 0;

@@ -29,7 +29,8 @@ internal static unsafe class RowMap
     /// <summary>1 MiB: beyond, two rows at a time are more streams than the caches serve well.</summary>
     public const int PairedElements = 1 << 18;
 
-    private const int Line = 16;
+    /// <summary>The floats of a cache line.</summary>
+    public const int Line = 16;
 
     // From here on, stores that do not straddle two lines are worth a look at the address.
     private const int AlignedLength = 256;
