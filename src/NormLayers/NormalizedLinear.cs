@@ -9,12 +9,14 @@ namespace NormLayers;
 /// <remarks>
 /// A forward pass writes the weights in use into the linear layer, which then does its work; a backward pass takes their gradient on to the
 /// learned ones. The optimizer sees only what is learned: <see cref="Layer.Parameters"/>. The same in training and evaluation.
-/// In a <see cref="Layer.Share"/> the weights in use are a buffer of its own.
+/// In a <see cref="Layer.Share"/> the weights in use are a buffer of its own;
+/// a layer <see cref="Layer.ForInference"/> normalizes them once.
 /// </remarks>
 public abstract class NormalizedLinear : Layer
 {
     private AlignedBuffer _workspace;
     private AlignedBuffer _dRaw;
+    private bool _isPacked;
 
     private protected NormalizedLinear(Linear linear, string rawName)
         : base((linear ?? throw new ArgumentNullException(nameof(linear))).Name)
@@ -60,16 +62,33 @@ public abstract class NormalizedLinear : Layer
     /// <inheritdoc/>
     protected override void ReplaceBuffers()
     {
-        // The weights in use are written in each pass.
+        // The weights in use are written in each pass, unless they are packed.
+        if (_isPacked)
+        {
+            Linear = (Linear)Linear.Share();
+            return;
+        }
+
         Linear = new Linear(new float[Linear.Weight.Value.Length], Linear.Inputs, Linear.Bias?.Value, Linear.Name);
         (Statistics, _workspace, _dRaw) = (new(), default, default);
         Statistics.Resize(Linear.Outputs);
     }
 
     /// <inheritdoc/>
-    protected sealed override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    protected override void PackWeights()
     {
         NormalizeWeights();
+        (Linear, _isPacked) = ((Linear)Linear.ForInference(), true);
+    }
+
+    /// <inheritdoc/>
+    protected sealed override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
+    {
+        if (!_isPacked)
+        {
+            NormalizeWeights();
+        }
+
         Linear.Forward(x, shape, y);
     }
 

@@ -114,6 +114,9 @@ public sealed class DynamicLayerNorm : MaskableLayer, INormalization
     }
 
     /// <inheritdoc/>
+    protected override void PackWeights() => (ScaleMap, ShiftMap) = ((Linear)ScaleMap.ForInference(), (Linear)ShiftMap.ForInference());
+
+    /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         if (Kept is not { } kept)

@@ -8,11 +8,14 @@ namespace NormLayers.Network;
 /// <remarks>
 /// Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>, and neither <c>y</c> nor <c>dx</c> the weights. For the backward pass of a layer with 512 outputs and
 /// 256 inputs or more, each calling thread keeps a workspace, of at most 256 floats an output of its widest layer. For weights that
-/// do not change any more, shared by several threads, see <see cref="PackedMatrix"/>: the same bits, and few rows are many times faster.
+/// do not change any more see <see cref="Layer.ForInference"/>: a pass packs them anew otherwise, and few rows take several times as long.
 /// </remarks>
 public sealed class Linear : Layer
 {
     private readonly Parameter[] _parameters;
+
+    // The weights of a layer for inference.
+    private PackedMatrix? _packed;
 
     /// <summary>Creates a layer with weights drawn at random and bias 0.</summary>
     /// <param name="inputs">The features of an input row, ≥ 1.</param>
@@ -97,11 +100,21 @@ public sealed class Linear : Layer
     }
 
     /// <inheritdoc/>
+    protected override void PackWeights() => _packed = new PackedMatrix(new MatrixView(Weight.Value, Outputs, Inputs).Transpose());
+
+    /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         MatrixProduct.CheckApart(Weight.Value, y, nameof(y));
         MatrixProduct.CheckApart(Bias?.Value, y, nameof(y));
-        MatrixProduct.MultiplyTransposed(x, Weight.Value, Bias?.Value, Inputs, y);
+        if (_packed is null)
+        {
+            MatrixProduct.MultiplyTransposed(x, Weight.Value, Bias?.Value, Inputs, y);
+        }
+        else
+        {
+            _packed.Multiply(x, Bias?.Value, y);
+        }
     }
 
     /// <inheritdoc/>

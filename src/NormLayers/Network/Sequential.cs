@@ -115,6 +115,9 @@ public sealed class Sequential : Layer
     public override Sequential Share() => (Sequential)base.Share();
 
     /// <inheritdoc/>
+    public override Sequential ForInference() => (Sequential)base.ForInference();
+
+    /// <inheritdoc/>
     public override ReferenceLayer? CreateReference()
     {
         ReferenceLayer?[] references = Array.ConvertAll(_layers, l => l.CreateReference());
@@ -127,6 +130,9 @@ public sealed class Sequential : Layer
         _layers = Array.ConvertAll(_layers, l => l.Share());
         AllocateBuffers();
     }
+
+    /// <inheritdoc/>
+    protected override void PackWeights() => _layers = Array.ConvertAll(_layers, l => l.ForInference());
 
     /// <inheritdoc/>
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)

@@ -96,8 +96,17 @@ internal readonly ref struct ProductKernel : IKernel
         if (Size.Rows == 1 && !Panels.IsEmpty)
         {
             OneRow<L>(columns);
+            return;
         }
-        else if (VectorWidth.Bits == 512)
+
+        if (Size.Rows == 1 && PackedRows.IsEmpty && B.ColumnStride == 1 && C.ColumnStride == 1)
+        {
+            (int start, int length) = columns.GetOffsetAndLength(Size.Columns);
+            OneRowFromRows<L>(start, length / 16 * 16);
+            columns = (start + length / 16 * 16)..columns.End;
+        }
+
+        if (VectorWidth.Bits == 512)
         {
             MultiplyAdd<L, WideTiles<L>>(rows, columns);
         }
@@ -120,20 +129,37 @@ internal readonly ref struct ProductKernel : IKernel
             int columns = Math.Min(RowKernel.Columns, firstColumn + columnCount - j);
             Span<float> c = C.Values.Slice(j, columns);
             Span<float> target = columns % 16 == 0 ? c : edge;
-            if (Bias.IsEmpty)
-            {
-                target.Clear();
-            }
-            else
-            {
-                Bias.Slice(j, columns).CopyTo(target);
-            }
-
+            StartRow(j, target[..columns]);
             RowKernel.MultiplyAdd<L>(A, Panels[(j * Size.Inner)..], Size.Inner, (columns + 15) / 16, target);
             if (columns % 16 != 0)
             {
                 target[..columns].CopyTo(c);
             }
+        }
+    }
+
+    private void OneRowFromRows<L>(int firstColumn, int columns)
+        where L : struct, ILanes<L>
+    {
+        Span<float> c = C.Values.Slice(firstColumn, columns);
+        if (Overwrites)
+        {
+            StartRow(firstColumn, c);
+        }
+
+        RowKernel.MultiplyAddRows<L>(A, B.From(0, firstColumn), Size.Inner, c);
+    }
+
+    // What the columns from the first on begin at.
+    private void StartRow(int firstColumn, Span<float> c)
+    {
+        if (Bias.IsEmpty)
+        {
+            c.Clear();
+        }
+        else
+        {
+            Bias.Slice(firstColumn, c.Length).CopyTo(c);
         }
     }
 

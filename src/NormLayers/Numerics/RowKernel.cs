@@ -3,11 +3,14 @@ using System.Runtime.InteropServices;
 
 namespace NormLayers.Numerics;
 
-/// <summary>One row of C from B's packed columns: four groups of sixteen at once, so that one chain need not wait for the other.</summary>
+/// <summary>One row of C: from B's packed columns, four groups of sixteen at once, so that one chain need not wait for the other; or from B's rows as they lie.</summary>
 internal static class RowKernel
 {
     /// <summary>How many columns are computed at once.</summary>
     public const int Columns = 64;
+
+    // 8 KiB of c stay in the first-level cache, while eight pages of four rows pass by.
+    private const int BlockColumns = 2048;
 
     /// <summary>c[j] += Σₖ a[k]·b[k, j], in chains of <see cref="MatrixProduct.Chain"/>, the first of which begins at what c holds.</summary>
     /// <param name="a">One row.</param>
@@ -74,5 +77,88 @@ internal static class RowKernel
         L.Store(s2, ref c0, 16 * g2);
         L.Store(s1, ref c0, 16 * g1);
         L.Store(s0, ref c0, 0);
+    }
+
+    /// <summary>The same from B's rows, which are read once and in order, four at a time: c stays in the first-level cache.</summary>
+    /// <param name="a">One row.</param>
+    /// <param name="b">B from the first of the columns on, with a column stride of 1.</param>
+    /// <param name="depth">The inner indices.</param>
+    /// <param name="c">A multiple of sixteen numbers: added to.</param>
+    [MethodImpl(Kernels.FullyOptimized)]
+    [SkipLocalsInit]
+    public static void MultiplyAddRows<L>(Factor a, Factor b, int depth, Span<float> c)
+        where L : struct, ILanes<L>
+    {
+        Span<float> buffer = stackalloc float[BlockColumns];
+        for (int j = 0; j < c.Length; j += BlockColumns)
+        {
+            Span<float> block = c.Slice(j, Math.Min(BlockColumns, c.Length - j));
+            for (int chain = 0; chain < depth; chain += MatrixProduct.Chain)
+            {
+                Span<float> sum = chain == 0 ? block : buffer[..block.Length];
+                if (chain > 0)
+                {
+                    sum.Clear();
+                }
+
+                int k = chain;
+                int end = Math.Min(depth, chain + MatrixProduct.Chain);
+                for (; k <= end - 4; k += 4)
+                {
+                    AddRows<L, Yes>(a.From(0, k), b.From(k, j), sum);
+                }
+
+                for (; k < end; k++)
+                {
+                    AddRows<L, No>(a.From(0, k), b.From(k, j), sum);
+                }
+
+                if (chain > 0)
+                {
+                    AddTo<L>(sum, block);
+                }
+            }
+        }
+    }
+
+    // Four rows of B, or one: sum[j] += a[k]·b[k, j].
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddRows<L, TFour>(Factor a, Factor b, Span<float> sum)
+        where L : struct, ILanes<L>
+        where TFour : struct, IFlag
+    {
+        ref float a0 = ref MemoryMarshal.GetReference(a.Values);
+        ref float b0 = ref MemoryMarshal.GetReference(b.Values);
+        ref float s0 = ref MemoryMarshal.GetReference(sum);
+        L first = L.Create(a0);
+        L second = L.Create(TFour.Holds ? Unsafe.Add(ref a0, a.ColumnStride) : 0);
+        L third = L.Create(TFour.Holds ? Unsafe.Add(ref a0, 2 * a.ColumnStride) : 0);
+        L fourth = L.Create(TFour.Holds ? Unsafe.Add(ref a0, 3 * a.ColumnStride) : 0);
+        nint stride = b.RowStride;
+        for (nint i = 0; i < sum.Length; i += 16)
+        {
+            L s = L.Load(in s0, i);
+            L.FusedMultiplyAdd(ref s, first, L.Load(in b0, i));
+            if (TFour.Holds)
+            {
+                L.FusedMultiplyAdd(ref s, second, L.Load(in b0, i + stride));
+                L.FusedMultiplyAdd(ref s, third, L.Load(in b0, i + 2 * stride));
+                L.FusedMultiplyAdd(ref s, fourth, L.Load(in b0, i + 3 * stride));
+            }
+
+            L.Store(s, ref s0, i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTo<L>(Span<float> sum, Span<float> c)
+        where L : struct, ILanes<L>
+    {
+        ref float s0 = ref MemoryMarshal.GetReference(sum);
+        ref float c0 = ref MemoryMarshal.GetReference(c);
+        for (nint i = 0; i < sum.Length; i += 16)
+        {
+            L.Store(L.Load(in s0, i) + L.Load(in c0, i), ref c0, i);
+        }
     }
 }

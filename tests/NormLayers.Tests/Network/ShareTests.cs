@@ -172,6 +172,71 @@ public sealed class ShareTests
         Compare.SameBits(after, Samples.Forward(share, x, (5, 64)), "y");
     }
 
+    [Theory]
+    [MemberData(nameof(Layers))]
+    public void ForInference_OfALayer_HasItsBitsAndIsForInferenceOnly(int index)
+    {
+        (Func<Layer> create, Shape shape) = s_layers[index];
+        Layer owner = create();
+        owner.Training = false;
+        float[] x = Samples.Normal(shape.Length, seed: 3);
+        Layer[] callers = [owner.ForInference(), owner.ForInference().Share(), owner.Share().ForInference()];
+        SetInputs(owner, shape, -1);
+        float[] expected = Samples.Forward(owner, x, shape);
+        Assert.All(callers, c =>
+        {
+            Assert.Equal(owner.GetType(), c.GetType());
+            SetInputs(c, shape, -1);
+            Compare.SameBits(expected, Samples.Forward(c, x, shape), "y");
+            _ = Assert.Throws<InvalidOperationException>(() => c.Backward(x, new float[expected.Length], new float[x.Length]));
+        });
+    }
+
+    [Fact]
+    public void ForInference_OfLayersWithProducts_KeepsTheirWeights()
+    {
+        Layer[] owners = [new Linear(6, 5, new RandomSource(1)), new WeightNorm(new Linear(6, 5, new RandomSource(1))), new DynamicLayerNorm(6), new Sequential(new Sequential(new Linear(6, 5, new RandomSource(1))))];
+        Assert.All(owners, owner =>
+        {
+            Array.ForEach([.. owner.Parameters], p => Samples.Normal(p.Value.Length, seed: 7).CopyTo(p.Value, 0));
+            owner.Training = false;
+            float[] x = Samples.Normal(s_rows.Length, seed: 3);
+            float[] before = Samples.Forward(owner, x, s_rows);
+            Layer caller = owner.ForInference();
+            Layer second = caller.Share();
+            foreach (Parameter parameter in owner.Parameters.Where(p => p.Shape.Rank == 2))
+            {
+                Array.Fill(parameter.Value, 1);
+            }
+
+            Compare.SameBits(before, Samples.Forward(caller, x, s_rows), "y");
+            Compare.SameBits(before, Samples.Forward(second, x, s_rows), "y");
+            Assert.NotEqual(before, Samples.Forward(owner, x, s_rows));
+        });
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ForInference_OfAWideLayer_HasItsBitsForAnyNumberOfRows(bool withBias)
+    {
+        Linear owner = new(300, 77, new RandomSource(1), withBias: withBias);
+        Samples.Normal(owner.Bias?.Value.Length ?? 0, seed: 5).CopyTo(owner.Bias?.Value);
+        Layer caller = owner.ForInference();
+        foreach (int rows in (int[])[1, 2, 3, 8, 21, 64, 100])
+        {
+            float[] x = Samples.Normal(rows * 300, seed: 4);
+            Compare.SameBits(Samples.Forward(owner, x, (rows, 300)), Samples.Forward(caller, x, (rows, 300)), $"{rows} rows");
+        }
+    }
+
+    [Fact]
+    public void ForInference_ManyCallersAtOnce_HasTheBitsOfOne()
+    {
+        Sequential network = Trained(NormalizationKind.BatchNorm, 64, 32);
+        AssertSameBitsForManyCallers(network.ForInference(), 64, [1, 7, 64], passes: 100);
+    }
+
     [Fact]
     public void Share_OfALayerThatDoesNotSayWhatItWrites_IsRefused()
     {

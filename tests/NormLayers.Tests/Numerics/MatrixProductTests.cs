@@ -60,6 +60,7 @@ public sealed class MatrixProductTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
+    [InlineData(1, 2150, 300)] // One row: two blocks of columns and a tail, three chains.
     public void Multiply_Size_IsChainsFromZero(int n, int k, int m)
     {
         float[] dy = Samples.Normal(n * m, seed: 1);
@@ -77,6 +78,7 @@ public sealed class MatrixProductTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
+    [InlineData(200, 70, 1)] // One row, added to.
     [InlineData(258, 259, 722)] // dy is packed first, in two chunks of rows; in the first, three blocks of 240 columns would leave two.
     public void AddTransposedProduct_Size_IsChainsFromWhatIsThere(int n, int k, int m)
     {
