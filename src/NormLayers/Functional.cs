@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NormLayers.Normalization;
 using NormLayers.Numerics;
 
@@ -15,7 +16,28 @@ public static partial class Functional
     [ThreadStatic]
     private static AlignedBuffer _workspace;
 
+    [ThreadStatic]
+    private static AlignedBuffer _scale;
+
     // What layer, RMS normalization and ScaleNorm of rows share; x, features, γ, β and ε have been checked.
+    // What x̂ is multiplied by: γ, or 1 + γ with the bits of a layer.
+    private static ReadOnlySpan<float> ScaleOf(ReadOnlySpan<float> gamma, bool onePlusGamma)
+    {
+        if (!onePlusGamma)
+        {
+            return gamma;
+        }
+
+        if (gamma.IsEmpty)
+        {
+            Throw.Argument(nameof(onePlusGamma), "a γ", "Functional.Ones");
+        }
+
+        Span<float> scale = _scale.FloatsAtLeast(gamma.Length);
+        TensorPrimitives.Add(gamma, 1, scale);
+        return scale;
+    }
+
     private static void Rows<S>(RowTensors tensors, Epsilon epsilon, NormStatistics? statistics, ReadOnlySpan<bool> mask)
         where S : struct, IStatistic
     {

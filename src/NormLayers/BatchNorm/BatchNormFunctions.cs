@@ -42,7 +42,7 @@ public static partial class Functional
         }
 
         Planes planes = Planes.Of(shape);
-        Span<double> workspace = _workspace.AtLeast(3 * C + ChannelNorm.NormalizeWorkspaceLength(planes));
+        Span<double> workspace = _workspace.AtLeast(3 * C + ChannelPass<No>.WorkspaceLength(planes));
         SetStatistics statistics = new(workspace[..C], default, workspace.Slice(C, C));
         Span<double> wideVariance = workspace.Slice(2 * C, C);
         TensorPrimitives.ConvertChecked(mean, statistics.Mean);

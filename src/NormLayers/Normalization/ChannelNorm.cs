@@ -43,10 +43,10 @@ internal static class ChannelNorm
     /// <summary>Overwrites y, and rstd where a variance is given. [F3] [F4] [F5]</summary>
     /// <param name="pass">x, y, statistics, γ, β and ε.</param>
     /// <param name="planes">N, C and L.</param>
-    /// <param name="workspace">Overwritten, <see cref="NormalizeWorkspaceLength"/>.</param>
+    /// <param name="workspace">Overwritten, <see cref="ChannelPass{TGradient}.WorkspaceLength"/>.</param>
     public static void Normalize(ref ChannelPass<No> pass, in Planes planes, Span<double> workspace)
     {
-        Debug.Assert(pass.X.Length == planes.Elements && pass.Result.Length == pass.X.Length && workspace.Length >= NormalizeWorkspaceLength(planes), "Lengths differ.");
+        Debug.Assert(pass.X.Length == planes.Elements && pass.Result.Length == pass.X.Length && workspace.Length >= ChannelPass<No>.WorkspaceLength(planes), "Lengths differ.");
         pass.Run(in planes, new Workspace(workspace));
     }
 
@@ -125,16 +125,12 @@ internal static class ChannelNorm
         return sums;
     }
 
-    /// <summary>How many doubles <see cref="Normalize"/> needs as workspace.</summary>
-    /// <param name="planes">N, C and L.</param>
-    public static int NormalizeWorkspaceLength(in Planes planes) => ChannelPass<No>.FactorsLength(planes) + ChannelPass<No>.WorkspaceLength(planes);
-
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
     public static int WorkspaceLength(in Planes planes)
     {
         int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count : PlaneSums<MomentTerm>.SumsLength(planes);
-        return 2 * planes.Channels + Math.Max(planes.Channels + sums, ChannelPass<Yes>.FactorsLength(planes) + ChannelPass<Yes>.WorkspaceLength(planes));
+        return 2 * planes.Channels + Math.Max(planes.Channels + sums, ChannelPass<Yes>.WorkspaceLength(planes));
     }
 
     // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]

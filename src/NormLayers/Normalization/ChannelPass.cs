@@ -52,10 +52,10 @@ internal ref struct ChannelPass<TGradient> : IKernel
 
     /// <summary>Does all planes, with factors from <see cref="Sets"/>, in which rstd is overwritten where a variance is given.</summary>
     /// <param name="planes">N, C and L.</param>
-    /// <param name="rest">Overwritten: <see cref="FactorsLength"/> and <see cref="WorkspaceLength"/>.</param>
+    /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>
     public void Run(scoped in Planes planes, Workspace rest)
     {
-        Span<float> factors = rest.FloatsInPhase(Kinds * planes.Channels, in MemoryMarshal.GetReference(Result));
+        Span<float> factors = rest.FloatsAligned(Kinds * planes.Channels, in MemoryMarshal.GetReference(Result));
         Sets.Line = new LineFactors(factors, planes.Channels);
         int special = TGradient.Holds
             ? ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in Sets, planes.Channels)
@@ -75,17 +75,14 @@ internal ref struct ChannelPass<TGradient> : IKernel
 
         // Where columns are lanes, each has the factors of its channel.
         bool broadcast = _areColumns && PlaneLength > 1;
-        _factors = broadcast ? ColumnValues.Of(factors, PlaneLength, rest.FloatsInPhase(factors.Length * PlaneLength, in MemoryMarshal.GetReference(Result))) : factors;
+        _factors = broadcast ? ColumnValues.Of(factors, PlaneLength, rest.FloatsAligned(factors.Length * PlaneLength, in MemoryMarshal.GetReference(Result))) : factors;
         _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }
 
-    /// <summary>How many doubles the factors of channels need as workspace.</summary>
-    public static int FactorsLength(in Planes planes) => (Kinds * planes.Channels + RowMap.Line + 1) / 2;
-
-    /// <summary>How many doubles <see cref="Run(in Planes, ReadOnlySpan{float}, int, Workspace)"/> needs as workspace: factors of columns, and the place of each special one.</summary>
+    /// <summary>How many doubles are enough as workspace: factors of channels and of columns, and the place of each special one.</summary>
     public static int WorkspaceLength(in Planes planes) =>
-        planes.AreColumns ? ((Kinds + 1) * planes.Columns + RowMap.Line + 1) / 2 + 1 : (planes.Channels + 1) / 2;
+        (Kinds * planes.Channels + RowMap.Line + 1) / 2 + (planes.AreColumns ? ((Kinds + 1) * planes.Columns + RowMap.Line + 1) / 2 + 1 : (planes.Channels + 1) / 2);
 
     [MethodImpl(Kernels.FullyOptimized)]
     public readonly void Run<L, D>(int first, int count)

@@ -61,7 +61,7 @@ internal static class ChunkNorm
     {
         if (planes.Chunks == 1 && kept is null)
         {
-            ChannelNorm.Normalize(ref pass, in planes, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(planes)));
+            ChannelNorm.Normalize(ref pass, in planes, workspace.AtLeast(ChannelPass<No>.WorkspaceLength(planes)));
         }
         else
         {
@@ -79,7 +79,7 @@ internal static class ChunkNorm
             Planes chunk = planes.Chunk(k);
             Range elements = planes.ElementsOf(k);
             ChannelPass<No> part = new() { Sets = pass.Sets.Slice(k * C, C), X = pass.X[elements], Result = y[elements], ReLU = pass.ReLU };
-            ChannelNorm.Normalize(ref part, in chunk, workspace.AtLeast(ChannelNorm.NormalizeWorkspaceLength(chunk)));
+            ChannelNorm.Normalize(ref part, in chunk, workspace.AtLeast(ChannelPass<No>.WorkspaceLength(chunk)));
         }
 
         kept?.Scatter(y, pass.Result);

@@ -22,7 +22,7 @@ internal ref struct Workspace(Span<double> rest)
     /// <summary>Floats of which the first is as far from the beginning of its cache line as another float: see <see cref="RowMap.AlignedCopy"/>.</summary>
     /// <param name="count">How many; taken are <see cref="RowMap.Line"/> more.</param>
     /// <param name="other">The other float.</param>
-    public Span<float> FloatsInPhase(int count, ref readonly float other)
+    public Span<float> FloatsAligned(int count, ref readonly float other)
     {
         Span<float> piece = Floats(count + RowMap.Line);
         return piece.Slice((int)(RowMap.BeforeLine(in piece[0]) - RowMap.BeforeLine(in other) & (RowMap.Line - 1)), count);

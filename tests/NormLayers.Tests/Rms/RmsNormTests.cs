@@ -65,6 +65,31 @@ public sealed class RmsNormTests
         Assert.Equal([1.5f, -2], layer.Gamma.Value);
     }
 
+    [Fact]
+    public void Functions_OnePlusGamma_HaveTheBitsOfTheLayer()
+    {
+        const int C = 37;
+        float[] x = Samples.Normal(6 * C), residual = Samples.Normal(6 * C, seed: 2), dy = Samples.Upstream(6 * C), sum = new float[6 * C], y = new float[6 * C], dx = new float[6 * C];
+        RmsNorm layer = new(C, onePlusGamma: true);
+        float[] gamma = Samples.Normal(C, seed: 3), dGamma = new float[C];
+        gamma.CopyTo(layer.Gamma!.Value, 0);
+        NormStatistics statistics = new();
+
+        Functional.RmsNorm(x, C, gamma, 1e-5, y, statistics, onePlusGamma: true);
+        Compare.SameBits(Samples.Forward(layer, x, (6, C)), y, "y");
+        Functional.RmsNormBackward(x, dy, C, gamma, statistics, dx, dGamma, onePlusGamma: true);
+        Compare.SameBits(Samples.Backward(layer, x, dy), dx, "dx");
+        Compare.SameBits(layer.Gamma.Gradient, dGamma, "dGamma");
+        Functional.AddRmsNorm(x, residual, C, gamma, 1e-5, sum, y, onePlusGamma: true);
+        Compare.SameBits(Samples.Forward(layer, sum, (6, C)), y, "y of the sum");
+        Compare.SameBits(layer.Gamma.Value, gamma, "gamma");
+        Assert.Equal(
+            "Expected a γ, got Functional.Ones. (Parameter 'onePlusGamma')",
+            Assert.Throws<ArgumentException>(() => Functional.RmsNorm(x, C, Functional.Ones, 1e-5, y, onePlusGamma: true)).Message);
+        Assert.Equal("y", Assert.Throws<ArgumentException>(() => Functional.RmsNorm(gamma, C, gamma, 1e-5, gamma, onePlusGamma: true)).ParamName);
+        Assert.Equal("dx", Assert.Throws<ArgumentException>(() => Functional.RmsNormBackward(gamma, y.AsSpan(0, C), C, dGamma, statistics, dGamma, default, onePlusGamma: true)).ParamName);
+    }
+
     [Theory]
     [InlineData(false, 1 / 8.0)]
     [InlineData(true, 1 / 10.0)]
