@@ -33,7 +33,13 @@ internal sealed class MiniLm
     /// <param name="sentences">One or more: the numbers of their tokens, [CLS] first and [SEP] last; at most <see cref="MiniLmWeights.MostTokens"/>.</param>
     /// <param name="padTo">Rows that a sentence takes at least, those behind its end masked: only to show that they change nothing.</param>
     /// <returns>A vector of 384 numbers each, of length 1.</returns>
-    public float[][] Embed(IReadOnlyList<int[]> sentences, int padTo = 0)
+    public float[][] Embed(IReadOnlyList<int[]> sentences, int padTo = 0) => Run(sentences, padTo, Mean);
+
+    /// <summary>The last layer's output for the tokens of one sentence, (tokens, 384).</summary>
+    public float[] Encode(int[] tokens) => Run([tokens], 0, rows => rows.ToArray())[0];
+
+    // A sentence's result is a function of the last layer's output for its tokens.
+    private float[][] Run(IReadOnlyList<int[]> sentences, int padTo, Func<ReadOnlySpan<float>, float[]> resultOf)
     {
         Rows[] rows = Lay(sentences, padTo);
         int count = rows.Sum(r => r.Length);
@@ -58,14 +64,14 @@ internal sealed class MiniLm
             AddNormalized(projected, y, block.OuterNorm, x);
         }
 
-        float[][] vectors = new float[rows.Length][];
+        float[][] results = new float[rows.Length][];
         for (int i = 0; i < rows.Length; i++)
         {
-            vectors[i] = Mean(x.Slice(rows[i].First * Features, rows[i].Tokens * Features));
+            results[i] = resultOf(x.Slice(rows[i].First * Features, rows[i].Tokens * Features));
         }
 
         Array.ForEach(rented, r => ArrayPool<float>.Shared.Return(r));
-        return vectors;
+        return results;
 
         float[] Rent(int columns) => ArrayPool<float>.Shared.Rent(count * columns);
 

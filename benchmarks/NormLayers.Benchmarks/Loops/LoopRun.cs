@@ -69,14 +69,22 @@ internal static class LoopRun
         }
 
         output.WriteLine($"dγ with one float sum a worker: {DifferentGradients(DGammaByWorkers)} results of 1, 2, 3 and 8 workers; NormLayers: {DifferentGradients(OurDGamma)}");
+        PrintBackward(output, "layer normalization", "without mean(g)", centres: true, (c, e) => new LayerNorm1D(c, e));
+        PrintBackward(output, "RMS normalization", "dx = r·γ·dy", centres: false, (c, e) => new RmsNorm(c, e));
+    }
+
+    private static void PrintBackward(TextWriter output, string norm, string wrong, bool centres, Func<int, double, Layer> ours)
+    {
         foreach ((string name, Func<int, double, Layer> create) in ((string, Func<int, double, Layer>)[])
-            [("dx = r·γ·dy", (c, e) => new LoopLayer(c, e, complete: false)), ("with the mean square's part", (c, e) => new LoopLayer(c, e, complete: true)), ("NormLayers", (c, e) => new RmsNorm(c, e))])
+            [($"float loop, {wrong}", (c, e) => new LoopLayer(c, e, centres, complete: false)), ("float loop, whole", (c, e) => new LoopLayer(c, e, centres, complete: true)), ("NormLayers", ours)])
         {
-            GradientReport report = GradientCheck.Check(create(24, Epsilon), (4, 24));
+            Layer layer = create(24, Epsilon);
+            Draw(1, 24, (r, _) => r.NextNormal()).Gamma.CopyTo(layer.Parameters[0].Value, 0);
+            GradientReport report = GradientCheck.Check(layer, (4, 24));
             IEnumerable<string> quotients = report.Tensors.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Tensor} {t.LargestError:0.0e0} of {t.Tolerance:0.0e0}"));
-            IReadOnlyList<AccuracyRow> rows = AccuracyCheck.Of(create, Statistic.RootMeanSquare);
+            IReadOnlyList<AccuracyRow> rows = AccuracyCheck.Of(create, centres ? Statistic.MeanAndVariance : Statistic.RootMeanSquare);
             IEnumerable<string> errors = rows.GroupBy(r => r.Output).Select(g => $"{g.Key} {Format(g.Single(r => r.Data == _kinds[0]))} u, {g.Count(r => r.Passed)} of {g.Count()} kinds within the bound");
-            output.WriteLine($"RMS normalization's backward pass, {name}: {(report.Passed ? "passed" : "failed")}, {string.Join(", ", quotients)}; {string.Join("; ", errors)}");
+            output.WriteLine($"{norm}'s backward pass, {name}: {(report.Passed ? "passed" : "failed")}, {string.Join(", ", quotients)}; {string.Join("; ", errors)}");
         }
     }
 
@@ -268,39 +276,4 @@ internal static class LoopRun
 
     /// <summary>A way to normalize rows; Skip is what it is timed as where it adds a residual first.</summary>
     private sealed record Way(string Name, Loop Norm, SkipLoop? Skip);
-
-    /// <summary>RMS normalization with a backward pass of its own, whole or without what goes through the mean square.</summary>
-    private sealed class LoopLayer(int features, double epsilon, bool complete) : Layer("loop")
-    {
-        private readonly Parameter _gamma = new("gamma", features, fill: 1);
-
-        public override IReadOnlyList<Parameter> Parameters => [_gamma];
-
-        public override Shape OutputShape(Shape input) => input;
-
-        public override ReferenceLayer? CreateReference() => null;
-
-        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => OwnLoops.RmsNorm[0].Run(x, _gamma.Value, [], (float)epsilon, y);
-
-        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx)
-        {
-            int C = shape.Last;
-            for (int start = 0; start < x.Length; start += C)
-            {
-                (float squares, float dot) = (0, 0);
-                for (int c = 0; c < C; c++)
-                {
-                    squares += x[start + c] * x[start + c];
-                    dot += _gamma.Value[c] * dy[start + c] * x[start + c];
-                }
-
-                float r = 1 / MathF.Sqrt(squares / C + (float)epsilon);
-                for (int c = 0; c < C; c++)
-                {
-                    _gamma.Gradient[c] += dy[start + c] * x[start + c] * r;
-                    dx[start + c] = r * _gamma.Value[c] * dy[start + c] - (complete ? r * r * r * dot / C * x[start + c] : 0);
-                }
-            }
-        }
-    }
 }

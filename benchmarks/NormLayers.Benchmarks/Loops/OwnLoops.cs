@@ -32,10 +32,15 @@ internal static class OwnLoops
         ("TensorPrimitives", TensorRms),
     ];
 
-    /// <summary>Skip + layer normalization: the residual is added in a pass of its own.</summary>
-    public static IReadOnlyList<(string Name, SkipLoop Run)> SkipLayerNorm { get; } = [("skip + two loops, float", After(TwoLoops)), ("skip + TensorPrimitives", TensorAfter(TensorLayerNorm))];
+    /// <summary>Skip + layer normalization: the residual is added in the pass of the sums, or in one of its own.</summary>
+    public static IReadOnlyList<(string Name, SkipLoop Run)> SkipLayerNorm { get; } =
+    [
+        ("skip + E[x²] − E[x]², float", SkipMoments),
+        ("skip + two loops, float", After(TwoLoops)),
+        ("skip + TensorPrimitives", TensorAfter(TensorLayerNorm)),
+    ];
 
-    /// <summary>Skip + RMS normalization, likewise.</summary>
+    /// <summary>Skip + RMS normalization: the residual is added in a pass of its own.</summary>
     public static IReadOnlyList<(string Name, SkipLoop Run)> SkipRmsNorm { get; } = [("skip + one loop, float", After(PlainRms)), ("skip + TensorPrimitives", TensorAfter(TensorRms))];
 
     private static SkipLoop After(Loop norm) => (x, residual, gamma, beta, epsilon, sum, y) =>
@@ -71,6 +76,25 @@ internal static class OwnLoops
         }
     }
 
+    private static void SkipMoments(ReadOnlySpan<float> x, ReadOnlySpan<float> residual, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> sum, Span<float> y)
+    {
+        int C = gamma.Length;
+        for (int start = 0; start < x.Length; start += C)
+        {
+            (float total, float squares) = (0, 0);
+            for (int c = 0; c < C; c++)
+            {
+                float value = x[start + c] + residual[start + c];
+                sum[start + c] = value;
+                total += value;
+                squares += value * value;
+            }
+
+            float mean = total / C;
+            Write(sum, gamma, beta, y, start, mean, 1 / MathF.Sqrt(squares / C - mean * mean + epsilon));
+        }
+    }
+
     private static void VectorMoments(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
     {
         int C = gamma.Length;
@@ -98,7 +122,7 @@ internal static class OwnLoops
         }
     }
 
-    private static void TwoLoops(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
+    public static void TwoLoops(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
     {
         int C = gamma.Length;
         for (int start = 0; start < x.Length; start += C)
@@ -193,7 +217,7 @@ internal static class OwnLoops
         }
     }
 
-    private static void PlainRms(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
+    public static void PlainRms(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float epsilon, Span<float> y)
     {
         int C = gamma.Length;
         for (int start = 0; start < x.Length; start += C)

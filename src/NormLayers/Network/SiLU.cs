@@ -4,7 +4,10 @@ using NormLayers.Numerics;
 namespace NormLayers.Network;
 
 /// <summary>The sigmoid linear unit y = x·s with s = 1/(1 + e⁻ˣ), also called swish. dx = dy·s·(1 + x·(1 − s)). Source: Elfwing, Uchibe and Doya 2018.</summary>
-/// <remarks>Within 1 ulp of a float; −∞ gives a zero.</remarks>
+/// <remarks>
+/// y is within 1 ulp of a float; −∞ gives a zero. dx is within 1 ulp of the larger of dx and its largest term, dy·s or dy·x·s·(1 − s): these cancel near
+/// x = −1.278, where dx may be many ulp of itself off.
+/// </remarks>
 public sealed class SiLU : ElementwiseLayer
 {
     /// <summary>Creates a SiLU.</summary>

@@ -6,7 +6,8 @@ namespace NormLayers.Network;
 
 /// <summary>Softmax over the last dimension: yᵢ = e^(xᵢ − max x)/Σⱼ e^(xⱼ − max x), and dxᵢ = yᵢ·(dyᵢ − Σⱼ dyⱼyⱼ).</summary>
 /// <remarks>
-/// <para>Exponentials and sums are in double, within 1 ulp of a float. A row's bits depend on no vector width, thread or other row, nor on how many elements of −∞
+/// <para>Exponentials and sums are in double. y is within 1 ulp of a float. dx is within 1 ulp of the largest of dxᵢ, yᵢ·dyᵢ and yᵢ·Σⱼ|dyⱼ|yⱼ.</para>
+/// <para>A row's bits depend on no vector width, thread or other row, nor on how many elements of −∞
 /// follow its last one: a sentence padded to any length, with −∞ in the padded places, keeps its attention. A row of −∞ alone is NaN, as is one with NaN or +∞.</para>
 /// <para><c>y</c> may be <c>x</c> where no backward pass follows: that one needs x.</para>
 /// </remarks>

@@ -7,8 +7,8 @@ namespace NormLayers.Normalization;
 /// <summary>From the sums over a set to its statistics, and from these to the factors of y and dx: eight sets at a time, or one.</summary>
 /// <remarks>
 /// <para>With a shift p near the mean: s₁ = Σ(x − p), s₂ = Σ(x − p)², mean = p + s₁/m, variance = s₂/m − (s₁/m)² (Chan, Golub, LeVeque 1983). With the
-/// first element as p, (s₁/m)² is seldom more than a few variances, and as few of the 53 bits of a double are lost. Where twenty are,
-/// because p lies a thousand standard deviations off, the set is read again with its mean as p.</para>
+/// first element as p, (s₁/m)² is seldom more than a few variances, and as few of the 53 bits of a double are lost. Where twenty are, the set is
+/// read again with its mean as p. That takes a p a thousand standard deviations off, so a set of more than 10⁶ elements (docs/numerics.md, the sums: mean and variance).</para>
 /// <para>The mean is a double-double: rounded to one double, a mean of 10⁷ standard deviations would be off by 10⁻⁹ of them, which is many
 /// ulp of an element near it. The low part is exact where p is larger than s₁/m; elsewhere the mean is not that large.</para>
 /// <para>The factors are floats. Line: (x − pivot)·slope + shift, with pivot the float nearest to the mean, so that x − pivot is exact for x near it; what pivot leaves of the mean is in the shift.</para>

@@ -33,6 +33,13 @@ public static partial class AccuracyCheck
             Statistic = Statistic.RootMeanSquare,
             HasBeta = false,
         },
+        new("RmsNorm, 1 + gamma", IndexSets.Rows(), IndexSets.Columns(), size => [(FewSets, size)], (shape, epsilon) => new RmsNorm(shape.Last, epsilon, onePlusGamma: true), 2.5, 4.5)
+        {
+            HasEngineOfItsOwn = false,
+            Statistic = Statistic.RootMeanSquare,
+            HasBeta = false,
+            Run = RunOnePlusGamma,
+        },
         new("GroupNorm", IndexSets.Groups(Groups), IndexSets.Channels, GroupShapes, (shape, epsilon) => new GroupNorm(Groups, shape[1], epsilon), 4.5, 8.5) { ManyRowsOf = 4 },
         new("InstanceNorm", IndexSets.Instances, IndexSets.Channels, InstanceShapes, (shape, epsilon) => new InstanceNorm(shape[1], epsilon, withGamma: true, withBeta: true), 3.5, 7.5) { ManyRowsOf = 0 },
         new("AdaptiveLayerNorm", IndexSets.Rows(), IndexSets.By((shape, i) => i / (shape.Length / shape[0]) * shape.Last + i % shape.Last), size => [(2, 2, size)], (shape, epsilon) => new AdaptiveLayerNorm(shape.Last, epsilon, onePlusScale: false), 4.5, 8.5)
@@ -211,6 +218,14 @@ public static partial class AccuracyCheck
         return new(y, dx, scale?.Gradient, shift?.Gradient);
     }
 
+    // The scale is 1 + γ as rounded to float, and overwrites gamma.
+    private static Passes RunOnePlusGamma(Layer layer, Shape shape, float[] x, float[] dy, float[] gamma, float[] beta)
+    {
+        float[] stored = Array.ConvertAll(gamma, g => g - 1);
+        Array.ConvertAll(stored, s => 1 + s).CopyTo(gamma, 0);
+        return RunLayer(layer, shape, x, dy, stored, beta);
+    }
+
     private static Passes RunConditioned(Layer layer, Shape shape, float[] x, float[] dy, float[] gamma, float[] beta)
     {
         AdaptiveLayerNorm adaptive = (AdaptiveLayerNorm)layer;
@@ -313,7 +328,7 @@ public static partial class AccuracyCheck
         /// <summary>Whether none of the layers before it has its loops; else it is not measured with the largest sets and the most rows again.</summary>
         public bool HasEngineOfItsOwn { get; init; } = true;
 
-        /// <summary>Runs the layer forward and backward on x and dy, with γ and β.</summary>
+        /// <summary>Runs the layer forward and backward on x and dy, with γ and β; γ becomes the scale in use.</summary>
         public Func<Layer, Shape, float[], float[], float[], float[], Passes> Run { get; init; } = RunLayer;
 
         /// <summary>The columns of the matrix of very many rows; 0 for a layer that takes no matrix.</summary>

@@ -1,7 +1,10 @@
 namespace NormLayers.Verification;
 
 /// <summary>One index set, normalized forward and backward in arithmetic of many bits: what a layer's floats are measured against.</summary>
-/// <remarks>The formulas are from <see cref="NormReference"/>, with S the whole of x: [F1] … [F5] and [B3] … [B5].</remarks>
+/// <remarks>
+/// The formulas are from <see cref="NormReference"/>, with S the whole of x: [F1] … [F5] and [B3] … [B5]. The loops are its own, because they run in more
+/// than 300 bits, or 100, and the reference's in double. <c>AccuracyCheckTests</c> holds both to the same results.
+/// </remarks>
 /// <typeparam name="T">The arithmetic.</typeparam>
 internal sealed class ExactNormalization<T>
     where T : struct, IOracleNumber<T>

@@ -129,10 +129,10 @@ public sealed class TagTests
     [Theory]
     [InlineData("ChannelWindows.cs", "LocalResponseNorm")]
     [InlineData("RenormFactors.cs", "BatchRenorm")]
-    public void Engines_FileOfOneLayer_CarriesTagsOfItsPage(string file, string room)
+    public void Engines_FileOfOneLayer_CarriesTagsOfItsPage(string file, string folder)
     {
         string[] carried = Tags.Of(Engines[file], s_ofOneLayer[file]);
         Assert.NotEmpty(carried);
-        Assert.Empty(carried.Except(Tags.Of(string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{room}/README.md")), s_ofOneLayer[file])));
+        Assert.Empty(carried.Except(Tags.Of(string.Join('\n', RepositoryFiles.ReadLines($"src/NormLayers/{folder}/README.md")), s_ofOneLayer[file])));
     }
 }

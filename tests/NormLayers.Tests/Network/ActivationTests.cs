@@ -61,43 +61,6 @@ public sealed class ActivationTests
         }
     }
 
-    [Fact]
-    public void Gelu_NormalDistribution_IsWithinItsBound()
-    {
-        double[] x = [.. Enumerable.Range(1, 3740).Select(i => -i / 100.0)];
-        double[] y = new Gelu().CreateReference().Forward(x, x.Length);
-        for (int i = 0; i < x.Length; i++)
-        {
-            Assert.Equal(1, y[i] / x[i] / NormalTail(-x[i]), 1.3e-10);
-        }
-
-        // ½·erfc(q/√2): the series of erf, and from 3 on the continued fraction of erfc.
-        static double NormalTail(double q)
-        {
-            double density = Math.Exp(-q * q / 2) / Math.Sqrt(2 * Math.PI);
-            if (q < 3)
-            {
-                double sum = 0;
-                double term = q;
-                for (int n = 1; term > 1e-18; n++)
-                {
-                    sum += term;
-                    term *= q * q / (2 * n + 1);
-                }
-
-                return 0.5 - density * sum;
-            }
-
-            double fraction = q;
-            for (int k = 300; k > 0; k--)
-            {
-                fraction = q + k / fraction;
-            }
-
-            return density / fraction;
-        }
-    }
-
     [Theory]
     [InlineData("gelu")]
     [InlineData("silu")]
@@ -128,19 +91,6 @@ public sealed class ActivationTests
         {
             Layer layer = Create(name);
             return [Samples.Forward(layer, x, x.Length)[place], Samples.Backward(layer, x, dy)[place]];
-        }
-    }
-
-    [Fact]
-    public void Silu_ManyValues_AreWithinHalfAnUlpAndLittleMore()
-    {
-        float[] x = [.. Enumerable.Range(-80000, 160001).Select(i => i / 1000f)];
-        float[] y = Samples.Forward(new SiLU(), x, x.Length);
-        double[] exact = new SiLU().CreateReference().Forward(Compare.Widen(x), x.Length);
-        for (int i = 0; i < x.Length; i++)
-        {
-            double ulp = MathF.BitIncrement(MathF.Abs(y[i])) - MathF.Abs(y[i]);
-            Assert.Equal(exact[i], y[i], 0.502 * ulp);
         }
     }
 

@@ -33,10 +33,10 @@ public sealed class BranchTests
 
     [Theory]
     [Trait("Duration", "long")]
-    [InlineData("rows, past the caches", "BAF321E980F0DE60")]
-    [InlineData("rows without a mean, past the caches", "62DCD363757D8FB3")]
-    [InlineData("channels, past the caches", "286FE499A0975DA2")]
-    [InlineData("planes, past the caches", "525142E89544C2BF")]
+    [InlineData("rows, beyond the cache", "BAF321E980F0DE60")]
+    [InlineData("rows without a mean, beyond the cache", "62DCD363757D8FB3")]
+    [InlineData("channels, beyond the cache", "286FE499A0975DA2")]
+    [InlineData("planes, beyond the cache", "525142E89544C2BF")]
     public void Branch_LargeTensor_GivesPinnedBits(string branch, string pinned) => Check(branch, pinned);
 
     private static void Check(string branch, string pinned)
@@ -53,7 +53,7 @@ public sealed class BranchTests
             case "rows, special ones among ordinary ones":
                 Rows(hash, Scaled, s_special);
                 break;
-            case "rows, past the caches":
+            case "rows, beyond the cache":
                 Rows(hash, (1500, 777), (13000, 1000));
                 break;
             case "rows without a mean, all lengths around the lanes":
@@ -65,7 +65,7 @@ public sealed class BranchTests
             case "rows without a mean, special ones among ordinary ones":
                 RowsWithoutMean(hash, Scaled, s_special);
                 break;
-            case "rows without a mean, past the caches":
+            case "rows without a mean, beyond the cache":
                 RowsWithoutMean(hash, (_, x) => x, (1500, 777), (13000, 1000));
                 break;
             case "channels of one element a sample":
@@ -83,10 +83,10 @@ public sealed class BranchTests
             case "channels, far from the first element":
                 Channels(hash, (i, x) => i < 40 ? 1e7f : x, (60, 40), (30, 40, 20));
                 break;
-            case "channels, past the caches":
+            case "channels, beyond the cache":
                 Channels(hash, (13000, 1000));
                 break;
-            case "planes, past the caches":
+            case "planes, beyond the cache":
                 Channels(hash, (10, 130, 10000));
                 break;
             case "groups of short planes, as rows":
