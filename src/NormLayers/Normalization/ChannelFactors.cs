@@ -60,7 +60,7 @@ internal static class ChannelFactors
             ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
             D shift = D.Load(in MemoryMarshal.GetReference(sets.Shift), c);
             bool near = SetFactors.Moments(
-                shift, D.Load(in sums, c), D.Load(in sums, sets.Shift.Length + c), D.Create(sets.Share), out (D Mean, D Low, D Variance) moments);
+                shift, D.Load(in sums, c), D.Load(in sums, sets.Shift.Length + c), D.Create(sets.Share), SetFactors.LeastOfShifted, out (D Mean, D Low, D Variance) moments);
             D.Store(moments.Mean, ref MemoryMarshal.GetReference(sets.Statistics.Mean), c);
             if (!sets.Statistics.Low.IsEmpty)
             {

@@ -89,7 +89,7 @@ internal ref struct RowForward<S> : IKernel
         where L : struct, ILanes<L>
         => RowMap.Apply<L, SumMap>(new SumMap(in Addend[start], in Residual[start]), ref Sum[start], length);
 
-    // The sums over the rows of a block, with the first element as shift where a mean is subtracted.
+    // The sums over the rows of a block, without a shift.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void SumRows<D>(scoped RowBlock block, int start, int rows, int ahead, bool fetchY)
         where D : struct, IDoubleLanes<D>
@@ -98,8 +98,8 @@ internal ref struct RowForward<S> : IKernel
         {
             ref readonly float row = ref RowAt(start + k);
             ref readonly float y = ref fetchY ? ref Unsafe.Add(ref MemoryMarshal.GetReference(Tensors.Y), (nint)(start + k) * Features) : ref Unsafe.NullRef<float>();
-            block.Shift(k) = S.HasMean ? row : 0;
-            SumLanes<D>(in row, block, k, ahead, in y);
+            block.Shift(k) = 0;
+            SumLanes<D, No>(in row, block, k, ahead, in y);
         }
 
         for (int k = 0; k < rows && (Features & 15) != 0; k++)
@@ -109,8 +109,9 @@ internal ref struct RowForward<S> : IKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void SumLanes<D>(ref readonly float row, scoped RowBlock block, int k, int ahead, ref readonly float y)
+    private readonly void SumLanes<D, TShifted>(ref readonly float row, scoped RowBlock block, int k, int ahead, ref readonly float y)
         where D : struct, IDoubleLanes<D>
+        where TShifted : struct, IFlag
     {
         D p = D.Create(block.Shift(k));
         D sumsLow = D.Create(0);
@@ -131,9 +132,11 @@ internal ref struct RowForward<S> : IKernel
                 Cache.Prefetch(in y, i);
             }
 
-            // sum += x[i] - p [F1]; squares += (x[i] - p) * (x[i] - p) [F2]
-            Moments<S>.Add(D.Widen(in row, i), p, ref sumsLow, ref squaresLow);
-            Moments<S>.Add(D.Widen(in row, i + 8), p, ref sumsHigh, ref squaresHigh);
+            // sum += x[i] - p [F1]; squares += (x[i] - p) * (x[i] - p) [F2]; at first p = 0
+            D low = D.Widen(in row, i);
+            D high = D.Widen(in row, i + 8);
+            Moments<S>.Add(TShifted.Holds ? low - p : low, ref sumsLow, ref squaresLow);
+            Moments<S>.Add(TShifted.Holds ? high - p : high, ref sumsHigh, ref squaresHigh);
         }
 
         block.SetSums(k, sumsLow + sumsHigh, squaresLow + squaresHigh);
@@ -148,14 +151,14 @@ internal ref struct RowForward<S> : IKernel
         SingleDouble squares = new(block.Product(k));
         for (int i = Features & ~15; i < Features; i++)
         {
-            Moments<S>.Add(SingleDouble.Widen(in row, i), shift, ref sum, ref squares);
+            Moments<S>.Add(SingleDouble.Widen(in row, i) - shift, ref sum, ref squares);
         }
 
         block.Sum(k) = sum.Value;
         block.Product(k) = squares.Value;
     }
 
-    // Mean and rstd of row k and, unless the lanes are single, the seven after it; false if one is special: its shift was too far off, or rstd is 1/0 or NaN.
+    // Mean and rstd of row k and, unless the lanes are single, the seven after it; false if one is special: its mean is too far from the shift, or rstd is 1/0 or NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly bool TryFinish<D>(scoped RowBlock block, int k, out bool near)
         where D : struct, IDoubleLanes<D>
@@ -166,7 +169,7 @@ internal ref struct RowForward<S> : IKernel
         near = true;
         if (S.HasMean)
         {
-            near = SetFactors.Moments(D.Widen(in block.Shift(k), 0), D.Load(in block.Sum(k), 0), product, share, out (D Mean, D Low, D Variance) moments);
+            near = SetFactors.Moments(D.Widen(in block.Shift(k), 0), D.Load(in block.Sum(k), 0), product, share, SetFactors.LeastOfRaw, out (D Mean, D Low, D Variance) moments);
             D.Store(moments.Mean, ref block.Mean(k), 0);
             D.Store(moments.Low, ref block.Low(k), 0);
             variance = moments.Variance;
@@ -187,7 +190,7 @@ internal ref struct RowForward<S> : IKernel
             // Once more, with the mean as shift.
             ref readonly float row = ref RowAt(start + k);
             block.Shift(k) = (float)block.Mean(k);
-            SumLanes<D>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
+            SumLanes<D, Yes>(in row, block, k, ahead: 0, in Unsafe.NullRef<float>());
             AddTail(in row, block, k);
             _ = TryFinish<SingleDouble>(block, k, out _);
         }

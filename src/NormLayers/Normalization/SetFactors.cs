@@ -6,24 +6,31 @@ namespace NormLayers.Normalization;
 
 /// <summary>From the sums over a set to its statistics, and from these to the factors of y and dx: eight sets at a time, or one.</summary>
 /// <remarks>
-/// <para>With a shift p near the mean: s₁ = Σ(x − p), s₂ = Σ(x − p)², mean = p + s₁/m, variance = s₂/m − (s₁/m)² (Chan, Golub, LeVeque 1983). With the
-/// first element as p, (s₁/m)² is seldom more than a few variances, and as few of the 53 bits of a double are lost. Where twenty are, the set is
-/// read again with its mean as p. That takes a p a thousand standard deviations off, so a set of more than 10⁶ elements (docs/numerics.md, the sums: mean and variance).</para>
+/// <para>With a shift p near the mean: s₁ = Σ(x − p), s₂ = Σ(x − p)², mean = p + s₁/m, variance = s₂/m − (s₁/m)² (Chan, Golub, LeVeque 1983). A
+/// channel's p is its first element, a row's 0: one operation less, and rows are read again from the first-level cache. Of the 53 bits of a double this may
+/// lose six in a row, or ten in a channel. Where p is so far from the mean that it would lose more, the set is read again with its mean as p (docs/numerics.md, the sums: mean and variance).</para>
 /// <para>The mean is a double-double: rounded to one double, a mean of 10⁷ standard deviations would be off by 10⁻⁹ of them, which is many
 /// ulp of an element near it. The low part is exact where p is larger than s₁/m; elsewhere the mean is not that large.</para>
 /// <para>The factors are floats. Line: (x − pivot)·slope + shift, with pivot the float nearest to the mean, so that x − pivot is exact for x near it; what pivot leaves of the mean is in the shift.</para>
 /// </remarks>
 internal static class SetFactors
 {
+    /// <summary>How far off a first element may be as shift: 31 standard deviations.</summary>
+    public const double LeastOfShifted = 1e-3;
+
+    /// <summary>How far from 0 the mean of a row may be: eight standard deviations.</summary>
+    public const double LeastOfRaw = 1.0 / 65;
+
     /// <summary>Mean and variance from the sums around a shift. [F1] [F2]</summary>
     /// <param name="shift">p.</param>
     /// <param name="sum">Σ(x − p).</param>
     /// <param name="squares">Σ(x − p)².</param>
     /// <param name="share">1/m: a product takes a third of a division's time, and rounds in the 53rd bit.</param>
+    /// <param name="least">The least share of Σ(x − p)²/m that the variance must be.</param>
     /// <param name="moments">The mean, its low part, and the biased variance, ≥ 0 or NaN.</param>
     /// <returns>Whether the shift was near enough to trust the variance.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Moments<D>(D shift, D sum, D squares, D share, out (D Mean, D Low, D Variance) moments)
+    public static bool Moments<D>(D shift, D sum, D squares, D share, double least, out (D Mean, D Low, D Variance) moments)
         where D : struct, IDoubleLanes<D>
     {
         D offset = sum * share;
@@ -31,7 +38,7 @@ internal static class SetFactors
         moments.Mean = shift + offset; // [F1]
         moments.Low = shift - moments.Mean + offset;
         moments.Variance = D.Max(meanSquare - offset * offset, D.Create(0)); // [F2]
-        return !D.AnyLess(moments.Variance, D.Create(1e-6) * meanSquare);
+        return !D.AnyLess(moments.Variance, D.Create(least) * meanSquare);
     }
 
     /// <summary>1/√(variance + ε), 1/(√variance + ε), or 1/max(√variance, ε). [F3]</summary>

@@ -35,7 +35,7 @@ internal readonly ref struct MomentTerm(ReadOnlySpan<float> x) : ITerm
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add<D>(nint i, D centre, ref D sum, ref D product)
         where D : struct, IDoubleLanes<D>
-        => Moments<MeanAndVariance>.Add(D.Widen(in _x, i), centre, ref sum, ref product);
+        => Moments<MeanAndVariance>.Add(D.Widen(in _x, i) - centre, ref sum, ref product);
 }
 
 /// <summary>Σdy and Σdy·(x − mean). [B1] [B2], the latter without rstd</summary>
@@ -68,19 +68,16 @@ internal readonly ref struct GradientTerm(ReadOnlySpan<float> x, ReadOnlySpan<fl
 internal static class Moments<S>
     where S : struct, IStatistic
 {
-    // sum += x - p; squares += (x - p) * (x - p); without a mean, squares += x * x
+    // sum += c; squares += c * c, with c = x - p, or c = x where nothing is subtracted
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add<D>(D x, D p, ref D sum, ref D squares)
+    public static void Add<D>(D c, ref D sum, ref D squares)
         where D : struct, IDoubleLanes<D>
     {
-        if (!S.HasMean)
+        if (S.HasMean)
         {
-            D.FusedMultiplyAdd(ref squares, x, x);
-            return;
+            sum += c;
         }
 
-        D centred = x - p;
-        sum += centred;
-        D.FusedMultiplyAdd(ref squares, centred, centred);
+        D.FusedMultiplyAdd(ref squares, c, c);
     }
 }
