@@ -46,7 +46,7 @@ public abstract class RunningLayer : NormalizationLayer
 
     private protected virtual bool TakesRank(int rank) => rank >= 2;
 
-    private protected sealed override int MaskedTogether { get; }
+    internal sealed override int MaskedTogether { get; }
 
     /// <summary>How the running statistics follow the batches, and their check.</summary>
     private protected RunningUpdate Update { get; }
