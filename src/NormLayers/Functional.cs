@@ -53,7 +53,9 @@ public static partial class Functional
         bool rowGamma = !tensors.RowGamma.IsEmpty;
         Compaction? kept = KeptRows(mask, tensors.X.Length, tensors.Features);
         CheckStatistics(statistics, kept?.Rows ?? tensors.Rows);
-        CheckGradients(tensors.X, gradients.Output, gradients.Dy, tensors.Gamma, gradients.Dx, gradients.DGamma, gradients.DBeta, rowGamma ? 1 : tensors.Features);
+        CheckGradients(
+            tensors.X, gradients.Output, gradients.Dy, tensors.Gamma, gradients.Dx, gradients.DGamma, gradients.DBeta, rowGamma ? 1 : tensors.Features,
+            "gamma", rowGamma ? "dG" : "dGamma", "dBeta");
         Span<double> workspace = _workspace.AtLeast(RowNorm.WorkspaceLength(tensors.Rows, tensors.Features, rowGamma: rowGamma));
         RowNorm.Backward<S>(tensors, epsilon, statistics.Sets, gradients, workspace, kept);
     }

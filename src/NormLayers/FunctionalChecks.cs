@@ -87,7 +87,10 @@ public static partial class Functional
         Span<float> dx,
         Span<float> dGamma,
         Span<float> dBeta,
-        int parameters)
+        int parameters,
+        [CallerArgumentExpression(nameof(gamma))] string gammaName = "",
+        [CallerArgumentExpression(nameof(dGamma))] string dGammaName = "",
+        [CallerArgumentExpression(nameof(dBeta))] string dBetaName = "")
     {
         Throw.IfLengthDiffers(dy.Length, x.Length, nameof(dy));
         if (!y.IsEmpty)
@@ -100,18 +103,18 @@ public static partial class Functional
             CheckOutput(dy, dx, nameof(dx));
         }
 
-        CheckGradient(dGamma, parameters, nameof(dGamma));
-        CheckGradient(dBeta, parameters, nameof(dBeta));
-        new Output<float>(dGamma, nameof(dGamma)).IsApartFrom(dy, nameof(dy)).IsApartFrom<float>(dBeta, nameof(dBeta));
-        new Output<float>(dBeta, nameof(dBeta)).IsApartFrom(dy, nameof(dy));
-        CheckApart(dx, nameof(dx), x, y, gamma);
-        CheckApart(dGamma, nameof(dGamma), x, y, gamma);
-        CheckApart(dBeta, nameof(dBeta), x, y, gamma);
-        new Output<float>(dx, nameof(dx)).IsApartFrom<float>(dGamma, nameof(dGamma)).IsApartFrom<float>(dBeta, nameof(dBeta));
+        CheckGradient(dGamma, parameters, dGammaName);
+        CheckGradient(dBeta, parameters, dBetaName);
+        new Output<float>(dGamma, dGammaName).IsApartFrom(dy, nameof(dy)).IsApartFrom<float>(dBeta, dBetaName);
+        new Output<float>(dBeta, dBetaName).IsApartFrom(dy, nameof(dy));
+        CheckApart(dx, nameof(dx), x, y, gamma, gammaName);
+        CheckApart(dGamma, dGammaName, x, y, gamma, gammaName);
+        CheckApart(dBeta, dBetaName, x, y, gamma, gammaName);
+        new Output<float>(dx, nameof(dx)).IsApartFrom<float>(dGamma, dGammaName).IsApartFrom<float>(dBeta, dBetaName);
 
         static void CheckApart(
-            Span<float> written, string name, ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> gamma) =>
-            new Output<float>(written, name).IsApartFrom(x, nameof(x)).IsApartFrom(y, nameof(y)).IsApartFrom(gamma, nameof(gamma));
+            Span<float> written, string name, ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> gamma, string gammaName) =>
+            new Output<float>(written, name).IsApartFrom(x, nameof(x)).IsApartFrom(y, nameof(y)).IsApartFrom(gamma, gammaName);
     }
 
     private static void CheckGradient(Span<float> gradient, int parameters, string name)

@@ -18,7 +18,7 @@ public static partial class Functional
         in ReadOnlyTensorSpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, double epsilon, in TensorSpan<float> y, bool relu = false)
     {
         CheckShape(x, y.Lengths, nameof(y));
-        LayerNorm(Dense(x, nameof(x)), (int)x.Lengths[^1], gamma, beta, epsilon, Dense(y, nameof(y)), relu);
+        LayerNorm(Dense(x, nameof(x)), FeaturesOf(x), gamma, beta, epsilon, Dense(y, nameof(y)), relu);
     }
 
     /// <summary>Residual addition and layer normalization over the last dimension of dense tensors in one pass: sum = x + residual, y = layer normalization of sum.</summary>
@@ -46,7 +46,7 @@ public static partial class Functional
         AddLayerNorm(
             Dense(x, nameof(x)),
             Dense(residual, nameof(residual)),
-            (int)x.Lengths[^1],
+            FeaturesOf(x),
             gamma,
             beta,
             epsilon,
@@ -76,14 +76,24 @@ public static partial class Functional
         bool relu = false)
     {
         CheckShape(x, y.Lengths, nameof(y));
-        if (x.Rank is < 2 or > Shape.MaxRank)
+        if (x.Rank is < 2 or > Shape.MaxRank || x.Lengths[1] == 0)
         {
-            Throw.Argument(nameof(x), $"a tensor (N, C, …) of 2 to {Shape.MaxRank} dimensions", $"({Join(x.Lengths)})");
+            Throw.Argument(nameof(x), $"a tensor (N, C, …) with C ≥ 1, of 2 to {Shape.MaxRank} dimensions", $"({Join(x.Lengths)})");
         }
 
         ReadOnlySpan<float> dense = Dense(x, nameof(x));
         Shape shape = new(Array.ConvertAll(x.Lengths.ToArray(), d => (int)d));
         BatchNorm(dense, shape, mean, variance, gamma, beta, epsilon, Dense(y, nameof(y)), relu);
+    }
+
+    private static int FeaturesOf(in ReadOnlyTensorSpan<float> x)
+    {
+        if (x.Lengths[^1] is < 1 or > int.MaxValue)
+        {
+            Throw.Argument(nameof(x), "a tensor whose last dimension is 1 to 2147483647", $"({Join(x.Lengths)})");
+        }
+
+        return (int)x.Lengths[^1];
     }
 
     private static void CheckShape(in ReadOnlyTensorSpan<float> x, scoped ReadOnlySpan<nint> lengths, string name)

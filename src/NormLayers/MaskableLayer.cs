@@ -27,7 +27,7 @@ public abstract class MaskableLayer : Layer
     private protected Compaction? Kept { get; private set; }
 
     /// <summary>C: in a tensor of E elements, E/C share C values of a mask.</summary>
-    private protected abstract int MaskedTogether { get; }
+    internal abstract int MaskedTogether { get; }
 
     /// <summary>Whether a mask may have a value for each element.</summary>
     private protected virtual bool MasksElements => false;

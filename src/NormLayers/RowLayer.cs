@@ -28,7 +28,7 @@ public abstract class RowLayer : MaskableLayer, INormalization
     /// <inheritdoc/>
     public bool IgnoresInputScale => true;
 
-    private protected sealed override int MaskedTogether => Features;
+    internal sealed override int MaskedTogether => Features;
 
     private protected sealed override bool MasksElements => true;
 

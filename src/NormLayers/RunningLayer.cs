@@ -46,7 +46,7 @@ public abstract class RunningLayer : NormalizationLayer
 
     private protected virtual bool TakesRank(int rank) => rank >= 2;
 
-    private protected sealed override int MaskedTogether { get; }
+    internal sealed override int MaskedTogether { get; }
 
     /// <summary>How the running statistics follow the batches, and their check.</summary>
     private protected RunningUpdate Update { get; }
@@ -63,6 +63,38 @@ public abstract class RunningLayer : NormalizationLayer
         base.ReplaceBuffers();
         (Statistics, _workspace, _planes) = (new(), default, default);
     }
+
+    /// <summary>The index sets whose statistics the running ones follow, C for each step, channel by channel.</summary>
+    private protected abstract IndexSets StepSets { get; }
+
+    /// <summary>What the running statistics follow, in double: for each step that training takes with this input, a mean and a variance, or deviation, of each channel.</summary>
+    /// <param name="x">(N, C, …).</param>
+    /// <param name="shape">Its shape.</param>
+    /// <returns>The steps in order, (C) each; none where a mask leaves nothing.</returns>
+    internal virtual (double[] Mean, double[] Spread)[] ReferenceSteps(double[] x, Shape shape)
+    {
+        int[] positionOf = IndexSets.Over(1).NumberOf(shape);
+        int[][] sets = Array.ConvertAll(StepSets.Of(shape), S => Array.FindAll(S, i => Mask is null || Mask[positionOf[i]]));
+        return [.. sets.Chunk(MaskedTogether).Where(step => step[0].Length > 0).Select(Statistics)];
+
+        (double[], double[]) Statistics(int[][] step)
+        {
+            (double[] mean, double[] variance) = BatchNormReference.Statistics(x, step);
+            return (mean, [.. variance.Select((v, c) => ReferenceSpread(v, step[c].Length))]);
+        }
+    }
+
+    /// <summary>The average of such steps, or of instances, (C) each; NaN of none.</summary>
+    internal (double[] Mean, double[] Spread) Average((double[] Mean, double[] Spread)[] steps)
+    {
+        return (Of(s => s.Mean), Of(s => s.Spread));
+
+        double[] Of(Func<(double[] Mean, double[] Spread), double[]> values) =>
+            [.. Enumerable.Range(0, MaskedTogether).Select(c => steps.Sum(s => values(s)[c]) / steps.Length)];
+    }
+
+    /// <summary>What <see cref="RunningStatistics.Spread"/> follows, from the biased variance of m elements: the unbiased one.</summary>
+    private protected virtual double ReferenceSpread(double variance, double m) => variance * m / (m - 1);
 
     private protected Span<double> Workspace(int length) => _workspace.AtLeast(length);
 

@@ -243,7 +243,7 @@ public sealed class FunctionalTests
         float[] x = new float[24];
         Check("Expected x's shape (6, 4), got (4, 6).", () => Functional.AddLayerNorm(
             new ReadOnlyTensorSpan<float>(x, [6, 4]), new ReadOnlyTensorSpan<float>(x, [4, 6]), Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(x, [6, 4]), new TensorSpan<float>(x, [6, 4])));
-        Check("Expected a tensor (N, C, …) of 2 to 8 dimensions, got (24).", () => Functional.BatchNorm(
+        Check("Expected a tensor (N, C, …) with C ≥ 1, of 2 to 8 dimensions, got (24).", () => Functional.BatchNorm(
             new ReadOnlyTensorSpan<float>(x, [24]), x, x, Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(x, [24])));
         Check("Expected x's shape (6, 4), got (4, 6).", () => Functional.BatchNorm(
             new ReadOnlyTensorSpan<float>(x, [6, 4]), x, x, Functional.Ones, Functional.Zeros, 1e-5, new TensorSpan<float>(x, [4, 6])));

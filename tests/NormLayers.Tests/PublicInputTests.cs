@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NormLayers.Exchange;
 using NormLayers.Network;
 using NormLayers.Numerics;
@@ -45,6 +46,30 @@ public sealed class PublicInputTests
         Refused("epsilonOutsideRoot", () => Functional.RmsNormBackward([1], [1], 1, Functional.Ones, new NormStatistics(), [], [], epsilon));
 
     [Fact]
+    public void Backward_GradientsByOtherNames_AreNamedAsTheParametersAre()
+    {
+        NormStatistics statistics = new();
+        float[] dy = [1, 2];
+        float[] one = [1, 1];
+        Functional.AdaptiveLayerNorm([1, 2], (1, 2), one, one, 1e-5, new float[2], statistics);
+        Refused("dScale", () => Functional.AdaptiveLayerNormBackward([1, 2], dy, (1, 2), one, statistics, [], new float[1], []));
+        Refused("dShift", () => Functional.AdaptiveLayerNormBackward([1, 2], dy, (1, 2), one, statistics, [], [], new float[1]));
+        Refused("dScale", () => Functional.AdaptiveLayerNormBackward([1, 2], dy, (1, 2), one, statistics, [], one, []));
+        Functional.ScaleNorm([1, 2], 2, 1, 1e-5, new float[2], statistics);
+        Refused("dG", () => Functional.ScaleNormBackward([1, 2], dy, 2, 1, 1e-5, statistics, [], ref dy[0]));
+    }
+
+    [Fact]
+    public void Tensors_WithoutFeatures_AreRefusedByTheirNames()
+    {
+        float[] memory = [0]; // A tensor without any is refused by its own constructor.
+        Refused("x", () => Functional.LayerNorm(new ReadOnlyTensorSpan<float>(memory, [3, 0]), [], [], 1e-5, new TensorSpan<float>(memory, [3, 0])));
+        Refused("x", () => Functional.AddLayerNorm(
+            new ReadOnlyTensorSpan<float>(memory, [3, 0]), new ReadOnlyTensorSpan<float>(memory, [3, 0]), [], [], 1e-5, new TensorSpan<float>(memory, [3, 0]), new TensorSpan<float>(memory, [3, 0])));
+        Refused("x", () => Functional.BatchNorm(new ReadOnlyTensorSpan<float>(memory, [3, 0]), [], [], [], [], 1e-5, new TensorSpan<float>(memory, [3, 0])));
+    }
+
+    [Fact]
     public void GroupNorm_EmptyBatch_AddsNothing()
     {
         NormStatistics statistics = new();
@@ -63,7 +88,7 @@ public sealed class PublicInputTests
     {
         Refused("options.HiddenFeatures", () => Mlp.Create(new MlpOptions { InputFeatures = 3, Classes = 2, HiddenFeatures = null! }));
         Refused("tensors", () => SafetensorsWriter.Write(Stream.Null, [null!]));
-        Refused("tensors", () => new ReLU().Save(Stream.Null, more: [null!]));
+        Refused("more", () => new ReLU().Save(Stream.Null, more: [null!]));
         Refused("metadata", () => SafetensorsWriter.Write(Stream.Null, [], new Dictionary<string, string> { ["a"] = null! }));
         Refused("options.Name", () => Write(new OnnxOptions { Name = null! }));
         Refused("options.Documentation", () => Write(new OnnxOptions { Documentation = null! }));

@@ -26,7 +26,10 @@ public sealed record ProbeRecord(long Step, int Epoch, double TrainingLoss, doub
 /// The mean cosine between the outputs of two different samples, −1 to 1; samples whose output is all 0 have no direction and are left
 /// out. NaN if fewer than two have one.
 /// </param>
-/// <param name="Drift">The batch's statistics against the running ones; null unless the layer tracks running statistics.</param>
+/// <param name="Drift">
+/// The batch's statistics against the running ones; null unless the layer is a <see cref="RunningLayer"/> with running statistics. A layer of your own does not
+/// say what its running statistics follow.
+/// </param>
 /// <param name="Parameters">The layer's parameters; empty for a layer without any.</param>
 public sealed record LayerProbe(
     string Layer,
@@ -48,8 +51,12 @@ public sealed record LayerProbe(
 public sealed record Percentiles(double P5, double P15, double P50, double P85, double P95);
 
 /// <summary>How far the batch's statistics are from the running ones, as they were before the step; 0 if they are the same.</summary>
+/// <remarks>
+/// The batch's statistics are what the layer's running ones follow: of each channel, in <see cref="InstanceNorm"/> the averages over the instances, in
+/// <see cref="GhostBatchNorm"/> those over the chunks. A mask counts. NaN where a channel has one value, or none.
+/// </remarks>
 /// <param name="Mean">The root mean square over the channels of (μ_batch − μ_running) / √(σ²_running + ε).</param>
-/// <param name="Variance">The mean over the channels of |ln((σ²_batch + ε) / (σ²_running + ε))|, both variances of the unbiased kind.</param>
+/// <param name="Variance">The mean over the channels of |ln((σ²_batch + ε) / (σ²_running + ε))|, both variances of the kind that the layer tracks, biased or unbiased.</param>
 public sealed record StatisticsDrift(double Mean, double Variance);
 
 /// <summary>A parameter in one training step.</summary>

@@ -11,7 +11,7 @@ internal sealed class StepProbe
     private readonly Sequential _network;
     private readonly double _evaluationLoss;
     private readonly float[][] _values;
-    private readonly (float[] Mean, float[] Variance)?[] _running;
+    private readonly (double[] Mean, double[] Spread)?[] _running;
 
     /// <summary>Copies what the step will change, and evaluates the mini-batch.</summary>
     /// <param name="network">The network.</param>
@@ -21,9 +21,7 @@ internal sealed class StepProbe
     {
         _network = network;
         _values = [.. network.Parameters.Select(p => (float[])p.Value.Clone())];
-        _running = [.. network.Layers.Select(l => l is INormalization { Running: { } running }
-            ? ((float[])running.Mean.Clone(), VarianceOf((BatchNorm)l, running))
-            : ((float[], float[])?)null)];
+        _running = [.. network.Layers.Select(l => (l as RunningLayer)?.Running?.Wide())];
         using EvaluationMode evaluation = new(network);
         network.Forward(batch.Features, batch.Shape, logits);
         (_evaluationLoss, _) = SoftmaxCrossEntropy.Evaluate(logits, batch.Labels, default);
@@ -57,7 +55,7 @@ internal sealed class StepProbe
                 IsRectified(layers[i]) ? ActivationStatistics.DeadShare(output, batch.Count) : null,
                 ActivationStatistics.Norm(gradient) / Math.Sqrt(gradient.Length),
                 ActivationStatistics.MeanCosine(output, batch.Count),
-                _running[i] is { } running ? Drift((BatchNorm)layers[i], input, shape, running) : null,
+                _running[i] is { } running ? Drift((RunningLayer)layers[i], input, shape, running) : null,
                 [.. layers[i].Parameters.Select(p => Measure(
                     p, _values[parameter++], scaleHasNoEffect && layers[i] is Linear linear && p == linear.Weight ? learningRate : null))]);
             shape = layers[i].OutputShape(shape);
@@ -80,12 +78,7 @@ internal sealed class StepProbe
             learningRate / (norm * norm));
     }
 
-    // Batch renormalization tracks √(variance + ε).
-    private static float[] VarianceOf(BatchNorm layer, RunningStatistics running) => running.Deviation.Length > 0
-        ? Array.ConvertAll(running.Deviation, s => (float)((double)s * s - layer.Epsilon))
-        : (float[])running.Variance.Clone();
-
-    private static StatisticsDrift Drift(BatchNorm layer, ReadOnlySpan<float> input, Shape shape, (float[] Mean, float[] Variance) running)
+    private static StatisticsDrift Drift(RunningLayer layer, ReadOnlySpan<float> input, Shape shape, (double[] Mean, double[] Spread) running)
     {
         double[] x = new double[input.Length];
         for (int i = 0; i < x.Length; i++)
@@ -93,17 +86,19 @@ internal sealed class StepProbe
             x[i] = input[i];
         }
 
-        (double[] mean, double[] variance) = BatchNormReference.Statistics(x, IndexSets.Channels.Of(shape));
-        double m = x.Length / layer.Features;
+        (double[] mean, double[] spread) = layer.Average(layer.ReferenceSteps(x, shape));
         (double squares, double logs) = (0, 0);
-        for (int c = 0; c < layer.Features; c++)
+        for (int c = 0; c < mean.Length; c++)
         {
-            double runningVariance = running.Variance[c] + layer.Epsilon;
+            double runningVariance = WithEpsilon(running.Spread[c]);
             double difference = mean[c] - running.Mean[c];
             squares += difference * difference / runningVariance;
-            logs += Math.Abs(Numerics.Elementary.Log((variance[c] * m / (m - 1) + layer.Epsilon) / runningVariance));
+            logs += Math.Abs(Numerics.Elementary.Log(WithEpsilon(spread[c]) / runningVariance));
         }
 
-        return new StatisticsDrift(Math.Sqrt(squares / layer.Features), logs / layer.Features);
+        return new StatisticsDrift(Math.Sqrt(squares / mean.Length), logs / mean.Length);
+
+        // A deviation has ε in it.
+        double WithEpsilon(double s) => layer.Running!.Deviation.Length > 0 ? s * s : s + layer.Epsilon;
     }
 }

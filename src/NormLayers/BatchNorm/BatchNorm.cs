@@ -90,6 +90,10 @@ public class BatchNorm : RunningLayer
     public override ReferenceLayer CreateReference() =>
         Reference(IndexSets.Channels, IndexSets.Channels, maskedTogether: IndexSets.Over(1), UsesBatchStatistics ? null : Running!.Wide());
 
+    private protected override IndexSets StepSets => IndexSets.Channels;
+
+    private protected override double ReferenceSpread(double variance, double m) => BiasedRunningVariance ? variance : base.ReferenceSpread(variance, m);
+
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape) => Planes = kept.KeepPositions(mask, PlanesOf(shape));
 
     /// <inheritdoc/>

@@ -47,7 +47,7 @@ internal sealed class RunningUpdate(string layer, Momentum momentum, NonFiniteSt
         }
 
         double newWeight = momentum.WeightOfBatch(++running.BatchesSeen);
-        if (ChannelNorm.UpdateRunning(mean, variance, (newWeight, unbiased), nonFinite == NonFiniteStatistics.Accept, running) > 0)
+        if (ChannelNorm.UpdateRunning(mean, variance, (newWeight, unbiased), nonFinite == NonFiniteStatistics.Accept, running.Mean, running.Spread) > 0)
         {
             running.SkippedUpdates++;
         }

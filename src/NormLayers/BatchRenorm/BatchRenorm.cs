@@ -79,6 +79,8 @@ public sealed class BatchRenorm : BatchNorm
         return new FunctionReference(affine.With(), Forward, Backward, HasReLU);
     }
 
+    private protected override double ReferenceSpread(double variance, double m) => Math.Sqrt(variance + Epsilon);
+
     private protected override bool Corrects => true;
 
     private protected override void Correct(NormStatistics statistics) =>

@@ -56,7 +56,7 @@ public sealed class DynamicLayerNorm : MaskableLayer, INormalization
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions => LayerConventions.Of("dynamic layer normalization", Epsilon, hasGamma: true, onePlusGamma: true);
 
-    private protected override int MaskedTogether => Features;
+    internal override int MaskedTogether => Features;
 
     private protected override string MaskedUnit => "rows";
 

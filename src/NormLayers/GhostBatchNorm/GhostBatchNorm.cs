@@ -49,6 +49,8 @@ public sealed class GhostBatchNorm : BatchNorm
         ? Reference(IndexSets.Chunks(ChunkSize), IndexSets.Channels, maskedTogether: IndexSets.Over(1))
         : base.CreateReference();
 
+    private protected override IndexSets StepSets => IndexSets.Chunks(ChunkSize);
+
     private protected override string Unit => "channel in each chunk";
 
     private protected override int SamplesTogether => ChunkSize;

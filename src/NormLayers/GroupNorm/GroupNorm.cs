@@ -67,7 +67,7 @@ public sealed class GroupNorm : NormalizationLayer
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => Reference(IndexSets.Groups(Groups), IndexSets.Channels, maskedTogether: IndexSets.Over(1));
 
-    private protected override int MaskedTogether => Channels;
+    internal override int MaskedTogether => Channels;
 
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape)
     {

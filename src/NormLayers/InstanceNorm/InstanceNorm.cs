@@ -61,6 +61,12 @@ public sealed class InstanceNorm : RunningLayer
         ? Reference(IndexSets.Instances, IndexSets.Channels, maskedTogether: IndexSets.Over(1))
         : Reference(IndexSets.Channels, IndexSets.Channels, maskedTogether: IndexSets.Over(1), Running!.Wide());
 
+    private protected override IndexSets StepSets => IndexSets.Instances;
+
+    /// <inheritdoc/>
+    internal override (double[] Mean, double[] Spread)[] ReferenceSteps(double[] x, Shape shape) =>
+        base.ReferenceSteps(x, shape) is { Length: > 0 } instances ? [Average(instances)] : [];
+
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape)
     {
         if (UsesOwnStatistics)

@@ -60,7 +60,7 @@ public class LayerNorm : NormalizationLayer
     public override ReferenceLayer CreateReference() =>
         Reference(IndexSets.Rows(NormalizedShape.Rank), IndexSets.Columns(NormalizedShape.Rank), maskedTogether: IndexSets.Rows(NormalizedShape.Rank));
 
-    private protected override int MaskedTogether => Features;
+    internal override int MaskedTogether => Features;
 
     private protected override bool MasksElements => true;
 

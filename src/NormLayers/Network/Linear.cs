@@ -4,8 +4,9 @@ using NormLayers.Numerics;
 
 namespace NormLayers.Network;
 
-/// <summary>A fully connected layer: y = x·Wᵀ + b, on the last dimension of any shape.</summary>
+/// <summary>A fully connected layer: y = x·Wᵀ + b, on the last dimension of any shape (N, …, K).</summary>
 /// <remarks>
+/// A shape has at least one dimension before the K features: (K) alone is refused, one row is (1, K).
 /// Weights are stored [out, in], as in PyTorch. <c>y</c> must not overlap <c>x</c>, and neither <c>y</c> nor <c>dx</c> the weights. For the backward pass of a layer with 512 outputs and
 /// 256 inputs or more, each calling thread keeps a workspace, of at most 256 floats an output of its widest layer. For weights that
 /// do not change any more see <see cref="Layer.ForInference"/>: a pass packs them anew otherwise, and few rows take several times as long.
@@ -57,6 +58,7 @@ public sealed class Linear : Layer
             Throw.Argument(nameof(weight), $"one or more rows of {inputs} elements", $"{weight.Length} elements");
         }
 
+        Throw.IfLengthDiffers(bias?.Length ?? Outputs, Outputs, nameof(bias));
         Weight = new Parameter("weight", (Outputs, inputs), weight);
         Bias = bias is null ? null : new Parameter("bias", Outputs, bias);
         _parameters = Bias is null ? [Weight] : [Weight, Bias];

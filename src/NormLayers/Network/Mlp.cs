@@ -52,6 +52,7 @@ public static class Mlp
         bool swaps = options.Patches is not null && options.Normalization.IsPerChannel;
         foreach (int width in options.HiddenFeatures)
         {
+            Throw.IfNotPositive(width, nameof(options.HiddenFeatures));
             string number = (++index).ToString(CultureInfo.InvariantCulture);
             Linear linear = CreateLinear(options, features, width, random, "linear" + number);
             NormalizationSettings own = settings with { Features = width, Positions = positions, Name = "norm" + number };

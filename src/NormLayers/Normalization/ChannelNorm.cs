@@ -58,18 +58,19 @@ internal static class ChannelNorm
     /// <param name="variance">The batch's biased variance, (C), or its deviation where that is tracked.</param>
     /// <param name="step">The weight of the batch, 0 to 1, and what the second statistic is multiplied by: m/(m − 1) for a variance.</param>
     /// <param name="acceptNonFinite">Whether NaN and infinity may be written.</param>
-    /// <param name="running">Overwritten.</param>
+    /// <param name="runningMean">Overwritten, (C).</param>
+    /// <param name="runningVariance">Overwritten, (C), or the running deviation.</param>
     /// <returns>The number of channels left as they were.</returns>
     public static int UpdateRunning(
-        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, RunningStatistics running)
+        ReadOnlySpan<double> mean, ReadOnlySpan<double> variance, (double NewWeight, double Unbiased) step, bool acceptNonFinite, Span<float> runningMean, Span<float> runningVariance)
     {
         ChannelFactors.Running formula = default;
         formula.Mean = mean;
         formula.Variance = variance;
         (formula.NewWeight, formula.Unbiased) = step;
         formula.Accept = acceptNonFinite;
-        formula.RunningMean = running.Mean;
-        formula.RunningVariance = running.Spread;
+        formula.RunningMean = runningMean;
+        formula.RunningVariance = runningVariance;
         return ChannelFactors.Run<ChannelFactors.Running, ChannelFactors.Running>(in formula, mean.Length);
     }
 

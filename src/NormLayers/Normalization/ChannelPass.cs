@@ -74,8 +74,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
 
         // Where columns are lanes, each has the factors of its channel.
-        bool broadcast = _areColumns && PlaneLength > 1;
-        _factors = broadcast ? ColumnValues.Of(factors, PlaneLength, rest.FloatsAligned(factors.Length * PlaneLength, in MemoryMarshal.GetReference(Result))) : factors;
+        _factors = _areColumns && PlaneLength > 1 ? ColumnValues.Of(factors, PlaneLength, rest.FloatsAligned(factors.Length * PlaneLength, in MemoryMarshal.GetReference(Result))) : factors;
         _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }

@@ -146,12 +146,11 @@ internal ref struct RowForward<S> : IKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void AddTail(ref readonly float row, scoped RowBlock block, int k)
     {
-        SingleDouble shift = new(block.Shift(k));
         SingleDouble sum = new(block.Sum(k));
         SingleDouble squares = new(block.Product(k));
         for (int i = Features & ~15; i < Features; i++)
         {
-            Moments<S>.Add(SingleDouble.Widen(in row, i) - shift, ref sum, ref squares);
+            Moments<S>.Add(SingleDouble.Widen(in row, i) - new SingleDouble(block.Shift(k)), ref sum, ref squares);
         }
 
         block.Sum(k) = sum.Value;

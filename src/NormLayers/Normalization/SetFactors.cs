@@ -8,15 +8,15 @@ namespace NormLayers.Normalization;
 /// <remarks>
 /// <para>With a shift p near the mean: s₁ = Σ(x − p), s₂ = Σ(x − p)², mean = p + s₁/m, variance = s₂/m − (s₁/m)² (Chan, Golub, LeVeque 1983). A
 /// channel's p is its first element, a row's 0: one operation less, and rows are read again from the first-level cache. Of the 53 bits of a double this may
-/// lose six in a row, or ten in a channel. Where p is so far from the mean that it would lose more, the set is read again with its mean as p (docs/numerics.md, the sums: mean and variance).</para>
+/// lose six in a row, or twenty in a channel. Where p is so far from the mean that it would lose more, the set is read again with its mean as p (docs/numerics.md, the sums: mean and variance).</para>
 /// <para>The mean is a double-double: rounded to one double, a mean of 10⁷ standard deviations would be off by 10⁻⁹ of them, which is many
 /// ulp of an element near it. The low part is exact where p is larger than s₁/m; elsewhere the mean is not that large.</para>
 /// <para>The factors are floats. Line: (x − pivot)·slope + shift, with pivot the float nearest to the mean, so that x − pivot is exact for x near it; what pivot leaves of the mean is in the shift.</para>
 /// </remarks>
 internal static class SetFactors
 {
-    /// <summary>How far off a first element may be as shift: 31 standard deviations.</summary>
-    public const double LeastOfShifted = 1e-3;
+    /// <summary>How far off a first element may be as shift: a thousand standard deviations, as far as in no set of less than 10⁶ elements.</summary>
+    public const double LeastOfShifted = 1e-6;
 
     /// <summary>How far from 0 the mean of a row may be: eight standard deviations.</summary>
     public const double LeastOfRaw = 1.0 / 65;

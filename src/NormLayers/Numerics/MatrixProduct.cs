@@ -52,7 +52,7 @@ public static class MatrixProduct
 
     /// <summary>C = A·B for each pair of matrices: overwrites the elements of every C and nothing between them.</summary>
     /// <param name="a">Matrices (N, K).</param>
-    /// <param name="b">As many matrices (K, M).</param>
+    /// <param name="b">As many matrices (K, M). One matrix for all of the others, of either side, is a batch of that count whose <see cref="MatrixBatch.MatrixStride"/> is 0.</param>
     /// <param name="c">Row-major matrices (N, M), apart from the memory of <paramref name="a"/> and <paramref name="b"/>.</param>
     /// <param name="rowStride">From one row of a C to the next, ≥ M; 0 means M.</param>
     /// <param name="matrixStride">
@@ -145,7 +145,8 @@ public static class MatrixProduct
     {
         if (a.Columns != b.Rows || a.Count != b.Count)
         {
-            Throw.Argument(nameof(b), $"{a.Count} matrices of {a.Columns} rows, as many as a's have columns", $"{b.Count} of {b.Rows}");
+            string broadcast = a.Count == b.Count ? "" : " (one matrix for all is a batch of that count with matrixStride 0)";
+            Throw.Argument(nameof(b), $"{a.Count} matrices of {a.Columns} rows, as many as a's have columns{broadcast}", $"{b.Count} of {b.Rows}");
         }
 
         int stride = rowStride == 0 ? b.Columns : rowStride;

@@ -23,6 +23,9 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
     /// <summary>Whether it is run in evaluation.</summary>
     public bool Evaluation { get; init; }
 
+    /// <summary>The gradients, after a backward pass, of inputs besides x that are parameters of the reference.</summary>
+    public Func<Layer, (string Name, float[] Gradient)[]> ConditionGradients { get; init; } = _ => [];
+
     /// <summary>Cases of every layer that reach each way through the engines: rows, columns and planes, below and above the sixteen lanes, streamed, special.</summary>
     public static IReadOnlyList<LayerCase> All { get; } =
     [
@@ -85,8 +88,8 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
         .. Linears(l => new WeightStandardization(l, 0.1)),
         .. Rows(c => new DynamicLayerNorm(c, 0.1)),
         .. Rows(c => new DynamicLayerNorm(c, 0.1)).Select(c => c with { Masked = true }),
-        .. ((Shape[])[(3, 7), (2, 5, 20), (4, 3, 33)]).Select(s => new LayerCase(() => Conditioned(s), s)),
-        .. ((Shape[])[(2, 5, 20), (4, 3, 33)]).Select(s => new LayerCase(() => Conditioned(s), s) { Masked = true }),
+        .. ((Shape[])[(3, 7), (2, 5, 20), (4, 3, 33)]).Select(Conditioned),
+        .. ((Shape[])[(2, 5, 20), (4, 3, 33)]).Select(s => Conditioned(s) with { Masked = true }),
     ];
 
     /// <summary>Whether a mask leaves in a position: a row, or a position of all channels of a sample.</summary>
@@ -107,7 +110,12 @@ internal sealed record LayerCase(Func<Layer> Create, Shape Shape)
     private static LayerCase[] Linears(Func<Linear, Layer> create) =>
         [.. ((Shape[])[(5, 4), (3, 33), (6, 150)]).Select(s => new LayerCase(() => create(new Linear(s.Last, 6, new RandomSource(3))), s))];
 
-    private static AdaptiveLayerNorm Conditioned(Shape shape)
+    private static LayerCase Conditioned(Shape shape) => new(() => WithCondition(shape), shape)
+    {
+        ConditionGradients = layer => [("the scale", ((AdaptiveLayerNorm)layer).ScaleGradient.ToArray()), ("the shift", ((AdaptiveLayerNorm)layer).ShiftGradient.ToArray())],
+    };
+
+    private static AdaptiveLayerNorm WithCondition(Shape shape)
     {
         AdaptiveLayerNorm layer = new(shape.Last, 0.1);
         RandomSource random = new(4);

@@ -57,7 +57,7 @@ public static class LayerCheck
         Layer layer = Prepared(one, random);
         float[] dy = Draw(layer.OutputShape(shape).Length, () => 0.4 + random.NextNormal());
         ReferenceLayer reference = layer.CreateReference()!;
-        (float[] Mean, float[] Spread)? running = layer is INormalization { Running: { } before } && layer.Training ? Expected(one, layer, before, x) : null;
+        (double[] Mean, double[] Spread)? running = layer is RunningLayer { Training: true, Running: not null } tracking ? Expected(tracking, Wide(x), shape) : null;
         double[] exactY = reference.Forward(Wide(x), shape);
         double[] exactDx = reference.Backward(Wide(dy));
         float[] y = Draw(dy.Length, () => double.NaN); // What is not overwritten shows.
@@ -68,29 +68,24 @@ public static class LayerCheck
         string place = string.Create(CultureInfo.InvariantCulture, $"{shape}{(one.Evaluation ? ", evaluation" : string.Empty)}{(one.Masked ? ", masked" : one.ElementsMasked ? ", elements masked" : string.Empty)}");
         findings.Compare($"y of {place}", y, exactY);
         findings.Compare($"dx of {place}", dx, exactDx);
-        foreach ((Parameter own, ReferenceParameter exact) in layer.Parameters.Zip(reference.Parameters))
+        (string Name, float[] Gradient)[] gradients = [.. layer.Parameters.Select(p => (p.Name, p.Gradient)), .. one.ConditionGradients(layer)];
+        foreach (((string name, float[] gradient), ReferenceParameter exact) in gradients.Zip(reference.Parameters))
         {
-            findings.Compare($"the gradient of {own.Name} of {place}", own.Gradient, exact.Gradient);
-        }
-
-        if (layer is AdaptiveLayerNorm adaptive)
-        {
-            findings.Compare($"the gradient of the scale of {place}", adaptive.ScaleGradient, ((NormReference)reference).DGamma!);
-            findings.Compare($"the gradient of the shift of {place}", adaptive.ShiftGradient, ((NormReference)reference).DBeta!);
+            findings.Compare($"the gradient of {name} of {place}", gradient, exact.Gradient);
         }
 
         if (running is { } expected)
         {
             RunningStatistics actual = ((INormalization)layer).Running!;
-            findings.Compare($"the running mean of {place}", actual.Mean, Wide(expected.Mean));
-            findings.Compare($"the running variance of {place}", actual.Spread, Wide(expected.Spread));
+            findings.Compare($"the running mean of {place}", actual.Mean, expected.Mean);
+            findings.Compare($"the running variance of {place}", actual.Spread, expected.Spread);
         }
 
         if (shape.Length <= MostForQuotients && one.Scale == 1)
         {
-            // The condition of adaptive layer normalization is no parameter of the layer, but of the reference.
+            // A condition is no parameter of the layer, but of the reference.
             Layer fresh = Prepared(one, new RandomSource(7));
-            findings.Take(place, layer is AdaptiveLayerNorm ? GradientCheck.Check(fresh.CreateReference()!, shape) : GradientCheck.Check(fresh, shape));
+            findings.Take(place, gradients.Length > layer.Parameters.Count ? GradientCheck.Check(fresh.CreateReference()!, shape) : GradientCheck.Check(fresh, shape));
         }
     }
 
@@ -100,8 +95,8 @@ public static class LayerCheck
         layer.Training = !one.Evaluation;
         if (one.Masked)
         {
-            int together = layer is BatchNorm or GroupNorm or InstanceNorm ? one.Shape[1] : one.Shape.Last;
-            ((MaskableLayer)layer).Mask = [.. Enumerable.Range(0, one.Shape.Length / together).Select(one.Keeps)];
+            MaskableLayer masked = (MaskableLayer)layer;
+            masked.Mask = [.. Enumerable.Range(0, one.Shape.Length / masked.MaskedTogether).Select(one.Keeps)];
         }
         else if (one.ElementsMasked)
         {
@@ -125,36 +120,21 @@ public static class LayerCheck
         return layer;
     }
 
-    // The running statistics after a batch, from the statistics of its sets: of batch normalization a step a chunk, of instance normalization one of the average.
-    private static (float[] Mean, float[] Spread) Expected(LayerCase one, Layer layer, RunningStatistics running, float[] x)
+    // The running statistics after a batch: a step for each that training takes.
+    private static (double[] Mean, double[] Spread) Expected(RunningLayer layer, double[] x, Shape shape)
     {
-        Shape shape = one.Shape;
-        int channels = running.Mean.Length;
-        int positions = shape.Length / (shape[0] * channels);
-        int[][] all = (layer is GhostBatchNorm ghost ? IndexSets.Chunks(ghost.ChunkSize) : layer is InstanceNorm ? IndexSets.Instances : IndexSets.Channels).Of(shape);
-        int[][] sets = [.. all.Select(s => s.Where(i => one.Keeps(i / (channels * positions) * positions + i % positions)).ToArray())];
-        (double[] mean, double[] spread) = (Wide(running.Mean), Wide(running.Spread));
-        (Momentum momentum, double epsilon) = layer is InstanceNorm instance ? (instance.Momentum, instance.Epsilon) : (((BatchNorm)layer).Momentum, ((BatchNorm)layer).Epsilon);
-        int together = layer is InstanceNorm ? sets.Length / channels : 1;
-        for (int c = 0; c < channels; c++)
+        (double[] mean, double[] spread) = layer.Running!.Wide();
+        double w = layer.Momentum.WeightOfBatch(1);
+        foreach ((double[] Mean, double[] Spread) batch in layer.ReferenceSteps(x, shape))
         {
-            (double Mean, double Spread)[] ofSets = [.. sets.Where(s => s[0] / positions % channels == c).Select(Statistics)];
-            foreach ((double Mean, double Spread)[] batch in ofSets.Chunk(together))
+            for (int c = 0; c < mean.Length; c++)
             {
-                double w = momentum.WeightOfBatch(1);
-                mean[c] += w * (batch.Average(b => b.Mean) - mean[c]);
-                spread[c] += w * (batch.Average(b => b.Spread) - spread[c]);
+                mean[c] += w * (batch.Mean[c] - mean[c]);
+                spread[c] += w * (batch.Spread[c] - spread[c]);
             }
         }
 
-        return (Array.ConvertAll(mean, v => (float)v), Array.ConvertAll(spread, v => (float)v));
-
-        (double, double) Statistics(int[] set)
-        {
-            double average = set.Average(i => (double)x[i]);
-            double squares = set.Sum(i => (x[i] - average) * (x[i] - average));
-            return (average, layer is BatchRenorm ? Math.Sqrt(squares / set.Length + epsilon) : squares / (set.Length - 1));
-        }
+        return (mean, spread);
     }
 
     private static float[] Draw(int count, Func<double> draw)

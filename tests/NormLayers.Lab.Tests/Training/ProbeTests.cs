@@ -15,6 +15,8 @@ public sealed class ProbeTests
     // A float forward pass against one in double.
     private const double LossTolerance = 1e-5;
 
+    private const int Samples = 32;
+
     private static readonly TrainingOptions s_options = new() { Epochs = 3, BatchSize = 32 };
 
     [Theory]
@@ -141,6 +143,61 @@ public sealed class ProbeTests
         Assert.All(observer.Probes, p => Assert.NotNull(p.Layers[1].Drift));
     }
 
+    [Theory]
+    [InlineData("batch")]
+    [InlineData("batch, biased")]
+    [InlineData("batch, masked")]
+    [InlineData("one chunk")]
+    [InlineData("renorm")]
+    [InlineData("instances")]
+    [InlineData("instances, masked")]
+    public void Fit_RunningStatisticsOfTheSameBatch_HaveNoDrift(string kind)
+    {
+        StatisticsDrift[] drifts = Drifts(Tracking(kind, Momentum.NewWeight(1)), epochs: 2);
+
+        Assert.True(drifts[0].Mean > 0.1 && drifts[0].Variance > 0.1, $"{drifts[0]}");
+        Assert.True(drifts[1].Mean < 1e-6 && drifts[1].Variance < 1e-6, $"{drifts[1]}"); // Running statistics are floats.
+    }
+
+    [Theory]
+    [InlineData("instances", 1)]
+    [InlineData("chunks of 5", 5)]
+    public void Fit_RunningStatisticsOfSeveralSets_DriftFromTheirAverages(string kind, int samples)
+    {
+        RunningLayer norm = Tracking(kind, Momentum.Default);
+        RandomSource random = new(3);
+        double[] mean = [.. Enumerable.Range(0, 9).Select(c => norm.Running!.Mean[c] = (float)random.NextNormal())];
+        double[] variance = [.. Enumerable.Range(0, 9).Select(c => norm.Running!.Variance[c] = (float)random.NextDouble(0.5, 2))];
+        StatisticsDrift drift = Drifts(norm, epochs: 1)[0];
+
+        float[] x = new float[Samples * 36];
+        Patches(random: new RandomSource(1)).Forward(Problems.ThreeClouds(Samples, Samples).Train.Features, (Samples, Problems.Features), x);
+        (double squares, double logs) = (0, 0);
+        for (int c = 0; c < 9; c++)
+        {
+            double[][] sets = [.. x.Chunk(36).Chunk(samples).Select(set => set.SelectMany(s => s[(4 * c)..(4 * c + 4)]).Select(v => (double)v).ToArray())];
+            double average = sets.Average(s => s.Average());
+            double spread = sets.Average(s => s.Sum(v => Math.Pow(v - s.Average(), 2)) / (s.Length - 1));
+            squares += Math.Pow(average - mean[c], 2) / (variance[c] + norm.Epsilon) / 9;
+            logs += Math.Abs(Math.Log((spread + norm.Epsilon) / (variance[c] + norm.Epsilon))) / 9;
+        }
+
+        Assert.Equal(Math.Sqrt(squares), drift.Mean, Tolerance);
+        Assert.Equal(logs, drift.Variance, Tolerance);
+    }
+
+    [Fact]
+    public void Fit_LayerOfYourOwnWithRunningStatistics_HasNoDrift()
+    {
+        RecordingObserver observer = new();
+        RandomSource random = new(1);
+        Sequential network = new(new Linear(Problems.Features, 3, random, name: "first"), new TrackingLayer(), new Linear(3, Problems.Classes, random, name: "last"));
+        Problems.Fit(network, Problems.ThreeClouds(), s_options with { ProbeInterval = 10 }, observer);
+
+        Assert.Equal(3, observer.Probes.Count);
+        Assert.All(observer.Probes, p => Assert.Null(p.Layers[1].Drift));
+    }
+
     [Fact]
     public void Fit_ReLUFusedIntoANormalization_HasTheNumbersOfTheReLU()
     {
@@ -183,6 +240,42 @@ public sealed class ProbeTests
         Assert.Equal(-1, ActivationStatistics.MeanCosine([1, 1, -3, -3], 2), Tolerance);
         Assert.Equal(1, ActivationStatistics.MeanCosine([1, 2, 0, 0, 2, 4], 3), Tolerance);
         Assert.Equal(double.NaN, ActivationStatistics.MeanCosine([1, 2, 0, 0], 2));
+    }
+
+    private static RunningLayer Tracking(string kind, Momentum momentum)
+    {
+        bool[] mask = [.. Enumerable.Range(0, Samples * 4).Select(i => i % 3 != 1 && i / 4 != 7)];
+        return kind switch
+        {
+            "batch" => new BatchNorm(9, momentum: momentum),
+            "batch, biased" => new BatchNorm(9, momentum: momentum) { BiasedRunningVariance = true },
+            "batch, masked" => new BatchNorm(9, momentum: momentum) { Mask = mask },
+            "one chunk" => new GhostBatchNorm(9, Samples, momentum: momentum),
+            "chunks of 5" => new GhostBatchNorm(9, 5, momentum: momentum),
+            "renorm" => new BatchRenorm(9, new RenormLimits(3, 5), momentum: momentum),
+            _ => new InstanceNorm(9, momentum: momentum, trackRunningStatistics: true) { Mask = kind == "instances" ? null : mask },
+        };
+    }
+
+    // (N, 4) becomes (N, 9, 4).
+    private static Sequential Patches(RandomSource random) =>
+        new(new Linear(Problems.Features, 16, random), Rearrangement.Patches(16, new PatchOptions(2, 1)));
+
+    // One step an epoch, on the same input.
+    private static StatisticsDrift[] Drifts(RunningLayer norm, int epochs)
+    {
+        RandomSource random = new(1);
+        Sequential first = Patches(random);
+        foreach (Parameter parameter in first.Parameters)
+        {
+            parameter.Frozen = true;
+        }
+
+        Sequential network = new([.. first.Layers, norm, Rearrangement.Flatten(9, 4), new Linear(36, Problems.Classes, random, name: "last")]);
+        RecordingObserver observer = new();
+        TrainingOptions options = s_options with { Epochs = epochs, BatchSize = Samples, Shuffle = false, ProbeInterval = 1 };
+        Problems.Fit(network, Problems.ThreeClouds(Samples, Samples), options, observer);
+        return [.. observer.Probes.Select(p => p.Layers[2].Drift!)];
     }
 
     private static void Check(ProbeRecord record, Sequential network, SgdOptimizer optimizer, float[] x, int[] labels)
@@ -233,4 +326,18 @@ public sealed class ProbeTests
 
     private static double CrossEntropy(double[] logits, int[] labels) => logits.Chunk(Problems.Classes)
         .Select((row, n) => Math.Log(row.Sum(z => Math.Exp(z - row[labels[n]])))).Average();
+
+    /// <summary>y = x, with running statistics of whatever.</summary>
+    private sealed class TrackingLayer() : Layer("own"), INormalization
+    {
+        public RunningStatistics? Running { get; } = new(3);
+
+        public bool IgnoresInputScale => false;
+
+        public override Shape OutputShape(Shape input) => input;
+
+        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
+
+        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
+    }
 }

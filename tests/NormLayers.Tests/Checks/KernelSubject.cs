@@ -67,13 +67,9 @@ internal sealed class KernelSubject(Family family) : ISubject
         ReadOnlySpan<float> x = p.InPlace ? y : p.X;
         if (p.Training)
         {
-            RunningStatistics running = new(p.Channels);
-            runningMean.CopyTo(running.Mean, 0);
-            runningVariance.CopyTo(running.Variance, 0);
             ChannelNorm.Statistics(x, planes, statistics, variance, workspace);
             double m = p.SetSize(Family.BatchNorm);
-            ChannelNorm.UpdateRunning(mean, variance, (p.Momentum.WeightOfBatch(p.Batch), m / (m - 1)), acceptNonFinite: false, running);
-            (runningMean, runningVariance) = (running.Mean, running.Variance);
+            ChannelNorm.UpdateRunning(mean, variance, (p.Momentum.WeightOfBatch(p.Batch), m / (m - 1)), acceptNonFinite: false, runningMean, runningVariance);
         }
 
         ChannelSets sets = new()

@@ -1,8 +1,12 @@
 using System.Xml.Linq;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using NormLayers.Tests.Support;
 
 namespace NormLayers.Tests.Docs;
 
-/// <summary>Dependencies point one way: the tool uses the lab, the lab uses the library.</summary>
+/// <summary>Dependencies point one way: the tool uses the lab, the lab uses the library; in it layers use engines, and engines use numerics.</summary>
 [Trait("Width", "any")]
 public sealed class DependencyTests
 {
@@ -37,5 +41,40 @@ public sealed class DependencyTests
         }
 
         Assert.True(uses > 20, "Where are the usings?");
+    }
+
+    [Fact]
+    public void Library_EnginesAndNumerics_UseNothingAboveThem() => Assert.Empty(UsesFromBelow(LibrarySource.Read()));
+
+    [Theory]
+    [InlineData("Numerics/Wrong.cs", "namespace NormLayers.Numerics; internal static class Wrong { static object A() => default(NormLayers.Normalization.Planes); }", "Planes")]
+    [InlineData("Normalization/Wrong.cs", "namespace NormLayers.Normalization; internal static class Wrong { static object A(NormLayers.BatchNorm b) => null!; }", "BatchNorm")]
+    [InlineData("Normalization/Wrong.cs", "namespace NormLayers.Normalization; internal static class Wrong { static object A(NormalizationLayer b) => b.Running!.Mean; }", "RunningStatistics")]
+    public void Library_UseFromBelow_IsFound(string file, string source, string used)
+    {
+        Dictionary<string, string> sources = LibrarySource.Read();
+        sources[file] = source;
+
+        Assert.Equal([$"{file} uses {used}"], UsesFromBelow(sources));
+    }
+
+    // The types of other folders that files of the two lowest use, or whose members they use; types outside of folders, such as Shape, are everybody's.
+    private static string[] UsesFromBelow(Dictionary<string, string> sources)
+    {
+        CSharpCompilation library = LibrarySource.Compile(sources);
+        (string Folder, string[] Allowed)[] layers = [("Numerics", ["Numerics"]), ("Normalization", ["Normalization", "Numerics"])];
+        return
+        [
+            .. (from layer in layers
+                from tree in library.SyntaxTrees
+                where tree.FilePath.StartsWith(layer.Folder + "/", StringComparison.Ordinal)
+                let model = library.GetSemanticModel(tree)
+                from name in tree.GetRoot().DescendantNodes().OfType<SimpleNameSyntax>()
+                let symbol = model.GetSymbolInfo(name).Symbol
+                let type = symbol as INamedTypeSymbol ?? symbol?.ContainingType
+                let file = type?.DeclaringSyntaxReferences.FirstOrDefault()?.SyntaxTree.FilePath
+                where file is not null && file.Contains('/', StringComparison.Ordinal) && !layer.Allowed.Contains(file.Split('/')[0])
+                select $"{tree.FilePath} uses {type.Name}").Distinct(),
+        ];
     }
 }

@@ -22,7 +22,7 @@ public sealed partial class SampleTests
         ["README.md"] = [""],
         ["docs/conventions.md"] = ["", "BatchNorm norm = FrameworkConventions.Keras.BatchNorm(64);", Tensors + "bool[] mask = [];"],
         ["docs/family.md"] = ["double[] gamma = [], beta = [], x = [], dy = [];"],
-        ["docs/models.md"] = ["Sequential network = new(new ReLU());", "Sequential network = new(new ReLU()); int batches = 2, rows = 3; float[][] x = [], y = [];", ""],
+        ["docs/models.md"] = ["Sequential network = new(new ReLU());", "Sequential network = new(new ReLU()); int batches = 2, rows = 3; float[][] x = [], y = [];", "Sequential network = new(new ReLU());", ""],
         ["src/NormLayers/README.md"] = [""],
         ["src/NormLayers/AdaptiveLayerNorm/README.md"] = [Tensors + "float[] scale = [], shift = [];"],
         ["src/NormLayers/GroupNorm/README.md"] = [Tensors],

@@ -170,12 +170,9 @@ public sealed class BatchNormKernelTests
     [InlineData(true, float.NaN, 0)]
     public void UpdateRunning_NonFiniteBatch_FollowsThePolicy(bool accept, float expected, int skipped)
     {
-        RunningStatistics running = new(2);
-        (float[] runningMean, float[] runningVariance) = (running.Mean, running.Variance);
-        runningMean[0] = 0.25f;
-        runningMean[1] = 1;
-        runningVariance[0] = 2;
-        int channels = ChannelNorm.UpdateRunning([double.NaN, 3], [1, 2], (NewWeight: 0.5, Unbiased: 2), accept, running);
+        float[] runningMean = [0.25f, 1];
+        float[] runningVariance = [2, 1];
+        int channels = ChannelNorm.UpdateRunning([double.NaN, 3], [1, 2], (NewWeight: 0.5, Unbiased: 2), accept, runningMean, runningVariance);
         Assert.Equal(skipped, channels);
         Assert.Equal(expected, runningMean[0]);
         Assert.Equal(2, runningMean[1]);

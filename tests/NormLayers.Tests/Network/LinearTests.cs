@@ -128,7 +128,7 @@ public sealed class LinearTests
         Assert.Equal([24, 52, 15, 31], Samples.Forward(layer, [1, 2, 3, 0, 1, 1], (2, 1, 3)));
         Assert.Contains("rows of 4 elements", Assert.Throws<ArgumentException>(() => new Linear(weight, 4)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new Linear([], 3));
-        Assert.Contains("2 elements for shape (2)", Assert.Throws<ArgumentException>(() => new Linear(weight, 3, [1])).Message, StringComparison.Ordinal);
+        Assert.Contains("2 elements", Assert.Throws<ArgumentException>("bias", () => new Linear(weight, 3, [1])).Message, StringComparison.Ordinal);
     }
 
     [Fact]

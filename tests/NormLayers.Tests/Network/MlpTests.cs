@@ -143,7 +143,7 @@ public sealed class MlpTests
         Assert.Equal("InputFeatures", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { InputFeatures = 0 })).ParamName);
         Assert.Equal("Classes", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Classes = 1 })).ParamName);
         Assert.Equal("HiddenFeatures", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [] })).ParamName);
-        Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [8, 0] }));
+        Assert.Equal("HiddenFeatures", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { HiddenFeatures = [8, 0] })).ParamName);
         Assert.Equal("initialization", Assert.ThrowsAny<ArgumentException>(() => Mlp.Create(s_options with { Initialization = (Initialization)9 })).ParamName);
         Assert.Equal("options.Normalization", Assert.Throws<ArgumentNullException>(() => Mlp.Create(s_options with { Normalization = null! })).ParamName);
     }

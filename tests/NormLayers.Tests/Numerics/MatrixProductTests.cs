@@ -263,6 +263,8 @@ public sealed class MatrixProductTests
             MatrixProduct.MultiplyBatch(new MatrixBatch(a, 2, 2, 3), new MatrixBatch(b, 2, 3, 2), c, rowStride, matrixStride);
         Assert.Contains("2 matrices of 3 rows", Assert.Throws<ArgumentException>(() => MatrixProduct.MultiplyBatch(new(twelve, 2, 2, 3), new(twelve, 2, 2, 3), new float[8])).Message);
         Assert.Contains("2 matrices of 3 rows", Assert.Throws<ArgumentException>(() => MatrixProduct.MultiplyBatch(new(twelve, 2, 2, 3), new(twelve, 1, 3, 4), new float[8])).Message);
+        Assert.Contains("one matrix for all is a batch of that count with matrixStride 0", Assert.Throws<ArgumentException>("b", () => MatrixProduct.MultiplyBatch(new(twelve, 3, 2, 2), new(new float[4], 1, 2, 2), new float[12])).Message);
+        Assert.DoesNotContain("one matrix for all", Assert.Throws<ArgumentException>("b", () => MatrixProduct.MultiplyBatch(new(twelve, 2, 2, 3), new(twelve, 2, 2, 3), new float[8])).Message);
         Assert.Contains("2 matrices of 2 rows of 2, apart", Assert.Throws<ArgumentException>(() => Multiply(twelve, new float[12], new float[7])).Message);
         Assert.Contains("apart from each other", Assert.Throws<ArgumentException>(() => Multiply(twelve, new float[12], new float[20], 2, 3)).Message);
         Assert.Contains("apart from each other", Assert.Throws<ArgumentException>(() => Multiply(twelve, new float[12], new float[20], 4, 3)).Message);

@@ -4,7 +4,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Text;
-using NormLayers.Tests.Docs;
+using NormLayers.Tests.Support;
 using NormLayers.Verification;
 
 namespace NormLayers.Tests.Sabotage;
@@ -24,23 +24,15 @@ internal sealed class SwitchedLibrary
 
     public SwitchedLibrary(IReadOnlyList<(string File, string Right, string Wrong)> faults)
     {
-        string folder = Path.Combine(RepositoryFiles.Root, "src/NormLayers");
-        Dictionary<string, string> sources = Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
-            .Where(f => !f.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj")).ToDictionary(f => f, File.ReadAllText);
+        Dictionary<string, string> sources = LibrarySource.Read();
         for (int k = 0; k < faults.Count; k++)
         {
-            string path = Path.Combine(folder, faults[k].File);
-            sources[path] = Switched(sources[path], faults[k].Right, faults[k].Wrong, $"{Switch}.On({k})");
+            (string file, string right, string wrong) = faults[k];
+            sources[file] = Switched(sources[file], right, wrong, $"{Switch}.On({k})");
         }
 
         sources["switch"] = $"namespace NormLayers {{ internal static class WrongLine {{ public static int Number = -1; public static readonly bool[] Reached = new bool[{faults.Count}]; public static bool On(int number) {{ if (!Reached[number]) {{ Reached[number] = true; }} return number == Number; }} }} }}";
-        sources["usings"] = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;";
-        CSharpCompilation compilation = CSharpCompilation.Create(
-            "Wrong",
-            sources.Select(s => CSharpSyntaxTree.ParseText(s.Value, path: s.Key)),
-            ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-                .Where(a => !Path.GetFileName(a).StartsWith("NormLayers", StringComparison.Ordinal)).Select(a => MetadataReference.CreateFromFile(a)),
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable));
+        CSharpCompilation compilation = LibrarySource.Compile(sources);
         using MemoryStream image = new();
         Diagnostic[] errors = [.. compilation.Emit(image).Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)];
         Assert.True(errors.Length == 0, string.Join<Diagnostic>("; ", errors.Take(5)));

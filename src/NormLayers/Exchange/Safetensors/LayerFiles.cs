@@ -40,7 +40,7 @@ public static class LayerFiles
 
         // The value that says whose names the tensors have.
         text.TryAdd(FormatKey, "pt");
-        SafetensorsWriter.Write(stream, state.Where(s => s.IsInStateDict).Concat(more ?? []), text);
+        SafetensorsWriter.WriteTensors(stream, state.Where(s => s.IsInStateDict).Concat(more ?? []), text, nameof(more));
     }
 
     /// <summary><b>Overwrites</b> parameters, running statistics and counters with the values of a file, or throws and changes nothing.</summary>

@@ -19,10 +19,14 @@ public static class SafetensorsWriter
     /// <param name="tensors">The tensors, with different names. One counter is written as a single number, shape [], as PyTorch does.</param>
     /// <param name="metadata">Text by key; null for none.</param>
     /// <exception cref="ArgumentException">A tensor or text that is null, a name twice, a name or text that is no valid Unicode, a header above 100,000,000 bytes, or a stream that cannot be written.</exception>
-    public static void Write(Stream stream, IEnumerable<NamedState> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(Stream stream, IEnumerable<NamedState> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+        WriteTensors(stream, tensors, metadata, nameof(tensors));
+
+    /// <summary>The same for a caller whose argument with tensors has another name.</summary>
+    internal static void WriteTensors(Stream stream, IEnumerable<NamedState> tensors, IReadOnlyDictionary<string, string>? metadata, string name)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(tensors);
+        ArgumentNullException.ThrowIfNull(tensors, name);
         if (!stream.CanWrite)
         {
             Throw.Argument(nameof(stream), "a stream to write to", "one that is closed or only for reading");
@@ -31,11 +35,11 @@ public static class SafetensorsWriter
         NamedState[] given = [.. tensors];
         if (given.Contains(null))
         {
-            Throw.Argument(nameof(tensors), "tensors", "null among them");
+            Throw.Argument(name, "tensors", "null among them");
         }
 
         NamedState[] sorted = [.. given.OrderBy(t => t.Floats is not null).ThenBy(t => t.Name, StringComparer.Ordinal)];
-        byte[] header = Header(sorted, metadata);
+        byte[] header = Header(sorted, metadata, name);
         Span<byte> length = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
         stream.Write(length);
@@ -49,7 +53,7 @@ public static class SafetensorsWriter
         }
     }
 
-    private static byte[] Header(NamedState[] sorted, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(NamedState[] sorted, IReadOnlyDictionary<string, string>? metadata, string name)
     {
         HashSet<string> names = [SafetensorsHeader.MetadataName];
         using MemoryStream header = new();
@@ -69,9 +73,9 @@ public static class SafetensorsWriter
         long begin = 0;
         foreach (NamedState tensor in sorted)
         {
-            if (!names.Add(Checked(tensor.Name, "tensors")))
+            if (!names.Add(Checked(tensor.Name, name)))
             {
-                Throw.Argument("tensors", $"different names, none of them {SafetensorsHeader.MetadataName}", $"'{tensor.Name}'");
+                Throw.Argument(name, $"different names, none of them {SafetensorsHeader.MetadataName}", $"'{tensor.Name}'");
             }
 
             json.WriteStartObject(tensor.Name);
