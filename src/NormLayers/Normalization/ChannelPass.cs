@@ -7,7 +7,7 @@ namespace NormLayers.Normalization;
 /// <summary>y or dx from the factors of channels: over planes, or over the columns of a matrix. Units are planes in memory order, or rows.</summary>
 /// <remarks>
 /// A channel whose factors no float holds is computed in double, by itself: rows are cut at its columns, runs of planes at its planes.
-/// The factors are read for every row, so they begin as far from a cache line's beginning as the output; where a row has whole lines, each kind does.
+/// The factors are read for every row, so they begin as far from a cache line as the rows that are stored from line to line, and else at one.
 /// </remarks>
 /// <typeparam name="TGradient">Whether dx = dy·scale + line is computed, and not y = line.</typeparam>
 internal ref struct ChannelPass<TGradient> : IKernel
@@ -55,7 +55,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
     /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>
     public void Run(scoped in Planes planes, Workspace rest)
     {
-        Span<float> factors = rest.FloatsAligned(Kinds * planes.Channels, in MemoryMarshal.GetReference(Result));
+        Span<float> factors = rest.FloatsAligned(Kinds * planes.Channels, RowMap.BeforeLine(in MemoryMarshal.GetReference(Result), planes.Columns));
         Sets.Line = new LineFactors(factors, planes.Channels);
         int special = TGradient.Holds
             ? ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in Sets, planes.Channels)
@@ -74,7 +74,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
 
         // Where columns are lanes, each has the factors of its channel.
-        _factors = _areColumns && PlaneLength > 1 ? ColumnValues.Of(factors, PlaneLength, rest.FloatsAligned(factors.Length * PlaneLength, in MemoryMarshal.GetReference(Result))) : factors;
+        _factors = _areColumns && PlaneLength > 1 ? ColumnValues.Of(factors, PlaneLength, rest.FloatsAligned(factors.Length * PlaneLength, RowMap.BeforeLine(in MemoryMarshal.GetReference(Result), Columns))) : factors;
         _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }

@@ -19,13 +19,13 @@ internal ref struct Workspace(Span<double> rest)
 
     public Span<float> Floats(int count) => MemoryMarshal.Cast<double, float>(Doubles((count + 1) / 2))[..count];
 
-    /// <summary>Floats of which the first is as far from the beginning of its cache line as another float: see <see cref="RowMap.AlignedCopy"/>.</summary>
+    /// <summary>Floats that begin some elements before a cache line does.</summary>
     /// <param name="count">How many; taken are <see cref="RowMap.Line"/> more.</param>
-    /// <param name="other">The other float.</param>
-    public Span<float> FloatsAligned(int count, ref readonly float other)
+    /// <param name="before">How many elements, 0 to 15.</param>
+    public Span<float> FloatsAligned(int count, nint before)
     {
         Span<float> piece = Floats(count + RowMap.Line);
-        return piece.Slice((int)(RowMap.BeforeLine(in piece[0]) - RowMap.BeforeLine(in other) & (RowMap.Line - 1)), count);
+        return piece.Slice((int)(RowMap.BeforeLine(in piece[0]) - before & (RowMap.Line - 1)), count);
     }
 
     public Span<int> Integers(int count) => MemoryMarshal.Cast<double, int>(Doubles((count + 1) / 2))[..count];

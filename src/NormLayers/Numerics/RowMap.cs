@@ -129,6 +129,12 @@ internal static unsafe class RowMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static nint BeforeLine(ref readonly float row) => -(nint)Unsafe.AsPointer(ref Unsafe.AsRef(in row)) >> 2 & (Line - 1);
 
+    /// <summary>The same for rows that all begin alike and are long enough for stores from line to line; else 0.</summary>
+    /// <param name="row">The first row's first element.</param>
+    /// <param name="length">How many elements each has.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static nint BeforeLine(ref readonly float row, int length) => length < AlignedLength || length % Line != 0 ? 0 : BeforeLine(in row);
+
     /// <summary>
     /// As <see cref="Apply{L, M}(M, ref float, int)"/>, for a row and the one after it in memory: what both formulas load from the same place is loaded once.
     /// Worth it up to <see cref="PairedElements"/> of output.
@@ -154,7 +160,7 @@ internal static unsafe class RowMap
             return;
         }
 
-        nint i = length < AlignedLength || length % Line != 0 ? 0 : BeforeLine(in result);
+        nint i = BeforeLine(in result, length);
         nint last = length - 16;
         bool headApart = i > 0;
         L head = headApart ? first.At<L>(0) : L.Zero;
