@@ -16,6 +16,7 @@ public sealed class BranchTests
     [InlineData("rows, all lengths around the lanes", "57786E27F7FC922A")]
     [InlineData("rows, two at a time and alone", "96106CEFCE003D62")]
     [InlineData("rows, special ones among ordinary ones", "0073ABDE720F2F62")]
+    [InlineData("rows, means of 0 to 100 deviations", "8F0528FBEDEA51E7")]
     [InlineData("rows without a mean, all lengths around the lanes", "849EBD094262B24E")]
     [InlineData("rows without a mean, two at a time and alone", "8C3CA511A2927830")]
     [InlineData("rows without a mean, special ones among ordinary ones", "EEC9D0DE5F8FC0E9")]
@@ -52,6 +53,9 @@ public sealed class BranchTests
                 break;
             case "rows, special ones among ordinary ones":
                 Rows(hash, Scaled, s_special);
+                break;
+            case "rows, means of 0 to 100 deviations":
+                Rows(hash, (i, x) => x + 4 * i, (25, 40), (17, 300), (9, 700));
                 break;
             case "rows, beyond the cache":
                 Rows(hash, (1500, 777), (13000, 1000));
