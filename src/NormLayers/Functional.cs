@@ -19,7 +19,6 @@ public static partial class Functional
     [ThreadStatic]
     private static AlignedBuffer _scale;
 
-    // What layer, RMS normalization and ScaleNorm of rows share; x, features, γ, β and ε have been checked.
     // What x̂ is multiplied by: γ, or 1 + γ with the bits of a layer.
     private static ReadOnlySpan<float> ScaleOf(ReadOnlySpan<float> gamma, bool onePlusGamma)
     {
@@ -38,6 +37,7 @@ public static partial class Functional
         return scale;
     }
 
+    // What layer, RMS normalization and ScaleNorm of rows share; x, features, γ, β and ε have been checked.
     private static void Rows<S>(RowTensors tensors, Epsilon epsilon, NormStatistics? statistics, ReadOnlySpan<bool> mask)
         where S : struct, IStatistic
     {

@@ -1,4 +1,6 @@
+using System.Numerics;
 using NormLayers.Normalization;
+using NormLayers.Numerics;
 using NormLayers.Tests.Checks;
 
 namespace NormLayers.Tests.Kernels;
@@ -21,6 +23,29 @@ public sealed class LayerNormKernelTests
         }
 
         _sweep.Print();
+    }
+
+    // Up to eight standard deviations a row's sums lose six bits, beyond it is read again: see the table of the domain in docs/numerics.md.
+    [Theory]
+    [InlineData(0, 3.0e-12)]
+    [InlineData(6, 3.0e-12)]
+    [InlineData(7.9, 3.0e-12)]
+    [InlineData(9, 1e-14)]
+    [InlineData(96, 1e-14)]
+    [InlineData(10_000, 1e-14)]
+    public void Rstd_MeanOfSoManyDeviations_IsWithinItsBound(double mean, double bound)
+    {
+        const int C = 4096;
+        RandomSource random = new(1);
+        long[] thousandths = [.. Enumerable.Range(0, C).Select(_ => (long)Math.Round(1024 * (mean + random.NextNormal())))];
+        NormStatistics statistics = new();
+        Functional.LayerNorm([.. thousandths.Select(v => v / 1024f)], C, Functional.Ones, Functional.Zeros, 0, new float[C], statistics: statistics);
+
+        // n²σ² = nΣx² − (Σx)², in integers.
+        BigInteger squares = thousandths.Aggregate(BigInteger.Zero, (s, v) => s + v * v);
+        BigInteger sum = thousandths.Sum();
+        double exact = C * 1024.0 / Math.Sqrt((double)(C * squares - sum * sum));
+        Assert.InRange(Math.Abs(statistics.Rstd[0] / exact - 1), 0, bound);
     }
 
     [Fact]

@@ -195,7 +195,7 @@ public sealed class ShareTests
     [Fact]
     public void ForInference_OfLayersWithProducts_KeepsTheirWeights()
     {
-        Layer[] owners = [new Linear(6, 5, new RandomSource(1)), new WeightNorm(new Linear(6, 5, new RandomSource(1))), new DynamicLayerNorm(6), new Sequential(new Sequential(new Linear(6, 5, new RandomSource(1))))];
+        Layer[] owners = [new Linear(6, 5, new RandomSource(1)), new WeightNorm(new Linear(6, 5, new RandomSource(1))), new WeightStandardization(new Linear(6, 5, new RandomSource(1))), new DynamicLayerNorm(6), new Sequential(new Sequential(new Linear(6, 5, new RandomSource(1))))];
         Assert.All(owners, owner =>
         {
             Array.ForEach([.. owner.Parameters], p => Samples.Normal(p.Value.Length, seed: 7).CopyTo(p.Value, 0));
@@ -211,7 +211,9 @@ public sealed class ShareTests
 
             Compare.SameBits(before, Samples.Forward(caller, x, s_rows), "y");
             Compare.SameBits(before, Samples.Forward(second, x, s_rows), "y");
-            Assert.NotEqual(before, Samples.Forward(owner, x, s_rows));
+            float[] after = Samples.Forward(owner, x, s_rows);
+            Assert.NotEqual(before, after);
+            Compare.SameBits(after, Samples.Forward(owner.ForInference(), x, s_rows), "y");
         });
     }
 
