@@ -55,7 +55,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
     /// <param name="rest">Overwritten, <see cref="WorkspaceLength"/>.</param>
     public void Run(scoped in Planes planes, Workspace rest)
     {
-        Span<float> factors = rest.FloatsAligned(Kinds * planes.Channels, RowMap.BeforeLine(in MemoryMarshal.GetReference(Result), planes.Columns));
+        Span<float> factors = rest.FloatsAligned(Kinds * planes.Channels, Result, planes.Columns);
         Sets.Line = new LineFactors(factors, planes.Channels);
         int special = TGradient.Holds
             ? ChannelFactors.Run<ChannelFactors.Backward, ChannelSets>(in Sets, planes.Channels)
@@ -74,7 +74,7 @@ internal ref struct ChannelPass<TGradient> : IKernel
         (_areColumns, _samples, Channels, PlaneLength) = (planes.AreColumns, planes.Samples, planes.Channels, planes.Length);
 
         // Where columns are lanes, each has the factors of its channel.
-        _factors = _areColumns && PlaneLength > 1 ? ColumnValues.Of(factors, PlaneLength, rest.FloatsAligned(factors.Length * PlaneLength, RowMap.BeforeLine(in MemoryMarshal.GetReference(Result), Columns))) : factors;
+        _factors = _areColumns && PlaneLength > 1 ? ColumnValues.Of(factors, PlaneLength, rest.FloatsAligned(factors.Length * PlaneLength, Result, Columns)) : factors;
         _special = special == 0 ? default : FindSpecial(rest.Integers(special * (_areColumns ? PlaneLength : 1)));
         Kernels.Run(ref this, _areColumns ? _samples : _samples * Channels, X.Length);
     }

@@ -15,10 +15,10 @@ namespace NormLayers.Normalization;
 /// </remarks>
 internal static class SetFactors
 {
-    /// <summary>How far off a first element may be as shift: a thousand standard deviations, as far as in no set of less than 10⁶ elements.</summary>
+    /// <summary>The least share of E[(x − p)²] that a variance must be where p is a first element: p is then at most a thousand standard deviations off, as in any set of less than 10⁶ elements.</summary>
     public const double LeastOfShifted = 1e-6;
 
-    /// <summary>How far from 0 the mean of a row may be: eight standard deviations.</summary>
+    /// <summary>The least share of E[x²] that a row's variance must be: the mean is then at most eight standard deviations from 0.</summary>
     public const double LeastOfRaw = 1.0 / 65;
 
     /// <summary>Mean and variance from the sums around a shift. [F1] [F2]</summary>

@@ -19,13 +19,14 @@ internal ref struct Workspace(Span<double> rest)
 
     public Span<float> Floats(int count) => MemoryMarshal.Cast<double, float>(Doubles((count + 1) / 2))[..count];
 
-    /// <summary>Floats that begin some elements before a cache line does.</summary>
+    /// <summary>Floats that begin as far from a cache line as rows that are stored from line to line; for other rows, at one.</summary>
     /// <param name="count">How many; taken are <see cref="RowMap.Line"/> more.</param>
-    /// <param name="before">How many elements, 0 to 15.</param>
-    public Span<float> FloatsAligned(int count, nint before)
+    /// <param name="rows">The rows.</param>
+    /// <param name="length">How many elements each has.</param>
+    public Span<float> FloatsAligned(int count, ReadOnlySpan<float> rows, int length)
     {
         Span<float> piece = Floats(count + RowMap.Line);
-        return piece.Slice((int)(RowMap.BeforeLine(in piece[0]) - before & (RowMap.Line - 1)), count);
+        return piece.Slice((int)(RowMap.BeforeLine(in piece[0]) - RowMap.BeforeLine(in MemoryMarshal.GetReference(rows), length) & (RowMap.Line - 1)), count);
     }
 
     public Span<int> Integers(int count) => MemoryMarshal.Cast<double, int>(Doubles((count + 1) / 2))[..count];

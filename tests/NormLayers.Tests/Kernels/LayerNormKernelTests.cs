@@ -37,13 +37,13 @@ public sealed class LayerNormKernelTests
     {
         const int C = 4096;
         RandomSource random = new(1);
-        long[] thousandths = [.. Enumerable.Range(0, C).Select(_ => (long)Math.Round(1024 * (mean + random.NextNormal())))];
+        long[] parts = [.. Enumerable.Range(0, C).Select(_ => (long)Math.Round(1024 * (mean + random.NextNormal())))];
         NormStatistics statistics = new();
-        Functional.LayerNorm([.. thousandths.Select(v => v / 1024f)], C, Functional.Ones, Functional.Zeros, 0, new float[C], statistics: statistics);
+        Functional.LayerNorm([.. parts.Select(v => v / 1024f)], C, Functional.Ones, Functional.Zeros, 0, new float[C], statistics: statistics);
 
-        // n²σ² = nΣx² − (Σx)², in integers.
-        BigInteger squares = thousandths.Aggregate(BigInteger.Zero, (s, v) => s + v * v);
-        BigInteger sum = thousandths.Sum();
+        // n²σ² = nΣx² − (Σx)², in 1024ths, which are integers.
+        BigInteger squares = parts.Aggregate(BigInteger.Zero, (s, v) => s + v * v);
+        BigInteger sum = parts.Sum();
         double exact = C * 1024.0 / Math.Sqrt((double)(C * squares - sum * sum));
         Assert.InRange(Math.Abs(statistics.Rstd[0] / exact - 1), 0, bound);
     }
