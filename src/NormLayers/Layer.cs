@@ -48,9 +48,9 @@ public abstract class Layer
     public virtual IReadOnlyDictionary<string, string> Conventions => LayerConventions.None;
 
     /// <summary>The shape of the output for an input shape. It depends on nothing else: passes ask again only when the input's shape has changed.</summary>
-    /// <param name="input">The input's shape.</param>
+    /// <param name="shape">The input's shape.</param>
     /// <exception cref="ArgumentException">The layer does not take this shape.</exception>
-    public abstract Shape OutputShape(Shape input);
+    public abstract Shape OutputShape(Shape shape);
 
     /// <summary>The forward pass: overwrites <paramref name="y"/> with the layer's output for <paramref name="x"/>.</summary>
     /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>

@@ -48,7 +48,7 @@ public abstract class NormalizedLinear : Layer
     protected override bool MayBeInPlace => false;
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => Linear.OutputShape(input);
+    public override Shape OutputShape(Shape shape) => Linear.OutputShape(shape);
 
     /// <summary>Overwrites the weights in use.</summary>
     private protected abstract void NormalizeWeights();

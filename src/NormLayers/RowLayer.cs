@@ -35,7 +35,7 @@ public abstract class RowLayer : MaskableLayer, INormalization
     private protected bool AddsEpsilonToRoot => _epsilon.OutsideRoot;
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => Throw.IfLastDiffers(input, Features, Name, nameof(input));
+    public override Shape OutputShape(Shape shape) => Throw.IfLastDiffers(shape, Features, Name, nameof(shape));
 
     /// <inheritdoc/>
     protected override void ReplaceBuffers()

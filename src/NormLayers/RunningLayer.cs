@@ -32,14 +32,14 @@ public abstract class RunningLayer : NormalizationLayer
     public override IReadOnlyList<NamedState> NamedState => [.. base.NamedState, .. Running?.NamedState() ?? []];
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
+    public override Shape OutputShape(Shape shape)
     {
-        if (!TakesRank(input.Rank) || input[1] != MaskedTogether)
+        if (!TakesRank(shape.Rank) || shape[1] != MaskedTogether)
         {
-            Throw.Argument(nameof(input), $"a shape {ExpectedShape} for {Name}", $"{input}");
+            Throw.Argument(nameof(shape), $"a shape {ExpectedShape} for {Name}", $"{shape}");
         }
 
-        return input;
+        return shape;
     }
 
     private protected virtual string ExpectedShape => $"(N, {MaskedTogether}, …)";

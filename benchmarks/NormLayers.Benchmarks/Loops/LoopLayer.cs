@@ -12,7 +12,7 @@ internal sealed class LoopLayer(int features, double epsilon, bool centres, bool
 
     public override IReadOnlyList<Parameter> Parameters => centres ? [_gamma, _beta] : [_gamma];
 
-    public override Shape OutputShape(Shape input) => input;
+    public override Shape OutputShape(Shape shape) => shape;
 
     public override ReferenceLayer? CreateReference() => null;
 

@@ -16,7 +16,7 @@ internal sealed class ActivationNoise(RandomSource random, string name) : Layer(
 
     private float[] _scales = [];
 
-    public override Shape OutputShape(Shape input) => input;
+    public override Shape OutputShape(Shape shape) => shape;
 
     protected override void ReplaceBuffers() => _scales = [];
 

@@ -10,7 +10,7 @@ internal sealed class Dropout(double keep, RandomSource random, string name) : L
 {
     private float[] _factors = [];
 
-    public override Shape OutputShape(Shape input) => input;
+    public override Shape OutputShape(Shape shape) => shape;
 
     protected override void ReplaceBuffers() => _factors = [];
 

@@ -17,7 +17,7 @@ internal sealed class Residual(Sequential inner, string name) : Layer(name)
 
     protected override bool MayBeInPlace => false;
 
-    public override Shape OutputShape(Shape input) => inner.OutputShape(input);
+    public override Shape OutputShape(Shape shape) => inner.OutputShape(shape);
 
     protected override void ReplaceBuffers() => inner = inner.Share();
 

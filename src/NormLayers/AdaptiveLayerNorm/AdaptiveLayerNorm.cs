@@ -66,7 +66,7 @@ public sealed class AdaptiveLayerNorm : RowLayer
     }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => Throw.IfNoSamplesOf(Features, input, Name, nameof(input));
+    public override Shape OutputShape(Shape shape) => Throw.IfNoSamplesOf(Features, shape, Name, nameof(shape));
 
     /// <inheritdoc/>
     /// <remarks>Its gradients with respect to a and b are <see cref="NormReference.DGamma"/> and <see cref="NormReference.DBeta"/>.</remarks>

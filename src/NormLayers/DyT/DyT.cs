@@ -57,7 +57,7 @@ public sealed class DyT : Layer, INormalization
     public override IReadOnlyList<Parameter> Parameters { get; }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => Throw.IfLastDiffers(input, Features, Name, nameof(input));
+    public override Shape OutputShape(Shape shape) => Throw.IfLastDiffers(shape, Features, Name, nameof(shape));
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference()

@@ -61,7 +61,7 @@ public sealed class DynamicLayerNorm : MaskableLayer, INormalization
     private protected override string MaskedUnit => "rows";
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => _norm.OutputShape(input);
+    public override Shape OutputShape(Shape shape) => _norm.OutputShape(shape);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference()

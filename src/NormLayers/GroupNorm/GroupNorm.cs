@@ -54,14 +54,14 @@ public sealed class GroupNorm : NormalizationLayer
         LayerConventions.Of("group normalization", Epsilon, Gamma is not null, OnePlusGamma, relu: HasReLU, more: ("groups", Groups));
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
+    public override Shape OutputShape(Shape shape)
     {
-        if (input.Rank < 2 || input[1] != Channels)
+        if (shape.Rank < 2 || shape[1] != Channels)
         {
-            Throw.Argument(nameof(input), $"a shape (N, {Channels}, …) for {Name}", $"{input}");
+            Throw.Argument(nameof(shape), $"a shape (N, {Channels}, …) for {Name}", $"{shape}");
         }
 
-        return input;
+        return shape;
     }
 
     /// <inheritdoc/>

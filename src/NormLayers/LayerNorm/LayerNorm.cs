@@ -46,14 +46,14 @@ public class LayerNorm : NormalizationLayer
         LayerConventions.Of("layer normalization", Epsilon, Gamma is not null, OnePlusGamma, relu: HasReLU);
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
+    public override Shape OutputShape(Shape shape)
     {
-        if (!input.EndsWith(NormalizedShape))
+        if (!shape.EndsWith(NormalizedShape))
         {
-            Throw.Argument(nameof(input), $"a shape whose last dimensions are {NormalizedShape} for {Name}", $"{input}");
+            Throw.Argument(nameof(shape), $"a shape whose last dimensions are {NormalizedShape} for {Name}", $"{shape}");
         }
 
-        return input;
+        return shape;
     }
 
     /// <inheritdoc/>

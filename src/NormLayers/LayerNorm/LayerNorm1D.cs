@@ -27,5 +27,5 @@ public sealed class LayerNorm1D : LayerNorm
     }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => Throw.IfLastDiffers(input, Features, Name, nameof(input));
+    public override Shape OutputShape(Shape shape) => Throw.IfLastDiffers(shape, Features, Name, nameof(shape));
 }

@@ -43,7 +43,7 @@ public sealed class LocalResponseNorm : Layer
         LayerConventions.Numbers(("size", Size), ("alpha", Alpha), ("beta", Beta), ("k", K), ("even_reaches_up", EvenReachesUp ? 1 : 0));
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => Throw.IfWithoutChannels(input, nameof(input), Name);
+    public override Shape OutputShape(Shape shape) => Throw.IfWithoutChannels(shape, nameof(shape), Name);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new LocalResponseNormReference(_response.Below, _response.Above, Alpha, Beta, K);

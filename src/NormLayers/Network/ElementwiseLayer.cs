@@ -19,7 +19,7 @@ public abstract class ElementwiseLayer : Layer
     }
 
     /// <inheritdoc/>
-    public sealed override Shape OutputShape(Shape input) => input;
+    public sealed override Shape OutputShape(Shape shape) => shape;
 
     /// <inheritdoc/>
     protected sealed override void ReplaceBuffers()

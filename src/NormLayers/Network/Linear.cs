@@ -91,7 +91,7 @@ public sealed class Linear : Layer
     protected override bool MayBeInPlace => false;
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => Throw.IfNoSamplesOf(Inputs, input, Name, nameof(input)).WithLast(Outputs);
+    public override Shape OutputShape(Shape shape) => Throw.IfNoSamplesOf(Inputs, shape, Name, nameof(shape)).WithLast(Outputs);
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new Reference(this);

@@ -16,7 +16,7 @@ public sealed class ReLU : Layer
     }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => input;
+    public override Shape OutputShape(Shape shape) => shape;
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new Reference();

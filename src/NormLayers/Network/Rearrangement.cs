@@ -77,14 +77,14 @@ public sealed class Rearrangement : Layer
     }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
+    public override Shape OutputShape(Shape shape)
     {
-        if (input.Rank != _input.Length + 1 || input[1] != _input[0] || input.Last != _input[^1])
+        if (shape.Rank != _input.Length + 1 || shape[1] != _input[0] || shape.Last != _input[^1])
         {
-            Throw.Argument(nameof(input), $"a shape (N, {string.Join(", ", _input)}) for {Name}", $"{input}");
+            Throw.Argument(nameof(shape), $"a shape (N, {string.Join(", ", _input)}) for {Name}", $"{shape}");
         }
 
-        return _output.Length == 1 ? (input[0], _output[0]) : (input[0], _output[0], _output[1]);
+        return _output.Length == 1 ? (shape[0], _output[0]) : (shape[0], _output[0], _output[1]);
     }
 
     /// <inheritdoc/>

@@ -101,14 +101,14 @@ public sealed class Sequential : Layer
     public ReadOnlySpan<float> ActivationGradients(int layer) => Between(_gradients, layer, nameof(Backward));
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input)
+    public override Shape OutputShape(Shape shape)
     {
         foreach (Layer layer in _layers)
         {
-            input = layer.OutputShape(input);
+            shape = layer.OutputShape(shape);
         }
 
-        return input;
+        return shape;
     }
 
     /// <inheritdoc/>

@@ -39,7 +39,7 @@ public sealed class Softmax : Layer
     }
 
     /// <inheritdoc/>
-    public override Shape OutputShape(Shape input) => input;
+    public override Shape OutputShape(Shape shape) => shape;
 
     /// <inheritdoc/>
     public override ReferenceLayer CreateReference() => new Reference();

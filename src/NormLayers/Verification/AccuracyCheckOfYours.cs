@@ -55,7 +55,7 @@ public static partial class AccuracyCheck
     // A function in a layer's place.
     private sealed class Forward(double epsilon, Func<float[], float[], float[], double, float[]> forward) : Layer("forward")
     {
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         public float[] Run(float[] x, float[] gamma, float[] beta)
         {

@@ -334,7 +334,7 @@ public sealed class ProbeTests
 
         public bool IgnoresInputScale => false;
 
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
 

@@ -97,7 +97,7 @@ internal sealed class SpyLayer() : Layer("spy")
 
     public int EvaluationPasses { get; private set; }
 
-    public override Shape OutputShape(Shape input) => input;
+    public override Shape OutputShape(Shape shape) => shape;
 
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {

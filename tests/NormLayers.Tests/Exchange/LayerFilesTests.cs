@@ -475,7 +475,7 @@ public sealed class LayerFilesTests
 
         public override IReadOnlyList<NamedState> NamedState => [new("inside", Inside), new("outside", Outside) { IsInStateDict = false }];
 
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
 

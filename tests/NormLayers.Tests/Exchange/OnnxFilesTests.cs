@@ -152,7 +152,7 @@ public sealed class OnnxFilesTests
 
     private sealed class Unknown() : Layer("unknown")
     {
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
 

@@ -43,7 +43,7 @@ public sealed class BufferErrorTests
         AdaptiveLayerNorm layer = new(4);
         foreach (Shape shape in (Shape[])[(3, 5), 4])
         {
-            Assert.Contains("a shape (N, …, 4) for adaptivelayernorm", Assert.Throws<ArgumentException>("input", () => layer.OutputShape(shape)).Message, StringComparison.Ordinal);
+            Assert.Contains("a shape (N, …, 4) for adaptivelayernorm", Assert.Throws<ArgumentException>("shape", () => layer.OutputShape(shape)).Message, StringComparison.Ordinal);
         }
 
         INormalization normalization = layer;

@@ -342,7 +342,7 @@ public sealed class ConventionsTests
     {
         public FrameworkConventions Own { get; } = FrameworkConventions.PyTorch;
 
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
 

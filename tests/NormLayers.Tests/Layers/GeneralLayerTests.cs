@@ -77,7 +77,7 @@ public sealed class GeneralLayerTests
         }
 
         ArgumentException error = Assert.Throws<ArgumentException>(() => Samples.Forward(layer, new float[shape.Length], shape));
-        Assert.Equal($"Expected a shape {expected} for batchnorm, got {shape}. (Parameter 'input')", error.Message);
+        Assert.Equal($"Expected a shape {expected} for batchnorm, got {shape}. (Parameter 'shape')", error.Message);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class GeneralLayerTests
         foreach ((Shape normalized, Shape input) in (ReadOnlySpan<(Shape, Shape)>)[((2, 2), (2, 2, 3)), ((2, 3), 3), (2, (1, 2, 3)), (10, (2, 3)), ((1, 2, 3), (2, 3)), ((3, 2), (2, 3))])
         {
             ArgumentException error = Assert.Throws<ArgumentException>(() => new LayerNorm(normalized).OutputShape(input));
-            Assert.Equal($"Expected a shape whose last dimensions are {normalized} for layernorm, got {input}. (Parameter 'input')", error.Message);
+            Assert.Equal($"Expected a shape whose last dimensions are {normalized} for layernorm, got {input}. (Parameter 'shape')", error.Message);
         }
 
         foreach (Shape empty in (ReadOnlySpan<Shape>)[default, 0, (2, 0), (0, 3)])

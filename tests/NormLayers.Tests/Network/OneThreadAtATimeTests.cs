@@ -93,7 +93,7 @@ public sealed class OneThreadAtATimeTests
 
         public bool Throws { get; set; }
 
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         public Task<T> Block<T>(Func<T> call)
         {

@@ -245,10 +245,10 @@ public sealed class SequentialTests
     {
         public int Asked { get; private set; }
 
-        public override Shape OutputShape(Shape input)
+        public override Shape OutputShape(Shape shape)
         {
             Asked++;
-            return input;
+            return shape;
         }
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);

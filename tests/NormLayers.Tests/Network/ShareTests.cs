@@ -362,7 +362,7 @@ public sealed class ShareTests
 
     private sealed class Own() : Layer("own")
     {
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
 

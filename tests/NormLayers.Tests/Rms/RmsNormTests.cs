@@ -191,6 +191,6 @@ public sealed class RmsNormTests
     public void Forward_WrongShape_NamesExpectedAndActual()
     {
         ArgumentException error = Assert.Throws<ArgumentException>(() => new RmsNorm(5, name: "norm3").Forward(new float[12], (2, 6), new float[12]));
-        Assert.Equal("Expected a shape whose last dimension is 5 for norm3, got (2, 6). (Parameter 'input')", error.Message);
+        Assert.Equal("Expected a shape whose last dimension is 5 for norm3, got (2, 6). (Parameter 'shape')", error.Message);
     }
 }

@@ -98,7 +98,7 @@ public sealed class AccuracyCheckOfYoursTests
 
         public override IReadOnlyList<Parameter> Parameters => [_gamma];
 
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
         {

@@ -414,7 +414,7 @@ public sealed class GradientCheckSabotageTests
 
         public override IReadOnlyList<NamedState> NamedState => NamesItsState ? [.. base.NamedState, new NamedState("passes", Counter)] : base.NamedState;
 
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
         {

@@ -29,7 +29,7 @@ public sealed class LayerCheckFaultTests
     /// <summary>y = x, or an exception; its reference has so many values.</summary>
     private sealed class Broken(int count, Type? error) : Layer("broken")
     {
-        public override Shape OutputShape(Shape input) => input;
+        public override Shape OutputShape(Shape shape) => shape;
 
         public override ReferenceLayer CreateReference() => new Reference(count);
 

@@ -52,7 +52,7 @@ internal sealed class ScaleLayer(int features) : Layer("scale")
 
     public override IReadOnlyList<Parameter> Parameters => [_scale];
 
-    public override Shape OutputShape(Shape input) => input;
+    public override Shape OutputShape(Shape shape) => shape;
 
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
