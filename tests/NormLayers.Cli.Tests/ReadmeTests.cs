@@ -88,7 +88,7 @@ public sealed partial class ReadmeTests
     [Fact]
     public void Speed_OfGroupInstanceAndLocalResponseNormalization_IsTheRawResults()
     {
-        Says($"[Other layers](docs/performance-family.md): {Ratio("family"):f1} times as fast as the better library (24 cases)");
+        Says($"[Group, instance and local response normalization](docs/performance-family.md): {Ratio("family"):f1} times as fast as the better library (24 cases)");
     }
 
     // The geometric mean of the better library's time over ours, in the newest results of this kind.

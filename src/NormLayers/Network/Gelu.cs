@@ -13,7 +13,7 @@ namespace NormLayers.Network;
 /// </remarks>
 public sealed class Gelu : ElementwiseLayer
 {
-    // φ and 1 − Φ are below 10⁻³⁰⁶ there, and 0 whatever float they are multiplied with.
+    // φ and 1 − Φ are below 2·10⁻³⁰⁶ there, and 0 whatever float they are multiplied with.
     private const double Far = 37.5;
 
     /// <summary>Creates a GELU.</summary>

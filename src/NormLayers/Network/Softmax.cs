@@ -89,7 +89,7 @@ public sealed class Softmax : Layer
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            // Rounded up to whole vectors: what follows the row counts as −∞, whose exponential is 0.
+            // Rounded up to whole vectors: what follows the row counts as −∞, whose exponential, here e⁻⁷⁰⁸, is nothing beside a sum of at least 1.
             Span<double> e = s_exponentials.AtLeast((Columns + 7) / 8 * 8)[..((Columns + 7) / 8 * 8)];
             for (int row = first; row < first + count; row++)
             {

@@ -39,7 +39,9 @@ internal static unsafe class Workers
         where K : struct, IKernel, allows ref struct
     {
         Debug.Assert(parts is > 0 and <= byte.MaxValue, "A ticket cannot hold so many parts.");
-        if (!_lock.TryEnter())
+
+        // The lock would let this thread in again, and its parts of the first call would be lost.
+        if (_lock.IsHeldByCurrentThread || !_lock.TryEnter())
         {
             return false;
         }

@@ -447,6 +447,32 @@ public sealed class ThreadsTests : IDisposable
     }
 
     [Fact]
+    public void For_BodyThatAllowsThreads_LosesNoCall()
+    {
+        float[] x = Samples.Normal(1024 * 256, seed: 1);
+        float[][] y = [.. Enumerable.Range(0, 8).Select(_ => new float[x.Length])];
+        float[] expected = new float[x.Length];
+        Functional.LayerNorm(x, 256, Functional.Ones, Functional.Zeros, 1e-5, expected);
+        int limit = Threads.Limit;
+        try
+        {
+            Threads.Limit = 2;
+            Threads.For(y.Length, i =>
+            {
+                Threads.CallerAlone = false;
+                Functional.LayerNorm(x, 256, Functional.Ones, Functional.Zeros, 1e-5, y[i]);
+            });
+        }
+        finally
+        {
+            Threads.Limit = limit;
+            Threads.CallerAlone = false;
+        }
+
+        Assert.All(y, result => Compare.SameBits(expected, result, "y"));
+    }
+
+    [Fact]
     public void For_ThatThrows_PassesItOnAndWorksAgain()
     {
         Assert.Throws<FormatException>(() => Threads.For(1, _ => throw new FormatException()));
