@@ -56,7 +56,7 @@ public abstract class Layer
     /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>
     /// <param name="shape">The input's shape.</param>
     /// <param name="y">Overwritten with the output, of shape <see cref="OutputShape"/>. See each layer for whether it may be x.</param>
-    /// <exception cref="ArgumentException">A shape the layer does not take, or a buffer of another length.</exception>
+    /// <exception cref="ArgumentException">A shape the layer does not take, a buffer of another length, or y in a part of x's memory, or in all of it where the layer does not work in place.</exception>
     /// <exception cref="InvalidOperationException">Another thread is in a pass of this layer, or it is a <see cref="Share"/> in training mode.</exception>
     public void Forward(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
@@ -93,7 +93,7 @@ public abstract class Layer
     /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but not x; empty if it is not wanted.
     /// </param>
     /// <exception cref="InvalidOperationException">No forward pass came before, another thread is in a pass of this layer, or it is a <see cref="Share"/>.</exception>
-    /// <exception cref="ArgumentException">A buffer of another length than in the forward pass.</exception>
+    /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in memory where it may not be.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx) => Backward(x, default, dy, dx);
 
     /// <summary>
@@ -106,7 +106,7 @@ public abstract class Layer
     /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but neither x nor y; empty if it is not wanted.
     /// </param>
     /// <exception cref="InvalidOperationException">No forward pass came before, another thread is in a pass of this layer, or it is a <see cref="Share"/>.</exception>
-    /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in y's memory.</exception>
+    /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in memory where it may not be.</exception>
     public void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> y, ReadOnlySpan<float> dy, Span<float> dx)
     {
         Enter();

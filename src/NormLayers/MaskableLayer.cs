@@ -19,7 +19,7 @@ public abstract class MaskableLayer : Layer
     /// of its rows; <see cref="DynamicLayerNorm"/> takes only a value for each row. True leaves an element in. The array is kept, not copied, and read in forward passes alone.</para>
     /// <para>Statistics, y and the gradients have the bits of the compacted data. Where the mask is false, x and dy are not read, and y and dx are 0. A set that is masked
     /// wholly changes nothing: no gradient and no running statistic. A forward pass throws where the mask's length does not fit.</para>
-    /// <para>A pass allocates where a mask leaves more elements, or more blocks of equal rows or samples, than any before. The same mask again allocates nothing.</para>
+    /// <para>A pass with a mask allocates where the tensor has more elements or rows than any before, or the mask leaves more. The same shape and mask again allocate nothing.</para>
     /// </remarks>
     public bool[]? Mask { get; set; }
 

@@ -15,6 +15,7 @@ public sealed class NormStatistics
     private double[] _d = [];
     private bool _corrected;
     private bool _given;
+    private bool _withVariance;
 
     /// <summary>How many rows or channels the last forward pass had.</summary>
     public int Count { get; private set; }
@@ -23,10 +24,10 @@ public sealed class NormStatistics
     /// <remarks>Rounded to double; what that leaves of a mean of many standard deviations is kept too, and used by the backward pass.</remarks>
     public ReadOnlySpan<double> Mean => _mean.AsSpan(0, Count);
 
-    /// <summary>The biased variance of each channel, (C), after a pass over channels; a pass over rows does not write it.</summary>
-    public ReadOnlySpan<double> Variance => _variance.AsSpan(0, Count);
+    /// <summary>The biased variance of each channel, (C), after a pass of batch normalization and its relatives; else empty.</summary>
+    public ReadOnlySpan<double> Variance => _withVariance ? Variances : default;
 
-    /// <summary>1/√(variance + ε) of each, (N) or (C).</summary>
+    /// <summary>r of each, (N) or (C), in x̂ = (x − mean)·r: 1/√(variance + ε), or that of the layer's own formula.</summary>
     public ReadOnlySpan<double> Rstd => _rstd.AsSpan(0, Count);
 
     /// <summary>R of each channel, (C), after a pass of batch renormalization, x̂ = R·(x − μ)/s + D; else empty.</summary>
@@ -67,9 +68,12 @@ public sealed class NormStatistics
     }
 
     /// <summary>Resizes to so many rows or channels, with r and d of each if corrected; their values are old ones or zeros.</summary>
-    internal NormStatistics Resize(int count, bool corrected = false)
+    /// <param name="count">How many.</param>
+    /// <param name="corrected">Whether <see cref="Corrections"/> are to be overwritten too.</param>
+    /// <param name="withVariance">Whether <see cref="Variance"/> shows the variances.</param>
+    internal NormStatistics Resize(int count, bool corrected = false, bool withVariance = false)
     {
-        (_corrected, _given) = (corrected, false);
+        (_corrected, _given, _withVariance) = (corrected, false, withVariance);
         if (corrected && _r.Length < count)
         {
             (_r, _d) = (new double[count], new double[count]);

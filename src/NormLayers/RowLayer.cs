@@ -55,7 +55,7 @@ public abstract class RowLayer : MaskableLayer, INormalization
     private protected void Backward<S>(in RowTensors tensors, in Gradients gradients)
         where S : struct, IStatistic
     {
-        int length = tensors.RowsPerParameters > 0
+        long length = tensors.RowsPerParameters > 0
             ? RowNorm.WorkspaceLength(1, tensors.Gamma.Length)
             : RowNorm.WorkspaceLength(_statistics.Count, Features, rowGamma: !tensors.RowGamma.IsEmpty);
         RowNorm.Backward<S>(in tensors, _epsilon, _statistics.Sets, in gradients, _workspace.AtLeast(length), Kept);

@@ -96,7 +96,7 @@ public abstract class RunningLayer : NormalizationLayer
     /// <summary>What <see cref="RunningStatistics.Spread"/> follows, from the biased variance of m elements: the unbiased one.</summary>
     private protected virtual double ReferenceSpread(double variance, double m) => variance * m / (m - 1);
 
-    private protected Span<double> Workspace(int length) => _workspace.AtLeast(length);
+    private protected Span<double> Workspace(long length) => _workspace.AtLeast(length);
 
     /// <summary>Overwrites the pass's statistics with the running ones.</summary>
     private protected virtual void TakeRunning() => Statistics.CopyFrom(Running!.Mean, Running.Spread);
@@ -111,7 +111,7 @@ public abstract class RunningLayer : NormalizationLayer
         pass.ReadsOnce = !batchStatistics;
         TakeSets(ref pass.Sets);
         pass.Sets.Beta = Affine.Shift;
-        pass.Sets.Variance = Statistics.Variance;
+        pass.Sets.Variance = Statistics.Variances;
         pass.Sets.Epsilon = new Epsilon(epsilon);
         ChunkNorm.Normalize(ref pass, in _planes, ref _workspace, Kept);
     }

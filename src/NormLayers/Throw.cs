@@ -56,6 +56,24 @@ internal static class Throw
         }
     }
 
+    /// <summary>Returns the shape of a layer's output; where the layer refuses the input's shape, the error names the argument that this comes from.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="shape">The shape of its input.</param>
+    /// <param name="expected">What the argument should be.</param>
+    /// <param name="actual">What it is.</param>
+    /// <param name="name">The argument.</param>
+    public static Shape IfRefused(Layer layer, Shape shape, string expected, string actual, string name)
+    {
+        try
+        {
+            return layer.OutputShape(shape);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"Expected {expected}, got {actual}. {e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal)}", name, e);
+        }
+    }
+
     /// <summary>Checks that the last dimension of a layer's input is the layer's number of features, and returns the shape.</summary>
     public static Shape IfLastDiffers(Shape shape, int features, string layer, string name)
     {

@@ -18,11 +18,13 @@ public sealed class CheckTests : IDisposable
     [Fact]
     public void Check_Layers_PassInEveryMode()
     {
-        string output = _tool.Run("check").Expect(0).Output;
+        ToolResult shown = _tool.Run("check").Expect(0);
+        string output = shown.Output;
+        Assert.StartsWith("layers, ", shown.Error, StringComparison.Ordinal);
         Assert.Contains("BatchRenorm ", output, StringComparison.Ordinal);
         Assert.Contains("Every layer agrees", output, StringComparison.Ordinal);
 
-        JsonObject document = _tool.Run("check", "--json").Expect(0).Json;
+        JsonObject document = _tool.Run("check", "--json", "--quiet").Expect(0) is { Error: "" } quiet ? quiet.Json : [];
         Assert.True((bool)document["passed"]!);
         Assert.Equal(
             ["LayerNorm1D", "LayerNorm", "RmsNorm", "BatchNorm", "GroupNorm", "InstanceNorm", "GhostBatchNorm", "BatchRenorm", "ScaleNorm", "DyT", "LocalResponseNorm", "WeightNorm", "WeightStandardization", "DynamicLayerNorm", "AdaptiveLayerNorm"],
@@ -33,6 +35,16 @@ public sealed class CheckTests : IDisposable
             ["none", "batchnorm", "layernorm", "rmsnorm", "groupnorm", "ghostbatchnorm", "batchrenorm", "scalenorm", "dyt", "localresponsenorm", "weightnorm", "weightstandardization", "dynamiclayernorm"],
             modes.Select(m => (string?)m!["mode"]));
         Assert.All(modes, m => Assert.All(m!["tensors"]!.AsArray(), t => Assert.True((bool)t!["passed"]!)));
+    }
+
+    [Theory]
+    [InlineData("TERM", 143, "check")]
+    [InlineData("INT", 130, "check", "--accuracy", "--json")]
+    public void Check_Stopped_SaysThatItHasNoResult(string signal, int code, params string[] arguments)
+    {
+        ToolResult result = _tool.RunAndSignalAfterLine(signal, arguments).Expect(code);
+        Assert.Equal("", result.Output);
+        Assert.Contains("stopped before the check was complete", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

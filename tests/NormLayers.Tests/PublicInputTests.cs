@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using NormLayers.Exchange;
 using NormLayers.Network;
+using NormLayers.Normalization;
 using NormLayers.Numerics;
 using NormLayers.Tests.Support;
 
@@ -121,6 +122,72 @@ public sealed class PublicInputTests
         Refused("features", () => Rearrangement.Patches(1_000_000, new PatchOptions(500, 1)));
         Assert.Contains("patches of 500x500 at a stride of 1 have more than", new PatchOptions(500, 1).FindProblem(1_000_000), StringComparison.Ordinal);
         Assert.Null(new PatchOptions(500, 250).FindProblem(1_000_000));
+    }
+
+    [Fact]
+    public void Optimizer_ParameterTwice_IsRefused()
+    {
+        Linear linear = new(2, 1, new RandomSource(1));
+        Refused("parameters", () => _ = new SgdOptimizer([.. linear.Parameters, linear.Parameters[0]], 0.1));
+        Refused("parameters", () => _ = new AdamOptimizer([linear.Parameters[1], linear.Parameters[1]]));
+    }
+
+    [Theory]
+    [InlineData(double.NaN, 1, "low")]
+    [InlineData(double.NegativeInfinity, 1, "low")]
+    [InlineData(0, double.PositiveInfinity, "high")]
+    [InlineData(0, double.NaN, "high")]
+    [InlineData(2, 1, "high")]
+    [InlineData(-1e308, 1e308, "high")]
+    public void NextDouble_EndsWithoutNumbersBetween_AreRefused(double low, double high, string argument) => Refused(argument, () => new RandomSource(1).NextDouble(low, high));
+
+    [Fact]
+    public void Activations_OfOneLayer_SaysThatNothingIsBetween()
+    {
+        Sequential network = new(new ReLU());
+        network.Forward([1], (1, 1), new float[1]);
+        Assert.Contains("more than one layer", Assert.Throws<ArgumentOutOfRangeException>("layer", () => _ = network.Activations(0).Length).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Mask_ThatLeavesOneValueASet_IsNamedAsTheCallerNamesIt()
+    {
+        bool[] mask = [true, false];
+        float[] x = [1, 2, 3, 4];
+        Refused("Mask", () => new GroupNorm(2, 2) { Mask = mask }.Forward(x, (1, 2, 2), new float[4]));
+        Refused("Mask", () => new InstanceNorm(2) { Mask = mask }.Forward(x, (1, 2, 2), new float[4]));
+        Refused("Mask", () => new BatchNorm(2) { Mask = mask }.Forward(x, (2, 2), new float[4]));
+        Refused("mask", () => Functional.GroupNorm(x, (1, 2, 2), 2, Functional.Ones, Functional.Zeros, 1e-5, new float[4], new NormStatistics(), mask: mask));
+        Refused("mask", () => Functional.InstanceNorm(x, (1, 2, 2), Functional.Ones, Functional.Zeros, 1e-5, new float[4], new NormStatistics(), mask: mask));
+        Refused("mask", () => Functional.BatchNormTraining(x, (2, 2), Functional.Ones, Functional.Zeros, 1e-5, new float[4], new NormStatistics(), mask: mask));
+        Refused("shape", () => Functional.BatchNormTraining(x, (1, 4), Functional.Ones, Functional.Zeros, 1e-5, new float[4], new NormStatistics()));
+    }
+
+    [Fact]
+    public void Variance_AfterAPassThatWritesNone_IsEmpty()
+    {
+        NormStatistics statistics = new();
+        float[] x = [.. Enumerable.Range(0, 16)];
+        Functional.BatchNormTraining(x, (4, 4), Functional.Ones, Functional.Zeros, 1e-5, new float[16], statistics);
+        Assert.Equal([20, 20, 20, 20], statistics.Variance.ToArray());
+        Functional.GroupNorm(x, (4, 4), 2, Functional.Ones, Functional.Zeros, 1e-5, new float[16], statistics);
+        Assert.Equal((8, 0), (statistics.Count, statistics.Variance.Length));
+        Functional.LayerNorm(x, 4, Functional.Ones, Functional.Zeros, 1e-5, new float[16], statistics: statistics);
+        Assert.Equal((4, 0), (statistics.Count, statistics.Variance.Length));
+    }
+
+    [Fact]
+    public void Workspace_BeyondAnArray_IsCountedAndRefused()
+    {
+        const int Many = 1 << 29;
+        Assert.True(GroupedNorm.WorkspaceLength(new Groups(1, Many, 1, Many / 4)) > int.MaxValue);
+        Assert.True(ChannelNorm.WorkspaceLength(new Planes(1, Many, 1)) > int.MaxValue);
+        Assert.True(RowNorm.WorkspaceLength(1, 3 * Many) > int.MaxValue);
+        Assert.True(TanhRows.WorkspaceLength(1, 3 * Many) > int.MaxValue);
+        Assert.Contains(
+            "needs a workspace of 3000000000 numbers, and it can have 1073741824",
+            Assert.Throws<InvalidOperationException>(() => default(AlignedBuffer).AtLeast(3_000_000_000)).Message,
+            StringComparison.Ordinal);
     }
 
     public static TheoryData<string> Layers => [.. s_layers.Keys];

@@ -21,7 +21,8 @@ internal static class CheckCommand
         Option<bool> accuracy = new("--accuracy") { Description = "Measure float results against exact arithmetic, on hostile data." };
         Option<bool> search = new("--search") { Description = "With --accuracy, also search for the worst errors of y and dx." };
         Option<bool> json = new("--json") { Description = "Print JSON." };
-        Command command = new("check", "Check every layer against its reference in double and difference quotients, or every result against exact arithmetic.") { accuracy, search, json };
+        Option<bool> quiet = new("--quiet", "-q") { Description = "Show no progress." };
+        Command command = new("check", "Check every layer against its reference in double and difference quotients, or every result against exact arithmetic.") { accuracy, search, json, quiet };
         command.Validators.Add(parsed =>
         {
             if (parsed.GetValue(search) && !parsed.GetValue(accuracy))
@@ -32,21 +33,27 @@ internal static class CheckCommand
         command.SetAction(parsed =>
         {
             using Interruption interruption = new();
+            Action<string> begin = parsed.GetValue(quiet) ? _ => { } : StandardStreams.WriteError;
             try
             {
-                return parsed.GetValue(accuracy) ? CheckAccuracy(parsed.GetValue(search), parsed.GetValue(json), interruption.Token) : CheckLayers(parsed.GetValue(json), interruption.Token);
+                return parsed.GetValue(accuracy)
+                    ? CheckAccuracy(parsed.GetValue(search), parsed.GetValue(json), begin, interruption.Token)
+                    : CheckLayers(parsed.GetValue(json), begin, interruption.Token);
             }
             catch (OperationCanceledException)
             {
+                StandardStreams.WriteError("stopped before the check was complete: it has a result only then");
                 return interruption.ExitCode;
             }
         });
         return command;
     }
 
-    private static int CheckLayers(bool json, CancellationToken cancellationToken)
+    private static int CheckLayers(bool json, Action<string> begin, CancellationToken cancellationToken)
     {
+        begin("layers, beside plain loops in double and difference quotients");
         IReadOnlyList<LayerCheckRow> layers = LayerCheck.Run(cancellationToken);
+        begin("networks, beside difference quotients");
         List<NetworkDocument> networks = [];
         foreach (NormalizationKind normalization in NormalizationKind.All.Where(k => !k.NeedsPositions))
         {
@@ -96,10 +103,17 @@ internal static class CheckCommand
 
     private static string Verdict(bool passed) => passed ? "ok" : "WRONG";
 
-    private static int CheckAccuracy(bool search, bool json, CancellationToken cancellationToken)
+    private static int CheckAccuracy(bool search, bool json, Action<string> begin, CancellationToken cancellationToken)
     {
+        begin("layers on hostile data, beside exact arithmetic");
         IReadOnlyList<AccuracyRow> rows = AccuracyCheck.Run(cancellationToken: cancellationToken);
-        IReadOnlyList<AccuracyRow> found = search ? AccuracySearch.Run(cancellationToken: cancellationToken) : [];
+        IReadOnlyList<AccuracyRow> found = [];
+        if (search)
+        {
+            begin("searches for the worst errors");
+            found = AccuracySearch.Run(cancellationToken: cancellationToken);
+        }
+
         bool passed = rows.Concat(found).All(r => r.Passed);
         Console.Out.WriteLine(json ? JsonSerializer.Serialize([.. rows, .. found], ResultJson.Default.ListAccuracyRow) : AccuracyTable(rows, found, passed));
         return passed ? ExitCode.Success : ExitCode.Mismatch;

@@ -33,7 +33,7 @@ public static class DatasetExtensions
     public static Dataset Take(this Dataset data, int count, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(data);
-        return count >= data.Count ? data : Select(data, Choose(data, count, seed).Chosen);
+        return Throw.IfNotPositive(count, nameof(count)) >= data.Count ? data : Select(data, Choose(data, count, seed).Chosen);
     }
 
     /// <summary>Brings each feature to mean 0 and variance 1, by what the training set says of them.</summary>
@@ -124,7 +124,7 @@ public static class DatasetExtensions
     {
         if (count < 1 || count >= data.Count)
         {
-            Throw.OutOfRange(name!, $"a number from 1 to {data.Count - 1}, one less than there are samples", count);
+            Throw.OutOfRange(name!, data.Count < 2 ? $"a set of at least 2 samples to divide ('{data.Name}' has {data.Count})" : $"a number from 1 to {data.Count - 1}, one less than there are samples", count);
         }
 
         RandomSource random = new(seed);

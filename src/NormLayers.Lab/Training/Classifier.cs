@@ -29,7 +29,8 @@ public sealed class Classifier
         ArgumentNullException.ThrowIfNull(format);
         Throw.IfLengthDiffers(format.FeatureCount, options.InputFeatures, nameof(format));
         Throw.IfLengthDiffers(format.ClassNames.Count, options.Classes, nameof(format));
-        Throw.IfLengthDiffers(network.OutputShape((1, options.InputFeatures)).Length, options.Classes, nameof(network));
+        Shape output = Throw.IfRefused(network, (1, options.InputFeatures), $"a network of {options.InputFeatures} features, as in the options", "another", nameof(network));
+        Throw.IfLengthDiffers(output.Length, options.Classes, nameof(network));
         if (standardization is not null)
         {
             Throw.IfLengthDiffers(standardization.FeatureCount, options.InputFeatures, nameof(standardization));

@@ -249,7 +249,7 @@ public sealed class Trainer
                 Throw.Argument(nameof(data), "at least one sample in each set", $"none in '{set.Name}'");
             }
 
-            Shape output = _network.OutputShape((1, set.FeatureCount));
+            Shape output = Throw.IfRefused(_network, (1, set.FeatureCount), "as many features as the network takes", $"{set.FeatureCount} in '{set.Name}'", nameof(data));
             if (output.Last != set.ClassCount)
             {
                 Throw.Argument(nameof(data), $"{output.Last} classes, as many as the network has outputs", $"{set.ClassCount} in '{set.Name}'");

@@ -135,7 +135,7 @@ public class BatchNorm : RunningLayer
         {
             if (ChunkNorm.HasOneValue(Planes))
             {
-                RefuseOneValue(shape, nameof(x));
+                RefuseOneValue(shape);
             }
 
             ChunkNorm.Statistics(x, Planes, Statistics, Workspace(ChunkNorm.WorkspaceLength(Planes)));
@@ -161,7 +161,7 @@ public class BatchNorm : RunningLayer
     }
 
     /// <summary>The statistic of the last batch that <see cref="RunningStatistics.Spread"/> follows, (K, C), and what it is multiplied by for m elements.</summary>
-    private protected virtual ReadOnlySpan<double> SpreadOfBatch => Statistics.Variance;
+    private protected virtual ReadOnlySpan<double> SpreadOfBatch => Statistics.Variances;
 
     private protected virtual double UnbiasedFactor(double m) => BiasedRunningVariance ? 1 : m / (m - 1);
 
@@ -178,9 +178,9 @@ public class BatchNorm : RunningLayer
 
     // Its locals would be cleared in every pass.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RefuseOneValue(Shape shape, string name)
+    private void RefuseOneValue(Shape shape)
     {
-        string but = Kept is null ? "" : ", with one that is not masked";
+        (string name, string but) = Kept is null ? (nameof(shape), "") : (nameof(Mask), ", with one that is not masked");
         Throw.Argument(name, $"more than 1 value per {Unit} for {Name}, because {WhyBatchStatistics()}", $"shape {shape}{but}");
     }
 

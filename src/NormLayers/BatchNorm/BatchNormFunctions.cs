@@ -42,7 +42,7 @@ public static partial class Functional
         }
 
         Planes planes = Planes.Of(shape);
-        Span<double> workspace = _workspace.AtLeast(3 * C + ChannelPass<No>.WorkspaceLength(planes));
+        Span<double> workspace = _workspace.AtLeast(3L * C + ChannelPass<No>.WorkspaceLength(planes));
         SetStatistics statistics = new(workspace[..C], default, workspace.Slice(C, C));
         Span<double> wideVariance = workspace.Slice(2 * C, C);
         TensorPrimitives.ConvertChecked(mean, statistics.Mean);
@@ -135,11 +135,11 @@ public static partial class Functional
         Batch batch = new() { Planes = planes, Kept = kept, Left = ChunkNorm.Left(x, kept), Y = y };
         if (ChunkNorm.HasOneValue(batch.Planes))
         {
-            string but = batch.Kept is null ? "" : ", with one that is not masked";
-            Throw.Argument(nameof(x), $"more than 1 value per channel{(chunkSize == 0 ? "" : " in each chunk")}", $"shape {shape}{but}");
+            (string name, string but) = batch.Kept is null ? (nameof(shape), "") : (nameof(mask), ", with one that is not masked");
+            Throw.Argument(name, $"more than 1 value per channel{(chunkSize == 0 ? "" : " in each chunk")}", $"shape {shape}{but}");
         }
 
-        statistics.Resize(batch.IsEmpty ? 0 : batch.Planes.Chunks * batch.Planes.Channels, corrected);
+        statistics.Resize(batch.IsEmpty ? 0 : batch.Planes.Chunks * batch.Planes.Channels, corrected, withVariance: true);
         if (!batch.IsEmpty)
         {
             ChunkNorm.Statistics(batch.Left, batch.Planes, statistics, _workspace.AtLeast(ChunkNorm.WorkspaceLength(batch.Planes)));
@@ -158,7 +158,7 @@ public static partial class Functional
             Gamma = gamma,
             Beta = beta,
             Corrections = statistics.Corrections,
-            Variance = statistics.Variance,
+            Variance = statistics.Variances,
             Epsilon = new Epsilon(epsilon),
         };
         ChunkNorm.Normalize(ref pass, batch.Planes, ref _workspace, batch.Kept);

@@ -72,7 +72,7 @@ public sealed class GroupNorm : NormalizationLayer
     private protected override void Keep(Compaction kept, ReadOnlySpan<bool> mask, Shape shape)
     {
         kept.KeepSamples(mask, Planes.Of(shape));
-        Functional.CheckGroupSize(kept, shape, Groups, Name);
+        Functional.CheckGroupSize(kept, shape, Groups, Name, nameof(Mask));
     }
 
     /// <inheritdoc/>

@@ -37,7 +37,7 @@ public static partial class Functional
         CheckApart(y, nameof(y), gamma, beta);
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Y = y, Gamma = gamma, Beta = beta, ReLU = relu };
         Compaction? kept = KeptSamples(mask, shape);
-        CheckGroupSize(kept, shape, groups, nameof(GroupNorm));
+        CheckGroupSize(kept, shape, groups, nameof(GroupNorm), nameof(mask));
         SetStatistics sets = statistics.Resize((kept?.Rows ?? shape[0]) * groups).Sets;
         Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
         GroupedNorm.Forward(tensors, new Epsilon(epsilon), sets, statistics.Variances, workspace, kept);
@@ -88,13 +88,13 @@ public static partial class Functional
         }
     }
 
-    internal static void CheckGroupSize(Compaction? kept, Shape shape, int groups, string name)
+    internal static void CheckGroupSize(Compaction? kept, Shape shape, int groups, string name, string argument)
     {
         foreach (Compaction.Block block in kept is null ? [] : kept.Blocks)
         {
             if (block.RowLength == groups)
             {
-                Throw.Argument("mask", $"more than 1 unmasked value per group for {name}, because one is its own mean", $"one in sample {kept!.Kept[block.Start] / (shape.Length / shape[0])}");
+                Throw.Argument(argument, $"more than 1 unmasked value per group for {name}, because one is its own mean", $"one in sample {kept!.Kept[block.Start] / (shape.Length / shape[0])}");
             }
         }
     }

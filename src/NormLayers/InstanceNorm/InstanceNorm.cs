@@ -72,7 +72,7 @@ public sealed class InstanceNorm : RunningLayer
         if (UsesOwnStatistics)
         {
             kept.KeepSamples(mask, Planes.Of(shape));
-            Functional.CheckGroupSize(kept, shape, Channels, Name);
+            Functional.CheckGroupSize(kept, shape, Channels, Name, nameof(Mask));
         }
         else
         {
@@ -107,7 +107,7 @@ public sealed class InstanceNorm : RunningLayer
         {
             double unbiased = UnbiasedFactor(shape);
             Average(Statistics.Mean, _mean);
-            Average(Statistics.Variance, _variance);
+            Average(Statistics.Variances, _variance);
             Update.Check(_mean, _variance, unbiased);
             Update.Step(_mean, _variance, unbiased, Running);
         }

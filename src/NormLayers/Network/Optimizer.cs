@@ -9,6 +9,7 @@ public abstract class Optimizer
     /// <param name="parameters">The parameters to change; frozen ones are left alone.</param>
     /// <param name="learningRate">The step length η, > 0.</param>
     /// <param name="weightDecay">λ: λ·w is added to each gradient (L2), ≥ 0.</param>
+    /// <exception cref="ArgumentException">A parameter is null, or given twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
     protected Optimizer(IReadOnlyList<Parameter> parameters, double learningRate, double weightDecay)
     {
@@ -18,6 +19,12 @@ public abstract class Optimizer
         if (parameters.Contains(null!))
         {
             Throw.Argument(nameof(parameters), "parameters", "null among them");
+        }
+
+        HashSet<Parameter> seen = [];
+        if (parameters.FirstOrDefault(p => !seen.Add(p)) is { } twice)
+        {
+            Throw.Argument(nameof(parameters), "each parameter once, as it would step twice", $"'{twice.Name}' twice");
         }
 
         Parameters = parameters;

@@ -200,7 +200,7 @@ public sealed class Sequential : Layer
     {
         if ((uint)layer >= (uint)buffers.Count)
         {
-            Throw.OutOfRange(nameof(layer), $"a layer from 0 to {buffers.Count - 1}, the last but one", layer);
+            Throw.OutOfRange(nameof(layer), buffers.Count == 0 ? "a network of more than one layer, as only between two is anything kept" : $"a layer from 0 to {buffers.Count - 1}, the last but one", layer);
         }
 
         if (!buffers.Has(layer))

@@ -113,8 +113,7 @@ internal static class ChannelNorm
         {
             // Σdy·x̂ = R·Σdy·z + D·Σdy
             TensorPrimitives.Multiply(sums[C..], sets.Corrections.R, sums[C..]);
-            TensorPrimitives.Multiply(sums[..C], sets.Corrections.D, sums[..C]);
-            TensorPrimitives.Add(sums[C..], sums[..C], sums[C..]);
+            TensorPrimitives.MultiplyAdd(sums[..C], sets.Corrections.D, sums[C..], sums[C..]);
         }
 
         Accumulation.Add(sums[C..], gradients.DGamma);
@@ -128,10 +127,10 @@ internal static class ChannelNorm
 
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C and L.</param>
-    public static int WorkspaceLength(in Planes planes)
+    public static long WorkspaceLength(in Planes planes)
     {
-        int sums = planes.AreColumns ? planes.Columns + 2 * planes.Columns * planes.Blocks.Count : PlaneSums<MomentTerm>.SumsLength(planes);
-        return 2 * planes.Channels + Math.Max(planes.Channels + sums, ChannelPass<Yes>.WorkspaceLength(planes));
+        long sums = planes.AreColumns ? planes.Columns + 2L * planes.Columns * planes.Blocks.Count : PlaneSums<MomentTerm>.SumsLength(planes);
+        return 2L * planes.Channels + Math.Max(planes.Channels + sums, ChannelPass<Yes>.WorkspaceLength(planes));
     }
 
     // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]

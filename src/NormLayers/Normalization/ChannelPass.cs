@@ -80,8 +80,8 @@ internal ref struct ChannelPass<TGradient> : IKernel
     }
 
     /// <summary>How many doubles are enough as workspace: factors of channels and of columns, and the place of each special one.</summary>
-    public static int WorkspaceLength(in Planes planes) =>
-        (Kinds * planes.Channels + RowMap.Line + 1) / 2 + (planes.AreColumns ? ((Kinds + 1) * planes.Columns + RowMap.Line + 1) / 2 + 1 : (planes.Channels + 1) / 2);
+    public static long WorkspaceLength(in Planes planes) =>
+        ((long)Kinds * planes.Channels + RowMap.Line + 1) / 2 + (planes.AreColumns ? ((Kinds + 1L) * planes.Columns + RowMap.Line + 1) / 2 + 1 : (planes.Channels + 1) / 2);
 
     [MethodImpl(Kernels.FullyOptimized)]
     public readonly void Run<L, D>(int first, int count)

@@ -79,7 +79,7 @@ internal readonly ref struct ChannelWindows : IKernel
         where D : struct, IDoubleLanes<D>
     {
         (int C, int below, int above) = (Planes.Channels, Response.Below, Response.Above);
-        Span<double> powers = s_scratch.AtLeast(2 * width * C);
+        Span<double> powers = s_scratch.AtLeast(2L * width * C);
         Span<double> e = powers[(width * C)..];
 
         // s[c] = max(k + alpha / n * sum of squares, 1e-300) [LRN-F1]; e[c] = dy[c] * y[c] / s[c] [LRN-B1]

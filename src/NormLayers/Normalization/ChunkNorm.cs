@@ -151,19 +151,19 @@ internal static class ChunkNorm
 
     /// <summary>How many doubles are enough for each method as workspace.</summary>
     /// <param name="planes">N, C, L and the chunks.</param>
-    public static int WorkspaceLength(in Planes planes)
+    public static long WorkspaceLength(in Planes planes)
     {
         if (planes.Chunks == 1)
         {
             return ChannelNorm.WorkspaceLength(planes);
         }
 
-        int longest = ChannelNorm.WorkspaceLength(planes.Chunk(0));
+        long longest = ChannelNorm.WorkspaceLength(planes.Chunk(0));
         for (int k = 1; k < planes.Chunks; k++)
         {
             longest = Math.Max(longest, ChannelNorm.WorkspaceLength(planes.Chunk(k)));
         }
 
-        return longest + 2 * planes.Channels;
+        return longest + 2L * planes.Channels;
     }
 }

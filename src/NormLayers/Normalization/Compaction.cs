@@ -5,7 +5,7 @@ namespace NormLayers.Normalization;
 /// <summary>The elements that a mask leaves of a tensor, as dense tensors one after another: gathered before an engine runs, scattered after it.</summary>
 /// <remarks>
 /// No engine knows of masks, so what it computes has the bits of the compacted data. Where neighbouring rows, or samples, have as many elements left in the
-/// same places, they are one block. Rows and samples without any are left out. A mask that leaves more than any before allocates.
+/// same places, they are one block. Rows and samples without any are left out. It allocates where a tensor is larger than any before, or a mask leaves more.
 /// </remarks>
 internal sealed class Compaction
 {
@@ -208,7 +208,7 @@ internal sealed class Compaction
     }
 
     /// <summary>A workspace for an engine.</summary>
-    public Span<double> Workspace(int length) => _workspace.AtLeast(length);
+    public Span<double> Workspace(long length) => _workspace.AtLeast(length);
 
     /// <summary>So many zeros, to add to.</summary>
     public Span<double> Totals(int length)

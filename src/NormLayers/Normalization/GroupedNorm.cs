@@ -97,19 +97,19 @@ internal static class GroupedNorm
 
     /// <summary>How many doubles each method needs as workspace.</summary>
     /// <param name="groups">N, C, L and G.</param>
-    public static int WorkspaceLength(Groups groups)
+    public static long WorkspaceLength(Groups groups)
     {
-        int columns = groups.Channels * groups.Length;
+        long columns = groups.Channels * groups.Length;
         return groups.AreRows
             ? 5 * columns + 2 + RowNorm.WorkspaceLength(groups.Sets, groups.SetElements, groups.PerSample)
-            : 2 * groups.Planes + groups.SetsPerChunk * groups.Depth + 2 + groups.Parts * ChunkLength(groups);
+            : 2L * groups.Planes + groups.SetsPerChunk * groups.Depth + 2 + groups.Parts * ChunkLength(groups);
     }
 
     // Factors and sums of a chunk's planes and sets.
-    private static int ChunkLength(Groups groups)
+    private static long ChunkLength(Groups groups)
     {
         Planes planes = groups.PlanesOf(groups.SetsPerChunk);
-        return 13 * planes.Channels + 4 * groups.SetsPerChunk + 8 + ChannelNorm.WorkspaceLength(planes);
+        return 13L * planes.Channels + 4L * groups.SetsPerChunk + 8 + ChannelNorm.WorkspaceLength(planes);
     }
 
     private static void Run<T>(T pass, Groups groups, Span<double> workspace)
@@ -150,7 +150,7 @@ internal static class GroupedNorm
             where L : struct, ILanes<L>
             where D : struct, IDoubleLanes<D>
         {
-            int length = ChunkLength(_groups);
+            int length = (int)ChunkLength(_groups);
             for (int part = first; part < first + count; part++)
             {
                 Workspace rest = new(_workspace.Slice(part * length, length));

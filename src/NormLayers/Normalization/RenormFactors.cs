@@ -14,7 +14,7 @@ internal static class RenormFactors
         Span<double> D = statistics.Corrections.D;
 
         // s = sqrt(variance + epsilon) [BRN-F2]
-        TensorPrimitives.Add(statistics.Variance, epsilon, deviation);
+        TensorPrimitives.Add(statistics.Variances, epsilon, deviation);
         TensorPrimitives.Sqrt(deviation, deviation);
 
         // R = clip(s / runningDeviation, 1 / rMax, rMax) [BRN-F3]; D = clip((mean - runningMean) / runningDeviation, -dMax, dMax) [BRN-F4]

@@ -15,7 +15,7 @@ internal readonly record struct RowBlocks(int Rows, int RowsPerBlock)
     /// <summary>The number of blocks.</summary>
     public int Count => Rows == RowsPerBlock ? 1 : (int)(((long)Rows + RowsPerBlock - 1) / RowsPerBlock);
 
-    /// <summary>The blocks of a matrix: one if it is small, up to sixteen otherwise, by powers of two, which threads share evenly.</summary>
+    /// <summary>The blocks of a matrix: one if it is small, up to sixteen otherwise. A power of two is aimed at, which threads share evenly; blocks of a multiple of eight rows may be fewer.</summary>
     /// <param name="rows">Its rows.</param>
     /// <param name="columns">Its columns.</param>
     public static RowBlocks Of(int rows, int columns)

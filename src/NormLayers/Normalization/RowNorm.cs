@@ -64,7 +64,7 @@ internal static class RowNorm
     /// <param name="gradients">dy, dx, dγ and dβ; with a ReLU, y.</param>
     /// <param name="workspace">Overwritten, <see cref="WorkspaceLength"/>.</param>
     /// <param name="kept">What a mask leaves; null for all.</param>
-    /// <returns>The sums in the workspace, empty behind a mask: Σdy, if the statistic has a mean, and Σdy·x̂ of each column; with <see cref="RowTensors.RowGamma"/>, Σdy·x̂ of each row, or of all.</returns>
+    /// <returns>The sums in the workspace, empty behind a mask or without rows: Σdy, if the statistic has a mean, and Σdy·x̂ of each column. With <see cref="RowTensors.RowsPerParameters"/> each block has these. With <see cref="RowTensors.RowGamma"/> there is Σdy·x̂ of each row, or of all.</returns>
     public static ReadOnlySpan<double> Backward<S>(in RowTensors tensors, Epsilon epsilon, SetStatistics statistics, in Gradients gradients, Span<double> workspace, Compaction? kept = null)
         where S : struct, IStatistic
     {
@@ -121,8 +121,8 @@ internal static class RowNorm
     /// <param name="features">C.</param>
     /// <param name="period">P.</param>
     /// <param name="rowGamma">Whether the elements of a row share a scale.</param>
-    public static int WorkspaceLength(int rows, int features, int period = 1, bool rowGamma = false) =>
-        2 * features * period * RowBlocks.Of(rows, features).Count + (rowGamma ? rows : 0);
+    public static long WorkspaceLength(int rows, int features, int period = 1, bool rowGamma = false) =>
+        2L * features * period * RowBlocks.Of(rows, features).Count + (rowGamma ? rows : 0);
 
     // A sum for each row, or one for all of them, added in order.
     private static Span<double> AddRowSums(Span<double> sums, Span<float> dGamma, bool isShared)

@@ -7,7 +7,7 @@ namespace NormLayers.Normalization;
 /// <summary>Mean, its low part, and rstd of each set: rows, channels or groups.</summary>
 /// <param name="mean">The mean; empty if it is not kept, or the statistic has none.</param>
 /// <param name="low">The low part of the mean as a double-double; empty means zeros.</param>
-/// <param name="rstd">1/√(variance + ε).</param>
+/// <param name="rstd">1/√(variance + ε), or that of the layer's own formula.</param>
 internal readonly ref struct SetStatistics(Span<double> mean, Span<double> low, Span<double> rstd)
 {
     public readonly Span<double> Mean = mean;

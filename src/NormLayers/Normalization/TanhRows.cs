@@ -47,7 +47,7 @@ internal readonly ref struct TanhRows : IKernel
     }
 
     /// <summary>How many doubles <see cref="Backward"/> needs as workspace.</summary>
-    public static int WorkspaceLength(int rows, int features) => SumsOf(features) * RowBlocks.Of(rows, features).Count;
+    public static long WorkspaceLength(int rows, int features) => (2L * features + 1) * RowBlocks.Of(rows, features).Count;
 
     private static int SumsOf(int features) => 2 * features + 1;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -8,19 +9,28 @@ internal struct AlignedBuffer
 {
     private const int LineDoubles = 8;
 
+    // 8 GiB: as floats, which are counted by int too, it still fits.
+    private const int MostDoubles = 1 << 30;
+
     private double[] _array;
     private int _start;
     private int _length;
 
     /// <summary>At least so many doubles, with what they held if the buffer was that large already; any content otherwise.</summary>
-    public Span<double> AtLeast(int length)
+    /// <exception cref="InvalidOperationException">More than 8 GiB.</exception>
+    public Span<double> AtLeast(long length)
     {
         if (_length < length)
         {
-            _array = GC.AllocateArray<double>(length + LineDoubles - 1, pinned: true);
+            if (length > MostDoubles)
+            {
+                Throw.Operation(string.Create(CultureInfo.InvariantCulture, $"This tensor needs a workspace of {length} numbers, and it can have {MostDoubles}. Give fewer samples, channels or features in one pass."));
+            }
+
+            _array = GC.AllocateArray<double>((int)length + LineDoubles - 1, pinned: true);
             nint address = Address(_array);
             _start = (int)(-address >> 3 & (LineDoubles - 1));
-            _length = length;
+            _length = (int)length;
         }
 
         return _array.AsSpan(_start, _length);

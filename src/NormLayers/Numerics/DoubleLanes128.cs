@@ -7,9 +7,6 @@ namespace NormLayers.Numerics;
 /// <summary>Eight double lanes in four 128-bit vectors.</summary>
 internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector128<double> c, Vector128<double> d) : IDoubleLanes<DoubleLanes128>
 {
-    private const double IntegerShift = 6755399441055744.0;
-    private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
-
     private Vector128<double> _a = a;
     private Vector128<double> _b = b;
     private Vector128<double> _c = c;
@@ -134,14 +131,14 @@ internal struct DoubleLanes128(Vector128<double> a, Vector128<double> b, Vector1
     // n + 1.5·2⁵² holds n in its last bits; with the bias of exponents added they are the exponent of 2ⁿ.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<double> PowerOfTwo(Vector128<double> n) =>
-        ((n + Vector128.Create(IntegerShift + 1023)).AsInt64() << 52).AsDouble();
+        ((n + Vector128.Create(Elementary.IntegerShift + 1023)).AsInt64() << 52).AsDouble();
 
     // Counted from the bits of √½, a number's bits begin with n; an integer below 2⁵¹ becomes a double as the last bits of 1.5·2⁵².
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<double> Split(Vector128<double> value, out Vector128<double> n)
     {
-        Vector128<long> exponent = (value.AsInt64() - Vector128.Create(RootHalfBits)) >> 52;
-        n = (exponent + Vector128.Create(IntegerShift).AsInt64()).AsDouble() - Vector128.Create(IntegerShift);
+        Vector128<long> exponent = (value.AsInt64() - Vector128.Create(Elementary.RootHalfBits)) >> 52;
+        n = (exponent + Vector128.Create(Elementary.IntegerShift).AsInt64()).AsDouble() - Vector128.Create(Elementary.IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
 

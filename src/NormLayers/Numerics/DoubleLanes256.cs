@@ -7,9 +7,6 @@ namespace NormLayers.Numerics;
 /// <summary>Eight double lanes in two 256-bit vectors.</summary>
 internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoubleLanes<DoubleLanes256>
 {
-    private const double IntegerShift = 6755399441055744.0;
-    private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
-
     private Vector256<double> _a = a;
     private Vector256<double> _b = b;
 
@@ -123,14 +120,14 @@ internal struct DoubleLanes256(Vector256<double> a, Vector256<double> b) : IDoub
     // n + 1.5·2⁵² holds n in its last bits; with the bias of exponents added they are the exponent of 2ⁿ.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> PowerOfTwo(Vector256<double> n) =>
-        ((n + Vector256.Create(IntegerShift + 1023)).AsInt64() << 52).AsDouble();
+        ((n + Vector256.Create(Elementary.IntegerShift + 1023)).AsInt64() << 52).AsDouble();
 
     // Counted from the bits of √½, a number's bits begin with n; an integer below 2⁵¹ becomes a double as the last bits of 1.5·2⁵².
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Split(Vector256<double> value, out Vector256<double> n)
     {
-        Vector256<long> exponent = (value.AsInt64() - Vector256.Create(RootHalfBits)) >> 52;
-        n = (exponent + Vector256.Create(IntegerShift).AsInt64()).AsDouble() - Vector256.Create(IntegerShift);
+        Vector256<long> exponent = (value.AsInt64() - Vector256.Create(Elementary.RootHalfBits)) >> 52;
+        n = (exponent + Vector256.Create(Elementary.IntegerShift).AsInt64()).AsDouble() - Vector256.Create(Elementary.IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
 

@@ -7,9 +7,6 @@ namespace NormLayers.Numerics;
 /// <summary>Eight double lanes in one 512-bit vector, or where the processor has none, in the two 256-bit ones that .NET makes of it.</summary>
 internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes512>
 {
-    private const double IntegerShift = 6755399441055744.0;
-    private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
-
     private Vector512<double> _a = a;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -114,14 +111,14 @@ internal struct DoubleLanes512(Vector512<double> a) : IDoubleLanes<DoubleLanes51
     // n + 1.5·2⁵² holds n in its last bits; with the bias of exponents added they are the exponent of 2ⁿ.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> PowerOfTwo(Vector512<double> n) =>
-        ((n + Vector512.Create(IntegerShift + 1023)).AsInt64() << 52).AsDouble();
+        ((n + Vector512.Create(Elementary.IntegerShift + 1023)).AsInt64() << 52).AsDouble();
 
     // Counted from the bits of √½, a number's bits begin with n; an integer below 2⁵¹ becomes a double as the last bits of 1.5·2⁵².
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> Split(Vector512<double> value, out Vector512<double> n)
     {
-        Vector512<long> exponent = (value.AsInt64() - Vector512.Create(RootHalfBits)) >> 52;
-        n = (exponent + Vector512.Create(IntegerShift).AsInt64()).AsDouble() - Vector512.Create(IntegerShift);
+        Vector512<long> exponent = (value.AsInt64() - Vector512.Create(Elementary.RootHalfBits)) >> 52;
+        n = (exponent + Vector512.Create(Elementary.IntegerShift).AsInt64()).AsDouble() - Vector512.Create(Elementary.IntegerShift);
         return (value.AsInt64() - (exponent << 52)).AsDouble();
     }
 

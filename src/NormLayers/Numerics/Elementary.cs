@@ -6,6 +6,15 @@ namespace NormLayers.Numerics;
 /// <remarks>The runtime's <c>Math.Exp</c> and <c>Math.Log</c> call the operating system's C library, whose last bits differ.</remarks>
 internal static class Elementary
 {
+    /// <summary>2⁵² + 2⁵¹: the last bits of a small integer plus this are the integer.</summary>
+    internal const double IntegerShift = 6755399441055744.0;
+
+    /// <summary>The bits of √½.</summary>
+    internal const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
+
+    /// <summary>Of x in eˣ as a factor of floats: the result is 0, whatever it is multiplied with, and the exponent can still be halved.</summary>
+    internal const double LeastOfFactor = -1400;
+
     private const double Log2E = 1.4426950408889634;
     private const double Ln2 = 0.69314718055994531;
 
@@ -16,8 +25,7 @@ internal static class Elementary
     // Of x in tanh x: the slope is far below the smallest float there, and (1 + e⁻²ˣ)² far below the largest double.
     private const double MostOfTanh = 175;
 
-    // Of x in eˣ as a factor of floats: the result is 0, or infinite, whatever it is multiplied with, and eˣ is 0 or finite as a double.
-    private const double LeastOfFactor = -1400;
+    // As LeastOfFactor: the result is infinite, and eˣ finite as a double.
     private const double MostOfFactor = 709;
 
     /// <summary>eˣ, within 1 ulp.</summary>

@@ -7,9 +7,6 @@ namespace NormLayers.Numerics;
 /// <remarks>Units are elements; numbers that do not fill eight lanes go one by one.</remarks>
 internal readonly ref struct ElementaryKernel : IKernel
 {
-    // Far enough below for 0, and near enough for an exponent that can be halved.
-    private const double Least = -1400;
-
     private readonly Span<double> _values;
     private readonly bool _logarithm;
 
@@ -43,7 +40,7 @@ internal readonly ref struct ElementaryKernel : IKernel
         for (; i <= first + count - 8; i += 8)
         {
             D x = D.Load(in x0, i);
-            D.Store(_logarithm ? LogOfOnePlus<D>(x) : Elementary.ExpCore<D>(D.Max(x, D.Create(Least))), ref x0, i);
+            D.Store(_logarithm ? LogOfOnePlus<D>(x) : Elementary.ExpCore<D>(D.Max(x, D.Create(Elementary.LeastOfFactor))), ref x0, i);
         }
 
         for (; i < first + count; i++)

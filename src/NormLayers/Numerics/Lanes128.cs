@@ -11,18 +11,6 @@ internal struct Lanes128(Vector128<float> a, Vector128<float> b, Vector128<float
     private Vector128<float> _c = c;
     private Vector128<float> _d = d;
 
-    /// <summary>Lanes 0 to 3.</summary>
-    public readonly Vector128<float> A => _a;
-
-    /// <summary>Lanes 4 to 7.</summary>
-    public readonly Vector128<float> B => _b;
-
-    /// <summary>Lanes 8 to 11.</summary>
-    public readonly Vector128<float> C => _c;
-
-    /// <summary>Lanes 12 to 15.</summary>
-    public readonly Vector128<float> D => _d;
-
     public static Lanes128 Zero => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

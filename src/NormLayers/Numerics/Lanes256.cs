@@ -9,12 +9,6 @@ internal struct Lanes256(Vector256<float> low, Vector256<float> high) : ILanes<L
     private Vector256<float> _low = low;
     private Vector256<float> _high = high;
 
-    /// <summary>Lanes 0 to 7.</summary>
-    public readonly Vector256<float> Low => _low;
-
-    /// <summary>Lanes 8 to 15.</summary>
-    public readonly Vector256<float> High => _high;
-
     public static Lanes256 Zero => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 
 namespace NormLayers.Numerics;
@@ -61,10 +62,24 @@ public sealed class RandomSource
     /// <summary>A number from 0 (included) to 1 (excluded), a multiple of 2⁻⁵³.</summary>
     public double NextDouble() => (NextBits() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>A number drawn uniformly from <paramref name="low"/> to <paramref name="high"/>.</summary>
-    /// <param name="low">The lower end.</param>
-    /// <param name="high">The upper end.</param>
-    public double NextDouble(double low, double high) => low + (high - low) * NextDouble();
+    /// <summary>A number drawn uniformly from <paramref name="low"/> to <paramref name="high"/>, both of which rounding may reach.</summary>
+    /// <param name="low">The lower end, finite.</param>
+    /// <param name="high">The upper end, finite and ≥ <paramref name="low"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An end is not finite, or <paramref name="high"/> is below <paramref name="low"/> or too far from it for a double.</exception>
+    public double NextDouble(double low, double high)
+    {
+        if (!double.IsFinite(low))
+        {
+            Throw.OutOfRange(nameof(low), "a finite number", low);
+        }
+
+        if (!(high >= low && double.IsFinite(high - low)))
+        {
+            Throw.OutOfRange(nameof(high), string.Create(CultureInfo.InvariantCulture, $"a finite number ≥ {low}, and a finite difference of both"), high);
+        }
+
+        return low + (high - low) * NextDouble();
+    }
 
     /// <summary>An integer from 0 to <paramref name="bound"/> − 1, each equally likely.</summary>
     /// <param name="bound">The number of outcomes, ≥ 1.</param>

@@ -5,9 +5,6 @@ namespace NormLayers.Numerics;
 /// <summary>One double lane instead of eight: the companion of <see cref="SingleLane"/>.</summary>
 internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
 {
-    private const double IntegerShift = 6755399441055744.0;
-    private const long RootHalfBits = 0x3FE6_A09E_667F_3BCD;
-
     /// <summary>The lane.</summary>
     public double Value { get; private set; } = value;
 
@@ -54,13 +51,13 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     public static SingleDouble Round(SingleDouble value) => new(Math.Round(value.Value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleDouble PowerOfTwo(SingleDouble n) => new(BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(n.Value + (IntegerShift + 1023)) << 52));
+    public static SingleDouble PowerOfTwo(SingleDouble n) => new(BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(n.Value + (Elementary.IntegerShift + 1023)) << 52));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble Split(SingleDouble value, out SingleDouble n)
     {
         long bits = BitConverter.DoubleToInt64Bits(value.Value);
-        long exponent = (bits - RootHalfBits) >> 52;
+        long exponent = (bits - Elementary.RootHalfBits) >> 52;
         n = new(exponent);
         return new(BitConverter.Int64BitsToDouble(bits - (exponent << 52)));
     }

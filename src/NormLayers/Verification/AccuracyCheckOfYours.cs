@@ -9,13 +9,14 @@ public static partial class AccuracyCheck
     /// <param name="statistic">What is subtracted and what is divided by.</param>
     /// <param name="seed">The seed of the data.</param>
     /// <returns>A row for each kind of data and output.</returns>
+    /// <exception cref="ArgumentException">A layer is null, takes no (3, C) or gives another shape for it, or its γ or β does not have C elements.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="create"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="statistic"/> is undefined.</exception>
     public static IReadOnlyList<AccuracyRow> Of(Func<int, double, Layer> create, Statistic statistic = Statistic.MeanAndVariance, ulong seed = 1)
     {
         ArgumentNullException.ThrowIfNull(create);
-        Layer any = create(1, HostileData.All[0].Epsilon);
-        return Run([Yours(any.Name, create, statistic) with { HasGamma = any.Parameters.Count > 0, HasBeta = any.Parameters.Count > 1 }], seed, CancellationToken.None);
+        Layer any = Created(create, 1, HostileData.All[0].Epsilon);
+        return Run([Yours(any.Name, (width, epsilon) => Created(create, width, epsilon), statistic) with { HasGamma = any.Parameters.Count > 0, HasBeta = any.Parameters.Count > 1 }], seed, CancellationToken.None);
     }
 
     /// <summary>Measures y of a loop of one's own that normalizes rows, without a backward pass, on the same data and against the same bound.</summary>
@@ -28,7 +29,7 @@ public static partial class AccuracyCheck
     /// <param name="statistic">What is subtracted and what is divided by.</param>
     /// <param name="seed">The seed of the data.</param>
     /// <returns>A row for each kind of data.</returns>
-    /// <exception cref="ArgumentException">y's length is not x's.</exception>
+    /// <exception cref="ArgumentException">y is null, or its length is not x's.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> or <paramref name="forward"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="statistic"/> is undefined.</exception>
     public static IReadOnlyList<AccuracyRow> Of(
@@ -45,6 +46,24 @@ public static partial class AccuracyCheck
         return Run([subject], seed, CancellationToken.None);
     }
 
+    private static Layer Created(Func<int, double, Layer> create, int width, double epsilon)
+    {
+        Layer layer = create(width, epsilon) ?? throw new ArgumentException($"Expected a layer for rows of {width} elements, got null.", nameof(create));
+        Shape rows = (FewSets, width);
+        Shape shape = Throw.IfRefused(layer, rows, $"a layer for rows of {width} elements", layer.Name, nameof(create));
+        if (shape != rows)
+        {
+            Throw.Argument(nameof(create), $"a layer that normalizes rows, so that of {rows} it makes {rows}", $"{shape}");
+        }
+
+        foreach (Parameter parameter in layer.Parameters.Take(2).Where(p => p.Value.Length != width))
+        {
+            Throw.Argument(nameof(create), $"{width} elements in '{parameter.Name}' of a layer for rows of {width}", $"{parameter.Value.Length}");
+        }
+
+        return layer;
+    }
+
     private static Subject Yours(string name, Func<int, double, Layer> create, Statistic statistic)
     {
         Throw.IfUndefined(statistic, nameof(statistic));
@@ -59,8 +78,12 @@ public static partial class AccuracyCheck
 
         public float[] Run(float[] x, float[] gamma, float[] beta)
         {
-            float[] y = forward([.. x], gamma, beta, epsilon);
-            Throw.IfLengthDiffers(y.Length, x.Length, nameof(forward));
+            float[]? y = forward([.. x], gamma, beta, epsilon);
+            if (y?.Length != x.Length)
+            {
+                Throw.Argument(nameof(forward), $"{x.Length} elements", y is null ? "null" : $"{y.Length}");
+            }
+
             return y;
         }
 

@@ -18,17 +18,20 @@ public static class GradientCheck
 {
     /// <summary>Checks a layer written in double: yours, or one of the references.</summary>
     /// <param name="layer">The layer; the gradients of its parameters are overwritten by one backward pass.</param>
-    /// <param name="input">The shape of its input.</param>
+    /// <param name="shape">The shape of its input, of at least one element.</param>
     /// <param name="options">Seed, input and tolerance; null for the defaults.</param>
     /// <returns>A row for each parameter and the input.</returns>
-    /// <exception cref="ArgumentException"><see cref="GradientCheckOptions.Input"/> does not have the shape's length, or a pass of the layer gives null or too many or too few numbers.</exception>
-    public static GradientReport Check(ReferenceLayer layer, Shape input, GradientCheckOptions? options = null)
+    /// <exception cref="ArgumentException">
+    /// <see cref="GradientCheckOptions.Input"/> does not have the shape's length, the input or the output has no elements, or a pass or a parameter of
+    /// the layer gives null or too many or too few numbers.
+    /// </exception>
+    public static GradientReport Check(ReferenceLayer layer, Shape shape, GradientCheckOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(layer);
         options ??= new GradientCheckOptions();
-        double[] x = InputOf(input, options);
-        double[] y = layer.Forward(x, input) ?? throw new ArgumentException("Expected an array from the layer's forward pass, got null.", nameof(layer));
-        return new GradientComparison(layer, null, x, input, Upstream(y.Length, options), options.Tolerance ?? 1e-6, single: false).Run(_ => true);
+        double[] x = InputOf(shape, options);
+        double[] y = layer.Forward(x, shape) ?? throw new ArgumentException("Expected an array from the layer's forward pass, got null.", nameof(layer));
+        return new GradientComparison(layer, null, x, shape, Upstream(y.Length, options), options.Tolerance ?? 1e-6, single: false).Run(_ => true);
     }
 
     /// <summary>Checks the float gradients of a layer or network against differences of its reference in double.</summary>
@@ -37,35 +40,43 @@ public static class GradientCheck
     /// statistics have taken in one batch. A layer without a reference (<see cref="Layer.CreateReference"/> gives null) is differenced in
     /// float, each pass from the same <see cref="Layer.NamedState"/>, with a tolerance a hundred times wider.
     /// </param>
-    /// <param name="input">The shape of its input.</param>
+    /// <param name="shape">The shape of its input, of at least one element.</param>
     /// <param name="options">Seed, input and tolerance; null for the defaults.</param>
     /// <returns>A row for each parameter that is not frozen and for the input.</returns>
-    /// <exception cref="ArgumentException"><see cref="GradientCheckOptions.Input"/> does not have the shape's length.</exception>
-    public static GradientReport Check(Layer layer, Shape input, GradientCheckOptions? options = null)
+    /// <exception cref="ArgumentException">
+    /// The layer does not take the shape, <see cref="GradientCheckOptions.Input"/> does not have its length, the input or the output has no elements, or the
+    /// layer's reference has other parameters, or gives another number of outputs or gradients.
+    /// </exception>
+    public static GradientReport Check(Layer layer, Shape shape, GradientCheckOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(layer);
         options ??= new GradientCheckOptions();
         ReferenceLayer? reference = layer.CreateReference();
-        float[] x = Array.ConvertAll(InputOf(input, options), v => (float)v);
-        float[] dy = Array.ConvertAll(Upstream(layer.OutputShape(input).Length, options), v => (float)v);
+        float[] x = Array.ConvertAll(InputOf(shape, options), v => (float)v);
+        float[] dy = Array.ConvertAll(Upstream(layer.OutputShape(shape).Length, options), v => (float)v);
         CheckedLayer checkedLayer = new(layer);
         try
         {
             double tolerance = options.Tolerance ?? (reference is null ? 1e-3 : 1e-5);
-            GradientComparison comparison = new(checkedLayer, reference, ToDouble(x), input, ToDouble(dy), tolerance, single: true);
+            GradientComparison comparison = new(checkedLayer, reference, ToDouble(x), shape, ToDouble(dy), tolerance, single: true);
             return comparison.Run(p => !layer.Parameters[p].Frozen);
         }
         finally
         {
             checkedLayer.Restore();
             layer.ZeroGradients();
-            layer.Forward(x, input, new float[dy.Length]);
+            layer.Forward(x, shape, new float[dy.Length]);
             layer.Backward(x, dy, new float[x.Length]);
         }
     }
 
     private static double[] InputOf(Shape shape, GradientCheckOptions options)
     {
+        if (shape.Length == 0)
+        {
+            Throw.Argument(nameof(shape), "a shape with elements, as without any there is no gradient to compare", $"{shape}");
+        }
+
         if (options.Input is { } given)
         {
             Throw.IfLengthDiffers(given.Count, shape, nameof(options.Input));
@@ -75,7 +86,15 @@ public static class GradientCheck
         return Normal(shape.Length, 0.5, new RandomSource(options.Seed));
     }
 
-    private static double[] Upstream(int length, GradientCheckOptions options) => Normal(length, 0.4, new RandomSource(~options.Seed));
+    private static double[] Upstream(int length, GradientCheckOptions options)
+    {
+        if (length == 0)
+        {
+            Throw.Argument("layer", "numbers from the layer's forward pass", "none");
+        }
+
+        return Normal(length, 0.4, new RandomSource(~options.Seed));
+    }
 
     private static double[] Normal(int length, double mean, RandomSource random)
     {

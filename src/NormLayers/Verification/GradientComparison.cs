@@ -1,3 +1,4 @@
+using System.Globalization;
 using NormLayers.Numerics;
 
 namespace NormLayers.Verification;
@@ -28,6 +29,12 @@ internal sealed class GradientComparison(
     /// <param name="isCompared">Whether a parameter, by its place, gets a row.</param>
     public GradientReport Run(Func<int, bool> isCompared)
     {
+        CheckParameters(layer);
+        if (reference is not null)
+        {
+            CheckReference(reference);
+        }
+
         string? hint = DifferingPasses();
         double[][] gradients = Pass(layer, x, dy);
         double[][] rounding = hint is null ? Rounding(gradients) : gradients;
@@ -56,6 +63,23 @@ internal sealed class GradientComparison(
 
     private static TensorGradientError Unknown(string name, double[] gradient) =>
         new(name, gradient.Length, Largest(gradient), 0, double.NaN, 0, gradient.FirstOrDefault(), double.NaN);
+
+    private static string LengthOf(double[]? values) => values is null ? "null" : $"{values.Length}";
+
+    private string Named(ReferenceLayer of) => of == layer ? "the layer" : "the layer's reference";
+
+    private void CheckParameters(ReferenceLayer of)
+    {
+        if (of.Parameters is null || of.Parameters.Any(p => p?.Name is null || p.Value is null))
+        {
+            Throw.Argument(nameof(layer), $"parameters with names and values from {Named(of)}", "null");
+        }
+
+        foreach (ReferenceParameter parameter in of.Parameters.Where(p => p.Gradient?.Length != p.Value.Length))
+        {
+            Throw.Argument(nameof(layer), $"{parameter.Value.Length} numbers in the gradient of {Named(of)}'s '{parameter.Name}', as in its value", LengthOf(parameter.Gradient));
+        }
+    }
 
     private static void Zero(ReferenceLayer of)
     {
@@ -103,10 +127,28 @@ internal sealed class GradientComparison(
         double[]? dx = of.Backward(upstream);
         if (dx?.Length != input.Length)
         {
-            Throw.Argument(nameof(layer), $"{input.Length} numbers from the layer's backward pass, one for each of its input", dx is null ? "null" : $"{dx.Length}");
+            Throw.Argument(nameof(layer), $"{input.Length} numbers from {Named(of)}'s backward pass, one for each of its input", LengthOf(dx));
         }
 
         return [.. of.Parameters.Select(p => (double[])p.Gradient.Clone()), (double[])dx.Clone()];
+    }
+
+    // A layer of one's own may have a reference that is another function.
+    private void CheckReference(ReferenceLayer of)
+    {
+        CheckParameters(of);
+        int[] expected = [.. layer.Parameters.Select(p => p.Value.Length)];
+        int[] actual = [.. of.Parameters.Select(p => p.Value.Length)];
+        if (!actual.AsSpan().SequenceEqual(expected))
+        {
+            Throw.Argument(nameof(layer), $"parameters of ({string.Join(", ", expected)}) numbers from {Named(of)}, as the layer's", $"({string.Join(", ", actual)})");
+        }
+
+        double[]? y = of.Forward(x, shape);
+        if (y?.Length != dy.Length)
+        {
+            Throw.Argument(nameof(layer), $"{dy.Length} numbers from {Named(of)}'s forward pass, as the layer gives", LengthOf(y));
+        }
     }
 
     private string? DifferingPasses()
@@ -134,7 +176,7 @@ internal sealed class GradientComparison(
         return difference <= (single ? 1e-4 : 1e-8) * largest
             ? null
             : string.Create(
-                System.Globalization.CultureInfo.InvariantCulture,
+                CultureInfo.InvariantCulture,
                 $"Two forward passes on the same input differ by up to {difference:g3}: the layer draws random numbers, or keeps state from pass to pass that its NamedState does not name. Fix both for the check.");
     }
 

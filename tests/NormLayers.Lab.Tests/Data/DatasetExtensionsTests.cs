@@ -113,7 +113,13 @@ public class DatasetExtensionsTests
 
     [Fact]
     public void Take_Nothing_Throws() =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => Numbered([0, 1], 2).Take(0, 1));
+        Assert.StartsWith("Expected a number ≥ 1, got 0.", Assert.Throws<ArgumentOutOfRangeException>("count", () => Numbered([0, 1], 2).Take(0, 1)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Split_OneSample_SaysThatItCannotBeDivided() => Assert.StartsWith(
+        "Expected a set of at least 2 samples to divide ('",
+        Assert.Throws<ArgumentOutOfRangeException>("testCount", () => Numbered([0], 1).Split(1, 1)).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void Split_NamedClasses_KeepsTheirNames()

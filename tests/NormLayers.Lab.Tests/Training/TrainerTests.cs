@@ -226,7 +226,9 @@ public sealed class TrainerTests
 
         Sequential fiveFeatures = Mlp.Create(new MlpOptions { InputFeatures = 5, Classes = 3 });
         ArgumentException features = Assert.Throws<ArgumentException>(() => Problems.Fit(fiveFeatures, data, s_options));
-        Assert.StartsWith("Expected a shape (N, …, 5) for linear1, got (1, 4).", features.Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "Expected as many features as the network takes, got 4 in 'train'. Expected a shape (N, …, 5) for linear1, got (1, 4). (Parameter 'data')",
+            features.Message);
 
         DataSplit noTest = Problems.ThreeClouds(test: 0);
         Assert.Throws<ArgumentException>(() => Problems.Fit(Problems.Network(), noTest, s_options));

@@ -30,7 +30,7 @@ internal sealed class KernelSubject(Family family) : ISubject
             epsilon,
             statistics,
             new() { Dy = p.InPlace ? dx : p.Dy, Dx = p.WantsDx ? dx : [], DGamma = dGamma, DBeta = dBeta },
-            DirtyDoubles(RowNorm.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
+            DirtyDoubles((int)RowNorm.WorkspaceLength(p.X.Length / p.Channels, p.Channels)));
         Outcome outcome = Outcome(p, y, dx, dGamma, dBeta) with { Mean = mean, Rstd = rstd };
         return family.Statistic == Statistic.MeanAndVariance ? outcome : outcome with { DBeta = null }; // Without a mean there are no sums for dβ.
     }
@@ -42,7 +42,7 @@ internal sealed class KernelSubject(Family family) : ISubject
         double[] mean = DirtyDoubles(groups.Sets);
         double[] rstd = DirtyDoubles(groups.Sets);
         SetStatistics statistics = new(mean, DirtyDoubles(groups.Sets), rstd);
-        double[] workspace = DirtyDoubles(GroupedNorm.WorkspaceLength(groups));
+        double[] workspace = DirtyDoubles((int)GroupedNorm.WorkspaceLength(groups));
         GroupTensors tensors = new() { Groups = groups, X = p.InPlace ? y : p.X, Y = y, Gamma = p.Gamma, Beta = p.Beta };
         GroupedNorm.Forward(tensors, new Epsilon(p.Epsilon), statistics, DirtyDoubles(groups.Sets), workspace);
         GroupedNorm.Backward(
@@ -63,7 +63,7 @@ internal sealed class KernelSubject(Family family) : ISubject
         double[] rstd = DirtyDoubles(p.Channels);
         SetStatistics statistics = new(mean, p.Training ? DirtyDoubles(p.Channels) : [], rstd);
         Planes planes = new(p.X.Length / (p.Channels * p.Length), p.Channels, p.Length);
-        double[] workspace = DirtyDoubles(ChannelNorm.WorkspaceLength(planes));
+        double[] workspace = DirtyDoubles((int)ChannelNorm.WorkspaceLength(planes));
         ReadOnlySpan<float> x = p.InPlace ? y : p.X;
         if (p.Training)
         {

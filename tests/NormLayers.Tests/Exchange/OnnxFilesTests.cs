@@ -98,7 +98,10 @@ public sealed class OnnxFilesTests
     public void WriteOnnx_NamesAndShapesThatDoNotFit_AreRefused()
     {
         Linear linear = new(3, 2, new RandomSource(1));
-        Assert.Throws<ArgumentException>(() => linear.WriteOnnx(Stream.Null, 4));
+        Assert.StartsWith(
+            "Expected the shape of a sample that the network takes, got (4). Expected a shape",
+            Assert.Throws<ArgumentException>("sample", () => linear.WriteOnnx(Stream.Null, 4)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => linear.WriteOnnx(Stream.Null, default));
         Assert.Throws<ArgumentException>(() => new ReLU().WriteOnnx(Stream.Null, new Shape(1, 1, 1, 1, 1, 1, 1, 1)));
         foreach (OnnxOptions options in (OnnxOptions[])[new() { Input = "weight" }, new() { Output = "x" }, new() { Output = "bias" }, new() { Softmax = "y" }, new() { Output = "output" }, new() { Input = "" }])

@@ -73,7 +73,7 @@ public sealed class BatchNormErrorTests
         Shape shape = rankThree ? (1, 5, 1) : (1, 5);
         ArgumentException error = Assert.Throws<ArgumentException>(() => layer.Forward(new float[5], shape, new float[5]));
         Assert.Equal(
-            $"Expected more than 1 value per channel for batchnorm, because training normalizes with the statistics of the batch, got shape {shape}. (Parameter 'x')",
+            $"Expected more than 1 value per channel for batchnorm, because training normalizes with the statistics of the batch, got shape {shape}. (Parameter 'shape')",
             error.Message);
         Compare.AllEqual(0, layer.Running!.Mean, "running mean");
         Compare.AllEqual(1, layer.Running.Variance, "running variance");

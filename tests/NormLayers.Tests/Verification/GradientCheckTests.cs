@@ -203,6 +203,43 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
+    public void Check_ParametersThatDoNotFit_AreRefused()
+    {
+        Assert.StartsWith("Expected 2 numbers in the gradient of the layer's 'a', as in its value, got 1.", Refused(new ReferenceParameter("a", [1, 2], [0])), StringComparison.Ordinal);
+        Assert.StartsWith("Expected 2 numbers in the gradient of the layer's 'a', as in its value, got 3.", Refused(new ReferenceParameter("a", [1, 2], [0, 0, 0])), StringComparison.Ordinal);
+        Assert.StartsWith("Expected 2 numbers in the gradient of the layer's 'a', as in its value, got null.", Refused(new ReferenceParameter("a", [1, 2], null!)), StringComparison.Ordinal);
+        const string NoParameters = "Expected parameters with names and values from the layer, got null.";
+        Assert.StartsWith(NoParameters, Refused(new ReferenceParameter("a", null!, [])), StringComparison.Ordinal);
+        Assert.StartsWith(NoParameters, Refused(new ReferenceParameter(null!, [], [])), StringComparison.Ordinal);
+        Assert.StartsWith(NoParameters, Refused((ReferenceParameter)null!), StringComparison.Ordinal);
+        Assert.StartsWith(NoParameters, Refused(null!), StringComparison.Ordinal);
+
+        static string Refused(params ReferenceParameter[] parameters) =>
+            Assert.Throws<ArgumentException>("layer", () => GradientCheck.Check(new Own { Held = parameters }, (2, 3))).Message;
+    }
+
+    [Fact]
+    public void Check_LayerWhoseReferenceIsAnotherFunction_IsRefused()
+    {
+        Assert.StartsWith("Expected parameters of (3) numbers from the layer's reference, as the layer's, got ().", Refused(new Own()), StringComparison.Ordinal);
+        ReferenceParameter gamma = new("gamma", [1, 1, 1], [0, 0, 0]);
+        Assert.StartsWith("Expected 6 numbers from the layer's reference's forward pass, as the layer gives, got 5.", Refused(new Own { Held = [gamma], ForwardOf = x => x[1..] }), StringComparison.Ordinal);
+        Assert.StartsWith("Expected 6 numbers from the layer's reference's forward pass, as the layer gives, got null.", Refused(new Own { Held = [gamma], ForwardOf = _ => null! }), StringComparison.Ordinal);
+        Assert.StartsWith("Expected 6 numbers from the layer's reference's backward pass, one for each of its input, got 5.", Refused(new Own { Held = [gamma], BackwardOf = dy => dy[1..] }), StringComparison.Ordinal);
+
+        static string Refused(ReferenceLayer reference) => Assert.Throws<ArgumentException>("layer", () => GradientCheck.Check(new WithReference(reference), (2, 3))).Message;
+    }
+
+    [Fact]
+    public void Check_NothingToCompare_IsRefused()
+    {
+        Assert.Contains("got (0, 3)", Assert.Throws<ArgumentException>("shape", () => GradientCheck.Check(new Own(), (0, 3))).Message, StringComparison.Ordinal);
+        Assert.Contains("got (0, 3)", Assert.Throws<ArgumentException>("shape", () => GradientCheck.Check(new ReLU(), (0, 3))).Message, StringComparison.Ordinal);
+        Assert.Contains("got none", Assert.Throws<ArgumentException>("layer", () => GradientCheck.Check(new Own { ForwardOf = _ => [] }, (2, 3))).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>("shape", () => GradientCheck.Check(new LayerNorm1D(4), (2, 3)));
+    }
+
+    [Fact]
     public void Check_ForwardThatGivesNoOutput_IsRefusedOrSaid()
     {
         Assert.Contains("got null", Assert.Throws<ArgumentException>(() => GradientCheck.Check(new Own { ForwardOf = _ => null! }, (2, 3))).Message, StringComparison.Ordinal);
@@ -226,8 +263,26 @@ public sealed class GradientCheckTests
 
         public Func<double[], double[]> BackwardOf { get; init; } = dy => [.. dy.Take(6)];
 
+        public IReadOnlyList<ReferenceParameter> Held { get; init; } = [];
+
+        public override IReadOnlyList<ReferenceParameter> Parameters => Held;
+
         public override double[] Forward(double[] x, Shape shape) => ForwardOf(x);
 
         public override double[] Backward(double[] dy) => BackwardOf(dy);
+    }
+
+    // Layer normalization that says it is something else.
+    private sealed class WithReference(ReferenceLayer reference) : Layer("own")
+    {
+        public override IReadOnlyList<Parameter> Parameters { get; } = [new("gamma", 3, [1, 1, 1])];
+
+        public override Shape OutputShape(Shape shape) => shape;
+
+        public override ReferenceLayer CreateReference() => reference;
+
+        protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y) => x.CopyTo(y);
+
+        protected override void BackwardCore(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Shape shape, Span<float> dx) => dy.CopyTo(dx);
     }
 }

@@ -48,7 +48,7 @@ public static class OnnxFiles
         }
 
         Shape input = new([1, .. Enumerable.Range(0, sample.Rank).Select(a => sample[a])]);
-        Shape output = network.OutputShape(input);
+        Shape output = Throw.IfRefused(network, input, "the shape of a sample that the network takes", $"{sample}", nameof(sample));
         if (network.Parameters.Sum(p => (long)p.Value.Length) > MostParameters)
         {
             Throw.Argument(nameof(network), $"at most {MostParameters} parameters, as an ONNX file has less than 2 GiB", "more");
