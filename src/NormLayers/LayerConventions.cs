@@ -5,6 +5,9 @@ namespace NormLayers;
 /// <summary>The text of <see cref="Layer.Conventions"/>, in one place, so that all layers name the same things alike.</summary>
 internal static class LayerConventions
 {
+    /// <summary>The key of the kind of layer.</summary>
+    public const string Kind = "layer";
+
     private const string MomentumKey = "momentum";
 
     public static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
@@ -31,7 +34,7 @@ internal static class LayerConventions
         params ReadOnlySpan<(string Name, double Value)> more)
     {
         Dictionary<string, string> conventions = Numbers(epsilon is { } value ? [("epsilon", value), .. more] : more);
-        conventions["layer"] = layer;
+        conventions[Kind] = layer;
         if (hasGamma)
         {
             conventions["scale"] = onePlusGamma ? "1 + gamma" : "gamma";
@@ -58,6 +61,9 @@ internal static class LayerConventions
 
         return conventions;
     }
+
+    /// <summary>Whether a key names the kind of a layer: <c>layer</c>, in a network <c>norm1.layer</c>.</summary>
+    public static bool IsKind(string key) => key == Kind || key.EndsWith("." + Kind, StringComparison.Ordinal);
 
     /// <summary>Numbers that the layer's function depends on and its parameters do not show.</summary>
     public static Dictionary<string, string> Numbers(params ReadOnlySpan<(string Name, double Value)> numbers)

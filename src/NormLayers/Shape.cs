@@ -22,7 +22,7 @@ public readonly struct Shape : IEquatable<Shape>
             Throw.Argument(nameof(dimensions), $"1 to {MaxRank} dimensions", $"{dimensions.Length}");
         }
 
-        long length = 1;
+        long length = dimensions.Contains(0) ? 0 : 1;
         for (int i = 0; i < dimensions.Length; i++)
         {
             if (dimensions[i] < 0)

@@ -122,6 +122,14 @@ internal static class Throw
         return value;
     }
 
+    /// <summary>Checks that a list has an element at a place, and returns it.</summary>
+    public static int IfNoPlace(int index, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, count);
+        return index;
+    }
+
     /// <summary>Checks that channels can be divided into groups.</summary>
     public static void IfNotInGroups(int groups, int channels)
     {

@@ -30,6 +30,32 @@ public sealed class RunEndTests : IDisposable
         Assert.Contains("diverged", _tool.Read("logs/app.log"), StringComparison.Ordinal);
     }
 
+    // A test sample beyond floats, after a training that went well.
+    [Fact]
+    public void TestLossThatIsNotFinite_IsToldAndLeftOutOfMeans()
+    {
+        string rows = string.Concat(Enumerable.Range(0, 40).Select(i => FormattableString.Invariant($"{i % 7},{i % 5},{(i % 2 == 0 ? "a" : "b")}\n")));
+        _tool.Write("huge.csv", "x,y,label\n" + rows + "1e308,1e308,a\n");
+        string[] data = ["--data", "csv", "--data-path", "huge.csv", "--set", "data.n_test=20", "--set", "training.batch_size=8", "--epochs", "1", "-q"];
+        int[] codes = [.. Enumerable.Range(1, 6).Select(seed => _tool.Run(["train", "--seed", $"{seed}", .. data]).ExitCode)];
+        Assert.Contains(1, codes);
+        int failing = Array.IndexOf(codes, 1) + 1;
+        ToolResult result = _tool.Run(["train", "--seed", $"{failing}", "--json", .. data]).Expect(1);
+        Assert.Contains("the test loss is not finite", result.Error, StringComparison.Ordinal);
+        Assert.Equal(("completed", null), ((string?)result.Json["status"], result.Json["test_loss"]));
+
+        ToolResult compared = _tool.Run(["compare", "--seed", "1", "--seeds", "6", .. data]).Expect(0);
+        Assert.DoesNotContain("NaN", compared.Output, StringComparison.Ordinal);
+        Assert.Matches($@"\({codes.Count(c => c == 0)} of 6\)", compared.Output);
+    }
+
+    [Fact]
+    public void EnvironmentFile_Pipe_IsRefused()
+    {
+        Tool.SkipWithout("mkfifo", "timeout");
+        Assert.Contains(".env: error: is a pipe, not a file", _tool.RunScript($"mkfifo .env; timeout 60 {Tool.ShellName} train --epochs 1 -q").Expect(2).Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Run_WorkingFolderDeleted_IsToldInOneSentence()
     {

@@ -87,7 +87,7 @@ public sealed class StreamFailureTests : IDisposable
     [InlineData("info")]
     [InlineData("--help")]
     [InlineData("--version")]
-    [InlineData("check")]
+    [InlineData("check --quiet")]
     [InlineData("experiment list")]
     [InlineData("completion bash")]
     public void StandardOutput_ThatFailsWithoutAFile_IsOneLine(string arguments)

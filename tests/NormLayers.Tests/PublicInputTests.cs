@@ -4,6 +4,7 @@ using NormLayers.Network;
 using NormLayers.Normalization;
 using NormLayers.Numerics;
 using NormLayers.Tests.Support;
+using NormLayers.Verification;
 
 namespace NormLayers.Tests;
 
@@ -131,6 +132,89 @@ public sealed class PublicInputTests
         Refused("parameters", () => _ = new SgdOptimizer([.. linear.Parameters, linear.Parameters[0]], 0.1));
         Refused("parameters", () => _ = new AdamOptimizer([linear.Parameters[1], linear.Parameters[1]]));
     }
+
+    [Fact]
+    public void Optimizer_ListThatChangesLater_IsItsOwnCopy()
+    {
+        List<Parameter> parameters = [.. new Linear(2, 1, new RandomSource(1)).Parameters];
+        SgdOptimizer optimizer = new(parameters, 1, momentum: 0.9);
+        parameters.Add(new Parameter("late", 100));
+        Assert.Equal(2, optimizer.Parameters.Count);
+        optimizer.Step();
+    }
+
+    [Fact]
+    public void Optimizer_NumbersBeyondFloats_AreRefused()
+    {
+        Parameter[] one = [new("w", 1)];
+        Refused("learningRate", () => _ = new SgdOptimizer(one, 1e39));
+        Refused("weightDecay", () => _ = new SgdOptimizer(one, 1e-40, weightDecay: 1e39));
+        Refused("value", () => new SgdOptimizer(one, 1).LearningRate = 1e39);
+        Refused("InitializationScale", () => Mlp.Create(new MlpOptions { InputFeatures = 1, Classes = 2, InitializationScale = 1e300 }));
+    }
+
+    [Fact]
+    public void Sequential_LayerTwice_IsRefusedAtAnyDepth()
+    {
+        LayerNorm1D norm = new(3);
+        Refused("layers", () => _ = new Sequential(norm, new ReLU(), new Sequential(norm)));
+        Sequential inner = new("a", norm);
+        Refused("layers", () => _ = new Sequential(inner, new Sequential("b", inner)));
+        Sequential both = new(new Sequential("a", new ReLU()), new Sequential("b", new Linear(3, 2, new RandomSource(1))));
+        Assert.Equal(["b.linear.weight", "b.linear.bias"], both.NamedParameters.Select(p => p.Name));
+    }
+
+    [Fact]
+    public void ScaleNorm_EpsilonOfMinusZero_IsZero()
+    {
+        Assert.True(GradientCheck.Check(new ScaleNorm(3, -0.0), (2, 3)).Passed);
+        float[] x = [1, 2, 3];
+        float[] dy = [1, 2, 4];
+        (float[] dx, float[] expected) = (new float[3], new float[3]);
+        float dG = 0;
+        NormStatistics statistics = new();
+        Functional.ScaleNorm(x, 3, 1, -0.0, new float[3], statistics);
+        Functional.ScaleNormBackward(x, dy, 3, 1, -0.0, statistics, dx, ref dG);
+        Functional.ScaleNormBackward(x, dy, 3, 1, 0, statistics, expected, ref dG);
+        Assert.Equal(expected, dx);
+    }
+
+    [Fact]
+    public void SoftmaxCrossEntropy_GradientsOverPartOfTheLogits_AreRefused()
+    {
+        float[] memory = new float[11];
+        Refused("dLogits", () => SoftmaxCrossEntropy.Evaluate(memory.AsSpan(0, 10), [1, 2], memory.AsSpan(1, 10)));
+        Refused("dLogits", () => SoftmaxCrossEntropy.Evaluate(new float[2], System.Runtime.InteropServices.MemoryMarshal.Cast<float, int>(memory.AsSpan(0, 1)), memory.AsSpan(0, 2)));
+        SoftmaxCrossEntropy.Evaluate(memory.AsSpan(0, 10), [1, 2], memory.AsSpan(0, 10));
+    }
+
+    [Fact]
+    public void EmptyTensors_OfManyChannels_TakeNoMemory()
+    {
+        NormStatistics statistics = new();
+        Functional.GroupNorm([], (0, int.MaxValue), 1, Functional.Ones, Functional.Zeros, 1e-5, [], statistics);
+        Functional.GroupNormBackward([], [], (0, int.MaxValue), 1, Functional.Ones, statistics, [], [], []);
+        Functional.InstanceNorm([], (int.MaxValue, 1, 0), Functional.Ones, Functional.Zeros, 1e-5, [], statistics);
+        Functional.InstanceNormBackward([], [], (int.MaxValue, 1, 0), Functional.Ones, statistics, [], [], []);
+        Assert.Equal(0, statistics.Count);
+        Assert.Equal(0, new Shape(int.MaxValue, int.MaxValue, 0).Length);
+        Assert.Equal(0, new MatrixBatch([], 0, int.MaxValue, int.MaxValue).Count);
+    }
+
+    [Fact]
+    public void RestoreState_StatesOfNoGenerator_AreRefused()
+    {
+        RandomSource random = new(1);
+        Assert.Contains("got four that are 0", Assert.Throws<ArgumentException>("state", () => random.RestoreState([0, 0, 0, 0, 0])).Message, StringComparison.Ordinal);
+        Assert.Contains("got 4 numbers", Assert.Throws<ArgumentException>("state", () => random.RestoreState([1, 0, 0, 0])).Message, StringComparison.Ordinal);
+        Refused("state", () => random.RestoreState([1, 2, 3, 4, BitConverter.DoubleToInt64Bits(double.PositiveInfinity)]));
+        random.RestoreState(random.SaveState());
+    }
+
+    [Fact]
+    public void SafetensorsWriter_ShapeWithoutDimensions_IsRefused() => Refused(
+        "tensors",
+        () => SafetensorsWriter.Write(Stream.Null, [new NamedState("e", default(Shape), Array.Empty<float>())]));
 
     [Theory]
     [InlineData(double.NaN, 1, "low")]

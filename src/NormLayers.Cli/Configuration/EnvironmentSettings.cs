@@ -1,4 +1,5 @@
 using dotenv.net;
+using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Configuration;
 
@@ -12,7 +13,11 @@ internal static class EnvironmentSettings
     public static List<Assignment> Read(List<Diagnostic> errors)
     {
         List<Assignment> assignments = [];
-        if (TextFile.IsThere(FileName) && !Directory.Exists(FileName))
+        if (LinuxFile.Find(FileName)?.SpecialKind is { } kind)
+        {
+            errors.Add(new Diagnostic(new Origin(SettingSource.EnvironmentFile, FileName), $"is a {kind}, not a file"));
+        }
+        else if (TextFile.IsThere(FileName) && !Directory.Exists(FileName))
         {
             ReadFile(assignments, errors);
         }

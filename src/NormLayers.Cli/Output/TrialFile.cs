@@ -72,6 +72,11 @@ internal sealed record TrialFile
         byte[] text = [];
         try
         {
+            if (LinuxFile.Find(path)?.SpecialKind is { } kind)
+            {
+                throw new InvalidDataException($"'{path}' is a {kind}, not a file; delete it to run its trial");
+            }
+
             text = File.ReadAllBytes(path);
             TrialFile? file = JsonSerializer.Deserialize(text, ResultJson.Default.TrialFile);
             return (file is null ? "is damaged (it holds null)" : file.FindProblem(settings, data.Hash)) is { } problem

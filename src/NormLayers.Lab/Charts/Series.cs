@@ -12,6 +12,9 @@ public sealed record Series
     /// <exception cref="ArgumentException">The lists differ in length, or only one of the bounds is given.</exception>
     public Series(string name, IReadOnlyList<double> x, IReadOnlyList<double> y, IReadOnlyList<double>? low = null, IReadOnlyList<double>? high = null)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(y);
         if (x.Count != y.Count || low?.Count != high?.Count || (low is not null && low.Count != y.Count))
         {
             throw new ArgumentException($"The lists of the series '{name}' differ in length.", nameof(y));

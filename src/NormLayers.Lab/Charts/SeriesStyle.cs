@@ -38,7 +38,8 @@ public sealed record SeriesStyle(string Color, string Dash, string Marker)
         [.. from turn in Enumerable.Range(0, 3) from i in Enumerable.Range(0, 7) select Basic(i + (4 * turn)) with { Dash = Basic(i + (3 * turn)).Dash, Marker = Basic(i + (3 * turn)).Marker }];
 
     /// <summary>The style of the series at a place, ≥ 0; from the 22nd on they come again.</summary>
-    public static SeriesStyle At(int index) => _all[index % _all.Length];
+    /// <exception cref="ArgumentOutOfRangeException">Below 0.</exception>
+    public static SeriesStyle At(int index) => _all[Throw.IfBelow(index, 0, nameof(index)) % _all.Length];
 
     /// <summary>The style that a mode has in every picture.</summary>
     public static SeriesStyle Of(NormalizationKind mode) => At(_modes.IndexOf(mode) is var place and >= 0 ? place : _modes.Count);

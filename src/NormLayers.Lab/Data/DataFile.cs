@@ -5,7 +5,7 @@ internal static class DataFile
 {
     public const string GzipExtension = ".gz";
 
-    /// <summary>Parses a file, unpacked if its name ends in <c>.gz</c>.</summary>
+    /// <summary>Parses a file, unpacked if it begins as gzip does; of a pipe the name, which ends in <c>.gz</c>, says so.</summary>
     public static T Read<T>(string path, Func<Stream, T> parse)
     {
         try
@@ -19,15 +19,28 @@ internal static class DataFile
         }
     }
 
-    /// <summary>Parses a file's content, unpacked if its name ends in <c>.gz</c>.</summary>
+    /// <summary>Parses a file's content, unpacked as in <see cref="Read{T}(string, Func{Stream, T})"/>.</summary>
     public static T Read<T>(Stream content, string path, Func<Stream, T> parse)
     {
-        if (!path.EndsWith(GzipExtension, StringComparison.OrdinalIgnoreCase))
+        if (!path.EndsWith(GzipExtension, StringComparison.OrdinalIgnoreCase) && !BeginsAsGzip(content))
         {
             return parse(content);
         }
 
         using GzipContent unpacked = new(content, path);
         return parse(unpacked);
+    }
+
+    private static bool BeginsAsGzip(Stream content)
+    {
+        if (!content.CanSeek)
+        {
+            return false;
+        }
+
+        long start = content.Position;
+        bool isGzip = content.ReadByte() == 0x1F && content.ReadByte() == 0x8B;
+        content.Position = start;
+        return isGzip;
     }
 }

@@ -5,6 +5,9 @@ namespace NormLayers.Lab.Data;
 /// <param name="ClassNames">The name of each class.</param>
 public sealed record SampleFormat(int FeatureCount, IReadOnlyList<string> ClassNames)
 {
+    /// <summary>The name of each class.</summary>
+    public IReadOnlyList<string> ClassNames { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = ClassNames ?? throw new ArgumentNullException(nameof(ClassNames));
+
     /// <summary>The names of the features in training, in order; null if they had none.</summary>
     public IReadOnlyList<string>? FeatureNames { get; init; }
 

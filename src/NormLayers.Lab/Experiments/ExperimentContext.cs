@@ -15,7 +15,7 @@ public sealed record ExperimentContext(ulong Seed = ExperimentContext.DefaultSee
     /// <summary>The images, for experiments that use some.</summary>
     public ImageData Images
     {
-        get => field ?? throw new InvalidOperationException("The experiment does not say that it uses images.");
+        get => field ?? throw new InvalidOperationException("The experiment needs images: set ExperimentContext.Images, as ImageData.Load gives them.");
         init;
     }
 

@@ -38,8 +38,8 @@ public sealed record ExperimentResult
     /// <summary>The charts, the most telling one first.</summary>
     public required IReadOnlyList<Chart> Charts { get; init; }
 
-    /// <summary>Whether every assertion holds.</summary>
-    public bool Passed => Assertions.All(a => a.Passed);
+    /// <summary>Whether there are assertions, and every one holds.</summary>
+    public bool Passed => Assertions.Count > 0 && Assertions.All(a => a.Passed);
 
     /// <summary>What an experiment that was asked to stop had done: numbers without a verdict.</summary>
     /// <param name="experiment">The experiment.</param>
@@ -88,7 +88,8 @@ public sealed record ExperimentResult
             Seed = context.Seed,
             Full = context.Full,
             Images = images,
-            Verdict = !assertions.All(a => a.Passed) ? "not reproduced here"
+            Verdict = assertions.Count == 0 ? "not judged"
+                : !assertions.All(a => a.Passed) ? "not reproduced here"
                 : experiment.Exact && images is not { Shipped: true } ? "reproduced"
                 : "reproduced as an analogue",
             Words = words,

@@ -10,7 +10,8 @@ public sealed record Checkpoints
     public Action<Action<Stream>>? Save { get; init; }
 
     /// <summary>Optimizer steps from one call to the next, ≥ 0; 0 is the end of each epoch.</summary>
-    public long Interval { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Set to a negative number.</exception>
+    public long Interval { get; init => field = Throw.IfBelow(value, 0, nameof(Interval)); }
 
     /// <summary>More text for the file, by key.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }

@@ -52,6 +52,7 @@ public sealed class Trainer
     /// <param name="network">The network.</param>
     /// <param name="data">The samples; at least one.</param>
     /// <returns>Mean cross-entropy in nats and share of correct samples; they do not depend on how the samples are batched.</returns>
+    /// <exception cref="ArgumentException">No sample, or other features or classes than the network's.</exception>
     public static Evaluation Evaluate(Sequential network, Dataset data)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -62,6 +63,7 @@ public sealed class Trainer
     /// <summary>The same; the logits are passed on, with the place of their first sample.</summary>
     internal static Evaluation Evaluate(Sequential network, Dataset data, Action<int, ReadOnlySpan<float>>? onLogits)
     {
+        CheckSet(network, data, nameof(data));
         using EvaluationMode evaluation = new(network);
         int D = data.FeatureCount;
         float[] logits = new float[Math.Min(EvaluationRows, data.Count) * data.ClassCount];
@@ -240,22 +242,24 @@ public sealed class Trainer
 
     private bool IsProbed(long stepsDone) => _observer is not null && _options.ProbeInterval > 0 && stepsDone % _options.ProbeInterval == 0;
 
-    private void Check(DataSplit data)
+    private static void CheckSet(Sequential network, Dataset set, string name)
     {
-        foreach (Dataset set in (ReadOnlySpan<Dataset>)[data.Train, data.Test])
+        if (set.Count == 0)
         {
-            if (set.Count == 0)
-            {
-                Throw.Argument(nameof(data), "at least one sample in each set", $"none in '{set.Name}'");
-            }
-
-            Shape output = Throw.IfRefused(_network, (1, set.FeatureCount), "as many features as the network takes", $"{set.FeatureCount} in '{set.Name}'", nameof(data));
-            if (output.Last != set.ClassCount)
-            {
-                Throw.Argument(nameof(data), $"{output.Last} classes, as many as the network has outputs", $"{set.ClassCount} in '{set.Name}'");
-            }
+            Throw.Argument(name, "at least one sample in each set", $"none in '{set.Name}'");
         }
 
+        Shape output = Throw.IfRefused(network, (1, set.FeatureCount), "as many features as the network takes", $"{set.FeatureCount} in '{set.Name}'", name);
+        if (output.Last != set.ClassCount)
+        {
+            Throw.Argument(name, $"{output.Last} classes, as many as the network has outputs", $"{set.ClassCount} in '{set.Name}'");
+        }
+    }
+
+    private void Check(DataSplit data)
+    {
+        CheckSet(_network, data.Train, nameof(data));
+        CheckSet(_network, data.Test, nameof(data));
         if (_options.DropLast && data.Train.Count < _options.BatchSize)
         {
             Throw.Argument(nameof(data), $"at least {_options.BatchSize} training samples, one mini-batch (DropLast leaves out a smaller one)", $"{data.Train.Count}");

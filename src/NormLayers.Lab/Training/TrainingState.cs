@@ -186,6 +186,12 @@ public sealed class TrainingState
             throw new InvalidDataException($"expected the tensor '{report.Missing[0]}', got none.");
         }
 
+        HashSet<string> known = [Order, Random, History, .. states.Select(s => s.Name)];
+        if (report.Unexpected.FirstOrDefault(n => !known.Contains(n)) is { } another)
+        {
+            throw new InvalidDataException($"expected a checkpoint of this network, got also '{another}'.");
+        }
+
         foreach ((NamedState own, NamedState value) in states.Zip(read))
         {
             own.CopyFrom(value);

@@ -31,6 +31,10 @@ public static class Comparison
         ArgumentNullException.ThrowIfNull(data);
         CheckDistinct(modes, 2, nameof(modes));
         CheckDistinct(seeds, 1, nameof(seeds));
+        if (targetLoss is { } loss)
+        {
+            Throw.IfNegativeOrNotFinite(loss, nameof(targetLoss));
+        }
 
         // Seed by seed, so that only the data of the few seeds at work is in memory.
         TrialOptions[] trials = [.. from seed in seeds from mode in modes select options with { Normalization = mode, Seed = seed }];
@@ -44,7 +48,7 @@ public static class Comparison
     {
         if (values.Count < fewest || values.Distinct().Count() < values.Count)
         {
-            Throw.Argument(name, $"{fewest} or more, each once", string.Join(", ", values));
+            Throw.Argument(name, $"{fewest} or more, each once", values.Count == 0 ? "an empty list" : $"[{string.Join(", ", values)}]");
         }
     }
 }

@@ -3,7 +3,7 @@ using NormLayers.Network;
 
 namespace NormLayers.Lab.Trials;
 
-/// <summary>What one mode came to over the seeds. Diverged and cancelled trials are counted and left out of the means.</summary>
+/// <summary>What one mode came to over the seeds. Diverged and cancelled trials are counted and left out of the means, and from the mean of a loss the trials in which it is not finite.</summary>
 /// <param name="Mode">The mode.</param>
 /// <param name="Trials">The trial of each seed; null where it was not started.</param>
 /// <param name="TargetLoss">The loss whose steps are counted.</param>
@@ -51,7 +51,7 @@ public sealed record ModeResult(NormalizationKind Mode, IReadOnlyList<TrialResul
         Estimate Sum(Func<TrialResult, double?> quantity) => Estimate.Of([.. Values(trials, quantity).OfType<double>()]);
     }
 
-    /// <summary>A quantity for each seed; null where the trial was not completed.</summary>
+    /// <summary>A quantity for each seed; null where the trial was not completed, or the quantity is not finite.</summary>
     /// <param name="quantity">The quantity.</param>
     public IEnumerable<double?> Values(Func<TrialResult, double?> quantity) => Values(Trials, quantity);
 
@@ -65,5 +65,5 @@ public sealed record ModeResult(NormalizationKind Mode, IReadOnlyList<TrialResul
     }
 
     private static IEnumerable<double?> Values(IReadOnlyList<TrialResult?> trials, Func<TrialResult, double?> quantity) =>
-        trials.Select(t => t?.Result.Status == TrainingStatus.Completed ? quantity(t) : null);
+        trials.Select(t => t?.Result.Status == TrainingStatus.Completed && quantity(t) is { } value && double.IsFinite(value) ? value : default(double?));
 }

@@ -11,11 +11,15 @@ public sealed record PairedDifference(Estimate Estimate, Verdict Verdict)
     /// <param name="first">The first mode's value for each seed.</param>
     /// <param name="second">The second mode's, in the same order.</param>
     /// <param name="higherIsBetter">Whether it is accuracy rather than loss.</param>
+    /// <exception cref="ArgumentException">The lists have other lengths.</exception>
     public static PairedDifference Of(IEnumerable<double?> first, IEnumerable<double?> second, bool higherIsBetter)
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
-        Estimate estimate = Estimate.Of([.. from pair in first.Zip(second)
+        double?[] ofFirst = [.. first];
+        double?[] ofSecond = [.. second];
+        Throw.IfLengthDiffers(ofSecond.Length, ofFirst.Length, nameof(second));
+        Estimate estimate = Estimate.Of([.. from pair in ofFirst.Zip(ofSecond)
                                             let difference = pair.First - pair.Second
                                             where difference is { } d && double.IsFinite(d)
                                             select difference.Value]);

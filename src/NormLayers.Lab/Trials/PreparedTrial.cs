@@ -20,6 +20,7 @@ public sealed class PreparedTrial
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(data);
+        Throw.IfUndefined(options.Optimizer, nameof(options.Optimizer));
         (_options, _data, _seeds) = (options, data, RunSeeds.From(options.Seed));
         NetworkOptions = new MlpOptions
         {

@@ -7,12 +7,22 @@ namespace NormLayers.Lab.Trials;
 /// </remarks>
 public static class StudentT
 {
+    // From here on the distribution is the normal one to six digits, and the loop would be long.
+    private const int MostDegrees = 1_000_000;
+
     /// <summary>P(|T| ≤ <paramref name="t"/>).</summary>
-    /// <param name="t">The bound, ≥ 0.</param>
-    /// <param name="degrees">The degrees of freedom ν, ≥ 1.</param>
+    /// <param name="t">The bound, ≥ 0; may be infinite.</param>
+    /// <param name="degrees">The degrees of freedom ν, ≥ 1; above a million as a million.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
     public static double CentralProbability(double t, int degrees)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(degrees);
+        Throw.IfBelow(t, 0, nameof(t));
+        degrees = Math.Min(Throw.IfNotPositive(degrees, nameof(degrees)), MostDegrees);
+        if (double.IsInfinity(t * t))
+        {
+            return 1;
+        }
+
         double length = Math.Sqrt(degrees + t * t);
         double sine = t / length;
         double cosine = Math.Sqrt(degrees) / length;
@@ -30,9 +40,15 @@ public static class StudentT
 
     /// <summary>The t with P(|T| ≤ t) = <paramref name="confidence"/>.</summary>
     /// <param name="confidence">Above 0 and below 1.</param>
-    /// <param name="degrees">The degrees of freedom ν, ≥ 1.</param>
+    /// <param name="degrees">The degrees of freedom ν, ≥ 1; above a million as a million.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
     public static double CriticalValue(double confidence, int degrees)
     {
+        if (!(confidence > 0 && confidence < 1))
+        {
+            Throw.OutOfRange(nameof(confidence), "a number above 0 and below 1", confidence);
+        }
+
         double low = 0;
         double high = 1;
         while (CentralProbability(high, degrees) < confidence)

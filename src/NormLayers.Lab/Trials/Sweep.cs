@@ -32,6 +32,7 @@ public sealed class Sweep
     /// <summary>Adds a trial that an earlier run has left; it is not run again.</summary>
     /// <param name="trial">Its place in <see cref="Trials"/>.</param>
     /// <param name="summary">What it came to.</param>
+    /// <exception cref="ArgumentException">It is of another seed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such trial.</exception>
     public void Add(int trial, TrialSummary summary)
     {
@@ -39,6 +40,11 @@ public sealed class Sweep
         if ((uint)trial >= (uint)_done.Length)
         {
             Throw.OutOfRange(nameof(trial), $"a place from 0 to {_done.Length - 1}", trial);
+        }
+
+        if (summary.Seed != Trials[trial].Seed)
+        {
+            Throw.Argument(nameof(summary), $"a trial of seed {Trials[trial].Seed}", $"one of seed {summary.Seed}");
         }
 
         _done[trial] = summary;
@@ -53,6 +59,7 @@ public sealed class Sweep
     /// <exception cref="ArgumentOutOfRangeException">The part is not one of the parts.</exception>
     public bool Run(ITrialsObserver? observer = null, int part = 1, int parts = 1, CancellationToken cancellationToken = default)
     {
+        Throw.IfNotPositive(parts, nameof(parts));
         if (part < 1 || part > parts)
         {
             Throw.OutOfRange(nameof(part), $"a part from 1 to {parts}", part);

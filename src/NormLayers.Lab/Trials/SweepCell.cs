@@ -10,10 +10,10 @@ public sealed record SweepCell(IReadOnlyList<string> Values, IReadOnlyList<Trial
         ? null
         : Enum.GetValues<SweepOutcome>().OrderByDescending(Count).ThenByDescending(o => o).First();
 
-    /// <summary>Mean and interval over the trials that did not diverge.</summary>
+    /// <summary>Mean and interval over the trials that did not diverge, and in which the quantity is finite.</summary>
     /// <param name="quantity">Of this quantity.</param>
     public Estimate Estimate(Func<TrialSummary, double> quantity) =>
-        Lab.Trials.Estimate.Of([.. Trials.OfType<TrialSummary>().Where(t => t.Outcome != SweepOutcome.Diverges).Select(quantity)]);
+        Lab.Trials.Estimate.Of([.. Trials.OfType<TrialSummary>().Where(t => t.Outcome != SweepOutcome.Diverges).Select(quantity).Where(double.IsFinite)]);
 
     /// <summary>How many trials do this.</summary>
     /// <param name="outcome">What they do.</param>

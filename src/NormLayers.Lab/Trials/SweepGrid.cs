@@ -42,7 +42,7 @@ public sealed class SweepGrid
     /// <param name="name">The setting's name in results and reports.</param>
     /// <param name="values">The values, at least one, each once.</param>
     /// <param name="set">The options with a value: <c>(options, rate) => options with { LearningRate = rate }</c>.</param>
-    /// <exception cref="ArgumentException">No value, or one given twice.</exception>
+    /// <exception cref="ArgumentException">No value, or one given twice; an axis of that name; or <paramref name="set"/> gives null.</exception>
     public SweepGrid Vary<T>(string name, IReadOnlyList<T> values, Func<TrialOptions, T, TrialOptions> set)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -50,9 +50,14 @@ public sealed class SweepGrid
         ArgumentNullException.ThrowIfNull(set);
         string[] texts = [.. values.Select(v => FormattableString.Invariant($"{v}"))];
         Comparison.CheckDistinct(texts, 1, nameof(values));
+        if (Axes.Any(a => a.Name == name))
+        {
+            Throw.Argument(nameof(name), "a name that no axis has", $"'{name}'");
+        }
+
         return new SweepGrid(
             Options,
             [.. Axes, new SweepAxis(name, texts)],
-            [.. Points.SelectMany(p => values.Select((v, i) => new SweepPoint([.. p.Values, texts[i]], set(p.Options, v))))]);
+            [.. Points.SelectMany(p => values.Select((v, i) => new SweepPoint([.. p.Values, texts[i]], set(p.Options, v) ?? throw new ArgumentException($"Expected the options with {name} of {texts[i]}, got null.", nameof(set)))))]);
     }
 }

@@ -8,12 +8,15 @@ public static class Trial
 {
     /// <summary>The optimizer steps that a trial takes.</summary>
     /// <param name="options">The trial.</param>
-    /// <param name="samples">The samples of its training set.</param>
+    /// <param name="samples">The samples of its training set, ≥ 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
+    /// <exception cref="OverflowException">More steps than a <see cref="long"/> holds.</exception>
     public static long CountSteps(TrialOptions options, long samples)
     {
         ArgumentNullException.ThrowIfNull(options);
-        long batch = options.BatchSize;
-        return options.Epochs * (options.DropLast ? samples / batch : (samples + batch - 1) / batch);
+        long batch = Throw.IfNotPositive(options.BatchSize, nameof(options.BatchSize));
+        Throw.IfBelow(samples, 0, nameof(samples));
+        return checked(options.Epochs * (samples / batch + (options.DropLast || samples % batch == 0 ? 0 : 1)));
     }
 
     /// <summary>Trains on the calling thread.</summary>

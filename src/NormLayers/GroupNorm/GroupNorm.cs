@@ -86,7 +86,7 @@ public sealed class GroupNorm : NormalizationLayer
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         Functional.CheckGroupSize(shape, Groups, Name);
-        Statistics.Resize((Kept?.Rows ?? shape[0]) * Groups);
+        Statistics.Resize(x.IsEmpty ? 0 : (Kept?.Rows ?? shape[0]) * Groups);
         Normalize(x, shape, y);
     }
 

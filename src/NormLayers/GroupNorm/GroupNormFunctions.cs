@@ -38,7 +38,7 @@ public static partial class Functional
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Y = y, Gamma = gamma, Beta = beta, ReLU = relu };
         Compaction? kept = KeptSamples(mask, shape);
         CheckGroupSize(kept, shape, groups, nameof(GroupNorm), nameof(mask));
-        SetStatistics sets = statistics.Resize((kept?.Rows ?? shape[0]) * groups).Sets;
+        SetStatistics sets = statistics.Resize(SetsOf(x, kept, shape, groups)).Sets;
         Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
         GroupedNorm.Forward(tensors, new Epsilon(epsilon), sets, statistics.Variances, workspace, kept);
     }
@@ -72,7 +72,7 @@ public static partial class Functional
     {
         CheckGroups(x, shape, groups, gamma, epsilon: 0);
         Compaction? kept = KeptSamples(mask, shape);
-        CheckStatistics(statistics, (kept?.Rows ?? shape[0]) * groups);
+        CheckStatistics(statistics, SetsOf(x, kept, shape, groups));
         CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, shape[1]);
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
@@ -98,6 +98,8 @@ public static partial class Functional
             }
         }
     }
+
+    private static int SetsOf(ReadOnlySpan<float> x, Compaction? kept, Shape shape, int groups) => x.IsEmpty ? 0 : (kept?.Rows ?? shape[0]) * groups;
 
     private static void CheckGroups(ReadOnlySpan<float> x, Shape shape, int groups, ReadOnlySpan<float> gamma, double epsilon)
     {

@@ -84,7 +84,7 @@ public sealed class InstanceNorm : RunningLayer
     protected override void ForwardCore(ReadOnlySpan<float> x, Shape shape, Span<float> y)
     {
         _usedOwnStatistics = UsesOwnStatistics;
-        Statistics.Resize(_usedOwnStatistics ? (Kept?.Rows ?? shape[0]) * Channels : Channels);
+        Statistics.Resize(x.IsEmpty ? 0 : _usedOwnStatistics ? (Kept?.Rows ?? shape[0]) * Channels : Channels);
         if (x.IsEmpty)
         {
             return;

@@ -40,7 +40,7 @@ public sealed class LocalResponseNorm : Layer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Conventions =>
-        LayerConventions.Numbers(("size", Size), ("alpha", Alpha), ("beta", Beta), ("k", K), ("even_reaches_up", EvenReachesUp ? 1 : 0));
+        LayerConventions.Of("local response normalization", epsilon: null, more: [("size", Size), ("alpha", Alpha), ("beta", Beta), ("k", K), ("even_reaches_up", EvenReachesUp ? 1 : 0)]);
 
     /// <inheritdoc/>
     public override Shape OutputShape(Shape shape) => Throw.IfWithoutChannels(shape, nameof(shape), Name);

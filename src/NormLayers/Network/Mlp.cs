@@ -32,9 +32,9 @@ public static class Mlp
             Throw.Argument(nameof(options.HiddenFeatures), "at least one hidden layer", "none");
         }
 
-        if (!(options.InitializationScale > 0 && double.IsFinite(options.InitializationScale)))
+        if (!(options.InitializationScale > 0 && float.IsFinite((float)options.InitializationScale)))
         {
-            Throw.OutOfRange(nameof(options.InitializationScale), "a finite number above 0", options.InitializationScale);
+            Throw.OutOfRange(nameof(options.InitializationScale), "a number above 0 that is finite as a float", options.InitializationScale);
         }
 
         RandomSource random = new(options.Seed);

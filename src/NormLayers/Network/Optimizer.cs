@@ -6,7 +6,7 @@ namespace NormLayers.Network;
 public abstract class Optimizer
 {
     /// <summary>Creates an optimizer.</summary>
-    /// <param name="parameters">The parameters to change; frozen ones are left alone.</param>
+    /// <param name="parameters">The parameters to change, whose list is copied; frozen ones are left alone.</param>
     /// <param name="learningRate">The step length η, > 0.</param>
     /// <param name="weightDecay">λ: λ·w is added to each gradient (L2), ≥ 0.</param>
     /// <exception cref="ArgumentException">A parameter is null, or given twice.</exception>
@@ -16,6 +16,8 @@ public abstract class Optimizer
         ArgumentNullException.ThrowIfNull(parameters);
         Throw.IfNotPositiveOrNotFinite(learningRate, nameof(learningRate));
         Throw.IfNegativeOrNotFinite(weightDecay, nameof(weightDecay));
+        Throw.IfNotFiniteFloat(weightDecay, nameof(weightDecay)); // Steps are in float.
+        Throw.IfNotFiniteFloat(learningRate, nameof(learningRate));
         if (parameters.Contains(null!))
         {
             Throw.Argument(nameof(parameters), "parameters", "null among them");
@@ -27,7 +29,7 @@ public abstract class Optimizer
             Throw.Argument(nameof(parameters), "each parameter once, as it would step twice", $"'{twice.Name}' twice");
         }
 
-        Parameters = parameters;
+        Parameters = [.. parameters];
         LearningRate = learningRate;
         WeightDecay = weightDecay;
     }
@@ -43,6 +45,7 @@ public abstract class Optimizer
         set
         {
             Throw.IfNotPositiveOrNotFinite(value, nameof(value));
+            Throw.IfNotFiniteFloat(value, nameof(value));
             field = value;
         }
     }

@@ -103,16 +103,7 @@ public sealed class Softmax : Layer
                 }
 
                 ReadOnlySpan<float> dy = Dy.Slice(row * Columns, Columns);
-                double dot = 0;
-                for (int i = 0; i < x.Length; i++)
-                {
-                    dot += dy[i] * (e[i] * scale);
-                }
-
-                for (int i = 0; i < x.Length; i++)
-                {
-                    result[i] = (float)(e[i] * scale * (dy[i] - dot));
-                }
+                Differentiate<D>(e, scale, dy, Dot<D>(e, scale, dy), result);
             }
         }
 
@@ -124,18 +115,7 @@ public sealed class Softmax : Layer
             ref readonly float x0 = ref MemoryMarshal.GetReference(x);
             ref double e0 = ref MemoryMarshal.GetReference(e);
             int whole = x.Length - x.Length % 8;
-            D rest = D.Create(double.NegativeInfinity);
-            if (whole < x.Length)
-            {
-                Span<float> values = [float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity];
-                for (int i = whole; i < x.Length; i++)
-                {
-                    values[i - whole] = x[i];
-                }
-
-                rest = D.Widen(in values[0], 0);
-            }
-
+            D rest = Rest<D>(x[whole..], float.NegativeInfinity);
             D max = D.Create(Max(x, rest, e));
             D sum = D.Create(0);
             for (int i = 0; i < whole; i += 8)
@@ -153,6 +133,60 @@ public sealed class Softmax : Layer
             }
 
             return D.Sum(sum);
+        }
+
+        // The last elements of a row, fewer than eight, and what follows them.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static D Rest<D>(ReadOnlySpan<float> last, float after)
+            where D : struct, IDoubleLanes<D>
+        {
+            if (last.IsEmpty)
+            {
+                return D.Create(after);
+            }
+
+            Span<float> values = [after, after, after, after, after, after, after, after];
+            last.CopyTo(values);
+            return D.Widen(in values[0], 0);
+        }
+
+        // Σ dy·y, with y in double.
+        [MethodImpl(Kernels.FullyOptimized)]
+        private static double Dot<D>(ReadOnlySpan<double> e, double scale, ReadOnlySpan<float> dy)
+            where D : struct, IDoubleLanes<D>
+        {
+            ref readonly double e0 = ref MemoryMarshal.GetReference(e);
+            int whole = dy.Length - dy.Length % 8;
+            D sum = D.Create(0);
+            for (int i = 0; i < whole; i += 8)
+            {
+                sum += D.Widen(in MemoryMarshal.GetReference(dy), i) * (D.Load(in e0, i) * D.Create(scale));
+            }
+
+            if (whole < dy.Length)
+            {
+                sum += Rest<D>(dy[whole..], 0) * (D.Load(in e0, whole) * D.Create(scale));
+            }
+
+            return D.Sum(sum);
+        }
+
+        // dx = y·(dy − Σ dy·y)
+        [MethodImpl(Kernels.FullyOptimized)]
+        private static void Differentiate<D>(ReadOnlySpan<double> e, double scale, ReadOnlySpan<float> dy, double dot, Span<float> dx)
+            where D : struct, IDoubleLanes<D>
+        {
+            ref readonly double e0 = ref MemoryMarshal.GetReference(e);
+            int i = 0;
+            for (; i <= dx.Length - 8; i += 8)
+            {
+                D.Narrow(D.Load(in e0, i) * D.Create(scale) * (D.Widen(in MemoryMarshal.GetReference(dy), i) - D.Create(dot)), ref MemoryMarshal.GetReference(dx), i);
+            }
+
+            for (; i < dx.Length; i++)
+            {
+                dx[i] = (float)(e[i] * scale * (dy[i] - dot));
+            }
         }
 
         // The largest of a row, whose last elements are given; e is a place for the largest of each lane. A NaN may be passed over: its exponential is NaN.
@@ -216,8 +250,10 @@ public sealed class Softmax : Layer
             _columns = shape.Last;
             _y = [.. x.Chunk(_columns).SelectMany(row =>
             {
-                double[] e = Array.ConvertAll(row, v => Elementary.Exp(v - row.Max()));
-                return e.Select(v => v / e.Sum());
+                double max = row.Max();
+                double[] e = Array.ConvertAll(row, v => Elementary.Exp(v - max));
+                double sum = e.Sum();
+                return e.Select(v => v / sum);
             })];
             return _y;
         }

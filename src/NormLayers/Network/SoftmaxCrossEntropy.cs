@@ -19,9 +19,9 @@ public static class SoftmaxCrossEntropy
     /// <summary>The mean loss over the rows, and its gradient.</summary>
     /// <param name="logits">The network's output, (N, C), not empty.</param>
     /// <param name="labels">N class indices, 0 to C − 1.</param>
-    /// <param name="dLogits">Overwritten with the gradient of the mean loss, (N, C); empty if not wanted.</param>
+    /// <param name="dLogits">Overwritten with the gradient of the mean loss, (N, C); may be the logits, but must not overlap them otherwise; empty if not wanted.</param>
     /// <returns>The mean loss in nats, and how many rows have their label as the (first) largest logit; never a row with NaN.</returns>
-    /// <exception cref="ArgumentException">Lengths that do not fit, no rows, or a label out of range.</exception>
+    /// <exception cref="ArgumentException">Lengths that do not fit, no rows, a label out of range, or memory that overlaps.</exception>
     [SkipLocalsInit]
     public static (double Loss, int Correct) Evaluate(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels, Span<float> dLogits)
     {
@@ -33,6 +33,15 @@ public static class SoftmaxCrossEntropy
         if (!dLogits.IsEmpty)
         {
             Throw.IfLengthDiffers(dLogits.Length, logits.Length, nameof(dLogits));
+            if (dLogits.Overlaps(logits, out int offset) && offset != 0)
+            {
+                Throw.Argument(nameof(dLogits), "the logits' memory itself or memory apart from it", "memory that overlaps it");
+            }
+
+            if (MemoryOverlap.Exists<float, int>(dLogits, labels))
+            {
+                Throw.Argument(nameof(dLogits), "memory apart from the labels'", "memory that overlaps it");
+            }
         }
 
         int C = logits.Length / labels.Length;

@@ -100,7 +100,8 @@ internal static class GroupedNorm
     public static long WorkspaceLength(Groups groups)
     {
         long columns = groups.Channels * groups.Length;
-        return groups.AreRows
+        return groups.Samples * columns == 0 ? 0
+            : groups.AreRows
             ? 5 * columns + 2 + RowNorm.WorkspaceLength(groups.Sets, groups.SetElements, groups.PerSample)
             : 2L * groups.Planes + groups.SetsPerChunk * groups.Depth + 2 + groups.Parts * ChunkLength(groups);
     }

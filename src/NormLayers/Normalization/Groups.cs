@@ -18,7 +18,7 @@ internal readonly record struct Groups
     /// <param name="shape">(N, C, …); the dimensions behind C are positions.</param>
     /// <param name="perSample">G.</param>
     public Groups(Shape shape, int perSample)
-        : this(shape[0], shape[1], shape.Length == 0 ? 1 : shape.Length / (shape[0] * shape[1]), perSample)
+        : this(shape.Length == 0 ? 0 : shape[0], shape[1], shape.Length == 0 ? 1 : shape.Length / (shape[0] * shape[1]), perSample)
     {
     }
 

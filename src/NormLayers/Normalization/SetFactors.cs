@@ -125,7 +125,7 @@ internal readonly record struct Epsilon(double Value, bool OutsideRoot = false, 
     /// <summary>dr/dv with ε elsewhere than under the root, over −r³/2: a factor of mean(g·x̂). Where ε limits the root, r is a constant.</summary>
     /// <param name="rstd">r = 1/(√v + ε), or 1/max(√v, ε).</param>
     public double GradientFactor(double rstd) =>
-        LimitsRoot ? rstd < 1 / Value ? 1 : 0
+        LimitsRoot ? rstd < 1 / Math.Abs(Value) ? 1 : 0 // Of −0, too.
         : OutsideRoot && 1 - rstd * Value is > 0 and var rootTimesR ? 1 / rootTimesR
         : 1;
 }

@@ -27,7 +27,7 @@ public readonly ref struct MatrixBatch
     public MatrixBatch(ReadOnlySpan<float> values, int count, int rows, int columns, int rowStride, int matrixStride)
         : this(values, count, rows, columns, rowStride, 1, matrixStride)
     {
-        int one = MatrixView.CheckLength(count == 0 ? int.MaxValue : values.Length, rows, columns, rowStride, nameof(values));
+        int one = MatrixView.CheckLength(count == 0 ? long.MaxValue : values.Length, rows, columns, rowStride, nameof(values));
         if (count < 0 || matrixStride < 0)
         {
             Throw.Argument(count < 0 ? nameof(count) : nameof(matrixStride), "a number of matrices and a distance between them ≥ 0", $"{count} matrices, {matrixStride} apart");

@@ -56,7 +56,7 @@ public readonly ref struct MatrixView
     /// <summary>The transpose, of the same memory.</summary>
     public MatrixView Transpose() => new(Values, Columns, Rows, ColumnStride, RowStride);
 
-    internal static int CheckLength(int length, int rows, int columns, int rowStride, string name)
+    internal static int CheckLength(long length, int rows, int columns, int rowStride, string name)
     {
         if (rows < 0 || columns < 0 || rowStride < columns)
         {
@@ -70,6 +70,6 @@ public readonly ref struct MatrixView
             Throw.Argument(name, $"at least {needed} elements for {rows} rows of {columns}, {rowStride} apart", $"{length}");
         }
 
-        return (int)needed;
+        return (int)Math.Min(needed, int.MaxValue);
     }
 }

@@ -38,7 +38,12 @@ public sealed class RandomSource
     {
         if (state.Length != 5 || !state[..4].ContainsAnyExcept(0))
         {
-            Throw.Argument(nameof(state), "five numbers, of which the first four are not all 0", $"{state.Length} numbers");
+            Throw.Argument(nameof(state), "five numbers, of which the first four are not all 0", state.Length != 5 ? $"{state.Length} numbers" : "four that are 0");
+        }
+
+        if (double.IsInfinity(BitConverter.Int64BitsToDouble(state[4])))
+        {
+            Throw.Argument(nameof(state), "the bits of a normal deviate or of NaN as the fifth number", "those of an infinite number");
         }
 
         (_s0, _s1, _s2, _s3) = ((ulong)state[0], (ulong)state[1], (ulong)state[2], (ulong)state[3]);

@@ -354,6 +354,7 @@ public class CsvDataTests
         Assert.Equal(["b", "ä"], CsvData.Read(plain).ClassNames);
         Assert.Equal(["b", "ä"], CsvData.Read(packed).ClassNames);
         Assert.Equal("data.csv.gz", CsvData.Read(packed).Name);
+        Assert.Equal(CsvData.Read(packed).Features, CsvData.Read(folder.Write("packed.csv", TemporaryFolder.Gzip(text))).Features);
     }
 
     [Fact]

@@ -142,9 +142,13 @@ public sealed class ClassifierTests
     public void Load_RunningStatisticOfNoData_IsRefused(string mode, string part, float value)
     {
         Classifier trained = Train(mode).Classifier;
+        IReadOnlyDictionary<string, string> metadata = new SafetensorsReader(new MemoryStream(Save(trained))).Metadata;
         trained.Network.NamedState.First(s => s.Name.EndsWith(part, StringComparison.Ordinal)).Floats![2] = value;
+        using MemoryStream stream = new();
+        SafetensorsWriter.Write(stream, [.. trained.Network.NamedState.Where(s => s.IsInStateDict), .. trained.Standardization!.ToTensors("standardization.")], metadata);
+        stream.Position = 0;
 
-        InvalidDataException e = Assert.Throws<InvalidDataException>(() => Classifier.Load(new MemoryStream(Save(trained))));
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => Classifier.Load(stream));
 
         Assert.Contains(FormattableString.Invariant($"{part}', got {value}"), e.Message, StringComparison.Ordinal);
     }

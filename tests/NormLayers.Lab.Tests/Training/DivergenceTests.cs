@@ -73,7 +73,9 @@ public sealed class DivergenceTests
     [Fact]
     public void Fit_UpdateThatOverflows_NamesItsLayer()
     {
-        TrainingResult result = Problems.Fit(Problems.Network(NormalizationKind.None), Problems.ThreeClouds(), s_inOrder, learningRate: 3e38 * 100);
+        Dataset clouds = Problems.ThreeClouds().Train;
+        Dataset wide = new("wide", [.. clouds.Features.Select(f => 1000 * f)], [.. clouds.Labels], clouds.FeatureCount, clouds.ClassCount);
+        TrainingResult result = Problems.Fit(Problems.Network(NormalizationKind.None), new DataSplit(wide, wide), s_inOrder, learningRate: 3e38);
         Assert.Equal(TrainingStatus.Diverged, result.Status);
         Assert.Equal(DivergenceKind.Gradients, result.Divergence!.Kind);
         Assert.Equal("linear1", result.Divergence.Layer);

@@ -230,7 +230,13 @@ public sealed class TrainerTests
             "Expected as many features as the network takes, got 4 in 'train'. Expected a shape (N, …, 5) for linear1, got (1, 4). (Parameter 'data')",
             features.Message);
 
+        features = Assert.Throws<ArgumentException>("data", () => Trainer.Evaluate(fiveFeatures, data.Test));
+        Assert.StartsWith("Expected as many features as the network takes, got 4 in 'test'.", features.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>(() => new DataSplit(data.Train, null!));
+        Assert.Throws<ArgumentNullException>(() => data with { Train = null! });
+
         DataSplit noTest = Problems.ThreeClouds(test: 0);
+        Assert.Throws<ArgumentException>("data", () => Trainer.Evaluate(Problems.Network(), noTest.Test));
         Assert.Throws<ArgumentException>(() => Problems.Fit(Problems.Network(), noTest, s_options));
         DataSplit few = Problems.ThreeClouds(train: 20);
         ArgumentException dropped = Assert.Throws<ArgumentException>(() => Problems.Fit(Problems.Network(), few, s_options with { DropLast = true }));

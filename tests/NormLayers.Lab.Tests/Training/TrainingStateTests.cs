@@ -192,6 +192,9 @@ public sealed class TrainingStateTests
         AssertRefused("expected the tensor 'optimizer.0.first_moment'", options with { HiddenFeatures = [8] }, s_data, files[0]);
         AssertRefused("expected shape (4) of 'linear1.bias'", options with { HiddenFeatures = [4], Optimizer = OptimizerKind.Sgd }, s_data, files[0]);
         AssertRefused("expected the tensor 'random'", options with { Shuffle = false }, s_data, files[0]);
+        AssertRefused("expected a checkpoint of this network, got also 'norm1.", options with { Normalization = NormalizationKind.None, Optimizer = OptimizerKind.Sgd, Momentum = 0 }, s_data, files[0]);
+        AssertRefused("expected a checkpoint of this network, got also 'optimizer.", options with { Optimizer = OptimizerKind.Sgd, Momentum = 0 }, s_data, files[0]);
+        Assert.Throws<ArgumentOutOfRangeException>("Interval", () => new Checkpoints { Interval = -1 });
     }
 
     [Theory]

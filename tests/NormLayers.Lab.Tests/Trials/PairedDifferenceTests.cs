@@ -25,6 +25,9 @@ public sealed class PairedDifferenceTests
     }
 
     [Fact]
+    public void Of_ListsOfOtherLengths_Throws() => Assert.Throws<ArgumentException>("second", () => PairedDifference.Of([1, 2, 3], [1], higherIsBetter: false));
+
+    [Fact]
     public void Of_SmallButSteadyDifference_IsFoundDespiteLargeSpread()
     {
         // The seeds differ by far more than the modes: only the pairing shows it.

@@ -47,4 +47,15 @@ public sealed class PreparedTrialTests
         Assert.Contains("\"renorm_r_max\":2.5,\"renorm_d_max\":\"Infinity\",\"renorm_warmup_steps\":7,\"renorm_r_max_steps\":8,\"renorm_d_max_steps\":9,", invariant, StringComparison.Ordinal);
         Assert.Contains("\"batchnorm_momentum\":\"new weight 0.25\"", invariant, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void CountSteps_NumbersOutOfRange_Throw()
+    {
+        Assert.Equal((7, 6), (Trial.CountSteps(new TrialOptions { Epochs = 1, BatchSize = 10 }, 61), Trial.CountSteps(new TrialOptions { Epochs = 1, BatchSize = 10, DropLast = true }, 61)));
+        Assert.Throws<ArgumentOutOfRangeException>("BatchSize", () => Trial.CountSteps(new TrialOptions { BatchSize = 0 }, 1));
+        Assert.Throws<ArgumentOutOfRangeException>("samples", () => Trial.CountSteps(new TrialOptions(), -1));
+        Assert.Throws<OverflowException>(() => Trial.CountSteps(new TrialOptions { Epochs = int.MaxValue, BatchSize = 1 }, long.MaxValue));
+        DataSplit data = SyntheticClassification.Generate(new SyntheticOptions { TrainCount = 9, TestCount = 3, Features = 2, Classes = 2 });
+        Assert.Throws<ArgumentOutOfRangeException>("Optimizer", () => new PreparedTrial(new TrialOptions { Optimizer = (OptimizerKind)99 }, data));
+    }
 }

@@ -59,5 +59,17 @@ public sealed class StudentTTests
     public void CriticalValue_ManyDegrees_ApproachesTheNormal() => Assert.Equal(1.959964, StudentT.CriticalValue(0.95, 1_000_000), 1e-5);
 
     [Fact]
+    public void OutOfRange_IsToldOrTheLimit()
+    {
+        Assert.Equal((1, 1), (StudentT.CentralProbability(1e200, 5), StudentT.CentralProbability(double.PositiveInfinity, 5)));
+        Assert.Equal(1.95996, StudentT.CriticalValue(0.95, int.MaxValue), 4);
+        Assert.Throws<ArgumentOutOfRangeException>("t", () => StudentT.CentralProbability(-1, 5));
+        foreach (double confidence in (double[])[double.NaN, -1, 0, 1, 2])
+        {
+            Assert.Throws<ArgumentOutOfRangeException>("confidence", () => StudentT.CriticalValue(confidence, 5));
+        }
+    }
+
+    [Fact]
     public void CentralProbability_NoDegrees_Throws() => Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.CentralProbability(1, 0));
 }

@@ -21,6 +21,8 @@ public sealed class SweepTests
         Assert.Equal((NormalizationKind.BatchNorm, 0.1), (_grid.Points[2].Options.Normalization, _grid.Points[2].Options.LearningRate));
         Assert.Throws<ArgumentException>(() => _grid.Vary("epsilon", (double[])[], (o, e) => o with { Epsilon = e }));
         Assert.Throws<ArgumentException>(() => _grid.Vary("epsilon", [0.1, 0.1], (o, e) => o with { Epsilon = e }));
+        Assert.Throws<ArgumentException>("name", () => _grid.Vary(_grid.Axes[0].Name, [0.1], (o, e) => o with { Epsilon = e }));
+        Assert.Throws<ArgumentException>("set", () => _grid.Vary<double>("another", [0.1], (_, _) => null!));
         Assert.Throws<ArgumentException>(() => new SweepGrid(_grid.Options, _grid.Axes, [.. _grid.Points.Skip(1)]));
     }
 
@@ -68,6 +70,8 @@ public sealed class SweepTests
 
         Assert.Same(known, sweep.ToResult().Cells[0].Trials[0]);
         Assert.Throws<ArgumentOutOfRangeException>(() => sweep.Add(4, known));
+        Assert.Throws<ArgumentException>("summary", () => sweep.Add(0, known with { Seed = 77 }));
+        Assert.Throws<ArgumentOutOfRangeException>("parts", () => sweep.Run(part: 1, parts: 0, cancellationToken: TestContext.Current.CancellationToken));
     }
 
     [Fact]

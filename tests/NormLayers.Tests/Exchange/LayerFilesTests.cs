@@ -413,7 +413,8 @@ public sealed class LayerFilesTests
         Sequential network = Create("batchnorm", seed: 2);
         byte[] before = SafetensorsBytes.Of(network);
 
-        InvalidDataException e = Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(SafetensorsBytes.Of(bad))));
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(Unchecked(bad))));
+        Assert.Contains("Expected values ≥ 0", Assert.Throws<ArgumentException>("layer", () => SafetensorsBytes.Of(bad)).Message, StringComparison.Ordinal);
 
         Assert.Contains("expected values ≥ 0 in 'norm1.running_var', got -2 at position 3", e.Message, StringComparison.Ordinal);
         Assert.Equal(before, SafetensorsBytes.Of(network));
@@ -421,6 +422,31 @@ public sealed class LayerFilesTests
         // NaN is what a layer that accepts it has saved.
         bad.NamedState.Single(s => s.Name == "norm1.running_var").Floats![3] = float.NaN;
         network.Load(new MemoryStream(SafetensorsBytes.Of(bad)));
+    }
+
+    private static byte[] Unchecked(Layer network)
+    {
+        using MemoryStream stream = new();
+        SafetensorsWriter.Write(stream, network.NamedState.Where(s => s.IsInStateDict), network.Conventions);
+        return stream.ToArray();
+    }
+
+    [Fact]
+    public void Load_LayerWithoutTensorsThatIsElsewhere_IsRefusedOrTold()
+    {
+        byte[] file = SafetensorsBytes.Of(new Sequential(new Linear(3, 3, new RandomSource(1)), new RmsNorm(3, withGamma: false)));
+        Sequential plain = new(new Linear(3, 3, new RandomSource(1)));
+        Assert.Contains("got also 'rmsnorm.layer'", Refused(plain, file), StringComparison.Ordinal);
+        Assert.Equal(["rmsnorm.layer"], plain.Load(new MemoryStream(file), strict: false).Unexpected);
+
+        byte[] response = SafetensorsBytes.Of(new LocalResponseNorm(3, name: "n"));
+        Assert.Contains("got also 'layer'", Refused(new ReLU("n"), response), StringComparison.Ordinal);
+        Assert.Contains("layer: ", Refused(new LocalResponseNorm(3), SafetensorsBytes.Of(new InstanceNorm(3))), StringComparison.Ordinal);
+        Assert.Equal("The file and the layer agree.", $"{new LocalResponseNorm(3).Load(new MemoryStream(response))}");
+
+        Sequential linear = new(new Linear(3, 3, new RandomSource(1), name: "n"));
+        byte[] another = SafetensorsBytes.Of(linear, new Dictionary<string, string> { ["n.layer"] = "another" });
+        Assert.Contains("'n.layer': 'another' in the file, no kind here", Refused(linear, another), StringComparison.Ordinal);
     }
 
     // Files of earlier versions have all digits of 1 − 0.9.
@@ -450,7 +476,8 @@ public sealed class LayerFilesTests
         Sequential network = Create("batchnorm", seed: 2);
         byte[] before = SafetensorsBytes.Of(network);
 
-        InvalidDataException e = Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(SafetensorsBytes.Of(bad))));
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => network.Load(new MemoryStream(Unchecked(bad))));
+        Assert.Contains("Expected values ≥ 0", Assert.Throws<ArgumentException>("layer", () => SafetensorsBytes.Of(bad)).Message, StringComparison.Ordinal);
 
         Assert.Contains("expected values ≥ 0 in 'norm1.num_batches_tracked', got -1 at position 0", e.Message, StringComparison.Ordinal);
         Assert.Equal(before, SafetensorsBytes.Of(network));

@@ -111,6 +111,33 @@ public sealed class OnnxFilesTests
     }
 
     [Fact]
+    public void WriteOnnx_NumbersThatFloatsDoNotHold_AreRefused()
+    {
+        BatchRenorm constant = new(2, new RenormLimits(1, 0), epsilon: 0);
+        constant.Running!.Deviation[1] = 0;
+        Refused("its running deviation is 0 in channel 1", constant, 2);
+        Refused("its α of 1E+100 is infinite as a float", new LocalResponseNorm(3, alpha: 1e100), 5);
+        Refused("its k is 0, and must be above 0", new LocalResponseNorm(3, k: 0), 5);
+        Refused("its ε of 1E+39 is infinite as a float", new LayerNorm1D(3, 1e39), 3);
+        Refused("its ε of 1E+39 is infinite as a float", new ScaleNorm(3, 1e39), 3);
+
+        static void Refused(string reason, Layer layer, Shape sample) =>
+            Assert.Contains(reason, Assert.Throws<NotSupportedException>(() => layer.WriteOnnx(Stream.Null, sample)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WriteOnnx_WhatNoReaderTakes_IsRefused()
+    {
+        BatchNorm negative = new(2);
+        negative.Running!.Variance[0] = -1;
+        Assert.Contains("values ≥ 0 in 'running_var', got -1", Assert.Throws<ArgumentException>("network", () => negative.WriteOnnx(Stream.Null, 2)).Message, StringComparison.Ordinal);
+        Sequential halves = new(new LayerNorm1D(3, name: "a\ud800b"), new LayerNorm1D(3, name: "a\udc00b"));
+        Assert.Contains("valid Unicode", Assert.Throws<ArgumentException>("network", () => halves.WriteOnnx(Stream.Null, 3)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>("options", () => new ReLU().WriteOnnx(Stream.Null, 3, new OnnxOptions { Documentation = "\ud800" }));
+        Assert.Throws<ArgumentException>("options", () => new ReLU().WriteOnnx(Stream.Null, 3, new OnnxOptions { Metadata = new Dictionary<string, string> { ["\udc00"] = "" } }));
+    }
+
+    [Fact]
     public void WriteOnnx_LayersWithIntegers_HaveThemAsConstants()
     {
         Assert.Equal([-1], Integers(new ScaleNorm(3), 3, "axes"));

@@ -459,6 +459,65 @@ public sealed class OnnxNormalizationTests
 
     private static OnnxBytes Parameters(int opset = 17) => new OnnxBytes(opset).Floats("w", [3], 1, 2, 3).Floats("b", [3], 4, 5, 6);
 
+    // Writers of protobuf 3 leave out a number that is 0.
+    [Fact]
+    public void Attribute_WithoutAValue_IsZero()
+    {
+        Assert.Equal(0, Parameters().Node("y = LayerNormalization(x, w, b)", ("epsilon", 1L)).Single().Epsilon);
+        Assert.Contains(
+            "over axes [0]",
+            Assert.Throws<NotSupportedException>(() => Parameters().Node("y = LpNormalization(x)", ("axis", 2L)).Single().CreateLayer((2, 3))).Message,
+            StringComparison.Ordinal);
+        Assert.Empty(Parameters().Node("l = ReduceL2(x)", ("axes", (long[])[-1]), ("keepdims", 2L)).Node("y = Div(x, l)").Read().Normalizations);
+        OnnxBytes batch = Parameters().Floats("m", [3], 0, 0, 0).Floats("v", [3], 1, 1, 1);
+        Assert.Equal(1, ((BatchNorm)batch.Node("y = BatchNormalization(x, w, b, m, v)", ("momentum", 1L)).Single().CreateLayer()).Momentum.WeightOfBatch(1));
+        Assert.Empty(Parameters(7).Floats("m", [3], 0, 0, 0).Floats("v", [3], 1, 1, 1).Node("y = BatchNormalization(x, w, b, m, v)", ("spatial", 2L)).Read().Normalizations);
+    }
+
+    [Fact]
+    public void Attribute_WithAnotherKindOfValue_IsDamaged()
+    {
+        Assert.Contains(
+            "expected a float as the attribute 'epsilon', got another kind of value",
+            Assert.Throws<InvalidDataException>(() => Parameters().Node("y = LayerNormalization(x, w, b)", ("epsilon", 1)).Read().Normalizations.Count).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "expected an integer as the attribute 'axis', got another kind of value",
+            Assert.Throws<InvalidDataException>(() => Parameters().Node("y = LayerNormalization(x, w, b)", ("axis", 1f)).Read().Normalizations.Count).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Constant_ListOfFloats_IsAnInitializer()
+    {
+        OnnxBytes file = Parameters().Node("gamma = Constant()", ("value_floats", (float[])[3, 4, 5])).Node("y = LayerNormalization(x, gamma, b)");
+        Assert.Equal([3f, 4, 5], file.Read().Initializers["gamma"].ReadFloats());
+        Assert.Equal([3f, 4, 5], ((LayerNorm)file.Single().CreateLayer()).Gamma!.Value);
+    }
+
+    [Fact]
+    public void CreateLayer_InputThatDoesNotFit_IsNamed()
+    {
+        OnnxBytes batch = Parameters().Floats("m", [3], 0, 0, 0).Floats("v", [3], 1, 1, 1).Node("y = BatchNormalization(x, w, b, m, v)");
+        Assert.StartsWith("Expected a shape that BatchNormalization of 'y' takes, got (2, 4).", Assert.Throws<ArgumentException>("input", () => batch.Single().CreateLayer((2, 4))).Message, StringComparison.Ordinal);
+        OnnxBytes groups = Parameters(18).Node("y = GroupNormalization(x, w, b)", ("num_groups", 3));
+        Assert.Throws<ArgumentException>("input", () => groups.Single().CreateLayer((1, 0, 3)));
+        Assert.Contains(
+            "over axes [1]",
+            Assert.Throws<NotSupportedException>(() => Parameters().Node("y = LpNormalization(x)", ("axis", 1)).Single().CreateLayer((2, 4, 3))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Lists_PlacesThatAreNotThere_AreRefused()
+    {
+        OnnxModel model = Parameters().Node("y = LayerNormalization(x, w, b)").Read();
+        Assert.Throws<ArgumentOutOfRangeException>("index", () => model.Nodes[1]);
+        Assert.Throws<ArgumentOutOfRangeException>("index", () => model.Normalizations[-1]);
+        Assert.Throws<ArgumentNullException>("key", () => model.Initializers.ContainsKey(null!));
+        Assert.Throws<ArgumentOutOfRangeException>("index", () => new SafetensorsReader(new MemoryStream(SafetensorsBytes.File("{}"))).Tensors[0]);
+    }
+
     private static OnnxBytes Start(string nodes, int castTo = 1)
     {
         OnnxBytes file = Parameters().Floats("two", [], 2).Floats("three", [], 3).Floats("one", [1], 1).Floats("eps", [], 1e-12f).Integers("two_integer", 2);

@@ -40,6 +40,8 @@ public sealed class SafetensorsReaderTests
         { """{"a":{"dtype":"F32","data_offsets":[0,8]}}""", 8, "got no shape" },
         { """{"a":{"dtype":"F32","shape":[2]}}""", 8, "got no data_offsets" },
         { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"strides":[1]}}""", 8, "got 'strides'" },
+        { """{"a":{"dtype":"F32","shape":[-0],"data_offsets":[0,0]}}""", 0, "expected whole numbers from 0 to 2⁶³ − 1 as the shape of 'a'" },
+        { """{"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,0]}}""", 0, "expected whole numbers from 0 to 2⁶³ − 1 as the shape of 'a'" },
         { """{"a":{"dtype":"f32","shape":[2],"data_offsets":[0,8]}}""", 8, "as the dtype of 'a', got 'f32'" },
         { """{"a":{"dtype":32,"shape":[2],"data_offsets":[0,8]}}""", 8, "expected a string as the dtype of 'a'" },
         { """{"a":{"dtype":"F32","shape":2,"data_offsets":[0,8]}}""", 8, "expected an array as the shape of 'a'" },

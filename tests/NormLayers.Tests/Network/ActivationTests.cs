@@ -137,6 +137,18 @@ public sealed class ActivationTests
             x.AsSpan(row * length, length).CopyTo(wide.AsSpan(row * padded));
         }
 
+        float[] dy = Samples.Normal(x.Length, seed: 2);
+        float[] wideDy = Samples.Constant(wide.Length, 7);
+        dy.AsSpan(0, length).CopyTo(wideDy);
+        dy.AsSpan(length).CopyTo(wideDy.AsSpan(padded));
+        float[] dx = Gradient(x, length, dy);
+        float[] wideDx = Gradient(wide, padded, wideDy);
+        for (int row = 0; row < 2; row++)
+        {
+            Compare.SameBits(dx.AsSpan(row * length, length), wideDx.AsSpan(row * padded, length), $"dx of row {row}");
+            Assert.All(wideDx[(row * padded + length)..((row + 1) * padded)], v => Assert.Equal(0, v));
+        }
+
         float[] y = new float[x.Length];
         Softmax.Rows(x, length, y);
         Softmax.Rows(wide, padded, wide);
@@ -144,6 +156,13 @@ public sealed class ActivationTests
         {
             Compare.SameBits(y.AsSpan(row * length, length), wide.AsSpan(row * padded, length), $"row {row}");
             Assert.All(wide[(row * padded + length)..((row + 1) * padded)], v => Assert.Equal(0, v));
+        }
+
+        static float[] Gradient(float[] x, int columns, float[] dy)
+        {
+            Softmax layer = new();
+            Samples.Forward(layer, x, (2, columns));
+            return Samples.Backward(layer, x, dy);
         }
     }
 

@@ -54,7 +54,7 @@ public sealed class LayerCheckSabotageTests
         ("x not centred in a channel's Σdy·x̂", "Normalization/Terms.cs", "dy, D.Widen(in _x, i) - centre", "dy, D.Widen(in _x, i)", s_planes),
         ("no ReLU in channels that no float factors hold", "Normalization/ChannelPass.cs", "Result[i] = Result[i] <= 0 ? 0 : Result[i];", "_ = Result[i];", ["BatchNorm", "GroupNorm"]),
         ("mean(g·x̂) of such a channel without γ", "Normalization/ChannelSets.cs", "weight * Sums[Statistics.Count + c] / ChannelElements", "Sums[Statistics.Count + c] / ChannelElements", ["BatchNorm", "GroupNorm"]),
-        ("D's part of dγ subtracted", "Normalization/ChannelNorm.cs", "TensorPrimitives.Add(sums[C..], sums[..C], sums[C..]);", "TensorPrimitives.Subtract(sums[C..], sums[..C], sums[C..]);", ["BatchRenorm"]),
+        ("R in the place of D in dγ", "Normalization/ChannelNorm.cs", "TensorPrimitives.MultiplyAdd(sums[..C], sets.Corrections.D,", "TensorPrimitives.MultiplyAdd(sums[..C], sets.Corrections.R,", ["BatchRenorm"]),
         ("the columns of a channel not added", "Numerics/ColumnValues.cs", "sum += column;", "sum = column;", s_planes),
         ("the gradient masked by itself and not by y", "Normalization/ReLUMask.cs", "in _y[start], in _upstream[start]", "in _upstream[start], in _upstream[start]",
             ["BatchNorm", "BatchRenorm", "GhostBatchNorm", "GroupNorm", "LayerNorm1D"]),

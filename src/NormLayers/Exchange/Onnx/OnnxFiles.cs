@@ -20,7 +20,10 @@ public static class OnnxFiles
     /// <param name="options">Names and text; null for the defaults.</param>
     /// <returns>The model's opset.</returns>
     /// <exception cref="ArgumentNullException">The network, the stream, or a text of the options, is null.</exception>
-    /// <exception cref="ArgumentException">The stream cannot be written, the network does not take such samples, has more than 2 GiB of parameters, the standardization has other features, or two values would have the same name.</exception>
+    /// <exception cref="ArgumentException">
+    /// The stream cannot be written, the network does not take such samples, or the standardization has other features. The network has a negative running
+    /// variance or deviation, or more than 2 GiB of parameters. Two values would have the same name, or a name or text is no valid Unicode.
+    /// </exception>
     /// <exception cref="NotSupportedException">A layer with a mask, or one that ONNX has no operator for, or has with another meaning; the message says which and why.</exception>
     public static int WriteOnnx(this Layer network, Stream stream, Shape sample, OnnxOptions? options = null)
     {
@@ -37,6 +40,13 @@ public static class OnnxFiles
             Throw.Argument(nameof(options), "text in the metadata", "null");
         }
 
+        string?[] texts = [options.Name, options.Documentation, options.Input, options.Output, options.Softmax, .. options.Metadata.Keys, .. options.Metadata.Values];
+        foreach (string text in texts.OfType<string>())
+        {
+            _ = FileText.Checked(text, nameof(options));
+        }
+
+        LayerFiles.CheckNotNegative(network, nameof(network));
         if (!stream.CanWrite)
         {
             Throw.Argument(nameof(stream), "a stream to write to", "one that is closed or only for reading");

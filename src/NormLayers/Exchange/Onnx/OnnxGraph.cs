@@ -100,7 +100,7 @@ internal sealed class OnnxGraph
     /// <exception cref="ArgumentException">It is empty, or another value has it.</exception>
     public string Declare(string value)
     {
-        if (value.Length == 0 || !_values.Add(value))
+        if (value.Length == 0 || !_values.Add(FileText.Checked(value, "network")))
         {
             Throw.Argument("options", "different names for input, outputs and the network's values", $"'{value}'{(value.Length == 0 ? "" : " twice")}");
         }

@@ -101,10 +101,11 @@ internal sealed class OnnxIndex : IReadOnlyDictionary<string, OnnxTensor>
 
     public IEnumerable<OnnxTensor> Values => Enumerable.Range(0, _constants.Count).Select(c => new OnnxTensor(Tensor(c)));
 
-    public bool ContainsKey(string key) => Constant(Encoding.UTF8.GetBytes(key)) >= 0;
+    public bool ContainsKey(string key) => TryGetValue(key, out _);
 
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out OnnxTensor value)
     {
+        ArgumentNullException.ThrowIfNull(key);
         int constant = Constant(Encoding.UTF8.GetBytes(key));
         value = constant >= 0 ? new OnnxTensor(Tensor(constant)) : null;
         return value is not null;
@@ -237,11 +238,11 @@ internal sealed class OnnxIndex : IReadOnlyDictionary<string, OnnxTensor>
     }
 
     /// <summary>The nodes as objects, each created on demand.</summary>
-    public sealed class NodeList(OnnxIndex index) : IReadOnlyList<OnnxNode>
+    public sealed class NodeList(OnnxIndex owner) : IReadOnlyList<OnnxNode>
     {
-        public int Count => index._nodes.Count;
+        public int Count => owner._nodes.Count;
 
-        public OnnxNode this[int n] => new(index.Message(index.Nodes[n]));
+        public OnnxNode this[int index] => new(owner.Message(owner.Nodes[Throw.IfNoPlace(index, Count)]));
 
         public IEnumerator<OnnxNode> GetEnumerator() => Enumerable.Range(0, Count).Select(n => this[n]).GetEnumerator();
 

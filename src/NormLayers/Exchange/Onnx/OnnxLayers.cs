@@ -130,6 +130,11 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
     private string BatchRenorm(BatchRenorm norm, RunningStatistics running, string name, string path, string x)
     {
         const string Formula = "each channel: (x - running mean)/running deviation";
+        if (Array.IndexOf(running.Deviation, 0) is >= 0 and int channel)
+        {
+            throw Unsupported(norm, FormattableString.Invariant($"its running deviation is 0 in channel {channel}, and ONNX would divide by it"));
+        }
+
         Shape shape = new([norm.Features, .. Enumerable.Repeat(1, _shape.Rank - 2)]);
         string[] scaleAndShift = ScaleAndShift(norm, shape, path);
         string centred = graph.Node("Sub", 14, name + ".mean", Formula, [x, graph.Initializer(path + "running_mean", shape, running.Mean)], path + "centred");
@@ -151,7 +156,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         string image = isImage ? x : Reshape(node.Name + ".image", node.Path + "image", [0, _shape[1], -1, 1], x);
         string y = graph.Node(
             "LRN", 13, node.Name, Formula, [image], isImage ? node.Output : node.Path + "image.output",
-            ("alpha", (float)norm.Alpha), ("beta", (float)norm.Beta), ("bias", (float)norm.K), ("size", norm.Size));
+            ("alpha", Finite(norm, "α", norm.Alpha)), ("beta", Finite(norm, "β", norm.Beta)), ("bias", Positive(norm, "k", norm.K)), ("size", norm.Size));
         return isImage ? y : Reshape(node.Name + ".shape", node.Output, [0, .. Enumerable.Range(1, _shape.Rank - 1).Select(a => (long)_shape[a])], y);
     }
 
@@ -245,11 +250,15 @@ internal sealed class OnnxLayers(OnnxGraph graph, Shape input)
         : onePlusGamma ? Array.ConvertAll(gamma.Value, g => 1 + g) : gamma.Value;
 
     // An attribute is a float. One that is 0 makes ONNX Runtime divide by 0 where the variance is 0, and the layers here do not.
-    private static (string Name, float Value) Epsilon(Layer layer, double epsilon) => (float)epsilon > 0
-        ? ("epsilon", (float)epsilon)
-        : throw Unsupported(layer, epsilon == 0
-            ? "its ε is 0, and must be above 0"
-            : FormattableString.Invariant($"its ε of {epsilon} is 0 as a float, and must be above 0"));
+    private static (string Name, float Value) Epsilon(Layer layer, double epsilon) => ("epsilon", Positive(layer, "ε", epsilon));
+
+    private static float Positive(Layer layer, string what, double value) => (float)value is > 0 and < float.PositiveInfinity and var number ? number
+        : throw Unsupported(layer, value == 0
+            ? $"its {what} is 0, and must be above 0"
+            : FormattableString.Invariant($"its {what} of {value} is {((float)value == 0 ? "0" : "infinite")} as a float, and must be above 0 and finite"));
+
+    private static float Finite(Layer layer, string what, double value) => float.IsFinite((float)value) ? (float)value
+        : throw Unsupported(layer, FormattableString.Invariant($"its {what} of {value} is infinite as a float"));
 
     private static NotSupportedException Unsupported(Layer layer, string reason) => new($"{layer.Name} cannot be written as ONNX: {reason}.");
 }

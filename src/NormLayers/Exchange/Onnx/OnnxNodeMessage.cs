@@ -8,6 +8,9 @@ internal readonly struct OnnxNodeMessage
     public const int FieldInput = 1;
     public const int FieldOutput = 2;
 
+    /// <summary>Of an attribute: a list of floats.</summary>
+    public const int FieldFloats = 7;
+
     /// <summary>Of an attribute: a list of integers.</summary>
     public const int FieldIntegers = 8;
 
@@ -21,8 +24,12 @@ internal readonly struct OnnxNodeMessage
     private const int FieldFloat = 2;
     private const int FieldInteger = 3;
     private const int FieldTensor = 5;
+    private const int FieldType = 20;
+    private const long TypeFloat = 1;
+    private const long TypeInteger = 2;
 
     private static readonly ProtobufNumbers s_integers = new(FieldIntegers);
+    private static readonly ProtobufNumbers s_floats = new(FieldFloats, sizeof(float));
 
     // Of the inputs that a normalization may have.
     private readonly ReadOnlyMemory<byte> _input0;
@@ -112,17 +119,30 @@ internal readonly struct OnnxNodeMessage
     public ReadOnlyMemory<byte> Input(int index) => index switch { 0 => _input0, 1 => _input1, 2 => _input2, 3 => _input3, _ => _input4 };
 
     /// <summary>An integer attribute.</summary>
-    public long Integer(string name, long otherwise) => Attribute(name) is { } message ? Last(message, FieldInteger, static r => r.Integer(), otherwise) : otherwise;
+    /// <exception cref="InvalidDataException">It has another kind of value.</exception>
+    public long Integer(string name, long otherwise) => Attribute(name) is { } message ? Number(message, name, FieldInteger, TypeInteger, static r => r.Integer()) : otherwise;
 
     /// <summary>A float attribute.</summary>
-    public float Float(string name, float otherwise) => Attribute(name) is { } message ? Last(message, FieldFloat, static r => r.Float(), otherwise) : otherwise;
+    /// <exception cref="InvalidDataException">It has another kind of value.</exception>
+    public float Float(string name, float otherwise) => Attribute(name) is { } message ? Number(message, name, FieldFloat, TypeFloat, static r => r.Float()) : otherwise;
 
     /// <summary>A tensor attribute; null if there is none of the name.</summary>
-    public ReadOnlyMemory<byte>? Tensor(string name) =>
-        Attribute(name) is { } message ? Last(message, FieldTensor, static r => (ReadOnlyMemory<byte>?)r.Bytes(), default(ReadOnlyMemory<byte>?)) : default(ReadOnlyMemory<byte>?);
+    public ReadOnlyMemory<byte>? Tensor(string name)
+    {
+        ReadOnlyMemory<byte>? last = default(ReadOnlyMemory<byte>?);
+        for (ProtobufReader attribute = AttributeReader(Attribute(name) ?? default); attribute.Next();)
+        {
+            last = attribute.Field == FieldTensor ? attribute.Bytes() : last;
+        }
+
+        return last;
+    }
 
     /// <summary>How many integers an attribute has; −1 if there is none of the name.</summary>
     public int CountIntegers(string name) => Attribute(name) is { } message ? s_integers.CheckedCount(AttributeReader(message)) : -1;
+
+    /// <summary>How many floats an attribute has; −1 if there is none of the name.</summary>
+    public int CountFloats(string name) => Attribute(name) is { } message ? s_floats.CheckedCount(AttributeReader(message)) : -1;
 
     /// <summary>Reads the integers of an attribute, as many as <see cref="CountIntegers"/> says.</summary>
     public void ReadIntegers(string name, Span<long> numbers) => s_integers.Read(AttributeReader(Attribute(name) ?? default), numbers);
@@ -132,16 +152,30 @@ internal readonly struct OnnxNodeMessage
 
     public static ProtobufReader Reader(ReadOnlyMemory<byte> message) => new(message, "a node");
 
-    private static T Last<T>(ReadOnlyMemory<byte> message, int field, Func<ProtobufReader, T> read, T otherwise)
+    // A writer of protobuf 3 leaves a 0 out, and gives the type alone. Files before version 3 of the format have no types.
+    private static T Number<T>(ReadOnlyMemory<byte> message, string name, int field, long type, Func<ProtobufReader, T> read)
+        where T : struct
     {
-        T last = otherwise;
-        ProtobufReader attribute = AttributeReader(message);
-        while (attribute.Next())
+        T? last = null;
+        (long ownType, bool hasAnother) = (0, false);
+        for (ProtobufReader attribute = AttributeReader(message); attribute.Next();)
         {
-            last = attribute.Field == field ? read(attribute) : last;
+            if (attribute.Field == field)
+            {
+                last = read(attribute);
+            }
+            else if (attribute.Field == FieldType)
+            {
+                ownType = attribute.Integer();
+            }
+            else
+            {
+                hasAnother |= attribute.Field is >= FieldFloat and < FieldType;
+            }
         }
 
-        return last;
+        return ownType == type || (ownType == 0 && (last is not null || !hasAnother)) ? last ?? default
+            : throw new InvalidDataException($"expected {(type == TypeFloat ? "a float" : "an integer")} as the attribute '{name}', got another kind of value.");
     }
 
     private static ProtobufReader AttributeReader(ReadOnlyMemory<byte> message) => new(message, "an attribute", FieldAttributeName);

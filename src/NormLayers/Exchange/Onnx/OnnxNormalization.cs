@@ -73,7 +73,7 @@ public sealed class OnnxNormalization
         layer.Training = _match.IsTraining;
         if (input.Rank > 0)
         {
-            layer.OutputShape(input);
+            _ = Throw.IfRefused(layer, input, $"a shape that {Operator} of '{Name}' takes", $"{input}", nameof(input));
         }
 
         return layer;
@@ -161,7 +161,7 @@ public sealed class OnnxNormalization
         int channels = gamma.Length;
         if (_match.ScaleIsPerGroup)
         {
-            channels = input.Rank > 1 ? input[1] : throw NeedsInput("its γ has one number per group");
+            channels = input.Rank > 1 ? Throw.IfWithoutChannels(input, nameof(input))[1] : throw NeedsInput("its γ has one number per group");
         }
 
         if (_match.Groups <= 0 || channels % _match.Groups != 0)
@@ -221,7 +221,7 @@ public sealed class OnnxNormalization
         }
 
         long[] fromEnd = [.. _axes.Select(a => a < 0 ? -a : rank - a).Order()];
-        if (!IsDecomposed)
+        if (!IsDecomposed && Operator != "LpNormalization")
         {
             return (int)Math.Clamp(fromEnd[0], 0, int.MaxValue);
         }

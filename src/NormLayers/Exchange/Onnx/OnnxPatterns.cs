@@ -49,7 +49,7 @@ internal sealed class OnnxPatterns : IReadOnlyList<OnnxNormalization>
             // What is remembered is read and written here too.
             lock (_long)
             {
-                return new OnnxNormalization(At(_found[index])!.Value);
+                return new OnnxNormalization(At(_found[Throw.IfNoPlace(index, Count)])!.Value);
             }
         }
     }

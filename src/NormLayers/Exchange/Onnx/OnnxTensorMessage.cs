@@ -86,8 +86,8 @@ internal readonly struct OnnxTensorMessage
             throw new InvalidDataException($"expected at most {MostDimensions} dimensions in {Shown([])}, got {Rank}.");
         }
 
-        Int128 count = 1;
         Span<long> shape = Shape(stackalloc long[MostDimensions]);
+        Int128 count = shape.Contains(0) ? 0 : 1;
         foreach (long dimension in shape)
         {
             count *= dimension;
@@ -107,15 +107,16 @@ internal readonly struct OnnxTensorMessage
 
     private OnnxTensorMessage(OnnxNodeMessage node, long type, long number) => (Name, _type, _number, Count) = (node.Output, type, number, 1);
 
-    private OnnxTensorMessage(OnnxNodeMessage node, ReadOnlyMemory<byte> attribute, int count) =>
-        (Message, Name, _type, _list, Rank, Count) = (attribute, node.Output, TypeInt64, OnnxNodeMessage.FieldIntegers, 1, count);
+    private OnnxTensorMessage(OnnxNodeMessage node, ReadOnlyMemory<byte> attribute, long type, int field, int count) =>
+        (Message, Name, _type, _list, Rank, Count) = (attribute, node.Output, type, field, 1, count);
 
     /// <summary>The tensor that a node Constant gives; null for text, sparse tensors and other nodes.</summary>
     public static OnnxTensorMessage? Of(OnnxNodeMessage node) =>
         !node.Is("Constant") ? null
         : node.Has("value") ? (node.Tensor("value") is { } value ? new(value, node.Output) : null)
         : node.Has("value_float") ? new(node, TypeFloat, BitConverter.SingleToInt32Bits(node.Float("value_float", 0)))
-        : node.Attribute("value_ints") is { } list ? new(node, list, node.CountIntegers("value_ints"))
+        : node.Attribute("value_ints") is { } integers ? new(node, integers, TypeInt64, OnnxNodeMessage.FieldIntegers, node.CountIntegers("value_ints"))
+        : node.Attribute("value_floats") is { } floats ? new(node, floats, TypeFloat, OnnxNodeMessage.FieldFloats, node.CountFloats("value_floats"))
         : node.Has("value_int") ? new(node, TypeInt64, node.Integer("value_int", 0))
         : default(OnnxTensorMessage?);
 

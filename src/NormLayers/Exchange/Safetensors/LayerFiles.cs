@@ -18,11 +18,12 @@ public static class LayerFiles
     /// <param name="stream">Where to; it stays open.</param>
     /// <param name="metadata">More text by key, for whoever reads the file; null for none.</param>
     /// <param name="more">More tensors, which <see cref="Load(Layer, SafetensorsReader, bool, bool)"/> finds unexpected; null for none.</param>
-    /// <exception cref="ArgumentException">A key that is also a convention's, or what <see cref="SafetensorsWriter.Write"/> refuses.</exception>
+    /// <exception cref="ArgumentException">A key that is also a convention's, a negative running variance, deviation or count of batches, or what <see cref="SafetensorsWriter.Write"/> refuses.</exception>
     public static void Save(this Layer layer, Stream stream, IReadOnlyDictionary<string, string>? metadata = null, IEnumerable<NamedState>? more = null)
     {
         ArgumentNullException.ThrowIfNull(layer);
         ArgumentNullException.ThrowIfNull(stream);
+        CheckNotNegative(layer, nameof(layer));
         NamedState[] state = [.. layer.NamedState];
         Dictionary<string, string> text = new(layer.Conventions);
         foreach (NamedState own in state.Where(s => !s.IsInStateDict))
@@ -98,17 +99,36 @@ public static class LayerFiles
         return report;
     }
 
+    /// <summary>Checks that no running variance, deviation or count is negative, which no reader would take.</summary>
+    internal static void CheckNotNegative(Layer layer, string name)
+    {
+        foreach (NamedState part in layer.NamedState)
+        {
+            if (part.NegativeOf(part) is { } negative)
+            {
+                Throw.Argument(name, $"values ≥ 0 in '{part.Name}'", negative);
+            }
+        }
+    }
+
     private static LoadReport Compare(Layer layer, Dictionary<string, NamedState> state, HashSet<string> names, IReadOnlyDictionary<string, string> metadata)
     {
         IReadOnlyDictionary<string, string> conventions = layer.Conventions;
+
+        // Kinds of layers that are not here; one without tensors shows in its kind alone.
+        string[] others = [.. metadata.Keys.Where(k => LayerConventions.IsKind(k) && !conventions.ContainsKey(k))];
+        IEnumerable<string> TensorsOf(string kind) => names.Where(n => n.StartsWith(kind[..^LayerConventions.Kind.Length], StringComparison.Ordinal));
         return new LoadReport(
             [.. state.Values.Where(s => s.IsInStateDict && !names.Contains(s.Name)).Select(s => s.Name)],
-            [.. names.Where(n => !state.ContainsKey(n))],
+            [.. names.Where(n => !state.ContainsKey(n)), .. others.Where(k => !TensorsOf(k).Any())],
             [.. conventions.Keys.Where(k => !metadata.ContainsKey(k))],
             [
                 .. from own in conventions
                    where metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
                    select $"{own.Key}: {FileText.Shown(metadata[own.Key])} in the file, '{own.Value}' here",
+                .. from other in others
+                   where TensorsOf(other).Any() && TensorsOf(other).All(state.ContainsKey)
+                   select $"{FileText.Shown(other)}: {FileText.Shown(metadata[other])} in the file, no kind here",
             ],
             metadata);
     }

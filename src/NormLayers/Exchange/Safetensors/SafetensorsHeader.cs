@@ -104,7 +104,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
     {
         get
         {
-            int at = Tensors[index];
+            int at = Tensors[Throw.IfNoPlace(index, Count)];
             ReadOnlySpan<byte> entry = Entry(at);
             long[] shape = entry[RankAt] == 0 ? [] : new long[entry[RankAt]];
             ReadShape(entry, shape);
@@ -280,7 +280,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
         int count = 0;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (json.TokenType != JsonTokenType.Number || !json.TryGetInt64(out long number) || number < 0)
+            if (json.TokenType != JsonTokenType.Number || !json.TryGetUInt64(out ulong number) || number > long.MaxValue)
             {
                 throw new InvalidDataException($"expected whole numbers from 0 to 2⁶³ − 1 as the {field} of {Shown(at)}, got something else at position {count}.");
             }
@@ -290,7 +290,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
                 throw new InvalidDataException($"expected at most {numbers.Length} numbers as the {field} of {Shown(at)}, got more.");
             }
 
-            numbers[count++] = number;
+            numbers[count++] = (long)number;
         }
 
         return count;
@@ -299,7 +299,7 @@ internal sealed class SafetensorsHeader : IReadOnlyList<SafetensorsTensor>
     // Null if no long holds it.
     private static long? Product(ReadOnlySpan<long> shape)
     {
-        Int128 product = 1;
+        Int128 product = shape.Contains(0) ? 0 : 1;
         foreach (long dimension in shape)
         {
             product *= dimension;

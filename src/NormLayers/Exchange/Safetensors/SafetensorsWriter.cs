@@ -64,7 +64,7 @@ public static class SafetensorsWriter
             json.WriteStartObject(SafetensorsHeader.MetadataName);
             foreach ((string key, string text) in metadata.OrderBy(m => m.Key, StringComparer.Ordinal))
             {
-                json.WriteString(Checked(key, nameof(metadata)), Checked(text, nameof(metadata)));
+                json.WriteString(FileText.Checked(key, nameof(metadata)), FileText.Checked(text, nameof(metadata)));
             }
 
             json.WriteEndObject();
@@ -73,9 +73,14 @@ public static class SafetensorsWriter
         long begin = 0;
         foreach (NamedState tensor in sorted)
         {
-            if (!names.Add(Checked(tensor.Name, name)))
+            if (!names.Add(FileText.Checked(tensor.Name, name)))
             {
                 Throw.Argument(name, $"different names, none of them {SafetensorsHeader.MetadataName}", $"'{tensor.Name}'");
+            }
+
+            if (tensor.Shape.Rank == 0)
+            {
+                Throw.Argument(name, $"a shape of at least one dimension of '{tensor.Name}'", "one of none");
             }
 
             json.WriteStartObject(tensor.Name);
@@ -124,24 +129,5 @@ public static class SafetensorsWriter
             stream.Write(buffer.AsSpan(0, chunk * size));
             values = values[chunk..];
         }
-    }
-
-    // The JSON writer would put U+FFFD in the place of half a surrogate pair.
-    private static string Checked(string? text, string name)
-    {
-        if (text is null)
-        {
-            Throw.Argument(name, "names and text", "null among them");
-        }
-
-        for (int i = 0; i < text.Length; i++)
-        {
-            if (char.IsSurrogate(text[i]) && !(i + 1 < text.Length && char.IsSurrogatePair(text[i], text[++i])))
-            {
-                Throw.Argument(name, "names and text in valid Unicode", $"half of a surrogate pair in a text of {text.Length} characters");
-            }
-        }
-
-        return text;
     }
 }
