@@ -131,10 +131,7 @@ public static partial class Functional
     private static void CheckOutput(ReadOnlySpan<float> x, Span<float> y, string name = "y")
     {
         Throw.IfLengthDiffers(y.Length, x.Length, name);
-        if (x.Overlaps(y, out int offset) && offset != 0)
-        {
-            Throw.Argument(name, "the input itself or memory apart from it", $"memory {offset} elements from it");
-        }
+        Throw.IfOverlapsInPart(x, y, "input", name);
     }
 
     // The statistics of channels that a function is given, and that y must not overwrite.

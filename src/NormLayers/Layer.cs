@@ -55,7 +55,7 @@ public abstract class Layer
     /// <summary>The forward pass: overwrites <paramref name="y"/> with the layer's output for <paramref name="x"/>.</summary>
     /// <param name="x">The input, row-major, of shape <paramref name="shape"/>.</param>
     /// <param name="shape">The input's shape.</param>
-    /// <param name="y">Overwritten with the output, of shape <see cref="OutputShape"/>. See each layer for whether it may be x. Apart from the parameters' memory, which is not checked.</param>
+    /// <param name="y">Overwritten with the output, of shape <see cref="OutputShape"/>. See each layer for whether it may be x. It must not overlap the parameters' memory; that is not checked.</param>
     /// <exception cref="ArgumentException">A shape the layer does not take, a buffer of another length, or y in a part of x's memory, or in all of it where the layer does not work in place.</exception>
     /// <exception cref="InvalidOperationException">Another thread is in a pass of this layer, or it is a <see cref="Share"/> in training mode.</exception>
     public void Forward(ReadOnlySpan<float> x, Shape shape, Span<float> y)
@@ -90,7 +90,7 @@ public abstract class Layer
     /// <param name="x">The input of the last forward pass, unchanged.</param>
     /// <param name="dy">The gradient of the loss with respect to the output, of the output's shape.</param>
     /// <param name="dx">
-    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but not x, nor in the parameters' memory, which is not checked; empty if it is not wanted.
+    /// Overwritten with the gradient with respect to x, of x's shape; may be dy where the layer works in place, but not x; empty if it is not wanted. It must not overlap the parameters' memory; that is not checked.
     /// </param>
     /// <exception cref="InvalidOperationException">No forward pass came before, another thread is in a pass of this layer, or it is a <see cref="Share"/>.</exception>
     /// <exception cref="ArgumentException">A buffer of another length than in the forward pass, or dx in memory where it may not be.</exception>

@@ -10,6 +10,13 @@ internal static class LayerConventions
 
     private const string MomentumKey = "momentum";
 
+    private static readonly HashSet<string> s_kinds =
+    [
+        "adaptive layer normalization", "batch normalization", "batch renormalization", "dynamic layer normalization", "dynamic tanh", "ghost batch normalization",
+        "group normalization", "instance normalization", "layer normalization", "local response normalization", "RMS normalization", "ScaleNorm", "weight normalization",
+        "weight standardization",
+    ];
+
     public static IReadOnlyDictionary<string, string> None { get; } = new Dictionary<string, string>();
 
     /// <summary>What the numbers of a normalization mean.</summary>
@@ -62,8 +69,8 @@ internal static class LayerConventions
         return conventions;
     }
 
-    /// <summary>Whether a key names the kind of a layer: <c>layer</c>, in a network <c>norm1.layer</c>.</summary>
-    public static bool IsKind(string key) => key == Kind || key.EndsWith("." + Kind, StringComparison.Ordinal);
+    /// <summary>Whether metadata name the kind of a layer of this library: by <c>layer</c>, in a network by <c>norm1.layer</c>.</summary>
+    public static bool IsKind(string key, string text) => (key == Kind || key.EndsWith("." + Kind, StringComparison.Ordinal)) && s_kinds.Contains(text);
 
     /// <summary>Numbers that the layer's function depends on and its parameters do not show.</summary>
     public static Dictionary<string, string> Numbers(params ReadOnlySpan<(string Name, double Value)> numbers)

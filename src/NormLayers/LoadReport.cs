@@ -4,7 +4,7 @@ namespace NormLayers;
 
 /// <summary>How a file and the layer or network that it was loaded into differ.</summary>
 /// <param name="Missing">The parts of the layer or network that the file does not have, by name; they keep their values.</param>
-/// <param name="Unexpected">The tensors of the file that the layer or network does not have, which were not read; and of a layer without tensors what it is named by, as in <c>norm1.layer</c>.</param>
+/// <param name="Unexpected">The tensors of the file that the layer or network does not have; they were not read.</param>
 /// <param name="Unstated">The conventions, such as <c>norm1.epsilon</c>, that the file does not state, so that the layer's or network's are assumed.</param>
 /// <param name="Different">The conventions in which the two differ, as in <c>norm1.epsilon: 0.001 in the file, 1E-05 here</c>.</param>
 /// <param name="Metadata">All that the file says of itself.</param>
@@ -17,6 +17,9 @@ public sealed record LoadReport(
 {
     private const int MostShown = 8;
 
+    /// <summary>The normalizations of the file without tensors that the layer or network does not have, as in <c>norm1 (RMS normalization)</c>.</summary>
+    public IReadOnlyList<string> UnexpectedLayers { get; init; } = [];
+
     /// <summary>What it was loaded into, in a word.</summary>
     internal string Whole { get; init; } = "network";
 
@@ -27,6 +30,7 @@ public sealed record LoadReport(
         [
             .. Missing.Count > 0 ? [$"The file lacks {Listed(Missing)}."] : (string[])[],
             .. Unexpected.Count > 0 ? [$"The {Whole} does not have {Listed(Unexpected)}."] : (string[])[],
+            .. UnexpectedLayers.Count > 0 ? [$"The {Whole} does not have {Listed(UnexpectedLayers)}."] : (string[])[],
             .. Unstated.Count > 0 ? [$"The file does not state {Listed(Unstated)}."] : (string[])[],
             .. Different.Count > 0 ? [$"They differ: {string.Join("; ", Different)}."] : (string[])[],
         ];

@@ -24,7 +24,10 @@ public sealed class NormStatistics
     /// <remarks>Rounded to double; what that leaves of a mean of many standard deviations is kept too, and used by the backward pass.</remarks>
     public ReadOnlySpan<double> Mean => _mean.AsSpan(0, Count);
 
-    /// <summary>The biased variance of each channel, (C), after a pass of batch normalization and its relatives; else empty.</summary>
+    /// <summary>
+    /// The biased variance of each channel after a pass of batch, ghost batch, batch re- or instance normalization, and of each group where planes have
+    /// 16 elements and more and no mask is given; after another pass empty.
+    /// </summary>
     public ReadOnlySpan<double> Variance => _withVariance ? Variances : default;
 
     /// <summary>r of each, (N) or (C), in x̂ = (x − mean)·r: 1/√(variance + ε), or that of the layer's own formula.</summary>

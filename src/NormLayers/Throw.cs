@@ -40,6 +40,21 @@ internal static class Throw
     // Apart from the check, which is inlined into every pass.
     private static void LengthDiffers(int length, Shape shape, string name) => Argument(name, $"{shape.Length} elements for shape {shape}", $"{length}");
 
+    /// <summary>Checks that what is overwritten is what is read, or memory apart from it.</summary>
+    /// <param name="read">What is read.</param>
+    /// <param name="written">What is overwritten.</param>
+    /// <param name="what">What is read, in a word.</param>
+    /// <param name="name">What is overwritten.</param>
+    public static void IfOverlapsInPart(ReadOnlySpan<float> read, Span<float> written, string what, string name)
+    {
+        if (read.Overlaps(written, out int offset) && offset != 0)
+        {
+            PartOverlaps(offset, what, name);
+        }
+    }
+
+    private static void PartOverlaps(int offset, string what, string name) => Argument(name, $"the {what} itself or memory apart from it", $"memory {offset} elements from it");
+
     /// <summary>Checks that a mask has a value for each row, or each position of channels, or where it may for each element.</summary>
     /// <param name="length">The mask's.</param>
     /// <param name="elements">The elements of the tensor.</param>
@@ -71,6 +86,15 @@ internal static class Throw
         catch (ArgumentException e)
         {
             throw new ArgumentException($"Expected {expected}, got {actual}. {e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal)}", name, e);
+        }
+    }
+
+    /// <summary>Checks that a layer of one's own has a list of parameters, none of them null.</summary>
+    public static void IfNoParameters(Layer layer, string name)
+    {
+        if (layer.Parameters is null || layer.Parameters.Contains(null!))
+        {
+            Argument(name, $"parameters of '{layer.Name}'", "null");
         }
     }
 
@@ -177,7 +201,7 @@ internal static class Throw
     {
         if (!float.IsFinite((float)value))
         {
-            OutOfRange(name, "a finite number", value);
+            OutOfRange(name, "a number that is finite as a float", value);
         }
 
         return (float)value;

@@ -20,7 +20,7 @@ public sealed class CheckTests : IDisposable
     {
         ToolResult shown = _tool.Run("check").Expect(0);
         string output = shown.Output;
-        Assert.StartsWith("layers, ", shown.Error, StringComparison.Ordinal);
+        Assert.StartsWith("checking layers ", shown.Error, StringComparison.Ordinal);
         Assert.Contains("BatchRenorm ", output, StringComparison.Ordinal);
         Assert.Contains("Every layer agrees", output, StringComparison.Ordinal);
 
@@ -44,7 +44,7 @@ public sealed class CheckTests : IDisposable
     {
         ToolResult result = _tool.RunAndSignalAfterLine(signal, arguments).Expect(code);
         Assert.Equal("", result.Output);
-        Assert.Contains("stopped before the check was complete", result.Error, StringComparison.Ordinal);
+        Assert.Contains("stopped: a check has a result only when it is complete", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -131,6 +131,8 @@ public sealed partial class ExperimentCommandTests : IDisposable
         ExperimentContext context = new(1, false, TestContext.Current.CancellationToken) { Images = ImageData.Load(ImageData.ShippedName, 1) };
 
         Assert.Equal("reproduced as an analogue", stub.Run(context).Verdict);
+        ExperimentResult unjudged = ExperimentResult.From(stub, context, [], new ExperimentTable([], []), [], []);
+        Assert.Equal(("not judged", false), (unjudged.Verdict, unjudged.Passed));
         Assert.Equal("reproduced", stub.Run(context with { Images = context.Images with { Shipped = false } }).Verdict);
         Assert.Contains("apt-get install dataset-fashion-mnist", stub.Run(context).DescribeData(), StringComparison.Ordinal);
     }

@@ -42,7 +42,7 @@ internal static class CheckCommand
             }
             catch (OperationCanceledException)
             {
-                StandardStreams.WriteError("stopped before the check was complete: it has a result only then");
+                StandardStreams.WriteError("stopped: a check has a result only when it is complete");
                 return interruption.ExitCode;
             }
         });
@@ -51,9 +51,9 @@ internal static class CheckCommand
 
     private static int CheckLayers(bool json, Action<string> begin, CancellationToken cancellationToken)
     {
-        begin("layers, beside plain loops in double and difference quotients");
+        begin("checking layers against plain loops in double and difference quotients");
         IReadOnlyList<LayerCheckRow> layers = LayerCheck.Run(cancellationToken);
-        begin("networks, beside difference quotients");
+        begin("checking networks against difference quotients");
         List<NetworkDocument> networks = [];
         foreach (NormalizationKind normalization in NormalizationKind.All.Where(k => !k.NeedsPositions))
         {
@@ -105,12 +105,12 @@ internal static class CheckCommand
 
     private static int CheckAccuracy(bool search, bool json, Action<string> begin, CancellationToken cancellationToken)
     {
-        begin("layers on hostile data, beside exact arithmetic");
+        begin("measuring layers on hostile data against exact arithmetic");
         IReadOnlyList<AccuracyRow> rows = AccuracyCheck.Run(cancellationToken: cancellationToken);
         IReadOnlyList<AccuracyRow> found = [];
         if (search)
         {
-            begin("searches for the worst errors");
+            begin("searching for the worst errors");
             found = AccuracySearch.Run(cancellationToken: cancellationToken);
         }
 

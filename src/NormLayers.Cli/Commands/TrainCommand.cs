@@ -82,10 +82,10 @@ internal static class TrainCommand
             StandardStreams.WriteError("diverged: " + divergence.Message);
         }
 
-        bool isFinite = double.IsFinite(run.Result.Train.Loss) && double.IsFinite(run.Result.Test.Loss);
+        bool isFinite = double.IsFinite(run.Result.Test.Loss);
         if (run.Result.Status == TrainingStatus.Completed && !isFinite)
         {
-            StandardStreams.WriteError($"the {(double.IsFinite(run.Result.Train.Loss) ? "test" : "training")} loss is not finite: the network's output for some of these samples is not");
+            StandardStreams.WriteError("the test loss is not finite: the network's output for some test samples is not");
         }
 
         return run.Result.Status switch

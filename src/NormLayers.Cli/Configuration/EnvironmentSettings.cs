@@ -1,5 +1,4 @@
 using dotenv.net;
-using NormLayers.Cli.Output;
 
 namespace NormLayers.Cli.Configuration;
 
@@ -13,11 +12,7 @@ internal static class EnvironmentSettings
     public static List<Assignment> Read(List<Diagnostic> errors)
     {
         List<Assignment> assignments = [];
-        if (LinuxFile.Find(FileName)?.SpecialKind is { } kind)
-        {
-            errors.Add(new Diagnostic(new Origin(SettingSource.EnvironmentFile, FileName), $"is a {kind}, not a file"));
-        }
-        else if (TextFile.IsThere(FileName) && !Directory.Exists(FileName))
+        if (TextFile.IsThere(FileName) && !Directory.Exists(FileName))
         {
             ReadFile(assignments, errors);
         }
@@ -34,7 +29,7 @@ internal static class EnvironmentSettings
     private static void ReadFile(List<Assignment> assignments, List<Diagnostic> errors)
     {
         Origin file = new(SettingSource.EnvironmentFile, FileName);
-        if (TextFile.Read(FileName, file, errors) is not { } text)
+        if (TextFile.Read(FileName, file, errors, mayBePipe: false) is not { } text)
         {
             return;
         }

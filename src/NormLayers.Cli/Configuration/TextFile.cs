@@ -15,9 +15,9 @@ internal static class TextFile
     public static bool IsThere(string path) => Path.Exists(path) || new FileInfo(path).LinkTarget is not null;
 
     /// <summary>The text of a file; null, with an error added, if it cannot be read, is too large or is not UTF-8.</summary>
-    public static string? Read(string path, Origin origin, List<Diagnostic> errors)
+    public static string? Read(string path, Origin origin, List<Diagnostic> errors, bool mayBePipe = true)
     {
-        if (ReadablePath.FindProblem(path) is { } unreadable)
+        if (ReadablePath.FindProblem(path, mayBePipe) is { } unreadable)
         {
             errors.Add(new Diagnostic(origin, unreadable));
             return null;

@@ -73,7 +73,7 @@ internal sealed record EvaluationDocument
 
             {confusion}
 
-            {Mode}: loss {(Loss is { } loss && double.IsFinite(loss) ? loss.ToString("0.0000", CultureInfo.InvariantCulture) : "not finite")}, accuracy {100 * Accuracy:0.00} % on {Data.Samples} samples of {Printable.Escape(Data.Name)} ({Data.Part})
+            {Mode}: loss {(double.IsFinite(Loss) ? Loss.ToString("0.0000", CultureInfo.InvariantCulture) : "not finite")}, accuracy {100 * Accuracy:0.00} % on {Data.Samples} samples of {Printable.Escape(Data.Name)} ({Data.Part})
             """);
     }
 

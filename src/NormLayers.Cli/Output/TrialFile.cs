@@ -72,9 +72,9 @@ internal sealed record TrialFile
         byte[] text = [];
         try
         {
-            if (LinuxFile.Find(path)?.SpecialKind is { } kind)
+            if (ReadablePath.FindProblem(path, mayBePipe: false) is { } unreadable)
             {
-                throw new InvalidDataException($"'{path}' is a {kind}, not a file; delete it to run its trial");
+                throw new InvalidDataException($"{unreadable}; delete it to run its trial");
             }
 
             text = File.ReadAllBytes(path);

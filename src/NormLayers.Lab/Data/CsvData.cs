@@ -13,7 +13,7 @@ namespace NormLayers.Lab.Data;
 public static class CsvData
 {
     /// <summary>Reads a file.</summary>
-    /// <param name="path">The file; one whose name ends in <c>.gz</c> is unpacked.</param>
+    /// <param name="path">The file; one that is gzip by its content or its name, <c>.gz</c>, is unpacked.</param>
     /// <param name="options">How to read it; null for the defaults.</param>
     /// <returns>The samples, in the order of the file, named after it.</returns>
     /// <exception cref="DataFormatException">The file cannot be read, or does not hold labelled samples of two or more classes.</exception>
@@ -25,7 +25,7 @@ public static class CsvData
     }
 
     /// <summary>Reads a file of samples for a classifier, with labels or without.</summary>
-    /// <param name="path">The file; one whose name ends in <c>.gz</c> is unpacked.</param>
+    /// <param name="path">The file; one that is gzip by its content or its name, <c>.gz</c>, is unpacked.</param>
     /// <param name="format">What the classifier takes.</param>
     /// <param name="options">How to read it; null for the defaults.</param>
     /// <returns>

@@ -5,7 +5,7 @@ internal static class DataFile
 {
     public const string GzipExtension = ".gz";
 
-    /// <summary>Parses a file, unpacked if it begins as gzip does; of a pipe the name, which ends in <c>.gz</c>, says so.</summary>
+    /// <summary>Parses a file, unpacked if it begins as gzip does, or its name ends in <c>.gz</c>: the beginning of a pipe is not looked at.</summary>
     public static T Read<T>(string path, Func<Stream, T> parse)
     {
         try

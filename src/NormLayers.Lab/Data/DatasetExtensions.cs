@@ -122,9 +122,14 @@ public static class DatasetExtensions
     /// <summary>The places of the samples that <see cref="Take"/> takes, and of the others.</summary>
     internal static (int[] Chosen, int[] Others) Choose(Dataset data, int count, ulong seed, [CallerArgumentExpression(nameof(count))] string? name = null)
     {
+        if (data.Count < 2)
+        {
+            Throw.Argument(nameof(data), "a set of at least 2 samples to divide", $"{data.Count} in '{data.Name}'");
+        }
+
         if (count < 1 || count >= data.Count)
         {
-            Throw.OutOfRange(name!, data.Count < 2 ? $"a set of at least 2 samples to divide ('{data.Name}' has {data.Count})" : $"a number from 1 to {data.Count - 1}, one less than there are samples", count);
+            Throw.OutOfRange(name!, $"a number from 1 to {data.Count - 1}, one less than there are samples", count);
         }
 
         RandomSource random = new(seed);

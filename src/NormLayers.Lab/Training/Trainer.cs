@@ -246,7 +246,7 @@ public sealed class Trainer
     {
         if (set.Count == 0)
         {
-            Throw.Argument(name, "at least one sample in each set", $"none in '{set.Name}'");
+            Throw.Argument(name, "at least one sample", $"none in '{set.Name}'");
         }
 
         Shape output = Throw.IfRefused(network, (1, set.FeatureCount), "as many features as the network takes", $"{set.FeatureCount} in '{set.Name}'", name);

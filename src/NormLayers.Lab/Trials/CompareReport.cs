@@ -40,7 +40,7 @@ public static class CompareReport
         return new Table(
             ["", "train loss", "test loss", "test accuracy", $"steps to loss {target}", "seconds", "diverged"],
             [.. result.Modes.Select(m => (string[])[
-                m.Name, Loss(m.TrainLoss, m), Loss(m.TestLoss, m), Percent(m.TestAccuracy),
+                m.Name, Number(m.TrainLoss), TestLoss(m), Percent(m.TestAccuracy),
                 Steps(m, result.Seeds.Count), Number(m.Seconds, "0.000"), Share(m.Diverged, result.Seeds.Count)])]);
     }
 
@@ -60,9 +60,9 @@ public static class CompareReport
             yield return $"Of the trials with {Phrases.NameOf(mode.Name)}, {mode.Diverged} of {result.Seeds.Count} diverged; they are not in the means and curves.";
         }
 
-        foreach (ModeResult mode in result.Modes.Where(m => m.TrainLoss.Count < m.Completed || m.TestLoss.Count < m.Completed))
+        foreach (ModeResult mode in result.Modes.Where(m => m.TestLoss.Count < m.Completed))
         {
-            yield return $"Of the trials with {Phrases.NameOf(mode.Name)}, {mode.Completed - Math.Min(mode.TrainLoss.Count, mode.TestLoss.Count)} of {mode.Completed} ended with a loss that is not finite, which is in no mean.";
+            yield return $"Of the trials with {Phrases.NameOf(mode.Name)}, {mode.Completed - mode.TestLoss.Count} of {mode.Completed} ended with a test loss that is not finite, which is not in the mean.";
         }
 
         if (Thinning.Describe(result.Modes.Max(EpochsOf)) is { } thinned)
@@ -132,7 +132,8 @@ public static class CompareReport
         : (factor * estimate.Mean).ToString(format, CultureInfo.InvariantCulture)
             + (estimate.Count < 2 ? string.Empty : " ± " + (factor * estimate.HalfWidth).ToString(format, CultureInfo.InvariantCulture));
 
-    private static string Loss(Estimate loss, ModeResult mode) => Number(loss) + (loss.Count == mode.Completed ? string.Empty : $" ({Share(loss.Count, mode.Completed)})");
+    private static string TestLoss(ModeResult mode) =>
+        Number(mode.TestLoss) + (mode.TestLoss.Count == mode.Completed ? string.Empty : $" ({Share(mode.TestLoss.Count, mode.Completed)})");
 
     private static string Percent(Estimate estimate) => Number(estimate, "0.00", 100) + (estimate.Count == 0 ? string.Empty : " %");
 

@@ -7,7 +7,7 @@ namespace NormLayers.Lab.Trials;
 public readonly record struct Quartiles(double First, double Median, double Third)
 {
     /// <summary>Between two of the sorted values, a quartile divides their distance in proportion.</summary>
-    /// <param name="values">At least one value; where one is NaN, so are the quartiles.</param>
+    /// <param name="values">At least one value. Where one is NaN, so are the quartiles, and so is one between −∞ and ∞.</param>
     /// <exception cref="ArgumentException">No value.</exception>
     public static Quartiles Of(IEnumerable<double> values)
     {

@@ -38,7 +38,7 @@ public static partial class Functional
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Y = y, Gamma = gamma, Beta = beta, ReLU = relu };
         Compaction? kept = KeptSamples(mask, shape);
         CheckGroupSize(kept, shape, groups, nameof(GroupNorm), nameof(mask));
-        SetStatistics sets = statistics.Resize(SetsOf(x, kept, shape, groups)).Sets;
+        SetStatistics sets = statistics.Resize(SetsOf(x, kept, shape, groups), withVariance: groups == shape[1] || (kept is null && !tensors.Groups.AreRows)).Sets;
         Span<double> workspace = _workspace.AtLeast(GroupedNorm.WorkspaceLength(tensors.Groups));
         GroupedNorm.Forward(tensors, new Epsilon(epsilon), sets, statistics.Variances, workspace, kept);
     }
@@ -72,7 +72,11 @@ public static partial class Functional
     {
         CheckGroups(x, shape, groups, gamma, epsilon: 0);
         Compaction? kept = KeptSamples(mask, shape);
-        CheckStatistics(statistics, SetsOf(x, kept, shape, groups));
+        if (!x.IsEmpty)
+        {
+            CheckStatistics(statistics, SetsOf(x, kept, shape, groups));
+        }
+
         CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, shape[1]);
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };

@@ -32,9 +32,9 @@ public static class Mlp
             Throw.Argument(nameof(options.HiddenFeatures), "at least one hidden layer", "none");
         }
 
-        if (!(options.InitializationScale > 0 && float.IsFinite((float)options.InitializationScale)))
+        if (!(options.InitializationScale > 0 && double.IsFinite(options.InitializationScale)))
         {
-            Throw.OutOfRange(nameof(options.InitializationScale), "a number above 0 that is finite as a float", options.InitializationScale);
+            Throw.OutOfRange(nameof(options.InitializationScale), "a finite number above 0", options.InitializationScale);
         }
 
         RandomSource random = new(options.Seed);
@@ -93,6 +93,11 @@ public static class Mlp
 
         // A factor of exactly 1 changes no bit.
         TensorPrimitives.Multiply(linear.Weight.Value, (float)options.InitializationScale, linear.Weight.Value);
+        if (!float.IsFinite(TensorPrimitives.MaxMagnitude(linear.Weight.Value)))
+        {
+            Throw.OutOfRange(nameof(options.InitializationScale), "a factor with which the drawn weights are finite", options.InitializationScale);
+        }
+
         return linear;
     }
 }

@@ -16,8 +16,6 @@ public abstract class Optimizer
         ArgumentNullException.ThrowIfNull(parameters);
         Throw.IfNotPositiveOrNotFinite(learningRate, nameof(learningRate));
         Throw.IfNegativeOrNotFinite(weightDecay, nameof(weightDecay));
-        Throw.IfNotFiniteFloat(weightDecay, nameof(weightDecay)); // Steps are in float.
-        Throw.IfNotFiniteFloat(learningRate, nameof(learningRate));
         if (parameters.Contains(null!))
         {
             Throw.Argument(nameof(parameters), "parameters", "null among them");
@@ -45,7 +43,6 @@ public abstract class Optimizer
         set
         {
             Throw.IfNotPositiveOrNotFinite(value, nameof(value));
-            Throw.IfNotFiniteFloat(value, nameof(value));
             field = value;
         }
     }

@@ -18,7 +18,7 @@ public sealed class Sequential : Layer
     private bool _training = true;
 
     /// <summary>Puts layers into a network named <c>network</c>.</summary>
-    /// <param name="layers">The layers, first to last; at least one, with different names without a dot. Each keeps the values of one pass, so it can be there only once, in networks within this one too.</param>
+    /// <param name="layers">The layers, first to last; at least one, with different names without a dot. Each can be there only once, in networks within this one too: a layer keeps what belongs to one pass.</param>
     /// <exception cref="ArgumentException">No layer, one that is there twice, two of the same name, or a name with a dot.</exception>
     public Sequential(params IEnumerable<Layer> layers)
         : this("network", layers)
@@ -27,7 +27,7 @@ public sealed class Sequential : Layer
 
     /// <summary>Puts layers into a network with a name of its own: of several networks within another one, each needs one.</summary>
     /// <param name="name">The network's name.</param>
-    /// <param name="layers">The layers, first to last; at least one, with different names without a dot. Each keeps the values of one pass, so it can be there only once, in networks within this one too.</param>
+    /// <param name="layers">The layers, first to last; at least one, with different names without a dot. Each can be there only once, in networks within this one too: a layer keeps what belongs to one pass.</param>
     /// <exception cref="ArgumentException">No layer, one that is there twice, two of the same name, or a name with a dot.</exception>
     public Sequential(string name, params IEnumerable<Layer> layers)
         : base(name)
@@ -62,7 +62,7 @@ public sealed class Sequential : Layer
         HashSet<Layer> seen = [];
         if (_layers.SelectMany(Inner).FirstOrDefault(l => !seen.Add(l)) is { } twice)
         {
-            Throw.Argument(nameof(layers), "each layer once, as it keeps the values of one pass", $"'{twice.Name}' twice");
+            Throw.Argument(nameof(layers), "each layer once, in networks within this one too", $"'{twice.Name}' twice");
         }
 
         _named = [.. _layers.SelectMany(l => Named(l).Select(p => p with { Name = $"{l.Name}.{p.Name}" }))];
@@ -211,7 +211,12 @@ public sealed class Sequential : Layer
         _shapes[0] = shape;
     }
 
-    private static IEnumerable<Layer> Inner(Layer layer) => layer is Sequential network ? network._layers.SelectMany(Inner).Prepend(network) : [layer];
+    private static IEnumerable<Layer> Inner(Layer layer) => layer switch
+    {
+        Sequential network => network._layers.SelectMany(Inner).Prepend(network),
+        NormalizedLinear normalized => [normalized, normalized.Linear],
+        _ => [layer],
+    };
 
     private ReadOnlySpan<float> Between(Buffers buffers, int layer, string pass)
     {

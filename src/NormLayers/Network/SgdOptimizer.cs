@@ -10,9 +10,9 @@ public sealed class SgdOptimizer : Optimizer
 
     /// <summary>Creates the optimizer.</summary>
     /// <param name="parameters">The parameters to change; frozen ones are left alone.</param>
-    /// <param name="learningRate">The step length η, > 0.</param>
+    /// <param name="learningRate">The step length η, > 0 and finite as a float, in which steps are.</param>
     /// <param name="momentum">μ, the share of the last step's direction that is kept, 0 (none) to below 1.</param>
-    /// <param name="weightDecay">λ, ≥ 0.</param>
+    /// <param name="weightDecay">λ, ≥ 0; finite as a float, and so is ηλ.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number out of range.</exception>
     public SgdOptimizer(IReadOnlyList<Parameter> parameters, double learningRate, double momentum = 0, double weightDecay = 0)
         : base(parameters, learningRate, weightDecay)
@@ -22,6 +22,7 @@ public sealed class SgdOptimizer : Optimizer
             Throw.OutOfRange(nameof(momentum), "a number from 0 to below 1", momentum);
         }
 
+        CheckFloats(nameof(learningRate), nameof(weightDecay));
         Momentum = momentum;
         _velocities = momentum > 0 ? StateFor(parameters) : [];
     }
@@ -33,8 +34,10 @@ public sealed class SgdOptimizer : Optimizer
     public override IReadOnlyList<NamedState> NamedState => [.. Named("velocity", _velocities)];
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">The learning rate, or its product with the weight decay, is infinite as a float.</exception>
     public override void Step()
     {
+        CheckFloats(nameof(LearningRate), nameof(WeightDecay));
         for (int p = 0; p < Parameters.Count; p++)
         {
             if (!Parameters[p].Frozen)
@@ -49,6 +52,13 @@ public sealed class SgdOptimizer : Optimizer
                 Kernels.Run(ref kernel, ElementChunks.Count(kernel.W.Length), 2L * kernel.W.Length);
             }
         }
+    }
+
+    private void CheckFloats(string rate, string decay)
+    {
+        Throw.IfNotFiniteFloat(LearningRate, rate);
+        Throw.IfNotFiniteFloat(WeightDecay, decay);
+        Throw.IfNotFiniteFloat(LearningRate * WeightDecay, decay);
     }
 
     /// <summary>One parameter's step: overwrites its values and its velocity. Units are chunks of elements.</summary>

@@ -30,10 +30,7 @@ public sealed class Softmax : Layer
         Throw.IfNotPositive(columns, nameof(columns));
         Throw.IfLengthDiffers(x.Length, (x.Length / columns, columns), nameof(x));
         Throw.IfLengthDiffers(y.Length, x.Length, nameof(y));
-        if (x.Overlaps(y, out int offset) && offset != 0)
-        {
-            Throw.Argument(nameof(y), "the input's memory itself or memory apart from it", "memory that overlaps it");
-        }
+        Throw.IfOverlapsInPart(x, y, "input", nameof(y));
 
         Apply(x, default, columns, y);
     }
@@ -107,7 +104,7 @@ public sealed class Softmax : Layer
             }
         }
 
-        // e^(x − max x), and their sum: NaN if there is one in the row. In a method without calls, so that the sum stays in a register.
+        // e^(x − max x), and their sum: NaN if there is one in the row. In a method of its own, so that the sum stays in a register.
         [MethodImpl(Kernels.FullyOptimized)]
         private static double ExpAndSum<D>(ReadOnlySpan<float> x, Span<double> e)
             where D : struct, IDoubleLanes<D>

@@ -33,11 +33,7 @@ public static class SoftmaxCrossEntropy
         if (!dLogits.IsEmpty)
         {
             Throw.IfLengthDiffers(dLogits.Length, logits.Length, nameof(dLogits));
-            if (dLogits.Overlaps(logits, out int offset) && offset != 0)
-            {
-                Throw.Argument(nameof(dLogits), "the logits' memory itself or memory apart from it", "memory that overlaps it");
-            }
-
+            Throw.IfOverlapsInPart(logits, dLogits, "memory of the logits", nameof(dLogits));
             if (MemoryOverlap.Exists<float, int>(dLogits, labels))
             {
                 Throw.Argument(nameof(dLogits), "memory apart from the labels'", "memory that overlaps it");

@@ -9,8 +9,8 @@ internal struct AlignedBuffer
 {
     private const int LineDoubles = 8;
 
-    // 8 GiB: as floats, which are counted by int too, it still fits.
-    private const int MostDoubles = 1 << 30;
+    // Almost 8 GiB: as floats, which are counted by int too, it still fits.
+    private const int MostDoubles = (1 << 30) - LineDoubles;
 
     private double[] _array;
     private int _start;
@@ -24,7 +24,7 @@ internal struct AlignedBuffer
         {
             if (length > MostDoubles)
             {
-                Throw.Operation(string.Create(CultureInfo.InvariantCulture, $"This tensor needs a workspace of {length} numbers, and it can have {MostDoubles}. Give fewer samples, channels or features in one pass."));
+                Refuse(length);
             }
 
             _array = GC.AllocateArray<double>((int)length + LineDoubles - 1, pinned: true);
@@ -41,6 +41,10 @@ internal struct AlignedBuffer
 
     /// <summary>The first floats of what <see cref="FloatsAtLeast"/> gave last.</summary>
     public readonly Span<float> Floats(int length) => MemoryMarshal.Cast<double, float>(_array.AsSpan(_start))[..length];
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // Its locals would be cleared in every pass.
+    private static void Refuse(long length) => Throw.Operation(string.Create(
+        CultureInfo.InvariantCulture, $"This tensor needs a workspace of {length} numbers, and it can have {MostDoubles}. Give fewer samples, channels or features in one pass."));
 
     private static unsafe nint Address(double[] pinned) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinned));
 }

@@ -67,20 +67,15 @@ public sealed class RandomSource
     /// <summary>A number from 0 (included) to 1 (excluded), a multiple of 2⁻⁵³.</summary>
     public double NextDouble() => (NextBits() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>A number drawn uniformly from <paramref name="low"/> to <paramref name="high"/>, both of which rounding may reach.</summary>
+    /// <summary>A number drawn uniformly from <paramref name="low"/> to <paramref name="high"/>, which rounding may reach.</summary>
     /// <param name="low">The lower end, finite.</param>
     /// <param name="high">The upper end, finite and ≥ <paramref name="low"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">An end is not finite, or <paramref name="high"/> is below <paramref name="low"/> or too far from it for a double.</exception>
     public double NextDouble(double low, double high)
     {
-        if (!double.IsFinite(low))
+        if (!(high - low is >= 0 and < double.PositiveInfinity))
         {
-            Throw.OutOfRange(nameof(low), "a finite number", low);
-        }
-
-        if (!(high >= low && double.IsFinite(high - low)))
-        {
-            Throw.OutOfRange(nameof(high), string.Create(CultureInfo.InvariantCulture, $"a finite number ≥ {low}, and a finite difference of both"), high);
+            RefuseEnds(low, high);
         }
 
         return low + (high - low) * NextDouble();
@@ -104,6 +99,12 @@ public sealed class RandomSource
             }
         }
     }
+
+    // Apart, so that the check is inlined.
+    private static void RefuseEnds(double low, double high) => Throw.OutOfRange(
+        double.IsFinite(low) ? nameof(high) : nameof(low),
+        double.IsFinite(low) ? string.Create(CultureInfo.InvariantCulture, $"a finite number ≥ {low}, and a finite difference of both") : "a finite number",
+        double.IsFinite(low) ? high : low);
 
     /// <summary>A normal deviate with mean 0 and variance 1.</summary>
     public double NextNormal()

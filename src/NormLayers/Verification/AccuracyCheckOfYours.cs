@@ -49,11 +49,12 @@ public static partial class AccuracyCheck
     private static Layer Created(Func<int, double, Layer> create, int width, double epsilon)
     {
         Layer layer = create(width, epsilon) ?? throw new ArgumentException($"Expected a layer for rows of {width} elements, got null.", nameof(create));
+        Throw.IfNoParameters(layer, nameof(create));
         Shape rows = (FewSets, width);
         Shape shape = Throw.IfRefused(layer, rows, $"a layer for rows of {width} elements", layer.Name, nameof(create));
         if (shape != rows)
         {
-            Throw.Argument(nameof(create), $"a layer that normalizes rows, so that of {rows} it makes {rows}", $"{shape}");
+            Throw.Argument(nameof(create), $"a layer that normalizes rows, whose output has the input's shape {rows}", $"{shape}");
         }
 
         foreach (Parameter parameter in layer.Parameters.Take(2).Where(p => p.Value.Length != width))

@@ -51,6 +51,7 @@ public static class GradientCheck
     {
         ArgumentNullException.ThrowIfNull(layer);
         options ??= new GradientCheckOptions();
+        Throw.IfNoParameters(layer, nameof(layer));
         ReferenceLayer? reference = layer.CreateReference();
         float[] x = Array.ConvertAll(InputOf(shape, options), v => (float)v);
         float[] dy = Array.ConvertAll(Upstream(layer.OutputShape(shape).Length, options), v => (float)v);

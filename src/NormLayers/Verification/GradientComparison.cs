@@ -66,7 +66,7 @@ internal sealed class GradientComparison(
 
     private static string LengthOf(double[]? values) => values is null ? "null" : $"{values.Length}";
 
-    private string Named(ReferenceLayer of) => of == layer ? "the layer" : "the layer's reference";
+    private string Named(ReferenceLayer of) => of == layer ? "the layer" : "the reference";
 
     private void CheckParameters(ReferenceLayer of)
     {

@@ -68,6 +68,7 @@ internal sealed class Tool : IDisposable
     /// <summary>Runs until <paramref name="condition"/> holds, then sends a signal.</summary>
     public ToolResult RunAndSignal(string signal, Func<bool> condition, params string[] arguments)
     {
+        SkipIfIgnored(signal);
         using Process process = Start(arguments);
         Stopwatch watch = Stopwatch.StartNew();
         while (!condition() && !process.HasExited && watch.Elapsed < _longest)
@@ -81,6 +82,7 @@ internal sealed class Tool : IDisposable
     /// <summary>Runs until a first line is on standard error, then sends a signal.</summary>
     public ToolResult RunAndSignalAfterLine(string signal, params string[] arguments)
     {
+        SkipIfIgnored(signal);
         using Process process = Start(arguments);
         process.StandardError.ReadLine();
         return Signal(process, signal);
@@ -179,6 +181,17 @@ internal sealed class Tool : IDisposable
         }
 
         return start;
+    }
+
+    // What a process ignores, its children ignore too: SIGHUP under nohup, for one.
+    private static void SkipIfIgnored(string signal)
+    {
+        const string Status = "/proc/self/status";
+        const string Ignored = "SigIgn:";
+        int number = signal switch { "HUP" => 1, "INT" => 2, _ => 15 };
+        string? mask = File.Exists(Status) ? File.ReadLines(Status).FirstOrDefault(l => l.StartsWith(Ignored, StringComparison.Ordinal)) : null;
+        bool isIgnored = mask is not null && (Convert.ToUInt64(mask[Ignored.Length..].Trim(), 16) >> (number - 1) & 1) == 1;
+        Assert.SkipWhen(isIgnored, $"SIG{signal} is ignored here");
     }
 
     private static ToolResult Signal(Process process, string signal)

@@ -258,4 +258,11 @@ public sealed class ChartTests
         ],
         Configuration = [],
     };
+
+    [Fact]
+    public void Series_WithoutListsOrAPlace_IsRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>("index", () => SeriesStyle.At(-1));
+        Assert.Throws<ArgumentNullException>("x", () => new Series("a", null!, []));
+    }
 }

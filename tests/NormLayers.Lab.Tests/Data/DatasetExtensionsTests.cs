@@ -117,8 +117,8 @@ public class DatasetExtensionsTests
 
     [Fact]
     public void Split_OneSample_SaysThatItCannotBeDivided() => Assert.StartsWith(
-        "Expected a set of at least 2 samples to divide ('",
-        Assert.Throws<ArgumentOutOfRangeException>("testCount", () => Numbered([0], 1).Split(1, 1)).Message,
+        "Expected a set of at least 2 samples to divide, got 1 in '",
+        Assert.Throws<ArgumentException>("data", () => Numbered([0], 1).Split(1, 1)).Message,
         StringComparison.Ordinal);
 
     [Fact]

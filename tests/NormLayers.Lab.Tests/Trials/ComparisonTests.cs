@@ -68,6 +68,7 @@ public sealed class ComparisonTests
         Assert.Equal("modes", Assert.Throws<ArgumentException>(() => Run([NormalizationKind.None, NormalizationKind.None], [1])).ParamName);
         Assert.Equal("seeds", Assert.Throws<ArgumentException>(() => Run(_modes, [])).ParamName);
         Assert.Equal("seeds", Assert.Throws<ArgumentException>(() => Run(_modes, [1, 1])).ParamName);
+        Assert.Throws<ArgumentOutOfRangeException>("targetLoss", () => Comparison.Run(new TrialOptions(), _modes, [1], Data, targetLoss: double.NaN, cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("got an empty list", Assert.Throws<ArgumentException>(() => Run(_modes, [])).Message, StringComparison.Ordinal);
 
         static CompareResult Run(NormalizationKind[] modes, long[] seeds) =>

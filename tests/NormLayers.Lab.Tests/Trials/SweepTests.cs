@@ -75,6 +75,15 @@ public sealed class SweepTests
     }
 
     [Fact]
+    public void Estimate_LossThatIsNotFinite_IsLeftOut()
+    {
+        TrialSummary summary = TrialSummary.Of(Trial.Run(new Sweep(_grid, [1], Data).Trials[0], Data.Get(1), cancellationToken: TestContext.Current.CancellationToken), Data.Summary);
+        SweepCell cell = new([], [summary with { TestLoss = 2 }, summary with { TestLoss = double.NaN }, summary with { TestLoss = 4 }]);
+        Estimate loss = cell.Estimate(t => t.TestLoss);
+        Assert.Equal((2, 3), (loss.Count, loss.Mean));
+    }
+
+    [Fact]
     public void Report_WithoutAConfiguration_ShowsTheOptionsAndWhatIsNotDone()
     {
         LabReport report = SweepReport.From(new Sweep(_grid, [1], Data).ToResult());

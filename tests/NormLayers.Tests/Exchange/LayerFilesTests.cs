@@ -436,18 +436,49 @@ public sealed class LayerFilesTests
     {
         byte[] file = SafetensorsBytes.Of(new Sequential(new Linear(3, 3, new RandomSource(1)), new RmsNorm(3, withGamma: false)));
         Sequential plain = new(new Linear(3, 3, new RandomSource(1)));
-        Assert.Contains("got also 'rmsnorm.layer'", Refused(plain, file), StringComparison.Ordinal);
-        Assert.Equal(["rmsnorm.layer"], plain.Load(new MemoryStream(file), strict: false).Unexpected);
+        Assert.Contains("expected only layers that the network has, got also 'rmsnorm (RMS normalization)'", Refused(plain, file), StringComparison.Ordinal);
+        LoadReport report = plain.Load(new MemoryStream(file), strict: false);
+        Assert.Equal(["rmsnorm (RMS normalization)"], report.UnexpectedLayers);
+        Assert.Empty(report.Unexpected);
+        Assert.Equal("The network does not have 'rmsnorm (RMS normalization)'.", $"{report}");
 
         byte[] response = SafetensorsBytes.Of(new LocalResponseNorm(3, name: "n"));
-        Assert.Contains("got also 'layer'", Refused(new ReLU("n"), response), StringComparison.Ordinal);
+        Assert.Contains("got also 'local response normalization'", Refused(new ReLU("n"), response), StringComparison.Ordinal);
         Assert.Contains("layer: ", Refused(new LocalResponseNorm(3), SafetensorsBytes.Of(new InstanceNorm(3))), StringComparison.Ordinal);
         Assert.Equal("The file and the layer agree.", $"{new LocalResponseNorm(3).Load(new MemoryStream(response))}");
-
-        Sequential linear = new(new Linear(3, 3, new RandomSource(1), name: "n"));
-        byte[] another = SafetensorsBytes.Of(linear, new Dictionary<string, string> { ["n.layer"] = "another" });
-        Assert.Contains("'n.layer': 'another' in the file, no kind here", Refused(linear, another), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Load_TensorsOfAnotherKindOfLayer_AreRefused()
+    {
+        Sequential linear = new(new Linear(3, 3, new RandomSource(1), name: "n"));
+        using MemoryStream stream = new();
+        SafetensorsWriter.Write(stream, linear.NamedState, new Dictionary<string, string> { ["n.layer"] = "batch normalization" });
+        Assert.Contains("n.layer: 'batch normalization' in the file, no kind here", Refused(linear, stream.ToArray()), StringComparison.Ordinal);
+        stream.Position = 0;
+        Assert.Single(linear.Load(stream, checkConventions: false).Different);
+    }
+
+    // Whoever writes a file may have keys of their own.
+    [Theory]
+    [InlineData("layer", "12")]
+    [InlineData("my.layer", "normalization")]
+    public void Save_KeyThatLooksLikeAKind_IsLoaded(string key, string text)
+    {
+        Sequential linear = new(new Linear(3, 3, new RandomSource(1), name: "my"));
+        Assert.Equal(text, linear.Load(new MemoryStream(SafetensorsBytes.Of(linear, new Dictionary<string, string> { [key] = text }))).Metadata[key]);
+        Assert.Throws<ArgumentException>("metadata", () => SafetensorsBytes.Of(linear, new Dictionary<string, string> { [key] = "batch normalization" }));
+    }
+
+    [Fact]
+    public void Conventions_EveryKind_IsKnownInFiles() => Assert.All(
+        (Layer[])
+        [
+            new AdaptiveLayerNorm(4), new BatchNorm(4), new BatchRenorm(4, RenormLimits.Paper), new DynamicLayerNorm(4), new DyT(4), new GhostBatchNorm(4, 2), new GroupNorm(2, 4),
+            new InstanceNorm(4), new LayerNorm(4), new LocalResponseNorm(3), new RmsNorm(4), new ScaleNorm(4), new WeightNorm(new Linear(4, 3, new RandomSource(1))),
+            new WeightStandardization(new Linear(4, 3, new RandomSource(1))),
+        ],
+        layer => Assert.True(LayerConventions.IsKind("n.layer", layer.Conventions["layer"])));
 
     // Files of earlier versions have all digits of 1 − 0.9.
     [Theory]

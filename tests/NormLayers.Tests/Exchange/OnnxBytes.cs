@@ -40,7 +40,7 @@ internal sealed class OnnxBytes(int opset = 17)
 
     public OnnxBytes Integers(string name, params long[] values) => Add(Typed(Tensor(name, 7, values.Length), 7, values));
 
-    /// <summary>A node: <c>y = Operator(a, b)</c>, its own if the operator has a colon before it. Attributes are integers, floats, lists of either, tensors; a long is the type alone, without a value.</summary>
+    /// <summary>A node: <c>y = Operator(a, b)</c>, its own if the operator has a colon before it. Attributes are integers, floats, lists of either, tensors; a long is the type alone, without a value, and text a documentation alone. Doubles are floats one by one.</summary>
     public OnnxBytes Node(string text, params (string Name, object Value)[] attributes)
     {
         string[] parts = text.Split('=', '(', ',', ')');
@@ -68,7 +68,9 @@ internal sealed class OnnxBytes(int opset = 17)
                 ProtobufMessage tensor => attribute.Add(5, tensor).Add(20, 4),
                 long[] integers => Typed(attribute, 8, integers).Add(20, 7),
                 float[] floats => attribute.Add(7, Raw(floats)).Add(20, 6),
+                double[] floats => floats.Aggregate(attribute, (a, f) => a.Add(7, (float)f)).Add(20, 6),
                 long kind => attribute.Add(20, kind),
+                string documentation => attribute.Add(13, documentation),
                 _ => throw new ArgumentException(name, nameof(attributes)),
             });
         }

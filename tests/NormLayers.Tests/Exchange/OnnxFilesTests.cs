@@ -133,6 +133,7 @@ public sealed class OnnxFilesTests
         Assert.Contains("values ≥ 0 in 'running_var', got -1", Assert.Throws<ArgumentException>("network", () => negative.WriteOnnx(Stream.Null, 2)).Message, StringComparison.Ordinal);
         Sequential halves = new(new LayerNorm1D(3, name: "a\ud800b"), new LayerNorm1D(3, name: "a\udc00b"));
         Assert.Contains("valid Unicode", Assert.Throws<ArgumentException>("network", () => halves.WriteOnnx(Stream.Null, 3)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>("network", () => new ReLU("\ud800").WriteOnnx(Stream.Null, 3));
         Assert.Throws<ArgumentException>("options", () => new ReLU().WriteOnnx(Stream.Null, 3, new OnnxOptions { Documentation = "\ud800" }));
         Assert.Throws<ArgumentException>("options", () => new ReLU().WriteOnnx(Stream.Null, 3, new OnnxOptions { Metadata = new Dictionary<string, string> { ["\udc00"] = "" } }));
     }

@@ -464,6 +464,7 @@ public sealed class OnnxNormalizationTests
     public void Attribute_WithoutAValue_IsZero()
     {
         Assert.Equal(0, Parameters().Node("y = LayerNormalization(x, w, b)", ("epsilon", 1L)).Single().Epsilon);
+        Assert.Equal(0, Parameters().Node("y = LayerNormalization(x, w, b)", ("epsilon", "without type and number")).Single().Epsilon);
         Assert.Contains(
             "over axes [0]",
             Assert.Throws<NotSupportedException>(() => Parameters().Node("y = LpNormalization(x)", ("axis", 2L)).Single().CreateLayer((2, 3))).Message,
@@ -493,6 +494,7 @@ public sealed class OnnxNormalizationTests
         OnnxBytes file = Parameters().Node("gamma = Constant()", ("value_floats", (float[])[3, 4, 5])).Node("y = LayerNormalization(x, gamma, b)");
         Assert.Equal([3f, 4, 5], file.Read().Initializers["gamma"].ReadFloats());
         Assert.Equal([3f, 4, 5], ((LayerNorm)file.Single().CreateLayer()).Gamma!.Value);
+        Assert.Equal([3f, 4, 5], Parameters().Node("gamma = Constant()", ("value_floats", (double[])[3, 4, 5])).Read().Initializers["gamma"].ReadFloats());
     }
 
     [Fact]
@@ -502,6 +504,7 @@ public sealed class OnnxNormalizationTests
         Assert.StartsWith("Expected a shape that BatchNormalization of 'y' takes, got (2, 4).", Assert.Throws<ArgumentException>("input", () => batch.Single().CreateLayer((2, 4))).Message, StringComparison.Ordinal);
         OnnxBytes groups = Parameters(18).Node("y = GroupNormalization(x, w, b)", ("num_groups", 3));
         Assert.Throws<ArgumentException>("input", () => groups.Single().CreateLayer((1, 0, 3)));
+        Assert.Throws<ArgumentException>("input", () => Parameters().Node("y = LpNormalization(x)").Single().CreateLayer((2, 0)));
         Assert.Contains(
             "over axes [1]",
             Assert.Throws<NotSupportedException>(() => Parameters().Node("y = LpNormalization(x)", ("axis", 1)).Single().CreateLayer((2, 4, 3))).Message,

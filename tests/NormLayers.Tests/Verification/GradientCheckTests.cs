@@ -221,13 +221,21 @@ public sealed class GradientCheckTests
     [Fact]
     public void Check_LayerWhoseReferenceIsAnotherFunction_IsRefused()
     {
-        Assert.StartsWith("Expected parameters of (3) numbers from the layer's reference, as the layer's, got ().", Refused(new Own()), StringComparison.Ordinal);
+        Assert.StartsWith("Expected parameters of (3) numbers from the reference, as the layer's, got ().", Refused(new Own()), StringComparison.Ordinal);
         ReferenceParameter gamma = new("gamma", [1, 1, 1], [0, 0, 0]);
-        Assert.StartsWith("Expected 6 numbers from the layer's reference's forward pass, as the layer gives, got 5.", Refused(new Own { Held = [gamma], ForwardOf = x => x[1..] }), StringComparison.Ordinal);
-        Assert.StartsWith("Expected 6 numbers from the layer's reference's forward pass, as the layer gives, got null.", Refused(new Own { Held = [gamma], ForwardOf = _ => null! }), StringComparison.Ordinal);
-        Assert.StartsWith("Expected 6 numbers from the layer's reference's backward pass, one for each of its input, got 5.", Refused(new Own { Held = [gamma], BackwardOf = dy => dy[1..] }), StringComparison.Ordinal);
+        Assert.StartsWith("Expected 6 numbers from the reference's forward pass, as the layer gives, got 5.", Refused(new Own { Held = [gamma], ForwardOf = x => x[1..] }), StringComparison.Ordinal);
+        Assert.StartsWith("Expected 6 numbers from the reference's forward pass, as the layer gives, got null.", Refused(new Own { Held = [gamma], ForwardOf = _ => null! }), StringComparison.Ordinal);
+        Assert.StartsWith("Expected 6 numbers from the reference's backward pass, one for each of its input, got 5.", Refused(new Own { Held = [gamma], BackwardOf = dy => dy[1..] }), StringComparison.Ordinal);
 
         static string Refused(ReferenceLayer reference) => Assert.Throws<ArgumentException>("layer", () => GradientCheck.Check(new WithReference(reference), (2, 3))).Message;
+    }
+
+    [Fact]
+    public void Check_LayerWithoutParameters_IsRefused()
+    {
+        Assert.Contains("parameters of 'own', got null", Assert.Throws<ArgumentException>("layer", () => GradientCheck.Check(new WithReference(null!) { Held = null! }, (2, 3))).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>("layer", () => GradientCheck.Check(new WithReference(null!) { Held = [null!] }, (2, 3)));
+        Assert.Throws<ArgumentException>("create", () => AccuracyCheck.Of((_, _) => new WithReference(null!) { Held = null! }));
     }
 
     [Fact]
@@ -272,10 +280,12 @@ public sealed class GradientCheckTests
         public override double[] Backward(double[] dy) => BackwardOf(dy);
     }
 
-    // Layer normalization that says it is something else.
+    // The identity, with parameters and a reference that may not fit it.
     private sealed class WithReference(ReferenceLayer reference) : Layer("own")
     {
-        public override IReadOnlyList<Parameter> Parameters { get; } = [new("gamma", 3, [1, 1, 1])];
+        public IReadOnlyList<Parameter> Held { get; init; } = [new("gamma", 3, [1, 1, 1])];
+
+        public override IReadOnlyList<Parameter> Parameters => Held;
 
         public override Shape OutputShape(Shape shape) => shape;
 

@@ -36,7 +36,7 @@ internal sealed class OnnxGraph
             node.Add(1, input);
         }
 
-        node.Add(2, output).Add(3, name).Add(4, type);
+        node.Add(2, output).Add(3, FileText.Checked(name, "network")).Add(4, type);
         foreach ((string attribute, object value) in attributes)
         {
             ProtobufMessage message = new ProtobufMessage().Add(1, attribute);

@@ -101,14 +101,19 @@ internal sealed class OnnxIndex : IReadOnlyDictionary<string, OnnxTensor>
 
     public IEnumerable<OnnxTensor> Values => Enumerable.Range(0, _constants.Count).Select(c => new OnnxTensor(Tensor(c)));
 
-    public bool ContainsKey(string key) => TryGetValue(key, out _);
+    public bool ContainsKey(string key) => Place(key) >= 0;
 
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out OnnxTensor value)
     {
-        ArgumentNullException.ThrowIfNull(key);
-        int constant = Constant(Encoding.UTF8.GetBytes(key));
+        int constant = Place(key);
         value = constant >= 0 ? new OnnxTensor(Tensor(constant)) : null;
         return value is not null;
+    }
+
+    private int Place(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return Constant(Encoding.UTF8.GetBytes(key));
     }
 
     IEnumerator<KeyValuePair<string, OnnxTensor>> IEnumerable<KeyValuePair<string, OnnxTensor>>.GetEnumerator() => Values.Select(t => KeyValuePair.Create(t.Name, t)).GetEnumerator();

@@ -24,6 +24,7 @@ internal readonly struct OnnxNodeMessage
     private const int FieldFloat = 2;
     private const int FieldInteger = 3;
     private const int FieldTensor = 5;
+    private const int FieldDocumentation = 13;
     private const int FieldType = 20;
     private const long TypeFloat = 1;
     private const long TypeInteger = 2;
@@ -170,11 +171,11 @@ internal readonly struct OnnxNodeMessage
             }
             else
             {
-                hasAnother |= attribute.Field is >= FieldFloat and < FieldType;
+                hasAnother |= attribute.Field is >= FieldFloat and < FieldType and not FieldDocumentation;
             }
         }
 
-        return ownType == type || (ownType == 0 && (last is not null || !hasAnother)) ? last ?? default
+        return (ownType == 0 || ownType == type) && (last is not null || !hasAnother) ? last ?? default
             : throw new InvalidDataException($"expected {(type == TypeFloat ? "a float" : "an integer")} as the attribute '{name}', got another kind of value.");
     }
 

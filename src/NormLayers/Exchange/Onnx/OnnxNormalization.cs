@@ -197,6 +197,11 @@ public sealed class OnnxNormalization
 
         if (input.Rank > 0)
         {
+            if (count <= input.Rank && Enumerable.Range(input.Rank - count, count).Any(a => input[a] == 0))
+            {
+                Throw.Argument(nameof(input), $"a shape whose last {count} dimension(s), which are normalized, are not 0", $"{input}");
+            }
+
             return count > input.Rank
                 ? throw Unsupported($"it normalizes {count} of {input.Rank} dimensions")
                 : new Shape([.. Enumerable.Range(input.Rank - count, count).Select(a => input[a])]);

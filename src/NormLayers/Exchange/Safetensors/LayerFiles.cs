@@ -33,7 +33,7 @@ public static class LayerFiles
 
         foreach ((string key, string value) in metadata ?? LayerConventions.None)
         {
-            if (!text.TryAdd(key, value))
+            if (LayerConventions.IsKind(key, value) || !text.TryAdd(key, value))
             {
                 Throw.Argument(nameof(metadata), "keys that the network does not use", $"'{key}'");
             }
@@ -47,7 +47,7 @@ public static class LayerFiles
     /// <summary><b>Overwrites</b> parameters, running statistics and counters with the values of a file, or throws and changes nothing.</summary>
     /// <param name="layer">The layer or network.</param>
     /// <param name="stream">The file, from its beginning; it stays open.</param>
-    /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
+    /// <param name="strict">Whether tensors that are missing or unexpected are refused, and layers without tensors that are unexpected. They are in the report otherwise.</param>
     /// <param name="checkConventions">Whether a file of another kind of layer, or with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
     /// <returns>How the file and the layer or network differ.</returns>
     /// <exception cref="InvalidDataException">No safetensors file, a damaged one, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
@@ -60,7 +60,7 @@ public static class LayerFiles
     /// <summary>The same from a file whose header has been read, to look at its metadata first.</summary>
     /// <param name="layer">The layer or network.</param>
     /// <param name="file">The file.</param>
-    /// <param name="strict">Whether tensors that are missing or unexpected are refused. They are in the report otherwise.</param>
+    /// <param name="strict">Whether tensors that are missing or unexpected are refused, and layers without tensors that are unexpected. They are in the report otherwise.</param>
     /// <param name="checkConventions">Whether a file of another kind of layer, or with another ε, momentum, meaning of γ, ReLU, or number of groups is refused. They are in the report otherwise.</param>
     /// <returns>How the file and the layer or network differ.</returns>
     /// <exception cref="InvalidDataException">A damaged file, another shape or type, a negative running variance, deviation or count of batches, or what strictness refuses.</exception>
@@ -82,6 +82,7 @@ public static class LayerFiles
         {
             Refuse(report.Missing.Count, $"a tensor for every part of the {whole}", $"none for {LoadReport.Listed(report.Missing)}");
             Refuse(report.Unexpected.Count, $"only tensors that the {whole} has", $"also {LoadReport.Listed(report.Unexpected)}");
+            Refuse(report.UnexpectedLayers.Count, $"only layers that the {whole} has", $"also {LoadReport.Listed(report.UnexpectedLayers)}");
         }
 
         // All is read and checked before the first value changes.
@@ -114,23 +115,51 @@ public static class LayerFiles
     private static LoadReport Compare(Layer layer, Dictionary<string, NamedState> state, HashSet<string> names, IReadOnlyDictionary<string, string> metadata)
     {
         IReadOnlyDictionary<string, string> conventions = layer.Conventions;
+        string[] sorted = [.. names.Order(StringComparer.Ordinal)];
+        string[] unexpected = [.. sorted.Where(n => !state.ContainsKey(n))];
 
-        // Kinds of layers that are not here; one without tensors shows in its kind alone.
-        string[] others = [.. metadata.Keys.Where(k => LayerConventions.IsKind(k) && !conventions.ContainsKey(k))];
-        IEnumerable<string> TensorsOf(string kind) => names.Where(n => n.StartsWith(kind[..^LayerConventions.Kind.Length], StringComparison.Ordinal));
+        // Layers of a kind that are not here: a kind of other tensors shows in these, one without tensors in itself alone.
+        List<string> another = [];
+        List<string> withoutTensors = [];
+        foreach ((string key, string text) in metadata.Where(m => LayerConventions.IsKind(m.Key, m.Value) && !conventions.ContainsKey(m.Key)))
+        {
+            string prefix = key[..^LayerConventions.Kind.Length];
+            if (CountOf(sorted, prefix) == 0)
+            {
+                withoutTensors.Add(prefix.Length > 0 ? $"{prefix.TrimEnd('.')} ({text})" : text);
+            }
+            else if (CountOf(unexpected, prefix) == 0)
+            {
+                another.Add($"{key}: '{text}' in the file, no kind here");
+            }
+        }
+
         return new LoadReport(
             [.. state.Values.Where(s => s.IsInStateDict && !names.Contains(s.Name)).Select(s => s.Name)],
-            [.. names.Where(n => !state.ContainsKey(n)), .. others.Where(k => !TensorsOf(k).Any())],
+            unexpected,
             [.. conventions.Keys.Where(k => !metadata.ContainsKey(k))],
             [
                 .. from own in conventions
                    where metadata.TryGetValue(own.Key, out string? text) && !LayerConventions.Agree(own.Key, text, own.Value)
                    select $"{own.Key}: {FileText.Shown(metadata[own.Key])} in the file, '{own.Value}' here",
-                .. from other in others
-                   where TensorsOf(other).Any() && TensorsOf(other).All(state.ContainsKey)
-                   select $"{FileText.Shown(other)}: {FileText.Shown(metadata[other])} in the file, no kind here",
+                .. another,
             ],
-            metadata);
+            metadata)
+        {
+            UnexpectedLayers = withoutTensors,
+        };
+    }
+
+    // How many of the sorted names begin with a prefix, which ends in a dot or is empty.
+    private static int CountOf(string[] sorted, string prefix)
+    {
+        return prefix.Length == 0 ? sorted.Length : Place(prefix[..^1] + '/') - Place(prefix); // The slash comes after the dot.
+
+        int Place(string text)
+        {
+            int found = Array.BinarySearch(sorted, text, StringComparer.Ordinal);
+            return found < 0 ? ~found : found;
+        }
     }
 
     private static void Refuse(int count, string expected, string got)
