@@ -39,7 +39,7 @@ internal static class ChannelFactors
     public ref struct Moments : IFormula<Moments>
     {
         /// <summary>p, (C).</summary>
-        public Span<double> Shift;
+        public Span<float> Shift;
 
         /// <summary>Both sums, (2, C).</summary>
         public ReadOnlySpan<double> Sums;
@@ -58,7 +58,7 @@ internal static class ChannelFactors
             where D : struct, IDoubleLanes<D>
         {
             ref readonly double sums = ref MemoryMarshal.GetReference(sets.Sums);
-            D shift = D.Load(in MemoryMarshal.GetReference(sets.Shift), c);
+            D shift = D.Widen(in MemoryMarshal.GetReference(sets.Shift), c);
             bool near = SetFactors.Moments(
                 shift, D.Load(in sums, c), D.Load(in sums, sets.Shift.Length + c), D.Create(sets.Share), SetFactors.LeastOfShifted, out (D Mean, D Low, D Variance) moments);
             D.Store(moments.Mean, ref MemoryMarshal.GetReference(sets.Statistics.Mean), c);

@@ -24,7 +24,8 @@ internal static class ChannelNorm
         int C = planes.Channels;
         Debug.Assert(x.Length == planes.Elements && x.Length > 0 && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
         Workspace rest = new(workspace);
-        Span<double> shift = rest.Doubles(C);
+        Span<float> shift = rest.Floats(2 * C)[..C]; // As long as doubles, so that sums of whole vectors begin at one.
+        Span<float> columns = planes.AreColumns && planes.Length > 1 ? rest.Floats(2 * planes.Columns)[..planes.Columns] : default;
         ColumnValues.First(x, planes.Length, shift);
 
         // A channel whose shift was too far off has a better one the second time. The others get what they had.
@@ -35,7 +36,9 @@ internal static class ChannelNorm
         formula.Variance = variance;
         for (int attempt = 0, far = C; attempt < 2 && far > 0; attempt++)
         {
-            formula.Sums = Sums(new MomentTerm(x), planes, shift, default, rest);
+            // The first row itself is in every thread's cache, a copy of it in the caller's.
+            ReadOnlySpan<float> centre = !columns.IsEmpty ? ColumnValues.Of<float>(shift, planes.Length, columns) : attempt == 0 && planes.Length == 1 ? x : shift;
+            formula.Sums = Sums(new MomentTerm(x, centre), planes, default, rest);
             far = ChannelFactors.Run<ChannelFactors.Moments, ChannelFactors.Moments>(in formula, C);
         }
     }
@@ -44,11 +47,7 @@ internal static class ChannelNorm
     /// <param name="pass">x, y, statistics, γ, β and ε.</param>
     /// <param name="planes">N, C and L.</param>
     /// <param name="workspace">Overwritten, <see cref="ChannelPass{TGradient}.WorkspaceLength"/>.</param>
-    public static void Normalize(ref ChannelPass<No> pass, in Planes planes, Span<double> workspace)
-    {
-        Debug.Assert(pass.X.Length == planes.Elements && pass.Result.Length == pass.X.Length && workspace.Length >= ChannelPass<No>.WorkspaceLength(planes), "Lengths differ.");
-        pass.Run(in planes, new Workspace(workspace));
-    }
+    public static void Normalize(ref ChannelPass<No> pass, in Planes planes, Span<double> workspace) => pass.Run(in planes, new Workspace(workspace));
 
     /// <summary>
     /// One step of the running statistics, a channel at a time; a channel whose batch statistics do not fit a finite float is
@@ -84,14 +83,14 @@ internal static class ChannelNorm
     public static ReadOnlySpan<double> Backward(ReadOnlySpan<float> x, in Planes planes, in ChannelSets sets, in Gradients gradients, Span<double> workspace)
     {
         int C = planes.Channels;
-        ReadOnlySpan<float> dy = gradients.BeforeReLU;
-        Debug.Assert(x.Length == planes.Elements && dy.Length == x.Length && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
+        ChannelPass<Yes> pass = default;
+        pass.Dy = gradients.BeforeReLU;
+        Debug.Assert(x.Length == planes.Elements && pass.Dy.Length == x.Length && workspace.Length >= WorkspaceLength(planes), "Lengths differ.");
         Workspace rest = new(workspace);
         Span<double> sums = rest.Doubles(2 * C);
-        Sums(new GradientTerm(x, dy), planes, sets.Statistics.Mean, gradients.Mask, rest).CopyTo(sums); // [B1] [B2]
-        ChannelPass<Yes> pass = default;
+        ReadOnlySpan<double> mean = planes.AreColumns && planes.Length > 1 ? ColumnValues.Of<double>(sets.Statistics.Mean, planes.Length, rest.Doubles(planes.Columns)) : sets.Statistics.Mean;
+        Sums(new GradientTerm(x, pass.Dy, mean), planes, gradients.Mask, rest).CopyTo(sums); // [B1] [B2]
         pass.X = x;
-        pass.Dy = dy;
         pass.Result = gradients.Dx;
         pass.Sets.Statistics = sets.Statistics;
         pass.Sets.Gamma = sets.Gamma;
@@ -129,8 +128,8 @@ internal static class ChannelNorm
     /// <param name="planes">N, C and L.</param>
     public static long WorkspaceLength(in Planes planes)
     {
-        long sums = planes.AreColumns ? planes.Columns + 2L * planes.Columns * planes.Blocks.Count : PlaneSums<MomentTerm>.SumsLength(planes);
-        return 2L * planes.Channels + Math.Max(planes.Channels + sums, ChannelPass<Yes>.WorkspaceLength(planes));
+        long sums = planes.AreColumns ? 2L * planes.Columns * planes.Blocks.Count : PlaneSums<MomentTerm>.SumsLength(planes);
+        return 2L * planes.Channels + (planes.AreColumns ? planes.Columns : 0) + Math.Max(planes.Channels + sums, ChannelPass<Yes>.WorkspaceLength(planes));
     }
 
     // dx = dy * gamma * R * rstd: y of dy with a mean and a D of 0. [B6]
@@ -147,27 +146,21 @@ internal static class ChannelNorm
     }
 
     // Both sums of each channel, (2, C), in the workspace.
-    private static Span<double> Sums<T>(T term, scoped in Planes planes, ReadOnlySpan<double> centre, scoped in ReLUMask mask, Workspace rest)
+    private static Span<double> Sums<T>(T term, scoped in Planes planes, scoped in ReLUMask mask, Workspace rest)
         where T : struct, ITerm, allows ref struct
     {
-        int C = planes.Channels;
         if (!planes.AreColumns)
         {
-            return PlaneSums<T>.Of(term, centre, planes, mask, rest.Doubles(PlaneSums<T>.SumsLength(planes)));
+            return PlaneSums<T>.Of(term, planes, mask, rest.Doubles(PlaneSums<T>.SumsLength(planes)));
         }
 
-        int W = planes.Columns;
-        RowBlocks blocks = planes.Blocks;
-        int count = blocks.Count;
-        ReadOnlySpan<double> columnCentre = planes.Length == 1 ? centre : ColumnValues.Of(centre, planes.Length, rest.Doubles(W));
-        Span<double> blockSums = rest.Doubles(2 * W * count);
         ColumnSums<T> kernel = default; // Filled in place: a constructor builds a second one and copies it.
         kernel.Term = term;
-        kernel.Centre = columnCentre;
-        kernel.Blocks = blocks;
+        kernel.Columns = planes.Columns;
+        kernel.Blocks = planes.Blocks;
         kernel.Mask = mask;
-        kernel.Sums = blockSums;
-        Kernels.Run(ref kernel, count, planes.Elements);
-        return ColumnValues.Sum(Accumulation.Fold(blockSums, 2 * W), planes.Length);
+        kernel.Sums = rest.Doubles(2 * kernel.Columns * kernel.Blocks.Count);
+        Kernels.Run(ref kernel, kernel.Blocks.Count, planes.Elements);
+        return ColumnValues.Sum(Accumulation.Fold(kernel.Sums, 2 * kernel.Columns), planes.Length);
     }
 }

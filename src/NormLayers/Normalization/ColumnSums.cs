@@ -19,8 +19,8 @@ internal ref struct ColumnSums<T> : IKernel
     /// <summary>What an element adds.</summary>
     public T Term;
 
-    /// <summary>What is subtracted from x in each column.</summary>
-    public ReadOnlySpan<double> Centre;
+    /// <summary>W.</summary>
+    public int Columns;
 
     /// <summary>The blocks of rows.</summary>
     public RowBlocks Blocks;
@@ -30,8 +30,6 @@ internal ref struct ColumnSums<T> : IKernel
 
     /// <summary>Overwritten: each block's sums, (2, W).</summary>
     public Span<double> Sums;
-
-    private readonly int Columns => Centre.Length;
 
     [MethodImpl(Kernels.FullyOptimized)]
     public readonly void Run<L, D>(int first, int count)
@@ -64,13 +62,12 @@ internal ref struct ColumnSums<T> : IKernel
         nint whole = W & ~15;
         nint start = (nint)n * W;
         bool fromMemory = Cache.IsExceeded(Blocks.Rows * W);
-        ref readonly double centre = ref MemoryMarshal.GetReference(Centre);
         ref double sums = ref Unsafe.Add(ref MemoryMarshal.GetReference(Sums), (nint)block * 2 * W);
         ref double products = ref Unsafe.Add(ref sums, W);
         for (nint c = 0; c < whole; c += 16)
         {
-            D centreLow = D.Load(in centre, c);
-            D centreHigh = D.Load(in centre, c + 8);
+            D centreLow = term.Centre<D>(c);
+            D centreHigh = term.Centre<D>(c + 8);
             D sumLow = D.Load(in sums, c);
             D sumHigh = D.Load(in sums, c + 8);
             D productLow = D.Load(in products, c);
@@ -100,7 +97,7 @@ internal ref struct ColumnSums<T> : IKernel
             SingleDouble product = SingleDouble.Load(in products, c);
             for (nint k = 0, i = start + c; k < rows; k++, i += W)
             {
-                term.Add(i, SingleDouble.Load(in centre, c), ref sum, ref product);
+                term.Add(i, term.Centre<SingleDouble>(c), ref sum, ref product);
             }
 
             SingleDouble.Store(sum, ref sums, c);

@@ -214,17 +214,17 @@ internal static class GroupedNorm
         {
             int m = x.Length / sets.Count;
             int depth = planes.Channels / sets.Count;
-            Span<double> shift = rest.Doubles(sets.Count);
+            Span<float> shift = rest.Floats(sets.Count);
             for (int s = 0; s < sets.Count; s++)
             {
                 shift[s] = x[s * m];
             }
 
-            Span<double> centre = rest.Doubles(planes.Channels);
+            Span<float> centre = rest.Floats(planes.Channels);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
             for (int attempt = 0, far = sets.Count; attempt < 2 && far > 0; attempt++)
             {
-                _ = PlaneSums<MomentTerm>.Of(new(x), ColumnValues.Of<double>(shift, depth, centre), planes, default, sums);
+                _ = PlaneSums<MomentTerm>.Of(new(x, ColumnValues.Of<float>(shift, depth, centre)), planes, default, sums);
                 ReadOnlySpan<double> reduced = ColumnValues.Sum(sums, depth);
                 ChannelFactors.Moments formula = new() { Shift = shift, Sums = reduced, Share = 1.0 / m, Statistics = sets, Variance = variance }; // [F1] [F2]
                 far = ChannelFactors.Run<ChannelFactors.Moments, ChannelFactors.Moments>(in formula, sets.Count);
@@ -265,7 +265,7 @@ internal static class GroupedNorm
             Planes planes = Tensors.Groups.PlanesOf(sets.Statistics.Count);
             SetStatistics each = Broadcast(sets.Statistics, depth, ref rest);
             Span<double> sums = rest.Doubles(2 * planes.Channels);
-            _ = PlaneSums<GradientTerm>.Of(new(x, gradients.BeforeReLU), each.Mean, planes, gradients.Mask, sums); // [B1] [B2]
+            _ = PlaneSums<GradientTerm>.Of(new(x, gradients.BeforeReLU, each.Mean), planes, gradients.Mask, sums); // [B1] [B2]
             scoped ChannelPass<Yes> pass = new() { X = x, Dy = gradients.BeforeReLU, Result = gradients.Dx };
             pass.Sets = new() { Statistics = each, Gamma = sets.Gamma, Sums = sums };
             _ = ChannelFactors.Run<ChannelFactors.Normalize, ChannelSets>(in pass.Sets, planes.Channels);

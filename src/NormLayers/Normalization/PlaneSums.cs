@@ -10,18 +10,16 @@ namespace NormLayers.Normalization;
 /// </remarks>
 /// <typeparam name="T">What an element adds.</typeparam>
 /// <param name="term">What an element adds.</param>
-/// <param name="centre">What is subtracted from x, (C).</param>
 /// <param name="planes">N, C and L.</param>
 /// <param name="mask">The ReLU's, or empty.</param>
 /// <param name="sums">Overwritten, <see cref="SumsLength"/>.</param>
-internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums) : IKernel
+internal readonly ref struct PlaneSums<T>(T term, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums) : IKernel
     where T : struct, ITerm, allows ref struct
 {
     // From so many channels on, each thread has some.
     private const int EnoughChannels = 64;
 
     private readonly T _term = term;
-    private readonly ReadOnlySpan<double> _centre = centre;
     private readonly int _channels = planes.Channels;
     private readonly int _length = planes.Length;
     private readonly int _samplesPerUnit = planes.Samples / Math.Max(GroupsOf(planes), 1);
@@ -34,9 +32,9 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, s
     /// <summary>Takes the sums.</summary>
     /// <returns>Both sums of each channel, (2, C): the first part of the sums.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)] // It would have a place in the frame of a caller with columns, which is cleared at every call.
-    public static Span<double> Of(T term, ReadOnlySpan<double> centre, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums)
+    public static Span<double> Of(T term, scoped in Planes planes, scoped in ReLUMask mask, Span<double> sums)
     {
-        PlaneSums<T> kernel = new(term, centre, planes, mask, sums);
+        PlaneSums<T> kernel = new(term, planes, mask, sums);
         Kernels.Run(ref kernel, GroupsOf(planes) * planes.Channels, planes.Elements);
         return Accumulation.Fold(sums, 2 * planes.Channels);
     }
@@ -83,7 +81,8 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, s
                 _mask.Apply<L>((int)start, length, ahead: 0);
             }
 
-            D centre = D.Create(_centre[c]);
+            SingleDouble shift = _term.Centre<SingleDouble>(c);
+            D centre = D.Create(shift.Value);
             D sumLow = D.Create(0);
             D sumHigh = D.Create(0);
             D productLow = D.Create(0);
@@ -99,7 +98,7 @@ internal readonly ref struct PlaneSums<T>(T term, ReadOnlySpan<double> centre, s
             SingleDouble product = new(D.Sum(productLow + productHigh));
             for (nint i = start + whole; i < start + length; i++)
             {
-                _term.Add(i, new SingleDouble(_centre[c]), ref sum, ref product);
+                _term.Add(i, shift, ref sum, ref product);
             }
 
             sums[c] += sum.Value;

@@ -13,6 +13,10 @@ internal interface ITerm
     /// <summary>Prefetches the element <paramref name="i"/> of all that is read.</summary>
     void Prefetch(nint i);
 
+    /// <summary>What is subtracted from x in the channel, or column, <paramref name="c"/> and, unless the lanes are single, in the seven after it.</summary>
+    D Centre<D>(nint c)
+        where D : struct, IDoubleLanes<D>;
+
     /// <summary>Adds the element <paramref name="i"/> and, unless the lanes are single, the seven after it.</summary>
     /// <param name="i">The element.</param>
     /// <param name="centre">What is subtracted from x.</param>
@@ -23,14 +27,21 @@ internal interface ITerm
 }
 
 /// <summary>Σ(x − p) and Σ(x − p)². [F1] [F2]</summary>
-internal readonly ref struct MomentTerm(ReadOnlySpan<float> x) : ITerm
+/// <param name="x">x.</param>
+/// <param name="shift">p of each channel, or column.</param>
+internal readonly ref struct MomentTerm(ReadOnlySpan<float> x, ReadOnlySpan<float> shift) : ITerm
 {
     private readonly ref readonly float _x = ref MemoryMarshal.GetReference(x);
+    private readonly ref readonly float _shift = ref MemoryMarshal.GetReference(shift);
 
     public static int Tensors => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(nint i) => Cache.Prefetch(in _x, i);
+
+    public D Centre<D>(nint c)
+        where D : struct, IDoubleLanes<D>
+        => D.Widen(in _shift, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add<D>(nint i, D centre, ref D sum, ref D product)
@@ -39,8 +50,12 @@ internal readonly ref struct MomentTerm(ReadOnlySpan<float> x) : ITerm
 }
 
 /// <summary>Σdy and Σdy·(x − mean). [B1] [B2], the latter without rstd</summary>
-internal readonly ref struct GradientTerm(ReadOnlySpan<float> x, ReadOnlySpan<float> dy) : ITerm
+/// <param name="x">x.</param>
+/// <param name="dy">dy.</param>
+/// <param name="mean">The mean of each channel, or column.</param>
+internal readonly ref struct GradientTerm(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, ReadOnlySpan<double> mean) : ITerm
 {
+    private readonly ref readonly double _mean = ref MemoryMarshal.GetReference(mean);
     private readonly ref readonly float _x = ref MemoryMarshal.GetReference(x);
     private readonly ref readonly float _dy = ref MemoryMarshal.GetReference(dy);
 
@@ -52,6 +67,10 @@ internal readonly ref struct GradientTerm(ReadOnlySpan<float> x, ReadOnlySpan<fl
         Cache.Prefetch(in _x, i);
         Cache.Prefetch(in _dy, i);
     }
+
+    public D Centre<D>(nint c)
+        where D : struct, IDoubleLanes<D>
+        => D.Load(in _mean, c);
 
     // sum += dy[i]; product += dy[i] * (x[i] - mean)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Numerics;
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace NormLayers.Numerics;
@@ -62,11 +61,11 @@ internal static class ColumnValues
     /// <param name="columns">The values of a row, and what comes after it.</param>
     /// <param name="length">The columns of a channel.</param>
     /// <param name="channels">Overwritten.</param>
-    public static void First(ReadOnlySpan<float> columns, int length, Span<double> channels)
+    public static void First(ReadOnlySpan<float> columns, int length, Span<float> channels)
     {
         if (length == 1)
         {
-            TensorPrimitives.ConvertChecked(columns[..channels.Length], channels);
+            columns[..channels.Length].CopyTo(channels);
             return;
         }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace NormLayers.Numerics;
 
@@ -14,8 +15,13 @@ internal struct SingleDouble(double value) : IDoubleLanes<SingleDouble>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SingleDouble Uniform(SingleDouble value) => value;
 
+    // As a vector: the conversion of one float waits for whatever its register held before, such as the last sum of the loop that this is in.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SingleDouble Widen(ref readonly float source, nint index) => new(Unsafe.Add(ref Unsafe.AsRef(in source), index));
+    public static SingleDouble Widen(ref readonly float source, nint index)
+    {
+        float value = Unsafe.Add(ref Unsafe.AsRef(in source), index);
+        return new(Vector128.IsHardwareAccelerated ? Vector128.WidenLower(Vector128.CreateScalarUnsafe(value)).ToScalar() : value);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Narrow(SingleDouble value, ref float destination, nint index) => Unsafe.Add(ref destination, index) = (float)value.Value;

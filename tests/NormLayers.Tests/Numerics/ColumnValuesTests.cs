@@ -38,10 +38,10 @@ public sealed class ColumnValuesTests
     [Fact]
     public void First_RowAndWhatFollows_GivesEachChannelsFirstColumn()
     {
-        double[] channels = new double[3];
+        float[] channels = new float[3];
         ColumnValues.First([1, 2, 3, 4, 5, 6, 7], 2, channels);
-        Assert.Equal([1.0, 3, 5], channels);
+        Assert.Equal([1f, 3, 5], channels);
         ColumnValues.First([1, 2, 3, 4, 5, 6, 7], 1, channels);
-        Assert.Equal([1.0, 2, 3], channels);
+        Assert.Equal([1f, 2, 3], channels);
     }
 }
