@@ -72,11 +72,8 @@ public static partial class Functional
     {
         CheckGroups(x, shape, groups, gamma, epsilon: 0);
         Compaction? kept = KeptSamples(mask, shape);
-        if (!x.IsEmpty)
-        {
-            CheckStatistics(statistics, SetsOf(x, kept, shape, groups));
-        }
-
+        ArgumentNullException.ThrowIfNull(statistics);
+        CheckStatistics(statistics, x.IsEmpty ? statistics.Count : SetsOf(x, kept, shape, groups));
         CheckGradients(x, y, dy, gamma, dx, dGamma, dBeta, shape[1]);
         GroupTensors tensors = new() { Groups = new Groups(shape, groups), X = x, Gamma = gamma };
         Gradients gradients = new() { Dy = dy, Dx = dx, DGamma = dGamma, DBeta = dBeta, Output = y, Masked = dx };
